@@ -1,0 +1,267 @@
+"""Methods of continual learning: HLOP, and the baselines that it is compared with.
+
+Each method is told when a task begins and ends, and may change gradients in between. All of them freeze what is not a
+weight matrix after the first task, as the paper does.
+"""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from .continual import ContinualLearner, Dims, freeze_all_but_matrices
+from .networks import SpikingNetwork
+
+
+class Method:
+    """Sequential fine-tuning: train on each task as if there were no other. The other methods extend it.
+
+    Args:
+        model: The network.
+    """
+
+    def __init__(self, model: SpikingNetwork) -> None:
+        self.model = model
+
+    def begin_task(self, index: int) -> None:
+        """Prepare for the task of that number."""
+        if index == 1:
+            freeze_all_but_matrices(self.model)
+
+    def adjust_gradients(self) -> None:
+        """Change the gradients before the optimiser's step."""
+
+    def guard(self, optimizer: torch.optim.Optimizer) -> None:
+        """See that the optimiser does not undo what the method does."""
+
+    def end_task(self, index: int, images: Tensor, labels: Tensor, head: int | None) -> None:
+        """Keep what is needed of the task that was learned."""
+
+    def resume(self, n_tasks: int) -> None:
+        """Go on after so many tasks, with the model as it was then."""
+        if n_tasks > 1:
+            freeze_all_but_matrices(self.model)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What it keeps besides the model, for a checkpoint."""
+        return {}
+
+    def load(self, tensors: dict[str, Tensor]) -> None:
+        """Take back what `tensors` gave."""
+
+
+class HLOP(Method):
+    """Hebbian learning based orthogonal projection.
+
+    Args:
+        model: The network.
+        dims: From a task's number to the dimensions that each layer's subspace gains for it.
+        seed: Of the initial lateral weights.
+    """
+
+    def __init__(self, model: SpikingNetwork, dims: Callable[[int], Dims], seed: int = 0) -> None:
+        super().__init__(model)
+        self.learner = ContinualLearner(model)
+        self.dims = dims
+        self.seed = seed
+
+    def begin_task(self, index: int) -> None:
+        """Grow the subspaces."""
+        self.learner.begin_task(self.dims(index), torch.Generator().manual_seed(1000 * self.seed + index))
+
+    def guard(self, optimizer: torch.optim.Optimizer) -> None:
+        """Refuse optimisers whose steps would leave the orthogonal space."""
+        self.learner.guard(optimizer)
+
+    def end_task(self, index: int, images: Tensor, labels: Tensor, head: int | None) -> None:  # noqa: ARG002
+        """Fix the subspaces."""
+        self.learner.end_task()
+
+    def resume(self, n_tasks: int) -> None:
+        """Go on after so many tasks."""
+        self.learner.resume(n_tasks)
+
+
+class GPM(Method):
+    """Gradient projection memory (Saha et al. 2021): the same projection, on singular vectors of stored activity.
+
+    After each task, the activity that its images cause is decomposed, and as many directions are kept as explain the
+    share `threshold` of its energy together with those kept before. It needs stored activity and an exact
+    decomposition, which HLOP replaces by neurons.
+
+    Args:
+        model: The network.
+        threshold: Share of the energy, from 0 to 1.
+        n_images: Images whose activity is decomposed.
+    """
+
+    def __init__(self, model: SpikingNetwork, threshold: float = 0.97, n_images: int = 256) -> None:
+        super().__init__(model)
+        if not 0 < threshold < 1:
+            raise ValueError(f"the threshold is a share of energy between 0 and 1, not {threshold}")
+        self.learner = ContinualLearner(model)
+        self.threshold, self.n_images = threshold, n_images
+
+    def begin_task(self, index: int) -> None:
+        """Project from the second task on."""
+        super().begin_task(index)
+        for layer in self.learner.layers:
+            layer.is_projecting = index > 0
+
+    def guard(self, optimizer: torch.optim.Optimizer) -> None:
+        """Refuse optimisers whose steps would leave the orthogonal space."""
+        self.learner.guard(optimizer)
+
+    def end_task(self, index: int, images: Tensor, labels: Tensor, head: int | None) -> None:  # noqa: ARG002
+        """Extend each layer's subspace by the principal directions of what it does not explain."""
+        for layer, samples in zip(self.learner.layers, self._activity(images[: self.n_images], head), strict=True):
+            layer.subspace.extend(principal_directions(samples, layer.subspace.fixed, self.threshold))
+
+    @torch.no_grad()
+    def _activity(self, images: Tensor, head: int | None) -> list[Tensor]:
+        seen: dict[int, Tensor] = {}
+        hooks = [
+            layer.register_forward_pre_hook(lambda one, inputs: seen.__setitem__(id(one), one.samples(inputs[0])))
+            for layer in self.learner.layers
+        ]
+        was_training = self.model.training
+        self.model.eval()(images, head)
+        self.model.train(was_training)
+        for hook in hooks:
+            hook.remove()
+        return [seen[id(layer)] for layer in self.learner.layers]
+
+
+def principal_directions(samples: Tensor, known: Tensor, threshold: float) -> Tensor:
+    """Rows (k, features) that, with the `known` orthonormal ones, explain the share `threshold` of the energy."""
+    # The eigenvectors of the correlation matrix are the right singular vectors of the samples.
+    correlation = samples.T.double() @ samples.double()
+    rows = known.double()
+    outside = torch.eye(correlation.shape[0], dtype=torch.float64, device=samples.device) - rows.T @ rows
+    energy, directions = torch.linalg.eigh(outside @ correlation @ outside)
+    energy, directions = energy.flip(0).clamp_min(0), directions.flip(1)
+    missing = threshold * correlation.trace() - (correlation.trace() - energy.sum())
+    k = int((energy.cumsum(0) < missing).sum()) + 1 if missing > 0 else 0
+    return directions.T[: min(k, len(outside) - len(rows))].to(samples.dtype)
+
+
+class EWC(Method):
+    """Elastic weight consolidation (Kirkpatrick et al. 2017): weights are pulled to where earlier tasks left them.
+
+    The pull is weighted by the diagonal of each task's Fisher information, with labels drawn from the network's own
+    predictions. The quadratic penalties of all tasks are kept as their sum, which is exact. The step in the penalty is
+    implicit, so that any strength is stable.
+
+    Args:
+        model: The network.
+        strength: Weight of the penalty, λ.
+        n_images: Images from which the Fisher information is estimated.
+        seed: Of the drawn labels.
+    """
+
+    def __init__(self, model: SpikingNetwork, strength: float = 100.0, n_images: int = 200, seed: int = 0) -> None:
+        super().__init__(model)
+        if strength < 0:
+            raise ValueError(f"the strength of the penalty must not be negative, but it is {strength}")
+        self.strength, self.n_images, self.seed = strength, n_images, seed
+        self.importance = {name: torch.zeros_like(p) for name, p in model.named_parameters()}
+        self.anchor = {name: torch.zeros_like(p) for name, p in model.named_parameters()}
+
+    def guard(self, optimizer: torch.optim.Optimizer) -> None:
+        """Take the learning rate from the optimiser."""
+        self._optimizer = optimizer
+
+    def adjust_gradients(self) -> None:
+        """Add the gradient of the penalty `λ/2 Σ F (θ - θ*)²`, as it is after a step of plain SGD."""
+        lr = self._optimizer.param_groups[0]["lr"]
+        for name, parameter in self.model.named_parameters():
+            if parameter.grad is not None:
+                pull = self.importance[name] * parameter.detach() - self.anchor[name]
+                damping = 1 + lr * self.strength * self.importance[name]
+                parameter.grad.add_(pull, alpha=self.strength).div_(damping)
+
+    def end_task(self, index: int, images: Tensor, labels: Tensor, head: int | None) -> None:  # noqa: ARG002
+        """Add this task's importance, and where it left the weights."""
+        for name, fisher in self._fisher(images[: self.n_images], head, self.seed + index).items():
+            self.importance[name] += fisher
+            self.anchor[name] += fisher * self.model.get_parameter(name).detach()
+
+    def _fisher(self, images: Tensor, head: int | None, seed: int) -> dict[str, Tensor]:
+        """Mean over images of the squared gradient of each one's log-likelihood."""
+        fisher = {name: torch.zeros_like(p) for name, p in self.model.named_parameters()}
+        generator = torch.Generator().manual_seed(seed)
+        was_training = self.model.training
+        self.model.eval()
+        with torch.no_grad():
+            drawn = torch.multinomial(self.model(images, head).softmax(1).cpu(), 1, generator=generator).to(
+                images.device
+            )
+        for image, label in zip(images, drawn, strict=True):
+            self.model.zero_grad()
+            self.model.loss(image[None], label, head).backward()
+            for name, parameter in self.model.named_parameters():
+                if parameter.grad is not None:
+                    fisher[name] += parameter.grad.square() / len(images)
+        self.model.zero_grad()
+        self.model.train(was_training)
+        return fisher
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The summed penalties."""
+        return {f"importance.{k}": v for k, v in self.importance.items()} | {
+            f"anchor.{k}": v for k, v in self.anchor.items()
+        }
+
+    def load(self, tensors: dict[str, Tensor]) -> None:
+        """Take back the summed penalties."""
+        for name in self.importance:
+            self.importance[name].copy_(tensors[f"importance.{name}"])
+            self.anchor[name].copy_(tensors[f"anchor.{name}"])
+
+
+class Memory:
+    """A few images of each class of each earlier task, for rehearsal.
+
+    Args:
+        per_class: Images of each class.
+    """
+
+    def __init__(self, per_class: int = 50) -> None:
+        if per_class < 1:
+            raise ValueError(f"rehearsal needs at least 1 image of each class, not {per_class}")
+        self.per_class = per_class
+        self.images: list[Tensor] = []
+        self.labels: list[Tensor] = []
+
+    def add(self, images: Tensor, labels: Tensor) -> None:
+        """Keep the first images of each class of a task.
+
+        Raises:
+            ValueError: if a class has fewer.
+        """
+        found = [torch.nonzero(labels == label).flatten()[: self.per_class] for label in labels.unique()]
+        fewest = min(len(indices) for indices in found)
+        if fewest < self.per_class:
+            raise ValueError(f"rehearsal wants {self.per_class} images of each class, but one class has only {fewest}")
+        self.images.append(images[torch.cat(found)])
+        self.labels.append(labels[torch.cat(found)])
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Its images and labels, for a checkpoint."""
+        kept = enumerate(zip(self.images, self.labels, strict=True))
+        return {f"memory.{i}.{key}": value for i, pair in kept for key, value in zip(("x", "y"), pair, strict=True)}
+
+    def load(self, tensors: dict[str, Tensor], device: torch.device | str) -> None:
+        """Take back what `tensors` gave."""
+        n_tasks = sum(key.startswith("memory.") for key in tensors) // 2
+        self.images = [tensors[f"memory.{i}.x"].to(device) for i in range(n_tasks)]
+        self.labels = [tensors[f"memory.{i}.y"].to(device) for i in range(n_tasks)]
+
+
+METHODS = ("hlop", "finetune", "ewc", "gpm", "replay", "joint")
+"""The methods by name: `replay` is fine-tuning with a memory, `joint` trains on all tasks at once."""
+
+
+def pmnist_dims(index: int, first: Sequence[int] = (80, 200, 100)) -> list[int]:
+    """The paper's dimensions for permuted MNIST: many for the first task, then 70, 50, 30 and 10 more."""
+    return list(first) if index == 0 else [70 - 20 * (index // 3)] * 3

@@ -1,0 +1,372 @@
+"""Training a network on a sequence of tasks, and the accuracy matrix that comes of it."""
+
+import json
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from separata import data, files
+from separata.training import accuracy
+
+from .accuracy import AccuracyMatrix
+from .benchmarks import Task, TaskSequence
+from .continual import Dims
+from .methods import EWC, GPM, HLOP, METHODS, Memory, Method
+from .networks import ForTask, SpikingNetwork
+
+Track = Callable[[Iterable[int], str], Iterable[int]]
+"""Wraps a loop to show its progress."""
+TEST_BATCH = 128
+"""Images tested at once; activity over time is large."""
+Log = Callable[[dict[str, float]], None]
+"""Takes the numbers of each epoch."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """How each task is trained.
+
+    Args:
+        epochs: Passes over a task's images.
+        batch_size: Images in a batch.
+        lr: Learning rate of SGD.
+        later_lr: Learning rate from the second task on; the same if not given.
+        momentum: Momentum of SGD; each task has a new optimiser.
+        cosine: Let the learning rate fall to zero over each task along a cosine.
+        warmup: Epochs over which the learning rate rises at first.
+        hebbian_start: First epoch in which subspaces learn.
+    """
+
+    epochs: int = 1
+    batch_size: int = 64
+    lr: float = 0.1
+    later_lr: float | None = None
+    momentum: float = 0.0
+    cosine: bool = False
+    warmup: int = 0
+    hebbian_start: int = 0
+
+    def factor(self, epoch: int) -> float:
+        """What the learning rate is multiplied with in an epoch."""
+        if epoch < self.warmup:
+            return (epoch + 1) / self.warmup
+        if not self.cosine:
+            return 1.0
+        return 0.5 * (1 + math.cos(math.pi * (epoch - self.warmup) / (self.epochs - self.warmup)))
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """Training on a memory of all tasks after each task but the first.
+
+    Args:
+        per_class: Images of each class that are kept.
+        epochs: Passes over the memory.
+        lr: Learning rate.
+        batch_size: Images of each task in a batch.
+    """
+
+    per_class: int = 50
+    epochs: int = 1
+    lr: float = 0.01
+    batch_size: int = 50
+
+
+def make_method(
+    name: str,
+    model: SpikingNetwork,
+    dims: Callable[[int], Dims],
+    *,
+    seed: int = 0,
+    strength: float = 100.0,
+    threshold: float = 0.97,
+) -> Method:
+    """The method of that name, with the settings that concern it.
+
+    Args:
+        name: `hlop`, `finetune`, `ewc`, `gpm`, `replay` or `joint`.
+        model: The network.
+        dims: Dimensions of HLOP's subspaces for each task.
+        seed: Of the method's randomness.
+        strength: Of EWC's penalty.
+        threshold: Share of energy that GPM keeps.
+
+    Raises:
+        ValueError: if there is no such method.
+    """
+    if name == "hlop":
+        return HLOP(model, dims, seed)
+    if name == "ewc":
+        return EWC(model, strength, seed=seed)
+    if name == "gpm":
+        return GPM(model, threshold)
+    if name in METHODS:
+        return Method(model)
+    raise ValueError(f"the method must be one of {', '.join(METHODS)}, not '{name}'")
+
+
+def test(model: SpikingNetwork, task: Task, head: int | None) -> float:
+    """Accuracy on a task's test images."""
+    return accuracy(ForTask(model, head), task.test_images, task.test_labels, batch_size=TEST_BATCH)
+
+
+class Trainer:
+    """Trains a network on one task after the other.
+
+    Args:
+        model: The network; it stays on its device.
+        sequence: The tasks.
+        method: The method.
+        training: How each task is trained.
+        rehearsal: Training on a memory after each task; None for none.
+        seed: Of the order of the images.
+        checkpoint: File that is written after each task, and read at first if it is there.
+        track: Shows progress over epochs.
+        log: Takes the numbers of each epoch.
+    """
+
+    def __init__(
+        self,
+        model: SpikingNetwork,
+        sequence: TaskSequence,
+        method: Method,
+        training: Training,
+        *,
+        rehearsal: Rehearsal | None = None,
+        seed: int = 0,
+        checkpoint: Path | None = None,
+        track: Track | None = None,
+        log: Log | None = None,
+    ) -> None:
+        self.model, self.sequence, self.method, self.training = model, sequence, method, training
+        self.rehearsal, self.seed, self.checkpoint = rehearsal, seed, checkpoint
+        self.track: Track = track or (lambda items, _: items)
+        self.log: Log = log or (lambda _: None)
+        self.memory = Memory(rehearsal.per_class) if rehearsal else None
+        self.device = next(model.parameters()).device
+
+    def head(self, index: int) -> int | None:
+        """The head of a task; None where all share one."""
+        return None if self.sequence.shares_head else index
+
+    def run(self) -> AccuracyMatrix:
+        """Train on all tasks in turn, testing on those seen so far after each."""
+        n = len(self.sequence)
+        matrix = np.full((n, n), math.nan)
+        done = self._restore(matrix)
+        for index in range(done, n):
+            task = self.sequence[index].to(self.device)
+            self.learn(index, task)
+            if self.memory and index:
+                self._rehearse(index)
+            for j in range(index + 1):
+                matrix[index, j] = test(
+                    self.model, self.sequence[j].to(self.device) if j < index else task, self.head(j)
+                )
+            self._save(matrix, index + 1)
+        return AccuracyMatrix(matrix)
+
+    def learn(self, index: int, task: Task) -> None:
+        """Train on one task."""
+        self.method.begin_task(index)
+        later = self.training.later_lr if index and self.training.later_lr is not None else self.training.lr
+        optimizer = self._optimizer(later)
+        for epoch in self.track(range(self.training.epochs), f"task {index + 1}/{len(self.sequence)}"):
+            for group in optimizer.param_groups:
+                group["lr"] = later * self.training.factor(epoch)
+            batches = data.batches(
+                (task.train_images, task.train_labels), self.training.batch_size, generator_for(self.seed, index, epoch)
+            )
+            if isinstance(self.method, HLOP) and epoch < self.training.hebbian_start:
+                with self.method.learner.not_learning():
+                    losses = [self._step(optimizer, x, y, self.head(index)) for x, y in batches]
+            else:
+                losses = [self._step(optimizer, x, y, self.head(index)) for x, y in batches]
+            self._log(index, epoch, losses)
+        if self.memory is not None:
+            self.memory.add(task.train_images, task.train_labels)
+        self.method.end_task(index, task.train_images, task.train_labels, self.head(index))
+
+    def _log(self, index: int, epoch: int, losses: list[Tensor]) -> None:
+        loss = torch.stack(losses).mean().item()
+        if not math.isfinite(loss):
+            raise ValueError(
+                f"training diverged in epoch {epoch + 1} of task {index + 1}; lower the learning rate or the penalty"
+            )
+        self.log({"task": index, "epoch": epoch, "loss": loss})
+
+    def _optimizer(self, lr: float) -> torch.optim.SGD:
+        parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        optimizer = torch.optim.SGD(parameters, lr=lr, momentum=self.training.momentum)
+        self.method.guard(optimizer)
+        return optimizer
+
+    def _step(self, optimizer: torch.optim.Optimizer, x: Tensor, y: Tensor, head: int | None) -> Tensor:
+        self.model.train()
+        optimizer.zero_grad()
+        loss = self.model.loss(x, y, head)
+        loss.backward()
+        self.method.adjust_gradients()
+        optimizer.step()
+        return loss.detach()
+
+    def _rehearse(self, index: int) -> None:
+        """Train on the memory of all tasks together, as the paper does: no projection, no penalty."""
+        assert self.rehearsal is not None  # noqa: S101 - for the type checker
+        assert self.memory is not None  # noqa: S101 - for the type checker
+        parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        optimizer = torch.optim.SGD(parameters, lr=self.rehearsal.lr, momentum=self.training.momentum)
+        for layer in self._projecting_layers():
+            layer.is_projecting = False
+        for epoch in range(self.rehearsal.epochs):
+            streams = [
+                data.batches(pair, self.rehearsal.batch_size, generator_for(self.seed, index, epoch, j + 1))
+                for j, pair in enumerate(zip(self.memory.images, self.memory.labels, strict=True))
+            ]
+            for parts in zip(*streams, strict=False):
+                self.model.train()
+                optimizer.zero_grad()
+                for j, (x, y) in enumerate(parts):
+                    (self.model.loss(x, y, self.head(j)) / len(parts)).backward()
+                optimizer.step()
+        for layer in self._projecting_layers():
+            layer.is_projecting = True
+
+    def _projecting_layers(self) -> list[Any]:
+        return self.method.learner.layers if isinstance(self.method, (HLOP, GPM)) else []
+
+    def run_jointly(self) -> AccuracyMatrix:
+        """Train on all tasks at once, with as many steps as in sequence: what could be reached without forgetting."""
+        n = len(self.sequence)
+        tasks = [self.sequence[index] for index in range(n)]
+        optimizer = self._optimizer(self.training.lr)
+        for epoch in self.track(range(self.training.epochs), "all tasks"):
+            for group in optimizer.param_groups:
+                group["lr"] = self.training.lr * self.training.factor(epoch)
+            losses = [self._step(optimizer, x, y, head) for x, y, head in self._joint_batches(tasks, epoch)]
+            self._log(n - 1, epoch, losses)
+        matrix = np.full((n, n), math.nan)
+        matrix[-1] = [test(self.model, task.to(self.device), self.head(j)) for j, task in enumerate(tasks)]
+        return AccuracyMatrix(matrix)
+
+    def _joint_batches(self, tasks: list[Task], epoch: int) -> Iterable[tuple[Tensor, Tensor, int | None]]:
+        """Batches of all tasks mixed; with a head for each, batches of single tasks in random order."""
+        size = self.training.batch_size
+        if self.sequence.shares_head:
+            x, y = (
+                torch.cat([getattr(task, key) for task in tasks]).to(self.device)
+                for key in ("train_images", "train_labels")
+            )
+            yield from ((a, b, None) for a, b in data.batches((x, y), size, generator_for(self.seed, epoch)))
+            return
+        streams = [
+            iter(
+                data.batches(
+                    (t.train_images.to(self.device), t.train_labels.to(self.device)),
+                    size,
+                    generator_for(self.seed, j, epoch),
+                )
+            )
+            for j, t in enumerate(tasks)
+        ]
+        counts = torch.tensor(
+            [j for j, task in enumerate(tasks) for _ in range(math.ceil(len(task.train_labels) / size))]
+        )
+        for j in counts[torch.randperm(len(counts), generator=generator_for(self.seed, epoch))].tolist():
+            yield *next(streams[j]), j
+
+    def _save(self, matrix: np.ndarray, n_done: int) -> None:
+        if self.checkpoint is None:
+            return
+        tensors = {f"model.{key}": value for key, value in self.model.state_dict().items()}
+        kept = self.method.tensors() | (self.memory.tensors() if self.memory else {})
+        metadata = {"n_done": str(n_done), "matrix": json.dumps(AccuracyMatrix(matrix).to_json())}
+        files.save_tensors(self.checkpoint, tensors | kept, metadata)
+
+    def _restore(self, matrix: np.ndarray) -> int:
+        """Load the checkpoint, if there is one; the number of tasks that it has learned."""
+        if self.checkpoint is None or not self.checkpoint.is_file():
+            return 0
+        tensors, metadata = files.load_tensors(self.checkpoint)
+        matrix[:] = AccuracyMatrix.from_json(json.loads(metadata["matrix"])).matrix
+        load_model(
+            self.model,
+            {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")},
+            self.checkpoint,
+        )
+        self.method.load(tensors)
+        if self.memory is not None:
+            self.memory.load(tensors, self.device)
+        self.method.resume(int(metadata["n_done"]))
+        return int(metadata["n_done"])
+
+
+def load_model(model: SpikingNetwork, state: dict[str, Tensor], source: Path) -> None:
+    """Load a network's state, whatever the size of its subspaces.
+
+    Raises:
+        ValueError: if it is of another network.
+    """
+    try:
+        model.load_state_dict(state)
+    except RuntimeError:
+        raise ValueError(f"{source} holds the weights of another network than this one") from None
+
+
+def generator_for(*numbers: int) -> torch.Generator:
+    """A random generator for a tuple of small numbers; different tuples give different streams."""
+    seed = 0
+    for number in numbers:
+        seed = seed * 1_000_003 + number + 1
+    return torch.Generator().manual_seed(seed % 2**63)
+
+
+def run_benchmark(
+    sequence: TaskSequence,
+    model: SpikingNetwork,
+    method: str = "hlop",
+    training: Training = Training(),
+    *,
+    dims: Callable[[int], Dims] = lambda _: 0.1,
+    rehearsal: Rehearsal | None = None,
+    seed: int = 0,
+    strength: float = 100.0,
+    threshold: float = 0.97,
+    checkpoint: Path | None = None,
+    track: Track | None = None,
+    log: Log | None = None,
+) -> AccuracyMatrix:
+    """Train a spiking network on a sequence of tasks and test it on all of them.
+
+    Args:
+        sequence: The tasks, such as `permuted_mnist()`.
+        model: The network, such as `SpikingMLP()`; it is trained in place.
+        method: `hlop`, `finetune`, `ewc`, `gpm`, `replay` or `joint`.
+        training: How each task is trained.
+        dims: From a task's number to the dimensions that each HLOP layer gains for it.
+        rehearsal: Memory to train on after each task; given with `replay`, possible with the others.
+        seed: Of the order of images and the method's randomness.
+        strength: Of EWC's penalty.
+        threshold: Share of energy that GPM keeps.
+        checkpoint: File to keep progress in after each task; training goes on from it if it is there.
+        track: Shows progress over epochs.
+        log: Takes the numbers of each epoch.
+
+    Returns:
+        The accuracy matrix; with `joint`, only its last row is measured.
+
+    Raises:
+        ValueError: for a method that there is none of, and for what each method refuses.
+    """
+    rehearsal = rehearsal or (Rehearsal() if method == "replay" else None)
+    worker = make_method(method, model, dims, seed=seed, strength=strength, threshold=threshold)
+    trainer = Trainer(
+        model, sequence, worker, training, rehearsal=rehearsal, seed=seed, checkpoint=checkpoint, track=track, log=log
+    )
+    return trainer.run_jointly() if method == "joint" else trainer.run()

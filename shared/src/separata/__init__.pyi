@@ -1,0 +1,35 @@
+from . import cli as cli
+from . import data as data
+from . import evidence as evidence
+from . import experiments as experiments
+from . import files as files
+from . import models as models
+from . import papers as papers
+from . import plots as plots
+from . import readme as readme
+from . import report as report
+from . import sweep as sweep
+from . import training as training
+from .experiments import experiment as experiment
+from .paper import Claim as Claim
+from .paper import Paper as Paper
+from .run import Run as Run
+
+__all__ = [
+    "Claim",
+    "Paper",
+    "Run",
+    "cli",
+    "data",
+    "evidence",
+    "experiment",
+    "experiments",
+    "files",
+    "models",
+    "papers",
+    "plots",
+    "readme",
+    "report",
+    "sweep",
+    "training",
+]

@@ -1,0 +1,154 @@
+"""A whole paper's package at its smallest (Oja 1982), installed for the tests as a stranger's would be."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PAPER = """
+from separata import Claim, Paper
+
+PAPER = Paper(
+    name="oja-rule",
+    title="A simplified neuron model as a principal component analyzer",
+    year=1982,
+    authors=("Erkki Oja",),
+    venue="Journal of Mathematical Biology",
+    doi="10.1007/BF00275687",
+    claims=(
+        Claim(
+            "first-component",
+            "A linear neuron under Oja's rule turns to the first principal component",
+            metric="|cosine| with the leading eigenvector",
+            paper={"oja": 1.0},
+            holds=lambda m: m["oja"] > 0.99,
+        ),
+        Claim(
+            "bounded",
+            "Its weight stays bounded where plain Hebbian learning's grows without limit",
+            metric="norm of the weight after training",
+            paper={"oja": 1.0, "hebb": None},
+            holds=lambda m: abs(m["oja"] - 1) < 0.05 and m["hebb"] > 10,
+        ),
+        Claim(
+            "fast",
+            "It takes a millisecond in squid",
+            metric="milliseconds",
+            paper={"squid": 1.0},
+            holds=lambda m: m["squid"] < 2,
+            note="There is no squid here.",
+        ),
+    ),
+)
+"""
+
+EXPERIMENTS = """
+import os
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from separata import Run, experiment, plots
+
+
+@dataclass(frozen=True)
+class Cloud:
+    passes: int = 2
+    lr: float = 1e-3
+
+
+def counted(name):
+    with (Path(os.environ["OJA_COUNTS"]) / name).open("a") as file:
+        file.write("x")
+
+
+def final_norm(lr, seed, device):
+    counted(f"norm-{seed}-{lr}")
+    w = torch.randn(5, generator=torch.Generator().manual_seed(seed))
+    return {"norm": (w / w.norm() * (1 + lr)).norm().item()}
+
+
+@experiment("first-component", smoke=Cloud(), quick=Cloud(), gpu=Cloud(), paper=Cloud(passes=9))
+def leading_direction(config: Cloud, run: Run) -> None:
+    counted("leading")
+    for seed in run.seeds:
+        scale = torch.tensor([3.0, 1, 1, 1, 1])
+        x = torch.randn(4096, 5, generator=run.generator(seed, "data")) * scale
+        w = torch.nn.functional.normalize(torch.randn(5, generator=run.generator(seed, "weight")), dim=0)
+        for step in run.track(range(config.passes), "passes"):
+            for batch in x.split(64):
+                y = batch @ w
+                w = w + 0.01 * ((y[:, None] * batch).mean(0) - y.square().mean() * w)
+            run.log(step, alignment=w[0].abs() / w.norm())
+        run.measure("first-component", oja=w[0].abs() / w.norm())
+    run.figure("alignment", plots.curves(run.history, "alignment", ylabel="|cosine|"))
+
+
+@experiment("bounded", smoke=Cloud(), quick=Cloud(), gpu=Cloud(), paper=Cloud())
+def norms(config: Cloud, run: Run) -> None:
+    counted("norms")
+    for seed in run.seeds:
+        norm = run.once(final_norm, config.lr, seed, "cpu")["norm"]
+        if os.environ.get("OJA_KILL") == str(seed):
+            os.kill(os.getpid(), signal.SIGKILL)
+        run.measure("bounded", oja=norm, hebb=20.0 + seed)
+"""
+
+CLI = '''
+from pathlib import Path
+
+from separata import cli
+
+from .paper import PAPER
+
+
+def fit(inputs: Path, /, out: Path, *, passes: int = 20) -> None:
+    """Learn the leading direction of the rows of a text file.
+
+    Args:
+        inputs: Numbers.
+        out: Where to write.
+        passes: Number of passes.
+    """
+    numbers = [float(word) for word in inputs.read_text().split()]
+    out.write_text(str(sum(numbers) * passes))
+    print("done")
+
+
+def main() -> None:
+    cli.main(PAPER, [fit])
+'''
+
+
+def install_oja(site: Path) -> None:
+    """Lay the package and its metadata where Python finds them."""
+    package, metadata = site / "oja_rule", site / "oja_rule-1.2.dist-info"
+    package.mkdir(parents=True)
+    metadata.mkdir()
+    for name, text in {"__init__": "", "paper": PAPER, "experiments": EXPERIMENTS, "cli": CLI}.items():
+        (package / f"{name}.py").write_text(text)
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: oja-rule\nVersion: 1.2\n")
+    (metadata / "entry_points.txt").write_text("[separata.papers]\noja-rule = oja_rule.paper:PAPER\n")
+
+
+@pytest.fixture
+def oja_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder on Python's path with Oja's package; the package counts how often its work was done in `counts`."""
+    site, counts = tmp_path / "site", tmp_path / "counts"
+    install_oja(site)
+    counts.mkdir()
+    monkeypatch.syspath_prepend(str(site))
+    monkeypatch.setenv("OJA_COUNTS", str(counts))
+    yield site
+    for name in [name for name in sys.modules if name.startswith("oja_rule")]:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def oja(oja_site: Path):
+    """Oja's paper."""
+    from oja_rule.paper import PAPER as paper
+
+    return paper

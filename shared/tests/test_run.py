@@ -1,0 +1,128 @@
+"""What an experiment does with its run."""
+
+from dataclasses import dataclass
+
+import pytest
+import torch
+
+from separata import Run
+from separata.run import Compute
+
+
+@dataclass(frozen=True)
+class Setting:
+    x: int
+    y: tuple[float, ...] = (1.0,)
+
+
+@dataclass(frozen=True)
+class OtherSetting:
+    x: int
+    y: tuple[float, ...] = (1.0,)
+
+
+CALLS: list[object] = []
+
+
+def square(setting, device="cpu"):
+    CALLS.append(setting)
+    return {"square": setting.x**2, "threads": torch.get_num_threads()}
+
+
+@pytest.fixture
+def run(oja, tmp_path) -> Run:
+    CALLS.clear()
+    return Run(oja, ("bounded", "first-component"), tmp_path / "out")
+
+
+def test_generators_are_equal_for_equal_purposes_and_differ_otherwise(run):
+    draw = [
+        torch.rand(4, generator=run.generator(*key)).tolist()
+        for key in [(0,), (0,), (1,), (0, 1), (0, "data"), (0, 1, 2)]
+    ]
+    assert draw[0] == draw[1]
+    assert len({tuple(one) for one in draw}) == 5
+
+
+def test_measurements_are_plain_numbers_by_seed(run):
+    run.measure("bounded", oja=torch.tensor(1.5), hebb=2)
+    run.measure("bounded", oja=1, hebb=3)
+    assert run.measurements == {"bounded": [{"oja": 1.5, "hebb": 2.0}, {"oja": 1.0, "hebb": 3.0}]}
+
+
+def test_a_claim_that_is_not_the_experiments_is_refused(run):
+    with pytest.raises(ValueError, match="measures bounded, first-component, not 'fast'"):
+        run.measure("fast", squid=1.0)
+
+
+def test_keys_that_are_not_the_claims_are_refused(run):
+    with pytest.raises(ValueError, match="'bounded' has the keys oja, hebb, not oja"):
+        run.measure("bounded", oja=1.0)
+
+
+def test_work_is_done_once_for_equal_settings(run, oja, tmp_path):
+    first = run.once(square, Setting(3))
+    again = Run(oja, ("bounded",), tmp_path / "out").once(square, Setting(3))
+    assert first == again
+    assert [Setting(3)] == CALLS
+
+
+@pytest.mark.parametrize("other", [Setting(4), Setting(3, (2.0,)), OtherSetting(3)], ids=("x", "y", "type"))
+def test_work_is_done_again_for_other_settings(run, other):
+    run.once(square, Setting(3))
+    run.once(square, other)
+    assert [Setting(3), other] == CALLS
+
+
+def test_map_gives_results_in_order_and_repeats_nothing(run):
+    settings = [Setting(x) for x in (5, 1, 4)]
+    run.once(square, Setting(1))
+    CALLS.clear()
+    assert [result["square"] for result in run.map(square, settings, "squares")] == [25, 1, 16]
+    assert [result["square"] for result in run.map(square, settings, "squares")] == [25, 1, 16]
+    assert Setting(1) not in CALLS
+
+
+def test_every_mapped_call_has_one_thread_however_many_there_are(run):
+    one, *many = run.map(square, [Setting(9)], "one") + run.map(square, [Setting(x) for x in range(3)], "many")
+    assert {result["threads"] for result in (one, *many)} == {1}
+
+
+def test_history_is_a_table(run):
+    run.log(1, loss=torch.tensor(0.5), method="a")
+    run.log(2, accuracy=1)
+    assert run.history_csv() == "step,loss,method,accuracy\n1,0.5,a,\n2,,,1.0\n"
+
+
+def test_figures_belong_to_all_claims_or_to_those_named_and_are_the_same_file_each_time(run, tmp_path):
+    from separata import plots
+
+    contents = []
+    for _ in range(2):
+        run.figure("curve", plots.curves([{"step": 1, "y": 2.0}], "y"), claims=["bounded"])
+        contents.append((tmp_path / "out/smoke/curve.svg").read_bytes())
+    assert contents[0] == contents[1]
+    assert run.figures == {"bounded": ["smoke/curve.svg"] * 2}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    ids=("unknown", "none", "no gpu"),
+    argvalues=[
+        ({"device": "tpu"}, "one of auto, cpu, cuda, not 'tpu'"),
+        ({"devices": 0}, "at least 1, not 0 and 1"),
+        pytest.param(
+            {"device": "cuda"},
+            "finds no CUDA GPU",
+            marks=pytest.mark.skipif(torch.cuda.is_available(), reason="has a GPU"),
+        ),
+    ],
+)
+def test_a_device_that_is_not_there_is_refused(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        Compute(**arguments)
+
+
+@pytest.mark.gpu
+def test_a_gpu_is_taken_when_there_is_one(run):
+    assert run.device.type == "cuda"
