@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from separata import data
+from separata import data, pictures
 
 REAL = Path(os.environ.get("SEPARATA_DATA", "nowhere"))
 RNG = np.random.default_rng(0)
@@ -265,7 +265,7 @@ class TestParquet:
         content[int(at * len(content))] = value
         refused = ""
         try:
-            _, image = data._decode(8, ("row 0 of x", bytes(content)))
+            _, image = pictures.decode(8, ("row 0 of x", bytes(content)))
         except ValueError as error:
             refused = str(error)
         assert refused.startswith("row 0 of x ") if refused else image.shape[1:] == (8, 8)

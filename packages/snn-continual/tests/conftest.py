@@ -1,3 +1,4 @@
+import jaxtyping
 import pytest
 import torch
 
@@ -14,3 +15,9 @@ def one_thread():
 @pytest.fixture(autouse=True)
 def seeded():
     torch.manual_seed(0)
+
+
+@pytest.fixture
+def unchecked(monkeypatch):
+    """As users run it: without the type checks of the tests, which would see bad options before the package does."""
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)

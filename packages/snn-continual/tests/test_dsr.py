@@ -76,7 +76,7 @@ def test_gradients_are_the_paper_s_formulas(constants):
     threshold, tau, dt = constants
     neuron = DSRLIF(threshold, tau=tau, dt=dt).double()
     threshold = neuron.threshold.item()
-    current = (4 * torch.randn(7, 5, 6, dtype=torch.float64) + 2).requires_grad_()
+    current = (torch.randn(7, 5, 6, dtype=torch.float64) + 8 * torch.randn(5, 6)).requires_grad_()
     grad = torch.randn(7, 5, 6, dtype=torch.float64)
     neuron(current).backward(grad)
     rate = weighted(current.detach(), dt, tau)

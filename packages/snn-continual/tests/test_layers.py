@@ -291,12 +291,14 @@ def test_a_rate_of_activity_and_trace_is_that_of_each():
         ({"subspace": HebbianSubspace(4, spiking=SpikingLateral()), "project": "weight"}, "need project='input'"),
     ],
 )
+@pytest.mark.usefixtures("unchecked")
 def test_options_that_do_not_fit_are_refused(options, reason):
     with pytest.raises(ValueError, match=reason):
         HLOPLinear(4, 2, **options)
 
 
 @pytest.mark.parametrize("options", [{"groups": 2}, {"padding_mode": "reflect", "padding": 1}, {"padding": "same"}])
+@pytest.mark.usefixtures("unchecked")
 def test_convolutions_for_which_no_projection_is_defined_are_refused(options):
     with pytest.raises(ValueError, match="orthogonal projection is defined for"):
         HLOPConv2d(4, 4, 3, **options)

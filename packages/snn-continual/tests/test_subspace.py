@@ -157,7 +157,7 @@ def test_growing_and_merging_keep_account_of_the_rows(steps):
     fixed = learning = 0
     for k, merges in steps:
         if fixed + learning + k > 7:
-            with pytest.raises(ValueError, match=f"cannot grow by {k}: the activity has only 7"):
+            with pytest.raises(ValueError, match=f"cannot grow by {k}.* activity .* 7"):
                 subspace.grow(k)
         else:
             before = subspace.weight

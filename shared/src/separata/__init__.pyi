@@ -5,6 +5,7 @@ from . import experiments as experiments
 from . import files as files
 from . import models as models
 from . import papers as papers
+from . import pictures as pictures
 from . import plots as plots
 from . import readme as readme
 from . import report as report
@@ -27,6 +28,7 @@ __all__ = [
     "files",
     "models",
     "papers",
+    "pictures",
     "plots",
     "readme",
     "report",

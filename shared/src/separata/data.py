@@ -5,24 +5,22 @@
 unpickled.
 """
 
-import io
 import json
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
-from itertools import islice
+from functools import lru_cache
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple, overload
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int, Int64, UInt8
-from PIL import Image
 from torch import Tensor
+
+from .pictures import decode_all
 
 
 @dataclass(frozen=True, eq=False)
@@ -255,7 +253,7 @@ def _read_images(folder: Path, size: int | None) -> _Stored:
         raise ValueError(f"no class folder of {folder} holds a .png, .jpg or .jpeg image: put them in <class>/")
     images = ((str(path), path.read_bytes()) for path, _ in files)
     labels = torch.tensor([label for _, label in files])
-    return _Stored(_decode_all(images, len(files), size), labels, tuple(path.name for path in classes))
+    return _Stored(decode_all(images, len(files), size), labels, tuple(path.name for path in classes))
 
 
 # ---- Parquet files in the layout of the Hugging Face hub
@@ -296,7 +294,7 @@ def _read_parquet(paths: Sequence[Path], size: int | None) -> _Stored:
     classes = parts[0][1] or tuple(str(label) for label in range(labels.max() + 1))
     if labels.min() < 0 or labels.max() >= len(classes):
         raise ValueError(f"{paths[0]} needs labels from 0 to {len(classes) - 1}, not {labels.min()} to {labels.max()}")
-    pixels = _decode_all((image for path in paths for image in _encoded_images(path)), len(labels), size)
+    pixels = decode_all((image for path in paths for image in _encoded_images(path)), len(labels), size)
     return _Stored(pixels, torch.from_numpy(labels), classes)
 
 
@@ -408,60 +406,3 @@ def _not_found(name: str, reason: Exception) -> FileNotFoundError:
 def _one_line(error: Exception) -> str:
     lines = str(error).strip().splitlines()
     return lines[0].rstrip(".") if lines else type(error).__name__
-
-
-# ---- pictures
-
-_FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF")
-"""Formats that Pillow decodes by itself; for some others it would start a program."""
-
-_LARGE_FILE = 8192
-"""Bytes from which an image is worth a thread: decoding small ones spends its time under the interpreter's lock."""
-
-
-def _decode_all(
-    images: Iterable[tuple[str, bytes | None]], n: int, size: int | None
-) -> UInt8[Tensor, "n channels height width"]:
-    """Decode `n` images, each given as where it stands and its file, into one tensor."""
-    out = np.empty((n, 0, 0, 0), np.uint8)
-    for index, (where, image) in enumerate(_decoded(images, size)):
-        channels, height, width = image.shape
-        if index == 0:
-            out = np.empty((n, channels, height, width), np.uint8)
-        if (height, width) != out.shape[2:]:
-            raise ValueError(
-                f"{where} is {height} x {width} pixels and the images before it {out.shape[2]} x {out.shape[3]}: give "
-                f"a size to which all are resized"
-            )
-        if channels > out.shape[1]:
-            out = np.repeat(out, channels, axis=1)
-        out[index] = image
-    return torch.from_numpy(out)
-
-
-def _decoded(images: Iterable[tuple[str, bytes | None]], size: int | None) -> Iterator[tuple[str, np.ndarray]]:
-    remaining = iter(images)
-    with ThreadPoolExecutor() as pool:
-        while chunk := list(islice(remaining, 1024)):
-            is_large = len(chunk[0][1] or b"") > _LARGE_FILE
-            yield from (pool.map if is_large else map)(partial(_decode, size), chunk)
-
-
-def _decode(
-    size: int | None, image: tuple[str, bytes | None]
-) -> tuple[str, UInt8[np.ndarray, "channels height width"]]:
-    where, encoded = image
-    if encoded is None:
-        raise ValueError(f"{where} has no image bytes: embed the image's file")
-    try:
-        with Image.open(io.BytesIO(encoded), formats=_FORMATS) as picture:
-            mode = picture.mode
-            pixels = picture.copy() if mode == "L" else picture.convert("RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{where} is not an image that Pillow can decode: replace or remove it") from error
-    if mode.startswith(("I", "F")):
-        raise ValueError(f"{where} has more than 8 bits a channel (mode {mode}): convert it to 8 bits")
-    if size is not None:
-        pixels = pixels.resize((size, size), Image.Resampling.BILINEAR)
-    array = np.asarray(pixels)
-    return where, array[None] if array.ndim == 2 else array.transpose(2, 0, 1)

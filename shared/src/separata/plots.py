@@ -115,7 +115,7 @@ def curves(
         if spread.any():
             axes.fill_between(at, means - spread, means + spread, color=color, alpha=0.18, linewidth=0)
     if all(at.is_integer() for points in groups.values() for at in points):
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10], integer=True))
     _add_reference(axes, reference)
     is_named = all(isinstance(name, str) for name in groups)
     _add_legend(axes, title=None if is_named or by is None else by, is_beside=len(groups) > 5)

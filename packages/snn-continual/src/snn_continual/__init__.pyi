@@ -5,6 +5,7 @@ from .benchmarks import PermutedImages as PermutedImages
 from .benchmarks import SeveralDatasets as SeveralDatasets
 from .benchmarks import SplitClasses as SplitClasses
 from .benchmarks import Task as Task
+from .benchmarks import TaskSequence as TaskSequence
 from .benchmarks import five_datasets as five_datasets
 from .benchmarks import permuted_mnist as permuted_mnist
 from .benchmarks import split_cifar10 as split_cifar10
@@ -74,6 +75,7 @@ __all__ = [
     "SurrogateLIF",
     "Synaptic",
     "Task",
+    "TaskSequence",
     "Trainer",
     "Training",
     "TrainingRule",

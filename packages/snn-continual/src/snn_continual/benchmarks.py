@@ -1,9 +1,9 @@
 """Sequences of tasks: permuted images, the classes of a data set, several data sets, or one's own files."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 from zipfile import BadZipFile
 
 import numpy as np
@@ -35,32 +35,43 @@ class Task:
         )
 
 
-class TaskSequence(Protocol):
-    """Tasks that are made when they are asked for, so that they need not be in memory together."""
+class TaskSequence(ABC):
+    """Tasks that are made when they are asked for, so that they need not be in memory together.
+
+    One's own sequence says how many tasks there are, of how many classes, and how one is made.
+    """
 
     @property
+    @abstractmethod
     def n_classes(self) -> int:
         """Classes of each task."""
 
     @property
+    @abstractmethod
     def shares_head(self) -> bool:
         """Whether all tasks have the same classes, so that the network is not told which task an input is from."""
 
+    @abstractmethod
     def __len__(self) -> int:
         """Number of tasks."""
 
+    @abstractmethod
+    def make(self, index: int) -> Task:
+        """The task of that number, from 0."""
+
     def __getitem__(self, index: int) -> Task:
-        """The task of that number."""
+        """The task of that number.
 
-
-def check_index(sequence: TaskSequence, index: int) -> None:
-    """Raise IndexError unless there is a task of that number; with it, a loop over the tasks ends."""
-    if not 0 <= index < len(sequence):
-        raise IndexError(f"there are tasks 0 to {len(sequence) - 1}, not {index}")
+        Raises:
+            IndexError: if there is none; with it, a loop over the tasks ends.
+        """
+        if not 0 <= index < len(self):
+            raise IndexError(f"there are tasks 0 to {len(self) - 1}, not {index}")
+        return self.make(index)
 
 
 @dataclass(frozen=True)
-class PermutedImages:
+class PermutedImages(TaskSequence):
     """The same images with their pixels in another order for each task (domain-incremental; permuted MNIST).
 
     Args:
@@ -87,9 +98,8 @@ class PermutedImages:
         """Number of tasks."""
         return self.n_tasks
 
-    def __getitem__(self, index: int) -> Task:
+    def make(self, index: int) -> Task:
         """The task of that number."""
-        check_index(self, index)
         train, test = data.load(self.dataset), data.load(self.dataset, split="test")
         generator = torch.Generator().manual_seed(1000 * self.seed + index)
         order = torch.randperm(train.images[0].numel(), generator=generator)
@@ -100,7 +110,7 @@ class PermutedImages:
 
 
 @dataclass(frozen=True)
-class SplitClasses:
+class SplitClasses(TaskSequence):
     """The classes of one data set, some in each task (task-incremental: each task has a head of its own).
 
     Args:
@@ -140,9 +150,8 @@ class SplitClasses:
         """Number of tasks."""
         return self.n_tasks
 
-    def __getitem__(self, index: int) -> Task:
+    def make(self, index: int) -> Task:
         """The task of that number."""
-        check_index(self, index)
         total = self.n_classes * self.n_tasks
         order = torch.arange(total)
         if self.shuffle_seed is not None:
@@ -158,7 +167,7 @@ class SplitClasses:
 
 
 @dataclass(frozen=True)
-class SeveralDatasets:
+class SeveralDatasets(TaskSequence):
     """Data sets of ten classes, one after the other, as colour images of 32x32.
 
     Args:
@@ -174,9 +183,8 @@ class SeveralDatasets:
         """Number of tasks."""
         return len(self.datasets)
 
-    def __getitem__(self, index: int) -> Task:
+    def make(self, index: int) -> Task:
         """The task of that number."""
-        check_index(self, index)
         name, mean, std = self.datasets[index]
         parts = []
         for split in ("train", "test"):
@@ -186,7 +194,7 @@ class SeveralDatasets:
 
 
 @dataclass(frozen=True)
-class OwnFiles:
+class OwnFiles(TaskSequence):
     """One's own tasks: a folder of files `*.npz`, in the order of their names.
 
     Each has arrays `x_train`, `y_train`, `x_test` and `y_test`; inputs are used as they are, labels are whole numbers
@@ -222,13 +230,12 @@ class OwnFiles:
         """Number of tasks."""
         return len(self._paths)
 
-    def __getitem__(self, index: int) -> Task:
+    def make(self, index: int) -> Task:
         """The task of that number.
 
         Raises:
             ValueError: if the file is not whole, an array is missing, shapes do not fit, or an input is not finite.
         """
-        check_index(self, index)
         path = self._paths[index]
         try:
             with np.load(path, allow_pickle=False) as arrays:
@@ -251,7 +258,7 @@ class OwnFiles:
 
 
 @dataclass(frozen=True)
-class HeldOut:
+class HeldOut(TaskSequence):
     """A sequence whose test images are held out of its training images: for choosing settings without the test set.
 
     Args:
@@ -276,7 +283,7 @@ class HeldOut:
         """Number of tasks."""
         return len(self.sequence)
 
-    def __getitem__(self, index: int) -> Task:
+    def make(self, index: int) -> Task:
         """The task of that number."""
         task = self.sequence[index]
         order = torch.randperm(len(task.train_labels), generator=torch.Generator().manual_seed(0))

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from separata import Run, experiment, plots
+from separata import Run, data, experiment, plots
 
 from .accuracy import AccuracyMatrix
 from .benchmarks import HeldOut, TaskSequence, permuted_mnist
@@ -16,6 +16,22 @@ from .networks import SpikingMLP, Synaptic, seeded
 from .rules import training_rule
 from .subspace import HebbianSubspace, SpikingLateral
 from .training import Rehearsal, Training, run_benchmark
+
+NAMES = {
+    "hlop": "HLOP",
+    "finetune": "fine-tuning",
+    "ewc": "EWC",
+    "gpm": "GPM",
+    "replay": "replay",
+    "joint": "joint training",
+    "dsr": "DSR",
+    "bptt": "BPTT",
+    "ottt": "OTTT",
+    "bp": "back-propagation",
+    "fa": "feedback alignment",
+    "sign": "sign-symmetric",
+}
+"""What figures call things."""
 
 TUNING_SEED = 1000
 """Settings are chosen with another seed than those that are measured."""
@@ -116,17 +132,17 @@ def principal_subspace(config: Gaussian, run: Run) -> None:
         subspace = HebbianSubspace(config.n_features)
         subspace.grow(config.n_strong, run.generator(seed, "lateral weights"))
         for step in run.track(range(config.passes), "passes"):
-            for batch in x[torch.randperm(len(x), generator=run.generator(seed, step))].split(64):
+            for i, batch in enumerate(data.batches(x, 64, run.generator(seed, step))):
                 subspace.learn(batch)
-            distance = torch.dist(subspace.weight.T @ subspace.weight, projection) / torch.linalg.norm(projection)
-            run.log(step + 1, distance=distance, orthonormality=subspace.orthonormality_error())
+                distance = torch.dist(subspace.weight.T @ subspace.weight, projection) / torch.linalg.norm(projection)
+                run.log(step * len(x) + 64 * i, distance=distance, orthonormality=subspace.orthonormality_error())
         run.measure("principal-subspace", distance=distance, orthonormality=subspace.orthonormality_error())
     run.figure(
         "principal-subspace",
         plots.curves(
             run.history,
             "distance",
-            xlabel="passes over the samples",
+            xlabel="samples seen",
             ylabel="relative distance to the exact projection",
         ),
     )
@@ -168,9 +184,15 @@ def forgetting(config: Trial, run: Run) -> None:
         run.measure("nearly-zero-forgetting", **values)
         for method, matrix in of_seed.items():
             means[method] = means.get(method, 0) + torch.from_numpy(matrix.matrix) / len(run.seeds)
-    for method, name in (("hlop", "HLOP"), ("finetune", "Fine-tuning")):
+    seen = torch.cat([mean[mean.isfinite()] for mean in means.values()])
+    limits = (seen.min().item(), seen.max().item())
+    for method, mean in means.items():
         figure = plots.heatmap(
-            means[method].numpy(), xlabel="accuracy on task", ylabel="after learning task", title=name
+            mean.numpy(),
+            xlabel="accuracy on task",
+            ylabel="after learning task",
+            title=NAMES[method],
+            limits=limits,
         )
         run.figure(f"accuracy-matrix-{method}", figure)
 
@@ -193,7 +215,7 @@ def _compare(config: Trial, run: Run, claim: str, setting: str, values: Sequence
         run.measure(claim, **found)
         for key, bwt in found.items():
             value, method = key.split("_")
-            forgotten.setdefault(value.upper(), {}).setdefault(method, []).append(-100 * bwt)
+            forgotten.setdefault(NAMES[value], {}).setdefault(NAMES[method], []).append(-100 * bwt)
     means = {value: {m: float(torch.tensor(x).mean()) for m, x in by.items()} for value, by in forgotten.items()}
     spread = {
         value: {m: float(torch.tensor(x).std(correction=min(1, len(x) - 1))) for m, x in by.items()}
@@ -231,9 +253,9 @@ class Comparison:
     lrs: tuple[float, ...] = (0.1, 0.2)
     finetune_lrs: tuple[float, ...] = (0.05, 0.1, 0.2, 0.4)
     hebbian_lrs: tuple[float, ...] = (0.01, 0.03)
-    strengths: tuple[float, ...] = (3.0, 10.0)
+    strengths: tuple[float, ...] = (30.0, 100.0)
     thresholds: tuple[float, ...] = (0.95, 0.99)
-    rehearsals: tuple[int, ...] = (1, 5)
+    rehearsals: tuple[int, ...] = (5, 20)
     """Passes over the memory after each task."""
 
     def candidates(self, method: str) -> list[Trial]:
@@ -274,7 +296,7 @@ def comparison(config: Comparison, run: Run) -> None:
     for trial, matrix in results.items():
         if trial.method != "joint":
             for index in range(trial.n_tasks):
-                run.log(index + 1, method=trial.method, accuracy=matrix.matrix[index, : index + 1].mean())
+                run.log(index + 1, method=NAMES[trial.method], accuracy=matrix.matrix[index, : index + 1].mean())
     figure = plots.curves(run.history, "accuracy", by="method", xlabel="tasks learned", ylabel="mean accuracy on them")
     run.figure("comparison", figure)
 

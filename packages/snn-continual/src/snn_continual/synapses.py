@@ -6,8 +6,9 @@ activity, or its trace, without the part that lies in the subspace of earlier ta
 gradient can be projected after it was formed; with many samples for each weight, as in convolutions, that is cheaper.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -20,29 +21,35 @@ from .subspace import HebbianSubspace
 Projection = Literal["input", "weight"]
 
 
-class Connection(Protocol):
+class Connection(ABC):
     """How presynaptic neurons reach postsynaptic ones: all to all, or by convolution."""
 
+    @abstractmethod
     def forward(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         """The postsynaptic current."""
 
+    @abstractmethod
     def input_gradient(self, grad: Tensor, feedback: Tensor, x: Tensor) -> Tensor:
         """The error that `feedback` carries back."""
 
+    @abstractmethod
     def weight_gradient(self, grad: Tensor, activity: Tensor, weight: Tensor) -> Tensor:
         """The gradient of the weight."""
 
+    @abstractmethod
     def samples(self, x: Tensor) -> Tensor:
         """The vectors, (samples, features), that the weight's rows are multiplied with."""
 
+    @abstractmethod
     def weight_gradient_from_samples(self, grad: Tensor, samples: Tensor, weight: Tensor) -> Tensor:
         """The gradient of the weight from these vectors."""
 
+    @abstractmethod
     def bias_gradient(self, grad: Tensor) -> Tensor:
         """The gradient of the bias."""
 
 
-class Dense:
+class Dense(Connection):
     """All to all: (batch, in) to (batch, out)."""
 
     def forward(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -70,7 +77,7 @@ class Dense:
         return grad.reshape(-1, grad.shape[-1]).sum(0)
 
 
-class Convolution:
+class Convolution(Connection):
     """By a two-dimensional convolution: (batch, in, height, width) to (batch, out, height, width)."""
 
     def __init__(

@@ -1,0 +1,313 @@
+import io
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+from PIL import Image
+from separata import data
+from snn_continual import HeldOut, OwnFiles, PermutedImages, SeveralDatasets, SplitClasses, five_datasets
+from snn_continual import permuted_mnist, split_cifar10, split_cifar100, split_mini_imagenet
+
+RNG = np.random.default_rng(0)
+
+
+def png(*shape):
+    file = io.BytesIO()
+    Image.fromarray(RNG.integers(0, 256, shape, dtype=np.uint8)).save(file, "PNG")
+    return file.getvalue()
+
+
+def write_parquet(root, name, labels, shape, *, image="image", label="label", test=None):
+    """Both splits of a data set, as the hub lays them out."""
+    for split, chosen in (("train", labels), ("test", labels if test is None else test)):
+        rows = [{"bytes": png(*shape), "path": None} for _ in chosen]
+        table = {image: pa.array(rows, pa.struct([("bytes", pa.binary()), ("path", pa.string())])), label: list(chosen)}
+        (root / name).mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.table(table), root / name / f"{split}-00000-of-00001.parquet")
+
+
+def write_folders(root, name):
+    for split in ("train", "test"):
+        for letter in "ABCDEFGHIJ":
+            folder = root / name / split / letter
+            folder.mkdir(parents=True)
+            (folder / "0.png").write_bytes(png(28, 28))
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory):
+    """Each data set with two images of each class, in alternating order."""
+    root = tmp_path_factory.mktemp("data")
+    ten = [*range(10)] * 2
+    write_parquet(root, "cifar10", ten, (32, 32, 3), image="img")
+    write_parquet(root, "cifar100", [*range(100)] * 2, (32, 32, 3), image="img", label="fine_label", test=range(100))
+    write_parquet(root, "mini-imagenet", [*range(100)], (20, 30, 3))
+    write_parquet(root, "svhn", ten, (32, 32, 3))
+    write_parquet(root, "mnist", ten, (28, 28))
+    write_parquet(root, "fashion-mnist", ten, (28, 28))
+    write_folders(root, "notmnist")
+    return root
+
+
+@pytest.fixture
+def folder(stored, monkeypatch) -> Path:
+    monkeypatch.setenv("SEPARATA_DATA", str(stored))
+    return stored
+
+
+# ---- permutations
+
+
+def test_each_task_has_all_pixels_of_every_image_in_one_order_of_its_own():
+    sequence, raw = PermutedImages("digits", 3, mean=0.0, std=1.0), data.load("digits")
+    tasks = [sequence[i] for i in range(3)]
+    pixels = raw.images.flatten(1)
+    for task in tasks:
+        assert torch.equal(task.train_images.sort(1).values, pixels.sort(1).values)
+        assert torch.equal(task.train_labels, raw.labels)
+    order = [[(pixels == column[:, None]).all(0).nonzero()[0].item() for column in task.train_images.T] for task in tasks]
+    assert order[0] != order[1] != order[2]
+    test = data.load("digits", split="test").images.flatten(1)
+    assert torch.equal(tasks[1].test_images, test[:, order[1]])
+
+
+def test_permutations_repeat_with_their_seed():
+    one, other, third = (PermutedImages("digits", 2, seed=seed)[1].train_images for seed in (4, 4, 5))
+    assert torch.equal(one, other)
+    assert not torch.equal(one, third)
+
+
+def test_pixels_are_normalised():
+    plain, normal = (PermutedImages("digits", 2, mean=m, std=s)[0].train_images for m, s in ((0.0, 1.0), (0.25, 0.5)))
+    torch.testing.assert_close(normal, (plain - 0.25) / 0.5)
+    mnist = permuted_mnist()
+    assert (mnist.mean, mnist.std, len(mnist), mnist.shares_head) == (0.1307, 0.3081, 10, True)
+    assert PermutedImages("digits").n_classes == 10
+
+
+# ---- classes in turn
+
+
+@pytest.mark.parametrize(
+    ("sequence", "n_tasks", "n_classes", "per_task", "size"),
+    [(split_cifar10(), 5, 2, 4, 32), (split_cifar100(), 10, 10, 20, 32), (split_mini_imagenet(), 20, 5, 5, 84)],
+)
+@pytest.mark.usefixtures("folder")
+def test_tasks_partition_the_classes_and_their_labels_count_from_zero(sequence, n_tasks, n_classes, per_task, size):
+    assert (len(sequence), sequence.n_classes, sequence.shares_head) == (n_tasks, n_classes, False)
+    raw, seen = data.load(sequence.dataset, size=sequence.size), []
+    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (sequence.mean, sequence.std))
+    for task in map(sequence.__getitem__, range(n_tasks)):
+        assert task.train_images.shape == (per_task, 3, size, size)
+        assert task.train_labels.bincount().tolist() == [per_task // n_classes] * n_classes
+        assert task.test_labels.unique().tolist() == list(range(n_classes))
+        labels = {}
+        for image, label in zip(task.train_images * std + mean, task.train_labels.tolist(), strict=True):
+            match = ((raw.images - image).abs().amax((1, 2, 3)) < 1e-5).nonzero()
+            labels.setdefault(label, set()).add(raw.labels[match.item()].item())
+        assert all(len(classes) == 1 for classes in labels.values())
+        seen += [classes.pop() for _, classes in sorted(labels.items())]
+    assert sorted(seen) == list(range(len(raw.classes)))
+    in_order = seen == sorted(seen)
+    assert in_order == (sequence.shuffle_seed is None)
+
+
+@pytest.mark.usefixtures("folder")
+def test_training_images_of_each_class_can_be_limited():
+    task = split_cifar10(n_train=1)[0]
+    assert task.train_labels.tolist() == [0, 1]
+    assert len(task.test_labels) == 4
+
+
+@pytest.mark.usefixtures("folder")
+def test_classes_that_cannot_be_shared_out_evenly_are_refused():
+    sequence = SplitClasses("cifar10", 3, (0.0,) * 3, (1.0,) * 3)
+    with pytest.raises(ValueError, match="10 classes of cifar10 cannot be split into 3"):
+        sequence[0]
+    with pytest.raises(ValueError, match="at least 1 task"):
+        SplitClasses("cifar10", 0, (0.0,) * 3, (1.0,) * 3)
+
+
+# ---- data sets in turn
+
+
+@pytest.mark.usefixtures("folder")
+def test_five_data_sets_are_colour_images_of_one_size_and_each_is_normalised():
+    sequence = five_datasets()
+    assert (len(sequence), sequence.n_classes, sequence.shares_head) == (5, 10, False)
+    assert five_datasets(shares_head=True).shares_head
+    for (name, mean, std), task in zip(sequence.datasets, map(sequence.__getitem__, range(5)), strict=True):
+        raw = data.load(name)
+        assert task.train_images.shape[1:] == task.test_images.shape[1:] == (3, 32, 32)
+        assert sorted(task.train_labels.unique().tolist()) == list(range(10))
+        margin = (32 - raw.images.shape[-1]) // 2
+        inside = task.train_images[..., margin : 32 - margin, margin : 32 - margin]
+        for channel in range(3):
+            c = channel % raw.images.shape[1]
+            expected = (raw.images[:, c] - mean[c]) / std[c]
+            torch.testing.assert_close(inside[:, channel], expected)
+        assert task.train_images.abs().sum() == pytest.approx(inside.abs().sum().item(), rel=1e-5)
+
+
+def test_a_data_set_that_is_nowhere_is_named_with_both_ways_to_get_it(monkeypatch, tmp_path):
+    monkeypatch.setenv("SEPARATA_DATA", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match="SEPARATA_DATA.*Hugging Face"):
+        five_datasets()[0]
+    with pytest.raises(ValueError, match="SEPARATA_DATA"):
+        SeveralDatasets((("notmnist", (0.0,), (1.0,)),))[0]
+
+
+# ---- a part held out
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5])
+def test_held_out_images_and_the_rest_are_all_training_images_and_no_others(share):
+    inner = PermutedImages("digits", 2)
+    sequence, whole = HeldOut(inner, share), inner[1]
+    task = sequence[1]
+    assert (len(sequence), sequence.n_classes, sequence.shares_head) == (2, 10, True)
+    assert len(task.test_labels) == round(share * len(whole.train_labels))
+
+    def rows(images, labels):
+        return sorted([*image, label] for image, label in zip(images.tolist(), labels.tolist(), strict=True))
+
+    together = torch.cat([task.train_images, task.test_images]), torch.cat([task.train_labels, task.test_labels])
+    assert rows(*together) == rows(whole.train_images, whole.train_labels)
+    assert torch.equal(task.test_images, sequence[1].test_images)
+
+
+# ---- one's own files
+
+X, Y = RNG.normal(size=(6, 4)).astype(np.float32), np.array([0, 1, 2, 0, 1, 2])
+GOOD = {"x_train": X, "y_train": Y, "x_test": X[:2], "y_test": Y[:2]}
+
+
+def save(path, **changes):
+    np.savez(path, **{key: value for key, value in (GOOD | changes).items() if value is not None})
+    return path
+
+
+def test_own_files_are_tasks_in_the_order_of_their_names(tmp_path):
+    save(tmp_path / "b.npz", x_train=X + 1)
+    save(tmp_path / "a.npz", x_train=(10 * X).astype(int), y_test=Y[:2].astype(np.uint8))
+    sequence = OwnFiles(tmp_path)
+    assert (len(sequence), sequence.n_classes, sequence.shares_head) == (2, 3, True)
+    np.testing.assert_array_equal(sequence[0].train_images, (10 * X).astype(int))
+    np.testing.assert_allclose(sequence[1].train_images, X + 1)
+    for task in map(sequence.__getitem__, range(2)):
+        assert task.train_images.dtype == torch.float32
+        assert task.test_labels.dtype == torch.int64
+
+
+def with_nan(x):
+    x = x.copy()
+    x[1, 2] = np.nan
+    return x
+
+
+class Bomb:
+    def __init__(self, marker):
+        self.marker = marker
+
+    def __reduce__(self):
+        return Path.touch, (self.marker,)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"y_train": None}, "lacks an array.*y_train"),
+        ({"x_train": with_nan(X)}, "NaN or infinite"),
+        ({"x_test": X[:2] * np.inf}, "NaN or infinite"),
+        ({"y_train": Y - 1}, "negative label"),
+        ({"y_train": Y[:-1]}, "label for each input"),
+        ({"y_test": Y[:1]}, "label for each input"),
+        ({"y_train": Y.astype(float)}, "whole-number label"),
+        ({"y_train": Y[:, None]}, "whole-number label"),
+        ({"x_train": X[:0], "y_train": Y[:0]}, "label for each input"),
+        ({"x_train": np.array(["a"] * 6)}, "numeric arrays"),
+        ({"x_train": np.array(None)}, "numeric arrays"),
+        ({"x_train": np.float32(1), "y_train": Y}, "label for each input"),
+        ({"x_test": np.zeros((2, 5), np.float32)}, "inputs of one shape"),
+        ({"y_train": Y.astype(np.uint16), "y_test": np.array([7, -1])}, "negative label"),
+    ],
+)
+def test_own_files_that_do_not_fit_are_refused(changes, reason, tmp_path):
+    path = save(tmp_path / "a.npz", **changes)
+    with pytest.raises(ValueError, match=reason) as caught:
+        OwnFiles(tmp_path)[0]
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.uint32, np.int16, bool, ">i4"])
+def test_labels_of_any_whole_type_are_taken(kind, tmp_path):
+    labels = (Y % 2).astype(kind)
+    save(tmp_path / "a.npz", y_train=labels, y_test=labels[:2])
+    assert OwnFiles(tmp_path)[0].train_labels.tolist() == [0, 1, 0, 0, 1, 0]
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-40])
+
+
+def flip_compressed(path):
+    np.savez_compressed(path, **GOOD)
+    content = bytearray(path.read_bytes())
+    content[60:90] = bytes(30)
+    path.write_bytes(content)
+
+
+def save_as_npy(path):
+    with path.open("wb") as file:
+        np.save(file, X)
+
+
+def empty(path):
+    path.write_bytes(b"")
+
+
+def write_as_text(path):
+    path.write_text("x,y\n1,2\n")
+
+
+@pytest.mark.parametrize("damage", [cut, flip_compressed, save_as_npy, empty, write_as_text])
+def test_files_that_are_damaged_or_of_another_kind_are_refused(damage, tmp_path):
+    damage(save(tmp_path / "a.npz"))
+    with pytest.raises(ValueError, match="a.npz is not a whole .npz file"):
+        OwnFiles(tmp_path)[0]
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_nothing_in_own_files_is_ever_run(inside, tmp_path):
+    path, marker = tmp_path / "a.npz", tmp_path / "ran"
+    if inside:
+        np.savez(path, **GOOD | {"x_train": np.array([Bomb(marker)] * 6, dtype=object)})
+    else:
+        path.write_bytes(pickle.dumps(Bomb(marker)))
+    with pytest.raises(ValueError, match="a.npz is not a whole .npz file"):
+        OwnFiles(tmp_path)[0]
+    assert not marker.exists()
+
+
+def test_a_folder_without_files_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no file .*npz"):
+        OwnFiles(tmp_path)
+
+
+def test_tasks_whose_inputs_differ_in_shape_are_refused_by_name(tmp_path):
+    save(tmp_path / "a.npz")
+    path = save(tmp_path / "b.npz", x_train=np.zeros((6, 5)), x_test=np.zeros((2, 5)))
+    sequence = OwnFiles(tmp_path)
+    with pytest.raises(ValueError, match="shape") as caught:
+        sequence[1]
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("index", [-1, 2])
+def test_there_is_no_task_beyond_the_last(index):
+    with pytest.raises(IndexError, match=f"tasks 0 to 1, not {index}"):
+        PermutedImages("digits", 2)[index]

@@ -1,0 +1,85 @@
+import numpy as np
+import pytest
+from snn_continual import DSR, ContinualLearner, Synaptic
+from snn_continual.benchmarks import BENCHMARKS
+from snn_continual.protocols import protocol
+
+TASKS = {
+    "pmnist": 10,
+    "pmnist5k": 5,
+    "cifar10": 5,
+    "cifar100": 10,
+    "mini-imagenet": 20,
+    "five-datasets": 5,
+    "five-datasets-domain": 5,
+}
+
+
+class Classes:
+    """Tells how many classes a data set has, which only its files know."""
+
+    def __init__(self, n_classes):
+        self.n_classes = n_classes
+
+
+@pytest.fixture
+def known_classes(monkeypatch):
+    monkeypatch.setattr("separata.data.load", lambda name, **_: Classes(100 if name != "cifar10" else 10))
+
+
+def test_every_benchmark_has_a_protocol():
+    assert set(BENCHMARKS) == set(TASKS)
+    assert {name: len(protocol(name).sequence) for name in BENCHMARKS} == TASKS
+
+
+@pytest.mark.usefixtures("known_classes")
+@pytest.mark.parametrize("name", TASKS)
+def test_dimensions_fit_the_layers_through_all_tasks(name):
+    plan = protocol(name)
+    learner = ContinualLearner(plan.build(DSR(1), Synaptic()))
+    for index in range(len(plan.sequence)):
+        learner.begin_task(plan.dims(index))
+        learner.end_task()
+
+
+def test_dimensions_fit_perceptrons_of_other_widths():
+    for hidden in (10, 100, 400):
+        plan = protocol("pmnist", hidden)
+        learner = ContinualLearner(plan.build(DSR(1), Synaptic()))
+        for index in range(10):
+            learner.begin_task(plan.dims(index))
+            learner.end_task()
+        assert learner.layers[1].subspace.n_features == hidden
+
+
+def test_permuted_mnist_is_learned_in_one_pass_as_in_the_paper():
+    plan = protocol("pmnist")
+    assert (plan.training.epochs, plan.training.lr, plan.training.momentum, plan.training.batch_size) == (1, 0.1, 0, 64)
+    assert plan.dims(0) == [80, 200, 100]
+    assert plan.dims(9) == [10, 10, 10]
+
+
+def test_cifar100_is_learned_with_the_paper_s_schedule():
+    training = protocol("cifar100").training
+    assert (training.epochs, training.lr, training.momentum) == (200, 0.01, 0.9)
+    factors = [training.factor(epoch) for epoch in (0, 4, 5, 102, 199)]
+    cosine = [0.5 * (1 + np.cos(np.pi * (epoch - 5) / 195)) for epoch in (5, 102, 199)]
+    np.testing.assert_allclose(factors, [0.2, 1.0, *cosine], atol=1e-9)
+
+
+def test_one_s_own_files_set_the_widths(tmp_path):
+    x, y = np.zeros((4, 2, 3)), np.array([0, 3, 1, 0])
+    np.savez(tmp_path / "a.npz", x_train=x, y_train=y, x_test=x, y_test=y)
+    plan = protocol(str(tmp_path), hidden=7)
+    shapes = [tuple(layer.weight.shape) for layer in ContinualLearner(plan.build(DSR(1), Synaptic())).layers]
+    assert shapes == [(7, 6), (7, 7), (4, 7)]
+
+
+def test_the_seed_is_that_of_the_permutations():
+    assert protocol("pmnist", seed=3).sequence.seed == 3
+
+
+@pytest.mark.parametrize(("name", "hidden", "reason"), [("imagenet", 8, "one of pmnist, .*'imagenet'"), ("pmnist", 0, "at least 1")])
+def test_what_has_no_protocol_is_refused(name, hidden, reason):
+    with pytest.raises(ValueError, match=reason):
+        protocol(name, hidden)

@@ -1,0 +1,231 @@
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+from separata import files
+from snn_continual import BPTT, DSR, OTTT, HLOPLinear, PermutedImages, Rehearsal, SpikingCNN, SpikingMLP, Synaptic, Task
+from snn_continual import TaskSequence, Training, run_benchmark
+from snn_continual.methods import METHODS
+from snn_continual.networks import seeded
+
+
+class Blobs(TaskSequence):
+    """Clouds of points in other directions for each task."""
+
+    n_classes = 3
+
+    def __init__(self, n_tasks=3, *, shares_head=True, shape=(12,), n=48):
+        self.n_tasks, self.shares_head, self.shape, self.n = n_tasks, shares_head, shape, n
+
+    def __len__(self):
+        return self.n_tasks
+
+    def make(self, index):
+        generator = torch.Generator().manual_seed(index)
+        centres = 1.5 * torch.randn(3, math.prod(self.shape), generator=generator)
+        labels = torch.arange(2 * self.n) % 3
+        points = centres[labels] + 0.5 * torch.randn(2 * self.n, centres.shape[1], generator=generator)
+        points = points.unflatten(1, self.shape)
+        return Task(points[: self.n], labels[: self.n], points[self.n :], labels[self.n :])
+
+
+def network(rule=DSR(4), n_heads=None, seed=0, **synaptic):
+    return seeded(
+        lambda rule, synaptic: SpikingMLP((12, 10, 3), rule, synaptic=synaptic, n_heads=n_heads),
+        rule,
+        Synaptic(**synaptic),
+        seed,
+    )
+
+
+SHORT = Training(epochs=4, batch_size=8)
+FEW = Rehearsal(per_class=4, lr=0.05)
+
+
+def run(model, method, sequence=None, **options):
+    sequence = sequence or Blobs()
+    if method == "replay":
+        options.setdefault("rehearsal", FEW)
+    return run_benchmark(sequence, model, method, SHORT, dims=lambda _: 2, strength=1.0, **options)
+
+
+def same(one, other):
+    return all(torch.equal(value, other.state_dict()[key]) for key, value in one.state_dict().items())
+
+
+@pytest.mark.parametrize("method", [name for name in METHODS if name != "joint"])
+def test_every_method_learns_each_task_and_tests_on_those_before(method):
+    matrix = run(network(), method).matrix
+    assert np.isnan(matrix[np.triu_indices(3, 1)]).all()
+    assert (matrix[np.tril_indices(3)] >= 0).all()
+    assert (matrix.diagonal() > 0.7).all()
+
+
+def test_joint_training_measures_its_last_row_alone():
+    for sequence, heads in ((Blobs(), None), (Blobs(shares_head=False), 3)):
+        matrix = run(network(n_heads=heads), "joint", sequence)
+        assert np.isnan(matrix.matrix[:-1]).all()
+        assert matrix.acc > 0.7
+        assert math.isnan(matrix.bwt)
+
+
+@pytest.mark.parametrize("rule", [BPTT(3), OTTT(3)], ids=["bptt", "ottt"])
+@pytest.mark.parametrize("feedback", ["bp", "fa", "sign"])
+def test_hlop_learns_under_each_rule_and_feedback(rule, feedback):
+    matrix = run(network(rule, feedback=feedback), "hlop", Blobs(2))
+    assert matrix.acc > 0.5
+    assert matrix.matrix[1, 1] > 0.6
+
+
+def test_permuted_digits_are_learned_in_sequence():
+    model = seeded(lambda rule, synaptic: SpikingMLP((64, 30, 10), rule, synaptic=synaptic), DSR(4), Synaptic(), 0)
+    matrix = run_benchmark(PermutedImages("digits", 2), model, "hlop", Training(epochs=1, batch_size=32), dims=lambda _: 8)
+    assert matrix.matrix.diagonal().min() > 0.5
+
+
+def test_each_task_has_a_head_of_its_own_where_tasks_have_classes_of_their_own():
+    model = network(n_heads=3)
+    before = [head.weight.clone() for head in model.classifier.heads]
+    matrix = run(model, "hlop", Blobs(shares_head=False))
+    assert matrix.acc > 0.7
+    assert not any(torch.equal(a, b.weight) for a, b in zip(before, model.classifier.heads, strict=True))
+
+
+def test_convolutional_networks_are_trained_on_tasks_with_heads():
+    torch.manual_seed(0)
+    model = SpikingCNN(3, DSR(2), widths=(3, 4), in_channels=1, image_size=4, n_heads=2)
+    matrix = run(model, "hlop", Blobs(2, shares_head=False, shape=(1, 4, 4)))
+    assert np.isfinite(matrix.matrix[np.tril_indices(2)]).all()
+    assert all(torch.isfinite(tensor).all() for tensor in model.state_dict().values())
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_same_seed_gives_the_same_run_bit_by_bit(method):
+    models = [network(), network()]
+    matrices = []
+    for noise, model in enumerate(models):
+        torch.manual_seed(noise)
+        matrices.append(run(model, method, Blobs(2)).matrix)
+    np.testing.assert_array_equal(*matrices)
+    assert same(*models)
+
+
+def test_another_seed_gives_another_run():
+    one, other = network(), network()
+    run(one, "hlop", Blobs(2))
+    run(other, "hlop", Blobs(2), seed=1)
+    assert not same(one, other)
+
+
+class Killed(Exception):
+    pass
+
+
+@pytest.mark.parametrize("method", ["hlop", "ewc", "gpm", "replay", "finetune"])
+@pytest.mark.parametrize("after", [1, 2])
+def test_a_run_killed_in_the_middle_goes_on_as_if_nothing_had_happened(method, after, tmp_path):
+    def kill(row):
+        if row["task"] == after and row["epoch"] == 1:
+            raise Killed
+
+    heads = 3 if after == 2 else None
+    sequence = Blobs(shares_head=heads is None)
+    undisturbed = network(n_heads=heads)
+    expected = run(undisturbed, method, sequence)
+    checkpoint = tmp_path / "checkpoint.safetensors"
+    with pytest.raises(Killed):
+        run(network(n_heads=heads), method, sequence, checkpoint=checkpoint, log=kill)
+    resumed, logged = network(n_heads=heads, seed=1), []
+    found = run(resumed, method, sequence, checkpoint=checkpoint, log=logged.append)
+    assert {row["task"] for row in logged} == set(range(after, 3))
+    np.testing.assert_array_equal(found.matrix, expected.matrix)
+    assert same(resumed, undisturbed)
+    again = run(network(n_heads=heads, seed=2), method, sequence, checkpoint=checkpoint)
+    np.testing.assert_array_equal(again.matrix, expected.matrix)
+
+
+def test_a_checkpoint_of_another_network_is_refused(tmp_path):
+    checkpoint = tmp_path / "checkpoint.safetensors"
+    run(network(), "finetune", Blobs(1), checkpoint=checkpoint)
+    with pytest.raises(ValueError, match="another network"):
+        run(SpikingMLP((12, 9, 3), DSR(4)), "finetune", Blobs(1), checkpoint=checkpoint)
+
+
+def test_a_checkpoint_is_only_data(tmp_path):
+    checkpoint = tmp_path / "checkpoint.safetensors"
+    run(network(), "finetune", Blobs(2), checkpoint=checkpoint)
+    _, metadata = files.load_tensors(checkpoint)
+    assert metadata["n_done"] == "2"
+    assert len(json.loads(metadata["matrix"])) == 2
+    checkpoint.write_bytes(checkpoint.read_bytes()[:-9])
+    with pytest.raises(ValueError, match="not a whole safetensors file"):
+        run(network(), "finetune", Blobs(2), checkpoint=checkpoint)
+
+
+def test_projection_is_off_while_a_memory_is_rehearsed_and_on_again_after():
+    """Without projection, rehearsing moves what the layers' fixed rows see."""
+    moved = []
+    for epochs in (0, 3):
+        model = network()
+        run(model, "hlop", rehearsal=Rehearsal(4, epochs=epochs, lr=0.1))
+        layer = next(module for module in model.modules() if isinstance(module, HLOPLinear))
+        assert layer.is_projecting
+        moved.append(layer.weight.detach() @ layer.subspace.fixed.T)
+    assert torch.dist(*moved) > 1e-3
+
+
+def test_more_images_to_rehearse_than_a_class_has_are_refused():
+    with pytest.raises(ValueError, match="17 images of each class"):
+        run(network(), "replay", rehearsal=Rehearsal(17))
+
+
+def test_an_unknown_method_is_refused():
+    with pytest.raises(ValueError, match="one of hlop, finetune, ewc, gpm, replay, joint, not 'si'"):
+        run(network(), "si")
+
+
+def test_divergence_is_told_with_its_remedy():
+    with pytest.raises(ValueError, match="diverged in epoch 1 of task 1; lower the learning rate"):
+        run_benchmark(Blobs(1), network(BPTT(2)), "finetune", Training(lr=1e30, batch_size=8))
+
+
+@pytest.mark.parametrize(
+    ("training", "factors"),
+    [
+        (Training(epochs=4), [1, 1, 1, 1]),
+        (Training(epochs=4, warmup=2), [0.5, 1, 1, 1]),
+        (Training(epochs=4, cosine=True), [0.5 * (1 + math.cos(math.pi * e / 4)) for e in range(4)]),
+        (Training(epochs=4, cosine=True, warmup=2), [0.5, 1, 1, 0.5]),
+        (Training(epochs=2, cosine=True, warmup=2), [0.5, 1]),
+    ],
+)
+def test_learning_rates_warm_up_and_fall_along_a_cosine(training, factors):
+    assert [training.factor(epoch) for epoch in range(training.epochs)] == pytest.approx(factors)
+
+
+def test_subspaces_can_begin_to_learn_later():
+    grown = []
+    for start in (0, 4):
+        model = network()
+        run_benchmark(
+            Blobs(1), model, "hlop", Training(epochs=4, batch_size=8, hebbian_start=start), dims=lambda _: 3
+        )
+        rows = model.features[1].subspace.fixed
+        task = Blobs(1)[0]
+        grown.append(model.features[1].subspace.explained(task.train_images))
+        assert rows.shape == (3, 12)
+    assert grown[0] > grown[1] + 0.05
+
+
+def test_later_tasks_can_have_a_learning_rate_of_their_own():
+    model, weights = network(), []
+    run_benchmark(
+        Blobs(2),
+        model,
+        "finetune",
+        Training(epochs=1, batch_size=8, later_lr=1e-12),
+        log=lambda _: weights.append(model.features[1].weight.detach().clone()),
+    )
+    torch.testing.assert_close(weights[0], weights[1], atol=1e-8, rtol=0)
