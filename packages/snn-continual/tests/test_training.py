@@ -15,6 +15,7 @@ class Blobs(TaskSequence):
     """Clouds of points in other directions for each task."""
 
     n_classes = 3
+    shares_head = True
 
     def __init__(self, n_tasks=3, *, shares_head=True, shape=(12,), n=48):
         self.n_tasks, self.shares_head, self.shape, self.n = n_tasks, shares_head, shape, n
