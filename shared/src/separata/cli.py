@@ -1,13 +1,14 @@
 """The command line that every package shares, made from typed functions."""
 
 import contextlib
+import functools
 import io
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from .paper import Paper
 
@@ -45,70 +46,53 @@ def run(
     if words[:1] == ["--version"]:
         print(version())  # noqa: T201
         return
-    import tyro
-
-    with one_line_errors(name):
-        tyro.extras.subcommand_cli_from_dict(
-            {key: _quietly_parsed(function) for key, function in commands.items()},
-            prog=name,
-            description=f"{description}\n\n--version prints the version.",
-            args=words or ["--help"],
-            config=(tyro.conf.FlagCreatePairsOff,),
-        )
-
-
-@contextlib.contextmanager
-def one_line_errors(name: str) -> Iterator[None]:
-    """Show what a person did wrong as one line on standard error, with exit code 2."""
-    held = _Held(sys.stderr)
+    call = _parse(name, description, commands, words)
     try:
-        with contextlib.redirect_stderr(held):
-            yield
-    except SystemExit as end:
-        if end.code == BAD_INPUT and held.is_holding:
-            held.release(f"{name}: error: {_first_sentence(held.getvalue())}; see --help\n")
-        raise
+        call()
     except KeyboardInterrupt:
         raise SystemExit(INTERRUPTED) from None
     except (ValueError, OSError) as error:
         if os.environ.get("SEPARATA_TRACEBACK"):
             raise
-        held.release(f"{name}: error: {' '.join(str(error).split())}\n")
-        raise SystemExit(BAD_INPUT) from None
-    finally:
-        held.release()
+        _refuse(name, " ".join(str(error).split()))
 
 
-class _Held(io.StringIO):
-    """Standard error while arguments are parsed: held back, so that a message can be made one line of."""
+def _parse(
+    name: str, description: str, commands: Mapping[str, Callable[..., Any]], words: Sequence[str]
+) -> Callable[[], Any]:
+    """The call that the words ask for, not made yet."""
+    import tyro
 
-    def __init__(self, stream: Any) -> None:  # noqa: ANN401 - whatever standard error is
-        super().__init__()
-        self.stream = stream
-        self.is_holding = True
+    told = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(told):
+            return tyro.extras.subcommand_cli_from_dict(
+                {key: _postponed(function) for key, function in commands.items()},
+                prog=name,
+                description=f"{description}\n\n--version prints the version.",
+                args=words or ["--help"],
+                config=(tyro.conf.FlagCreatePairsOff,),
+            )
+    except SystemExit as end:
+        if end.code == BAD_INPUT:
+            _refuse(name, f"{_first_sentence(told.getvalue())}; see --help")
+        raise
 
-    def release(self, instead: str | None = None) -> None:
-        """Let what was held, or something instead, through, and hold back no more."""
-        if self.is_holding:
-            self.is_holding = False
-            self.stream.write(self.getvalue() if instead is None else instead)
-            sys.stderr = self.stream
-        elif instead is not None:
-            self.stream.write(instead)
-        self.stream.flush()
 
-
-def _quietly_parsed(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, letting standard error through once its arguments have been understood."""
-    import functools
+def _postponed(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of the same arguments that gives the call instead of making it."""
 
     @functools.wraps(function)
-    def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - passed on
-        if isinstance(sys.stderr, _Held):
-            sys.stderr.release()
-        return function(*args, **kwargs)
+    def postponed(*args: Any, **kwargs: Any) -> Callable[[], Any]:  # noqa: ANN401 - passed on
+        return functools.partial(function, *args, **kwargs)
 
-    return call
+    return postponed
+
+
+def _refuse(name: str, reason: str) -> NoReturn:
+    """Say what a person did wrong as one line on standard error, and leave with exit code 2."""
+    print(f"{name}: error: {reason}", file=sys.stderr)  # noqa: T201
+    raise SystemExit(BAD_INPUT) from None
 
 
 def _first_sentence(box: str) -> str:

@@ -1,7 +1,7 @@
 """Sequences of tasks: permuted images, the classes of a data set, several data sets, or one's own files."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
@@ -63,11 +63,15 @@ class TaskSequence(ABC):
         """The task of that number.
 
         Raises:
-            IndexError: if there is none; with it, a loop over the tasks ends.
+            IndexError: if there is none.
         """
         if not 0 <= index < len(self):
             raise IndexError(f"there are tasks 0 to {len(self) - 1}, not {index}")
         return self.make(index)
+
+    def __iter__(self) -> Iterator[Task]:
+        """The tasks in order."""
+        return (self.make(index) for index in range(len(self)))
 
 
 @dataclass(frozen=True)

@@ -239,12 +239,21 @@ class Memory:
         Raises:
             ValueError: if a class has fewer.
         """
+        chosen = self.choose(labels)
+        self.images.append(images[chosen])
+        self.labels.append(labels[chosen])
+
+    def choose(self, labels: Tensor) -> Tensor:
+        """Which of a task's images are kept.
+
+        Raises:
+            ValueError: if a class has fewer than are wanted.
+        """
         found = [torch.nonzero(labels == label).flatten()[: self.per_class] for label in labels.unique()]
         fewest = min(len(indices) for indices in found)
         if fewest < self.per_class:
             raise ValueError(f"rehearsal wants {self.per_class} images of each class, but one class has only {fewest}")
-        self.images.append(images[torch.cat(found)])
-        self.labels.append(labels[torch.cat(found)])
+        return torch.cat(found)
 
     def tensors(self) -> dict[str, Tensor]:
         """Its images and labels, for a checkpoint."""

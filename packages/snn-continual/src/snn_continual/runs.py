@@ -18,12 +18,12 @@ from separata.run import Compute
 from .accuracy import AccuracyMatrix
 from .continual import ContinualLearner
 from .layers import FEEDBACKS, HLOPLayer
-from .methods import METHODS
+from .methods import METHODS, Memory
 from .networks import ForTask, SpikingNetwork, Synaptic, seeded
 from .protocols import Protocol, protocol
 from .rules import training_rule
 from .subspace import SpikingLateral
-from .training import load_model, run_benchmark, test
+from .training import Rehearsal, load_model, run_benchmark, test
 
 CONFIG, MODEL, CHECKPOINT, MATRIX, HISTORY = (
     "config.json",
@@ -150,7 +150,8 @@ def train(
         plan, target = settings.protocol(), Compute(device).torch_device
         model = settings.network(plan).to(target)
         _claim(settings, out, resume=resume)
-        plan.sequence[0]  # missing data is to be known before anything is written
+        rehearsal = plan.rehearsal if settings.rehearse or settings.method == "replay" else None
+        _check_data(plan, rehearsal)
         files.make_writable(out)
         files.write_json(out / CONFIG, asdict(settings))
         reporter = Reporter()
@@ -164,7 +165,7 @@ def train(
             settings.method,
             plan.training,
             dims=plan.dims,
-            rehearsal=plan.rehearsal if settings.rehearse or settings.method == "replay" else None,
+            rehearsal=rehearsal,
             seed=settings.seed,
             strength=settings.strength,
             threshold=settings.threshold,
@@ -175,6 +176,13 @@ def train(
     files.write_text(out / MATRIX, matrix.to_csv())
     files.save_tensors(out / MODEL, model.state_dict())
     return Result(out, matrix)
+
+
+def _check_data(plan: Protocol, rehearsal: Rehearsal | None) -> None:
+    """Find data that is missing, damaged or too little before anything is written."""
+    for task in plan.sequence:
+        if rehearsal is not None:
+            Memory(rehearsal.per_class).choose(task.train_labels)
 
 
 def _claim(settings: Settings, out: Path, *, resume: bool) -> None:
