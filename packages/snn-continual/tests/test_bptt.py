@@ -2,6 +2,7 @@ import itertools
 
 import pytest
 import torch
+
 from snn_continual import SurrogateLIF
 
 OPTIONS = [

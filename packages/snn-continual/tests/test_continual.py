@@ -3,10 +3,21 @@ import warnings
 
 import pytest
 import torch
-from separata import files
-from snn_continual import ContinualLearner, DSRLIF, HLOPConv2d, HLOPLinear, LeakyTrace, SpikingLateral, SpikingMLP
-from snn_continual import SurrogateLIF, WeightedRate, wrap
 from torch import nn
+
+from separata import files
+from snn_continual import (
+    DSRLIF,
+    ContinualLearner,
+    HLOPConv2d,
+    HLOPLinear,
+    LeakyTrace,
+    SpikingLateral,
+    SpikingMLP,
+    SurrogateLIF,
+    WeightedRate,
+    wrap,
+)
 
 
 def network():

@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+
 from snn_continual import DSRIF, DSRLIF, MeanRate, WeightedRate
 from snn_continual.rates import is_constant, repeat
 
@@ -94,7 +95,10 @@ def test_gradients_without_leak_are_autograd_s_of_the_clipped_mean():
     current = (2 * torch.randn(6, 40, dtype=torch.float64)).requires_grad_()
     error = torch.randn(40, dtype=torch.float64)
     (MeanRate()(neuron(current)) * error).sum().backward()
-    other, threshold = current.detach().clone().requires_grad_(), torch.ones((), dtype=torch.float64, requires_grad=True)
+    other, threshold = (
+        current.detach().clone().requires_grad_(),
+        torch.ones((), dtype=torch.float64, requires_grad=True),
+    )
     (torch.minimum(other.mean(0).clamp_min(0), threshold) * error).sum().backward()
     torch.testing.assert_close(current.grad, other.grad)
     torch.testing.assert_close(neuron.threshold.grad, threshold.grad)

@@ -2,10 +2,19 @@ import math
 
 import pytest
 import torch
-from snn_continual import ContinualLearner, HebbianSubspace, HLOPConv2d, HLOPLinear, LeakyTrace, MeanRate
-from snn_continual import SpikingLateral, WeightedRate
-from snn_continual.rates import repeat
 from torch import nn
+
+from snn_continual import (
+    ContinualLearner,
+    HebbianSubspace,
+    HLOPConv2d,
+    HLOPLinear,
+    LeakyTrace,
+    MeanRate,
+    SpikingLateral,
+    WeightedRate,
+)
+from snn_continual.rates import repeat
 
 FEEDBACKS = ("bp", "fa", "sign")
 
@@ -105,7 +114,7 @@ def test_weight_gradient_is_autograd_s_times_the_projection_and_the_input_gradie
 
 
 def test_sign_symmetric_feedback_has_the_weight_s_signs_and_the_scale_of_its_fan():
-    layer, x = layer_of("linear", "sign")
+    layer, _ = layer_of("linear", "sign")
     torch.testing.assert_close(layer.backward_weight(), layer.weight.sign() / math.sqrt(6))
     conv, _ = layer_of("convolution", "sign")
     torch.testing.assert_close(conv.backward_weight(), conv.weight.sign() * math.sqrt(2 / (3 * 3 * 4)))
@@ -116,7 +125,7 @@ def test_sign_symmetric_feedback_has_the_weight_s_signs_and_the_scale_of_its_fan
 
 @KINDS
 def test_feedback_alignment_is_random_fixed_saved_and_not_trained(kind):
-    layer, x = layer_of(kind, "fa")
+    layer, _ = layer_of(kind, "fa")
     assert layer.backward_weight().shape == layer.weight.shape
     bound = 1 / math.sqrt(layer.weight[0].numel())
     assert bound / 2 < layer.feedback_weight.abs().max() <= bound
@@ -176,10 +185,11 @@ def test_training_on_a_second_task_changes_no_output_on_the_first_task_s_activit
 
 
 def test_spiking_lateral_neurons_project_every_step_by_rounded_responses():
-    layer = known(HLOPLinear(6, 4, False, subspace=HebbianSubspace(6, spiking=SpikingLateral(2.0, 5))), orthonormal(2, 6))
+    subspace = HebbianSubspace(6, spiking=SpikingLateral(2.0, 5))
+    layer = known(HLOPLinear(6, 4, subspace=subspace), orthonormal(2, 6))
     x, grad = torch.randn(3, 7, 6), torch.randn(3, 7, 4)
     h = layer.subspace.fixed
-    responses = (((x @ h.T).clamp(-2, 2) / 2 * 5).round() / 5 * 2)
+    responses = ((x @ h.T).clamp(-2, 2) / 2 * 5).round() / 5 * 2
     expected = torch.einsum("tbo,tbi->oi", grad, x - responses @ h)
     torch.testing.assert_close(gradients(layer, x, grad)[2], expected)
 

@@ -2,14 +2,15 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
+
 from snn_continual import BPTT, DSR, EWC, GPM, HLOP, HLOPLinear, SpikingCNN, SpikingMLP, SpikingNetwork
 from snn_continual.methods import Memory, Method, pmnist_dims, principal_directions
-from torch import nn
 
 
 def softmax_regression(n_features=3, n_classes=3):
     """The smallest network of all: one step of a linear layer, without neurons."""
-    return SpikingNetwork(nn.Flatten(2), HLOPLinear(n_features, n_classes, False), BPTT(1)).double()
+    return SpikingNetwork(nn.Flatten(2), HLOPLinear(n_features, n_classes, bias=False), BPTT(1)).double()
 
 
 # ---- GPM
@@ -167,6 +168,16 @@ def test_hlop_grows_by_what_the_task_gets_and_repeats_with_its_seed():
         weights.append(method.learner.layers[0].subspace.fixed)
     assert torch.equal(weights[0], weights[1])
     assert not torch.equal(weights[0], weights[2])
+
+
+def test_hlop_grows_as_far_as_layers_have_room():
+    method = HLOP(SpikingMLP((6, 5, 3), BPTT(2)), lambda _: [4, 2])
+    dims = []
+    for index in range(3):
+        method.begin_task(index)
+        method.end_task(index, torch.empty(0), torch.empty(0), None)
+        dims.append([layer.subspace.dim for layer in method.learner.layers])
+    assert dims == [[4, 2], [6, 4], [6, 5]]
 
 
 def test_fine_tuning_freezes_thresholds_after_the_first_task():

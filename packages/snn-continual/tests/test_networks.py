@@ -3,11 +3,23 @@ import math
 import numpy as np
 import pytest
 import torch
-from snn_continual import BPTT, DSR, OTTT, ForTask, HLOPConv2d, HLOPLinear, SpikingCNN, SpikingLateral, SpikingMLP, Synaptic
-from snn_continual import spiking_resnet18
+from torch import nn
+
+from snn_continual import (
+    BPTT,
+    DSR,
+    OTTT,
+    ForTask,
+    HLOPConv2d,
+    HLOPLinear,
+    SpikingCNN,
+    SpikingLateral,
+    SpikingMLP,
+    Synaptic,
+    spiking_resnet18,
+)
 from snn_continual.layers import HLOPLayer
 from snn_continual.networks import seeded
-from torch import nn
 
 RULES = [DSR(3), BPTT(2), OTTT(2)]
 NAMES = ["dsr", "bptt", "ottt"]
@@ -134,17 +146,17 @@ def test_seeded_networks_depend_on_the_seed_and_leave_the_random_state_alone():
 
 
 @pytest.mark.parametrize("rule", RULES, ids=NAMES)
-def test_a_trained_network_exports_to_onnx(rule, tmp_path):
+@pytest.mark.usefixtures("unchecked")
+def test_a_network_exports_to_onnx_for_batches_of_any_size(rule, tmp_path):
     pytest.importorskip("onnx")
     pytest.importorskip("onnxscript")
     runtime = pytest.importorskip("onnxruntime")
-    model, x = ForTask(SpikingMLP((6, 8, 3), rule), None).eval(), 3 * torch.randn(2, 6)
-    with torch.no_grad():
-        torch.onnx.export(model, (x,), tmp_path / "net.onnx", dynamo=True, verbose=False)
-        expected = model(x)
+    model, x = ForTask(SpikingMLP((6, 8, 3), rule, n_heads=2), 1).eval(), 3 * torch.randn(5, 6)
+    dynamic = ({0: torch.export.Dim("batch")},)
+    torch.onnx.export(model, (x[:2],), tmp_path / "net.onnx", dynamo=True, verbose=False, dynamic_shapes=dynamic)
     session = runtime.InferenceSession(tmp_path / "net.onnx")
     (found,) = session.run(None, {session.get_inputs()[0].name: x.numpy()})
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    np.testing.assert_allclose(found, model(x).detach(), atol=1e-5)
 
 
 def test_layers_are_linear_and_convolutional_ones():

@@ -1,8 +1,9 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from snn_continual import OTTT, HLOPLinear, LeakyTrace, OnlineLIF, SpikingMLP, SurrogateLIF, carry_state
 from torch import nn
+
+from snn_continual import OTTT, HLOPLinear, LeakyTrace, OnlineLIF, SpikingMLP, SurrogateLIF, carry_state
 
 
 def surrogate(distance):
@@ -53,8 +54,8 @@ def test_an_error_reaches_the_current_of_its_own_step_only():
 
 def test_weight_gradient_of_a_layer_is_the_sum_over_steps_of_error_times_trace():
     """Two layers; the upper is fed by spikes, so its gradient takes their trace."""
-    lower, upper = HLOPLinear(5, 6, False, dtype=torch.float64), HLOPLinear(6, 3, False, dtype=torch.float64)
-    upper.trace = LeakyTrace(4.0)
+    lower = HLOPLinear(5, 6, bias=False, dtype=torch.float64)
+    upper = HLOPLinear(6, 3, bias=False, dtype=torch.float64, trace=LeakyTrace(4.0))
     x = 3 * torch.randn(5, 2, 5, dtype=torch.float64)
     weights = torch.randn(5, 2, 3, dtype=torch.float64)
     (OnlineLIF(4.0)(upper(OnlineLIF(4.0)(lower(x)))) * weights).sum().backward()

@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
-from snn_continual import DSR, ContinualLearner, Synaptic
+import torch
+
+from snn_continual import DSR, HLOP, ContinualLearner, Synaptic
 from snn_continual.benchmarks import BENCHMARKS
 from snn_continual.protocols import protocol
 
@@ -22,6 +24,15 @@ class Classes:
         self.n_classes = n_classes
 
 
+def learn_all(plan):
+    """Begin and end every task of HLOP, as a run does."""
+    method = HLOP(plan.build(DSR(1), Synaptic()), plan.dims)
+    for index in range(len(plan.sequence)):
+        method.begin_task(index)
+        method.end_task(index, torch.empty(0), torch.empty(0), None)
+    return method.learner
+
+
 @pytest.fixture
 def known_classes(monkeypatch):
     monkeypatch.setattr("separata.data.load", lambda name, **_: Classes(100 if name != "cifar10" else 10))
@@ -35,21 +46,23 @@ def test_every_benchmark_has_a_protocol():
 @pytest.mark.usefixtures("known_classes")
 @pytest.mark.parametrize("name", TASKS)
 def test_dimensions_fit_the_layers_through_all_tasks(name):
-    plan = protocol(name)
-    learner = ContinualLearner(plan.build(DSR(1), Synaptic()))
-    for index in range(len(plan.sequence)):
-        learner.begin_task(plan.dims(index))
-        learner.end_task()
+    learner = learn_all(protocol(name))
+    assert all(0 < layer.subspace.dim <= layer.subspace.n_features for layer in learner.layers)
 
 
-def test_dimensions_fit_perceptrons_of_other_widths():
-    for hidden in (10, 100, 400):
-        plan = protocol("pmnist", hidden)
-        learner = ContinualLearner(plan.build(DSR(1), Synaptic()))
-        for index in range(10):
-            learner.begin_task(plan.dims(index))
-            learner.end_task()
-        assert learner.layers[1].subspace.n_features == hidden
+@pytest.mark.parametrize("hidden", [4, 10, 100, 400])
+def test_dimensions_fit_perceptrons_of_other_widths(hidden):
+    learner = learn_all(protocol("pmnist", hidden))
+    assert learner.layers[1].subspace.n_features == hidden
+
+
+@pytest.mark.parametrize("n_tasks", [1, 2, 4, 6])
+@pytest.mark.parametrize("n_features", [1, 2, 3, 5])
+def test_dimensions_fit_one_s_own_files_however_narrow(n_features, n_tasks, tmp_path):
+    x, y = np.zeros((4, n_features)), np.array([0, 1, 1, 0])
+    for task in range(n_tasks):
+        np.savez(tmp_path / f"{task}.npz", x_train=x, y_train=y, x_test=x, y_test=y)
+    learn_all(protocol(str(tmp_path), hidden=3))
 
 
 def test_permuted_mnist_is_learned_in_one_pass_as_in_the_paper():
@@ -79,7 +92,9 @@ def test_the_seed_is_that_of_the_permutations():
     assert protocol("pmnist", seed=3).sequence.seed == 3
 
 
-@pytest.mark.parametrize(("name", "hidden", "reason"), [("imagenet", 8, "one of pmnist, .*'imagenet'"), ("pmnist", 0, "at least 1")])
+@pytest.mark.parametrize(
+    ("name", "hidden", "reason"), [("imagenet", 8, "one of pmnist, .*'imagenet'"), ("pmnist", 0, "at least 1")]
+)
 def test_what_has_no_protocol_is_refused(name, hidden, reason):
     with pytest.raises(ValueError, match=reason):
         protocol(name, hidden)

@@ -1,6 +1,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
+
 from snn_continual import BPTT, DSR, DSRLIF, OTTT, LeakyTrace, OnlineLIF, SurrogateLIF, WeightedRate, training_rule
 
 

@@ -43,7 +43,6 @@ def explicit_learning(old, new, batches, lr, momentum, iterations, respond=lambd
     weight = np.concatenate([old, new]).astype(float)
     velocity = np.zeros_like(weight)
     for x in batches:
-        x = x.astype(float)
         for _ in range(iterations):
             y = respond(x @ weight.T)
             change = np.zeros_like(weight)

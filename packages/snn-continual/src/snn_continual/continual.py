@@ -38,7 +38,7 @@ def wrap(
         subspace: Options of `HebbianSubspace`: `lr`, `iterations`, `spiking`, ...
 
     Returns:
-        The model.
+        The model; if it is itself such a layer, what replaces it.
 
     Raises:
         ValueError: if a name is not a linear or convolutional module of the model, or a convolution is grouped.
@@ -66,6 +66,8 @@ def wrap(
         for name in names
     }
     for name, layer in swapped.items():
+        if not name:
+            return layer
         parent, _, attribute = name.rpartition(".")
         setattr(model.get_submodule(parent), attribute, layer)
     return model
@@ -144,7 +146,7 @@ class ContinualLearner:
         """
         if self._in_task:
             raise ValueError("a task is going on; call end_task() before the next begin_task()")
-        wanted = self._dims(dims)
+        wanted = self.dims_of(dims)
         for layer, k in zip(self.layers, wanted, strict=True):
             if not 0 <= k <= layer.subspace.n_features - layer.subspace.dim:
                 layer.subspace.grow(k)  # says what is wrong
@@ -155,7 +157,12 @@ class ContinualLearner:
             freeze_all_but_matrices(self.model)
         self._in_task = True
 
-    def _dims(self, dims: Dims) -> list[int]:
+    def dims_of(self, dims: Dims) -> list[int]:
+        """The dimensions for each layer that are meant by a list, one number, or a share.
+
+        Raises:
+            ValueError: if a list has not one number for each layer, or a share is not between 0 and 1.
+        """
         if isinstance(dims, float):
             if not 0 < dims <= 1:
                 raise ValueError(f"a share of each layer's width must be above 0 and at most 1, not {dims}")

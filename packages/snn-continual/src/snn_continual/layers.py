@@ -103,11 +103,15 @@ class HLOPLayer(nn.Module):
         return self._samples(x, None if self.trace is None else self.trace(x))
 
     def _samples(self, x: Tensor, traced: Tensor | None) -> Tensor:
-        seen = x if traced is None else torch.cat([x, traced])
+        seen = [self._at_once(one) for one in (x, traced) if one is not None]
+        return self._connection.samples(torch.cat(seen))
+
+    def _at_once(self, x: Tensor) -> Tensor:
+        """Activity over time as the subspace learns it: a rate, or all steps together."""
         if self.rate is not None:
-            return self._connection.samples(self.rate(seen))
-        # the mean over copies is that over one
-        return self._connection.samples(seen[0] if is_constant(seen) else seen.flatten(0, 1))
+            return self.rate(x)
+        # The mean over copies is that over one.
+        return x[0] if is_constant(x) else x.flatten(0, 1)
 
     def _time_first(self, x: Tensor) -> Tensor:
         """The activity as (time, batch, ...)."""

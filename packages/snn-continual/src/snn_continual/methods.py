@@ -55,7 +55,7 @@ class HLOP(Method):
 
     Args:
         model: The network.
-        dims: From a task's number to the dimensions that each layer's subspace gains for it.
+        dims: From a task's number to the dimensions that each layer's subspace gains for it, as far as it has room.
         seed: Of the initial lateral weights.
     """
 
@@ -67,7 +67,9 @@ class HLOP(Method):
 
     def begin_task(self, index: int) -> None:
         """Grow the subspaces."""
-        self.learner.begin_task(self.dims(index), torch.Generator().manual_seed(1000 * self.seed + index))
+        wanted = zip(self.learner.dims_of(self.dims(index)), self.learner.layers, strict=True)
+        dims = [min(k, layer.subspace.n_features - layer.subspace.dim) for k, layer in wanted]
+        self.learner.begin_task(dims, torch.Generator().manual_seed(1000 * self.seed + index))
 
     def guard(self, optimizer: torch.optim.Optimizer) -> None:
         """Refuse optimisers whose steps would leave the orthogonal space."""

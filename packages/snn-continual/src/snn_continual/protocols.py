@@ -5,10 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .benchmarks import BENCHMARKS, OwnFiles, PermutedImages, SeveralDatasets, SplitClasses, TaskSequence
+from .benchmarks import BENCHMARKS, PermutedImages, SeveralDatasets, SplitClasses, TaskSequence
 from .continual import Dims
 from .methods import pmnist_dims
 from .networks import SpikingCNN, SpikingMLP, SpikingNetwork, Synaptic, spiking_resnet18
+from .own_files import OwnFiles
 from .rules import TrainingRule
 from .training import Rehearsal, Training
 

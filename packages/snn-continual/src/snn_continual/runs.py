@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import torch
 
@@ -63,6 +63,10 @@ class Settings:
             raise ValueError(f"the number of epochs must be at least 1, not {self.epochs}")
         if self.lr is not None and not (self.lr > 0 and math.isfinite(self.lr)):
             raise ValueError(f"the learning rate must be positive, not {self.lr}")
+        if not self.strength >= 0 or not math.isfinite(self.strength):
+            raise ValueError(f"the strength of EWC's penalty must not be negative, but it is {self.strength}")
+        if not 0 < self.threshold < 1:
+            raise ValueError(f"the threshold is a share of energy between 0 and 1, not {self.threshold}")
         if self.rehearse < 0:
             raise ValueError(f"the number of images to rehearse must not be negative, but it is {self.rehearse}")
 
@@ -222,9 +226,14 @@ def load_settings(run: Path) -> Settings:
     if not (run / CONFIG).is_file():
         raise FileNotFoundError(f"{run} holds no run: there is no {CONFIG} in it")
     try:
-        return Settings(**files.read_json(run / CONFIG))
+        values = files.read_json(run / CONFIG)
+        settings = Settings(**values)
     except TypeError:
         raise ValueError(f"{run / CONFIG} does not hold the settings of a run") from None
+    known = get_type_hints(Settings)
+    if any(not isinstance(value, known[key]) for key, value in values.items()):
+        raise ValueError(f"{run / CONFIG} does not hold the settings of a run")
+    return settings
 
 
 def load(run: Path, device: str = "auto") -> tuple[Settings, Protocol, SpikingNetwork]:

@@ -127,6 +127,10 @@ class HebbianSubspace(nn.Module):
         """
         if not len(self.learning):
             return
+        with torch.autocast(x.device.type, enabled=False):
+            self._learn(x.to(self.learning.dtype))
+
+    def _learn(self, x: Tensor) -> None:
         learning, velocity = self.learning, self.velocity
         update = self._update_rule(x)
         lr = self.lr / x.square().sum(1).mean().clamp_min(1e-12) if self.normalize else self.lr

@@ -62,7 +62,7 @@ class Dense(Connection):
 
     def weight_gradient(self, grad: Tensor, activity: Tensor, weight: Tensor) -> Tensor:
         """The gradient of the weight."""
-        return self.weight_gradient_from_samples(grad, activity, weight)
+        return self.weight_gradient_from_samples(grad, self.samples(activity), weight)
 
     def samples(self, x: Tensor) -> Tensor:
         """The activity itself."""
@@ -91,11 +91,11 @@ class Convolution(Connection):
 
     def input_gradient(self, grad: Tensor, feedback: Tensor, x: Tensor) -> Tensor:
         """The error that `feedback` carries back."""
-        return self._backward(grad, x.to(grad.dtype), feedback.to(grad.dtype), (True, False))[0]
+        return self._backward(grad, x.to(grad.dtype), feedback.to(grad.dtype), 0)
 
     def weight_gradient(self, grad: Tensor, activity: Tensor, weight: Tensor) -> Tensor:
         """The gradient of the weight."""
-        return self._backward(grad, activity.to(grad.dtype), weight.to(grad.dtype), (False, True))[1]
+        return self._backward(grad, activity.to(grad.dtype), weight.to(grad.dtype), 1)
 
     def samples(self, x: Tensor) -> Tensor:
         """The patches under the kernel."""
@@ -111,21 +111,21 @@ class Convolution(Connection):
         """The gradient of the bias."""
         return grad.sum((0, 2, 3))
 
-    def _backward(self, grad: Tensor, x: Tensor, weight: Tensor, wanted: tuple[bool, bool]) -> tuple[Tensor, Tensor]:
-        both = torch.ops.aten.convolution_backward(
+    def _backward(self, grad: Tensor, x: Tensor, weight: Tensor, wanted: int) -> Tensor:
+        """The gradient of the input (0) or of the weight (1)."""
+        geometry = (self.stride, self.padding, self.dilation)
+        gradients = torch.ops.aten.convolution_backward(
             grad,
             x,
             weight,
             None,
-            self.stride,
-            self.padding,
-            self.dilation,
+            *geometry,
             False,  # noqa: FBT003 - not transposed
             (0, 0),
             1,
-            (*wanted, False),
+            (wanted == 0, wanted == 1, False),
         )
-        return both[0], both[1]
+        return gradients[wanted]
 
 
 class Synapses(torch.autograd.Function):

@@ -1,0 +1,361 @@
+import io
+import json
+import os
+import pickle
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+from PIL import Image
+
+from separata import cli as core
+from separata import files
+from snn_continual import cli
+from snn_continual.paper import PAPER
+
+QUICK = ("--timesteps", "3", "--hidden", "12", "--epochs", "2")
+
+
+@pytest.fixture(scope="module")
+def tasks(tmp_path_factory):
+    """Three tasks of clouds of points, as files."""
+    folder, rng = tmp_path_factory.mktemp("tasks"), np.random.default_rng(0)
+    for index in range(3):
+        centres = 2 * rng.normal(size=(3, 20))
+        labels = np.arange(60) % 3
+        points = centres[labels] + 0.5 * rng.normal(size=(60, 20))
+        np.savez(
+            folder / f"{index}.npz", x_train=points[:40], y_train=labels[:40], x_test=points[40:], y_test=labels[40:]
+        )
+    return folder
+
+
+@pytest.fixture
+def call(capsys):
+    """Run a command; its exit code, standard output and standard error."""
+
+    def run(*arguments):
+        code = 0
+        try:
+            core.main(PAPER, [cli.train, cli.evaluate, cli.inspect], [str(argument) for argument in arguments])
+        except SystemExit as end:
+            code = end.code
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def finished(tasks, tmp_path_factory):
+    out = tmp_path_factory.mktemp("finished") / "run"
+    train = ["train", "--out", out, "--benchmark", tasks, *QUICK]
+    core.main(PAPER, [cli.train, cli.evaluate, cli.inspect], [str(argument) for argument in train])
+    return out
+
+
+@pytest.fixture
+def trained(finished, tmp_path):
+    """A folder with a finished run, to do with as one likes."""
+    return shutil.copytree(finished, tmp_path / "run")
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()} if folder.is_dir() else None
+
+
+def assert_refused(done, *words):
+    code, out, err = done
+    assert code == 2
+    assert out == ""
+    assert err.count("\n") == 1
+    assert err.startswith("snn-continual: error: ")
+    for word in words:
+        assert word in err
+
+
+# ---- what it is for
+
+
+def test_train_evaluate_and_inspect_agree_on_a_folder_of_tasks(call, tasks, tmp_path):
+    out = tmp_path / "run"
+    code, told, err = call("train", "--out", out, "--benchmark", tasks, *QUICK)
+    assert code == 0
+    assert told.count("\n") == 1
+    assert "average accuracy" in told
+    assert "error" not in err
+    rows = [line.split(",") for line in (out / "accuracy.csv").read_text().splitlines()[1:]]
+    last = [float(cell) for cell in rows[-1][1:]]
+    assert [[cell != "" for cell in row[1:]] for row in rows] == np.tri(3, dtype=bool).tolist()
+    assert f"{100 * np.mean(last):.2f} %" in told
+    assert len((out / "history.csv").read_text().splitlines()) == 1 + 3 * 2
+
+    code, told, err = call("evaluate", out, "--json")
+    found = json.loads(told)
+    assert (code, err) == (0, "")
+    assert [row["accuracy"] for row in found["rows"]] == pytest.approx(last, abs=1e-5)
+    assert found["acc"] == pytest.approx(np.mean(last), abs=1e-5)
+    assert f"{found['acc']:.4f}" in call("evaluate", out)[1]
+
+    code, told, err = call("inspect", out, "--json", "--plot", tmp_path / "matrix.svg")
+    found = json.loads(told)
+    assert (code, err) == (0, "")
+    assert [row["of"] for row in found["rows"]] == [20, 12, 12]
+    assert all(0 < row["dim"] <= row["of"] for row in found["rows"])
+    assert all(0 <= row[key] <= 1 for row in found["rows"] for key in ("explained_first_task", "explained_last_task"))
+    assert "<svg" in (tmp_path / "matrix.svg").read_text()
+    assert found["rows"][0]["layer"] in call("inspect", out)[1]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--method", "ewc", "--training", "bptt"),
+        ("--method", "gpm", "--training", "ottt", "--feedback", "sign"),
+        ("--method", "replay", "--rehearse", "5", "--feedback", "fa"),
+        ("--method", "hlop", "--spiking-lateral", "--rehearse", "3"),
+        ("--method", "joint"),
+    ],
+    ids=" ".join,
+)
+def test_every_way_of_training_gives_a_run_that_can_be_tested(call, tasks, tmp_path, options):
+    out = tmp_path / "run"
+    assert call("train", "--out", out, "--benchmark", tasks, *QUICK, *options)[0] == 0
+    code, told, _ = call("evaluate", out, "--json")
+    assert code == 0
+    last = (out / "accuracy.csv").read_text().splitlines()[-1].split(",")[1:]
+    assert [row["accuracy"] for row in json.loads(told)["rows"]] == pytest.approx([float(x) for x in last], abs=1e-5)
+    assert call("inspect", out, "--json")[0] == 0
+
+
+KILLED = """
+import os, signal, sys
+from torch.optim.optimizer import register_optimizer_step_post_hook
+steps = iter(range(10**9))
+register_optimizer_step_post_hook(lambda *_: next(steps) == 4 and os.kill(os.getpid(), signal.SIGKILL))
+from snn_continual.cli import main
+main()
+"""
+
+
+def test_a_run_that_was_killed_goes_on_to_what_an_undisturbed_one_gives(call, tasks, tmp_path):
+    options = ("--benchmark", str(tasks), "--timesteps", "3", "--hidden", "12")
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    assert call("train", "--out", whole, *options)[0] == 0
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, "train", "--out", str(broken), *options],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL
+    assert {path.name for path in broken.iterdir()} == {"config.json", "checkpoint.safetensors", "history.csv"}
+    assert_refused(call("evaluate", broken), "not ended", "--resume")
+    assert call("train", "--out", broken, *options, "--resume")[0] == 0
+    for name in ("accuracy.csv", "history.csv"):
+        assert (broken / name).read_text() == (whole / name).read_text()
+    one, other = (files.load_tensors(folder / "model.safetensors")[0] for folder in (broken, whole))
+    assert all(torch.equal(one[key], other[key]) for key in other)
+
+
+def test_resuming_a_finished_run_changes_nothing(call, tasks, trained):
+    before = contents(trained)
+    assert call("train", "--out", trained, "--benchmark", tasks, *QUICK, "--resume")[0] == 0
+    assert contents(trained) == before
+
+
+# ---- what it refuses
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--method", "si"), ("hlop, finetune, ewc, gpm, replay, joint", "'si'")),
+        (("--benchmark", "imagenet"), ("pmnist", "folder", "'imagenet'")),
+        (("--training", "stdp"), ("dsr, bptt, ottt", "'stdp'")),
+        (("--feedback", "random"), ("bp, fa, sign", "'random'")),
+        (("--timesteps", "0"), ("at least 1", "0")),
+        (("--epochs", "0"), ("at least 1", "0")),
+        (("--epochs", "many"), ("epochs",)),
+        (("--lr", "-1"), ("positive", "-1")),
+        (("--lr", "nan"), ("positive", "nan")),
+        (("--hidden", "0"), ("at least 1", "0")),
+        (("--rehearse", "-1"), ("negative", "-1")),
+        (("--method", "ewc", "--strength", "-1"), ("negative", "-1")),
+        (("--method", "ewc", "--strength", "nan"), ("strength", "nan")),
+        (("--method", "gpm", "--threshold", "1.5"), ("between 0 and 1", "1.5")),
+        (("--device", "tpu"), ("auto, cpu, cuda", "'tpu'")),
+        (("--data", "nowhere"), ("nowhere",)),
+        (("--colour", "red"), ("--colour",)),
+    ],
+    ids=lambda value: " ".join(value).strip("-") if value[0].startswith("--") else "",
+)
+def test_wrong_options_are_refused_before_anything_is_written(call, tasks, tmp_path, options, words):
+    out = tmp_path / "run"
+    assert_refused(call("train", "--out", out, "--benchmark", tasks, *options), *words)
+    assert not out.exists()
+
+
+def test_a_missing_data_set_is_named_with_both_ways_to_get_it(call, tmp_path, monkeypatch):
+    monkeypatch.setenv("SEPARATA_DATA", str(tmp_path / "data"))
+    for benchmark in ("cifar100", "pmnist"):
+        done = call("train", "--out", tmp_path / "run", "--benchmark", benchmark)
+        assert_refused(done, "SEPARATA_DATA", "Hugging Face")
+    assert not (tmp_path / "run").exists()
+
+
+def write_parquet(folder, shape):
+    rows = []
+    for _ in range(10):
+        file = io.BytesIO()
+        Image.fromarray(np.zeros(shape, np.uint8)).save(file, "PNG")
+        rows.append({"bytes": file.getvalue(), "path": None})
+    table = pa.table(
+        {"img": pa.array(rows, pa.struct([("bytes", pa.binary()), ("path", pa.string())])), "label": range(10)}
+    )
+    folder.mkdir(parents=True)
+    for split in ("train", "test"):
+        pq.write_table(table, folder / f"{split}-00000-of-00001.parquet")
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_a_truncated_parquet_file_is_refused(call, tmp_path, split):
+    write_parquet(tmp_path / "data" / "cifar10", (32, 32, 3))
+    path = tmp_path / "data" / "cifar10" / f"{split}-00000-of-00001.parquet"
+    path.write_bytes(path.read_bytes()[:-50])
+    done = call("train", "--out", tmp_path / "run", "--benchmark", "cifar10", "--data", tmp_path / "data")
+    assert_refused(done, str(path), "not a readable Parquet file")
+    assert not (tmp_path / "run").exists()
+
+
+def test_data_sets_that_come_later_are_missed_before_the_first_is_learned(call, tmp_path):
+    write_parquet(tmp_path / "data" / "cifar10", (32, 32, 3))
+    done = call("train", "--out", tmp_path / "run", "--benchmark", "five-datasets", *QUICK, "--data", tmp_path / "data")
+    assert_refused(done, "mnist")
+    assert not (tmp_path / "run").exists()
+
+
+def test_more_images_to_rehearse_than_a_class_has_are_refused_before_anything_is_written(call, tasks, tmp_path):
+    done = call("train", "--out", tmp_path / "run", "--benchmark", tasks, *QUICK, "--method", "replay")
+    assert_refused(done, "50 images of each class", "13")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("index", [0, 2])
+def test_a_truncated_task_is_refused_before_anything_is_written(call, tasks, tmp_path, index):
+    folder = tmp_path / "tasks"
+    folder.mkdir()
+    for path in tasks.iterdir():
+        content = path.read_bytes()
+        (folder / path.name).write_bytes(content[:-30] if path.name == f"{index}.npz" else content)
+    assert_refused(
+        call("train", "--out", tmp_path / "run", "--benchmark", folder), f"{index}.npz is not a whole .npz file"
+    )
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_empty_folder_of_tasks_is_refused(call, tmp_path):
+    (tmp_path / "tasks").mkdir()
+    assert_refused(call("train", "--out", tmp_path / "run", "--benchmark", tmp_path / "tasks"), "no file *.npz")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_that_holds_a_run_is_left_as_it_is(call, tasks, trained):
+    before = contents(trained)
+    assert_refused(
+        call("train", "--out", trained, "--benchmark", tasks, *QUICK), str(trained), "already holds a run", "--resume"
+    )
+    done = call("train", "--out", trained, "--benchmark", tasks, *QUICK, "--lr", "0.2", "--seed", "3", "--resume")
+    assert_refused(done, "lr and seed")
+    assert contents(trained) == before
+
+
+def test_an_output_below_a_file_is_refused(call, tasks, tmp_path):
+    (tmp_path / "file").write_text("")
+    done = call("train", "--out", tmp_path / "file" / "run", "--benchmark", tasks, *QUICK)
+    assert_refused(done, "cannot write to the folder")
+    assert contents(tmp_path) == {"file": b""}
+
+
+class Bomb:
+    def __init__(self, marker):
+        self.marker = marker
+
+    def __reduce__(self):
+        return Path.touch, (self.marker,)
+
+
+def pickled(path, marker):
+    path.write_bytes(pickle.dumps(Bomb(marker)))
+
+
+def torch_saved(path, marker):
+    torch.save({"weight": Bomb(marker)}, path)
+
+
+@pytest.mark.parametrize("bomb", [pickled, torch_saved])
+@pytest.mark.parametrize("name", ["model.safetensors", "checkpoint.safetensors"])
+def test_a_pickle_in_place_of_tensors_is_never_run(call, tasks, trained, tmp_path, bomb, name):
+    marker = tmp_path / "ran"
+    bomb(trained / name, marker)
+    if name == "model.safetensors":
+        done = [call("evaluate", trained), call("inspect", trained)]
+    else:
+        code, out, err = call("train", "--out", trained, "--benchmark", tasks, *QUICK, "--resume")
+        done = [(code, out, err.splitlines(keepends=True)[-1])]
+    for one in done:
+        assert_refused(one, name, "not a whole safetensors file")
+    assert not marker.exists()
+
+
+def test_truncated_tensors_are_refused(call, trained):
+    path = trained / "model.safetensors"
+    path.write_bytes(path.read_bytes()[:-7])
+    for command in ("evaluate", "inspect"):
+        assert_refused(call(command, trained), "not a whole safetensors file")
+
+
+def test_tensors_of_another_network_are_refused(call, trained):
+    files.save_tensors(trained / "model.safetensors", {"weight": torch.zeros(2)})
+    assert_refused(call("evaluate", trained), "another network")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"colour": "red"}', '{"epochs": "two"}', '{"hidden": "wide"}', '{"seed": 0.5}']
+)
+@pytest.mark.usefixtures("unchecked")
+def test_settings_that_are_damaged_are_refused(call, trained, text):
+    (trained / "config.json").write_text(text)
+    assert_refused(call("evaluate", trained), "config.json")
+
+
+def test_a_folder_without_a_run_is_refused(call, tmp_path):
+    for command in ("evaluate", "inspect"):
+        assert_refused(call(command, tmp_path), "holds no run")
+        assert_refused(call(command, tmp_path / "nowhere"), "holds no run")
+
+
+def test_a_figure_of_an_unknown_kind_is_refused_and_not_left_behind(call, trained, tmp_path):
+    assert_refused(call("inspect", trained, "--plot", tmp_path / "matrix.doc"), ".svg, .png or .pdf")
+    assert not (tmp_path / "matrix.doc").exists()
+
+
+def test_the_installed_command_tells_an_error_in_one_line(tasks, tmp_path):
+    command = Path(sys.executable).with_name("snn-continual")
+    if not command.exists():
+        pytest.skip("the command is not installed beside this interpreter")
+    done = subprocess.run(
+        [command, "train", "--out", tmp_path / "run", "--benchmark", tasks, "--method", "si"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert_refused((done.returncode, done.stdout, done.stderr), "'si'")
+    assert not (tmp_path / "run").exists()
