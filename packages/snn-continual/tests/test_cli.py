@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from PIL import Image
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from separata import cli as core
 from separata import files
@@ -165,6 +166,30 @@ def test_a_run_that_was_killed_goes_on_to_what_an_undisturbed_one_gives(call, ta
     assert all(torch.equal(one[key], other[key]) for key in other)
 
 
+def test_an_interrupted_run_says_where_it_is_and_how_to_go_on(call, tasks, tmp_path, monkeypatch):
+    out, steps = tmp_path / "run", iter(range(10**9))
+    words = ["train", "--out", str(out), "--benchmark", str(tasks), *QUICK]
+    monkeypatch.setattr(sys, "argv", ["snn-continual", *words])
+
+    def interrupt(*_):
+        if next(steps) == 2:
+            raise KeyboardInterrupt
+
+    hook = register_optimizer_step_post_hook(interrupt)
+    code, told, err = call(*words)
+    hook.remove()
+    assert (code, told) == (130, "")
+    assert f"snn-continual {' '.join(words)} --resume" in err.splitlines()[-1]
+    assert str(out) in err.splitlines()[-1]
+
+
+def test_a_run_on_a_relative_folder_is_read_from_anywhere(call, tasks, tmp_path, monkeypatch):
+    monkeypatch.chdir(tasks.parent)
+    assert call("train", "--out", tmp_path / "run", "--benchmark", tasks.name, *QUICK)[0] == 0
+    monkeypatch.chdir(tmp_path)
+    assert call("evaluate", "run")[0] == 0
+
+
 def test_resuming_a_finished_run_changes_nothing(call, tasks, trained):
     before = contents(trained)
     assert call("train", "--out", trained, "--benchmark", tasks, *QUICK, "--resume")[0] == 0
@@ -313,6 +338,12 @@ def test_a_pickle_in_place_of_tensors_is_never_run(call, tasks, trained, tmp_pat
     for one in done:
         assert_refused(one, name, "not a whole safetensors file")
     assert not marker.exists()
+
+
+def test_a_checkpoint_that_is_none_is_refused(call, tasks, trained):
+    shutil.copy(trained / "model.safetensors", trained / "checkpoint.safetensors")
+    code, out, err = call("train", "--out", trained, "--benchmark", tasks, *QUICK, "--resume")
+    assert_refused((code, out, err.splitlines(keepends=True)[-1]), "checkpoint.safetensors")
 
 
 def test_truncated_tensors_are_refused(call, trained):

@@ -48,7 +48,7 @@ class Bomb:
         ({"y_train": None}, "lacks an array.*y_train"),
         ({"x_train": with_nan(X)}, "NaN or infinite"),
         ({"x_test": X[:2] * np.inf}, "NaN or infinite"),
-        ({"x_train": np.where(X > 1, 1e300, X)}, "NaN or infinite"),
+        ({"x_train": np.where(X > 1, 1e300, X.astype(float))}, "NaN or infinite"),
         ({"y_train": Y - 1}, "negative label"),
         ({"y_train": Y[:-1]}, "label for each input"),
         ({"y_test": Y[:1]}, "label for each input"),

@@ -228,6 +228,16 @@ def test_explained_share_is_the_energy_inside_the_span():
     assert subspace.explained(x) == pytest.approx(1, abs=1e-5)
 
 
+def test_silence_is_not_explained_and_neither_silence_nor_no_samples_teach_anything():
+    subspace = HebbianSubspace(6, normalize=True)
+    subspace.grow(2, generator())
+    before = subspace.learning.clone()
+    assert subspace.explained(torch.zeros(3, 6)) == 0.0
+    for n_samples in (0, 3):
+        subspace.learn(torch.zeros(n_samples, 6))
+        assert torch.equal(subspace.learning, before)
+
+
 def test_orthonormality_error_is_the_frobenius_distance_to_the_identity():
     subspace = HebbianSubspace(6)
     assert subspace.orthonormality_error() == 0

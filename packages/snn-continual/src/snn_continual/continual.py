@@ -45,32 +45,35 @@ def wrap(
     """
     candidates = {
         name: module
-        for name, module in model.named_modules()
-        if isinstance(module, (nn.Linear, nn.Conv2d)) and not isinstance(module, HLOPLayer)
+        for name, module in model.named_modules(remove_duplicate=False)
+        if isinstance(module, (nn.Linear, nn.Conv2d))
+        # nn.MultiheadAttention reads the weight of this one without calling it.
+        and not isinstance(module, (HLOPLayer, nn.modules.linear.NonDynamicallyQuantizableLinear))
     }
     names = list(candidates) if layers is None else list(layers)
     for name in names:
         if name not in candidates:
+            known = ", ".join(candidates)
+            raise ValueError(f"'{name}' is not a linear or convolutional module of the model; these are: {known}")
+        if _is_parametrized(candidates[name]):
             raise ValueError(
-                f"'{name}' is not a linear or convolutional module of the model; these are: {', '.join(candidates)}"
+                f"'{name}' has a parametrized weight, which cannot be projected; remove the parametrization"
             )
+    options = {"feedback": feedback, "rate": rate, "timesteps": timesteps}
     swapped = {
-        name: _swap(
-            candidates[name],
-            subspace,
-            feedback=feedback,
-            rate=rate,
-            trace=trace() if trace else None,
-            timesteps=timesteps,
-        )
-        for name in names
+        old: _swap(old, subspace, trace=trace() if trace else None, **options)
+        for old in dict.fromkeys(candidates[name] for name in names)
     }
-    for name, layer in swapped.items():
+    for name in names:
         if not name:
-            return layer
+            return swapped[candidates[name]]
         parent, _, attribute = name.rpartition(".")
-        setattr(model.get_submodule(parent), attribute, layer)
+        setattr(model.get_submodule(parent), attribute, swapped[candidates[name]])
     return model
+
+
+def _is_parametrized(module: nn.Module) -> bool:
+    return nn.utils.parametrize.is_parametrized(module, "weight")
 
 
 def _swap(module: nn.Module, subspace: dict[str, Any], **options: Any) -> nn.Module:  # noqa: ANN401 - of the layers

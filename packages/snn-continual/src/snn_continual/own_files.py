@@ -95,8 +95,10 @@ def labelled(path: Path, x: np.ndarray, y: np.ndarray) -> tuple[Tensor, Tensor]:
     if y.ndim != 1 or x.ndim < 2 or len(x) != len(y) or y.dtype.kind not in "biu" or not len(y):
         shapes = f"{x.shape} with {y.dtype} {y.shape}"
         raise ValueError(f"{path} must have a whole-number label for each input (samples, features), not {shapes}")
-    if not np.isfinite(x).all():
+    with np.errstate(over="ignore"):
+        inputs = torch.from_numpy(x.astype(np.float32))
+    if not torch.isfinite(inputs).all():
         raise ValueError(f"{path} has an input that is NaN or infinite")
     if y.min() < 0:
         raise ValueError(f"{path} has a negative label")
-    return torch.from_numpy(x.astype(np.float32)), torch.from_numpy(y.astype(np.int64))
+    return inputs, torch.from_numpy(y.astype(np.int64))

@@ -12,10 +12,11 @@ from typing import Any, get_type_hints
 import torch
 
 from separata import files, plots
-from separata.progress import Reporter
+from separata.progress import Reporter, stopped
 from separata.run import Compute
 
 from .accuracy import AccuracyMatrix
+from .benchmarks import BENCHMARKS
 from .continual import ContinualLearner
 from .layers import FEEDBACKS, HLOPLayer
 from .methods import METHODS, Memory
@@ -150,6 +151,8 @@ def train(
         ValueError: if a setting is wrong, or the folder holds another run and `resume` is not asked for.
         FileNotFoundError: if the data is not there.
     """
+    if Path(settings.benchmark).is_dir() and settings.benchmark not in BENCHMARKS:
+        settings = replace(settings, benchmark=str(Path(settings.benchmark).resolve()))
     with data_from(data):
         plan, target = settings.protocol(), Compute(device).torch_device
         model = settings.network(plan).to(target)
@@ -163,20 +166,24 @@ def train(
             f"{settings.benchmark}: {len(plan.sequence)} tasks, {settings.method}, {settings.training}, to {out}"
         )
         history = _History(out / HISTORY, reporter)
-        matrix = run_benchmark(
-            plan.sequence,
-            model,
-            settings.method,
-            plan.training,
-            dims=plan.dims,
-            rehearsal=rehearsal,
-            seed=settings.seed,
-            strength=settings.strength,
-            threshold=settings.threshold,
-            checkpoint=out / CHECKPOINT,
-            track=reporter.track,
-            log=history,
-        )
+        try:
+            matrix = run_benchmark(
+                plan.sequence,
+                model,
+                settings.method,
+                plan.training,
+                dims=plan.dims,
+                rehearsal=rehearsal,
+                seed=settings.seed,
+                strength=settings.strength,
+                threshold=settings.threshold,
+                checkpoint=out / CHECKPOINT,
+                track=reporter.track,
+                log=history,
+            )
+        except KeyboardInterrupt:
+            reporter.say(f"Stopped; {out} has all finished tasks. Go on with: {stopped()}")
+            raise
     files.write_text(out / MATRIX, matrix.to_csv())
     files.save_tensors(out / MODEL, model.state_dict())
     return Result(out, matrix)

@@ -112,7 +112,7 @@ class HebbianSubspace(nn.Module):
             orthonormalize: Replace the rows by an orthonormal basis of their span, so that the projection is exact.
         """
         weight = self.weight
-        self._fix(torch.linalg.qr(weight.T).Q.T.contiguous() if orthonormalize and len(weight) else weight)
+        self._fix(orthonormal(weight) if orthonormalize and len(weight) else weight)
 
     def _fix(self, rows: Tensor) -> None:
         self.fixed = rows
@@ -125,7 +125,7 @@ class HebbianSubspace(nn.Module):
         Raises:
             ValueError: if the activity or the updated weights are not finite; the weights stay as they were.
         """
-        if not len(self.learning):
+        if not len(self.learning) or not len(x):
             return
         with torch.autocast(x.device.type, enabled=False):
             self._learn(x.to(self.learning.dtype))
@@ -178,10 +178,10 @@ class HebbianSubspace(nn.Module):
 
     def explained(self, x: Float[Tensor, "samples features"]) -> float:
         """Share of the activity's energy, from 0 to 1, in the span of all rows."""
-        if not self.dim:
+        energy = x.square().sum().item()
+        if not self.dim or energy == 0:
             return 0.0
-        basis = torch.linalg.qr(self.weight.T).Q
-        return ((x @ basis).square().sum() / x.square().sum()).item()
+        return (x @ orthonormal(self.weight).T).square().sum().item() / energy
 
     def orthonormality_error(self) -> float:
         """Frobenius norm of `H Hᵀ - I`: how far `Hᵀ H` is from an exact projection."""
@@ -198,3 +198,8 @@ class HebbianSubspace(nn.Module):
             if saved is not None and saved.shape[1:] == (self.n_features,):
                 setattr(self, name, self.fixed.new_empty(saved.shape))
         super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+def orthonormal(rows: Float[Tensor, "k features"]) -> Float[Tensor, "k features"]:
+    """An orthonormal basis of what the rows span, in double precision meanwhile."""
+    return torch.linalg.qr(rows.double().T).Q.T.to(rows.dtype).contiguous()

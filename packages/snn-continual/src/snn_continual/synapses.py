@@ -172,7 +172,11 @@ def through_time(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """Apply a function of (batch, ...) at every step of (time, batch, ...); once, if the steps are all the same."""
     if is_constant(x):
         return function(x[0]).expand(x.shape[0], *(-1,) * (x.dim() - 1))
-    return function(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+    y = function(x.flatten(0, 1))
+    if y.requires_grad:
+        return y.unflatten(0, x.shape[:2])
+    # Inside a custom function, whose result nobody could work on in place if it were a view.
+    return torch.ops.aten._unsafe_view(y, (*x.shape[:2], *y.shape[1:]))
 
 
 def _weight_gradient(
@@ -187,17 +191,17 @@ def _weight_gradient(
         return connection.weight_gradient(*_without_time(grad, seen), weight)
     if ctx.project == "weight":
         gradient = connection.weight_gradient(*_without_time(grad, seen), weight)
-        rows = gradient.flatten(1)
-        return (rows - (rows @ basis.T.to(rows.dtype)) @ basis.to(rows.dtype)).reshape(weight.shape)
+        rows = gradient.flatten(1).to(basis.dtype)
+        return (rows - (rows @ basis.T) @ basis).reshape(weight.shape)
     if ctx.subspace.spiking is None:
         grad, seen = _without_time(grad, seen)
     else:  # bursts are not linear: each step is projected by itself
         grad, seen = grad.flatten(0, 1), seen.flatten(0, 1)
-    samples = connection.samples(seen)
-    responses = samples @ basis.T.to(samples.dtype)
+    samples = connection.samples(seen).to(basis.dtype)
+    responses = samples @ basis.T
     if ctx.subspace.spiking is not None:
         responses = ctx.subspace.spiking(responses)
-    return connection.weight_gradient_from_samples(grad, samples - responses @ basis.to(samples.dtype), weight)
+    return connection.weight_gradient_from_samples(grad.to(basis.dtype), samples - responses @ basis, weight)
 
 
 def _without_time(grad: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:

@@ -294,6 +294,8 @@ class Trainer:
         if self.checkpoint is None or not self.checkpoint.is_file():
             return 0
         tensors, metadata = files.load_tensors(self.checkpoint)
+        if not {"n_done", "matrix"} <= metadata.keys():
+            raise ValueError(f"{self.checkpoint} is not the checkpoint of a training")
         matrix[:] = AccuracyMatrix.from_json(json.loads(metadata["matrix"])).matrix
         load_model(
             self.model,
