@@ -43,8 +43,8 @@ class Trial:
 
     dataset: str = "mnist5k"
     n_tasks: int = 5
-    widths: tuple[int, ...] = (784, 400, 400, 10)
-    dims: tuple[tuple[int, ...], ...] = ((80, 100, 60), (50, 40, 30))
+    widths: tuple[int, ...] = (784, 300, 300, 10)
+    dims: tuple[tuple[int, ...], ...] = ((60, 80, 50), (40, 30, 20))
     """Dimensions of the layers' subspaces for the first task and for later ones; empty for the paper's schedule."""
     epochs: int = 3
     rule: str = "dsr"
@@ -255,7 +255,7 @@ class Comparison:
     hebbian_lrs: tuple[float, ...] = (0.01, 0.03)
     strengths: tuple[float, ...] = (30.0, 100.0)
     thresholds: tuple[float, ...] = (0.95, 0.99)
-    rehearsals: tuple[int, ...] = (5, 20)
+    rehearsals: tuple[int, ...] = (1, 5)
     """Passes over the memory after each task."""
 
     def candidates(self, method: str) -> list[Trial]:

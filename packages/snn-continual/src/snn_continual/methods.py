@@ -136,15 +136,17 @@ class GPM(Method):
 
 def principal_directions(samples: Tensor, known: Tensor, threshold: float) -> Tensor:
     """Rows (k, features) that, with the `known` orthonormal ones, explain the share `threshold` of the energy."""
-    # The eigenvectors of the correlation matrix are the right singular vectors of the samples.
-    correlation = samples.T.double() @ samples.double()
-    rows = known.double()
-    outside = torch.eye(correlation.shape[0], dtype=torch.float64, device=samples.device) - rows.T @ rows
-    energy, directions = torch.linalg.eigh(outside @ correlation @ outside)
-    energy, directions = energy.flip(0).clamp_min(0), directions.flip(1)
-    missing = threshold * correlation.trace() - (correlation.trace() - energy.sum())
+    total = samples.double().square().sum()
+    unexplained = samples.double() - samples.double() @ known.double().T @ known.double()
+    if len(samples) < samples.shape[1]:
+        _, values, directions = torch.linalg.svd(unexplained, full_matrices=False)
+        energy = values.square()
+    else:  # the same, from the eigenvectors of the correlation matrix
+        eigenvalues, vectors = torch.linalg.eigh(unexplained.T @ unexplained)
+        energy, directions = eigenvalues.flip(0).clamp_min(0), vectors.flip(1).T
+    missing = threshold * total - (total - energy.sum())
     k = int((energy.cumsum(0) < missing).sum()) + 1 if missing > 0 else 0
-    return directions.T[: min(k, len(outside) - len(rows))].to(samples.dtype)
+    return directions[: min(k, samples.shape[1] - len(known))].to(samples.dtype)
 
 
 class EWC(Method):
