@@ -24,11 +24,12 @@ def energies(samples, known):
     return values**2, rows, (samples**2).sum() - (left**2).sum()
 
 
+@pytest.mark.parametrize("n_samples", [5, 8, 60])
 @pytest.mark.parametrize("n_known", [0, 2])
 @pytest.mark.parametrize("threshold", [0.5, 0.9, 0.99])
-def test_kept_directions_are_the_fewest_singular_vectors_that_explain_enough(n_known, threshold):
+def test_kept_directions_are_the_fewest_singular_vectors_that_explain_enough(n_samples, n_known, threshold):
     rng = np.random.default_rng(0)
-    samples = rng.normal(size=(60, 8)) * 0.6 ** np.arange(8)
+    samples = rng.normal(size=(n_samples, 8)) * 0.6 ** np.arange(8)
     known = np.linalg.qr(rng.normal(size=(8, n_known)))[0].T
     found = principal_directions(torch.from_numpy(samples), torch.from_numpy(known), threshold).numpy()
     values, rows, held = energies(samples, known)
