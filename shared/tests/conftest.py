@@ -96,6 +96,31 @@ def norms(config: Cloud, run: Run) -> None:
         run.measure("bounded", oja=norm, hebb=20.0 + seed)
 """
 
+WORK = """
+from dataclasses import dataclass
+
+import torch
+
+CALLS = []
+
+
+@dataclass(frozen=True)
+class Setting:
+    x: int
+    y: tuple[float, ...] = (1.0,)
+
+
+@dataclass(frozen=True)
+class OtherSetting:
+    x: int
+    y: tuple[float, ...] = (1.0,)
+
+
+def square(setting, device="cpu"):
+    CALLS.append(setting)
+    return {"square": setting.x**2, "threads": torch.get_num_threads()}
+"""
+
 CLI = '''
 from pathlib import Path
 
@@ -127,7 +152,7 @@ def install_oja(site: Path) -> None:
     package, metadata = site / "oja_rule", site / "oja_rule-1.2.dist-info"
     package.mkdir(parents=True)
     metadata.mkdir()
-    for name, text in {"__init__": "", "paper": PAPER, "experiments": EXPERIMENTS, "cli": CLI}.items():
+    for name, text in {"__init__": "", "paper": PAPER, "experiments": EXPERIMENTS, "work": WORK, "cli": CLI}.items():
         (package / f"{name}.py").write_text(text)
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: oja-rule\nVersion: 1.2\n")
     (metadata / "entry_points.txt").write_text("[separata.papers]\noja-rule = oja_rule.paper:PAPER\n")

@@ -1,7 +1,5 @@
 """What an experiment does with its run."""
 
-from dataclasses import dataclass
-
 import pytest
 import torch
 
@@ -9,29 +7,8 @@ from separata import Run
 from separata.run import Compute
 
 
-@dataclass(frozen=True)
-class Setting:
-    x: int
-    y: tuple[float, ...] = (1.0,)
-
-
-@dataclass(frozen=True)
-class OtherSetting:
-    x: int
-    y: tuple[float, ...] = (1.0,)
-
-
-CALLS: list[object] = []
-
-
-def square(setting, device="cpu"):
-    CALLS.append(setting)
-    return {"square": setting.x**2, "threads": torch.get_num_threads()}
-
-
 @pytest.fixture
 def run(oja, tmp_path) -> Run:
-    CALLS.clear()
     return Run(oja, ("bounded", "first-component"), tmp_path / "out")
 
 
@@ -61,20 +38,27 @@ def test_keys_that_are_not_the_claims_are_refused(run):
 
 
 def test_work_is_done_once_for_equal_settings(run, oja, tmp_path):
+    from oja_rule.work import CALLS, Setting, square
+
     first = run.once(square, Setting(3))
     again = Run(oja, ("bounded",), tmp_path / "out").once(square, Setting(3))
     assert first == again
     assert [Setting(3)] == CALLS
 
 
-@pytest.mark.parametrize("other", [Setting(4), Setting(3, (2.0,)), OtherSetting(3)], ids=("x", "y", "type"))
-def test_work_is_done_again_for_other_settings(run, other):
-    run.once(square, Setting(3))
-    run.once(square, other)
-    assert [Setting(3), other] == CALLS
+@pytest.mark.parametrize(("kind", "fields"), [("Setting", (4,)), ("Setting", (3, (2.0,))), ("OtherSetting", (3,))])
+def test_work_is_done_again_for_other_settings(run, kind, fields):
+    from oja_rule import work
+
+    other = getattr(work, kind)(*fields)
+    run.once(work.square, work.Setting(3))
+    run.once(work.square, other)
+    assert [work.Setting(3), other] == work.CALLS
 
 
 def test_map_gives_results_in_order_and_repeats_nothing(run):
+    from oja_rule.work import CALLS, Setting, square
+
     settings = [Setting(x) for x in (5, 1, 4)]
     run.once(square, Setting(1))
     CALLS.clear()
@@ -84,6 +68,8 @@ def test_map_gives_results_in_order_and_repeats_nothing(run):
 
 
 def test_every_mapped_call_has_one_thread_however_many_there_are(run):
+    from oja_rule.work import Setting, square
+
     one, *many = run.map(square, [Setting(9)], "one") + run.map(square, [Setting(x) for x in range(3)], "many")
     assert {result["threads"] for result in (one, *many)} == {1}
 

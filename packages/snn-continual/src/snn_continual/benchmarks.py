@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F
@@ -137,7 +138,7 @@ class SplitClasses(TaskSequence):
         if self.n_tasks < 1:
             raise ValueError(f"there must be at least 1 task, not {self.n_tasks}")
 
-    @property
+    @cached_property
     def n_classes(self) -> int:
         """Classes of each task."""
         total = data.load(self.dataset, size=self.size).n_classes

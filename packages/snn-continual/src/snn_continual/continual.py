@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from operator import index
 from typing import Any
 
 import torch
@@ -170,7 +171,10 @@ class ContinualLearner:
             if not 0 < dims <= 1:
                 raise ValueError(f"a share of each layer's width must be above 0 and at most 1, not {dims}")
             return [round(dims * layer.subspace.n_features) for layer in self.layers]
-        wanted = [dims] * len(self.layers) if isinstance(dims, int) else list(dims)
+        try:
+            wanted = [index(dims)] * len(self.layers) if not isinstance(dims, Sequence) else [index(k) for k in dims]
+        except TypeError:
+            raise ValueError(f"dimensions are a whole number, one for each layer, or a share, not {dims}") from None
         if len(wanted) != len(self.layers):
             raise ValueError(
                 f"the model has {len(self.layers)} HLOP layers, but {len(wanted)} numbers of dimensions were given"

@@ -168,6 +168,7 @@ class EWC(Method):
         if strength < 0:
             raise ValueError(f"the strength of the penalty must not be negative, but it is {strength}")
         self.strength, self.n_images, self.seed = strength, n_images, seed
+        self._optimizer: torch.optim.Optimizer | None = None
         self.importance = {name: torch.zeros_like(p) for name, p in model.named_parameters()}
         self.anchor = {name: torch.zeros_like(p) for name, p in model.named_parameters()}
 
@@ -177,6 +178,8 @@ class EWC(Method):
 
     def adjust_gradients(self) -> None:
         """Add the gradient of the penalty `λ/2 Σ F (θ - θ*)²`, as it is after a step of plain SGD."""
+        if self._optimizer is None:
+            raise ValueError("the penalty's step needs the learning rate; call guard(optimizer) for each task first")
         lr = self._optimizer.param_groups[0]["lr"]
         for name, parameter in self.model.named_parameters():
             if parameter.grad is not None:

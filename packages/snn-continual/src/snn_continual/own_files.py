@@ -11,6 +11,7 @@ from torch import Tensor
 
 from .benchmarks import Task, TaskSequence
 
+MOST_CLASSES = 100_000
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 
 
@@ -101,4 +102,6 @@ def labelled(path: Path, x: np.ndarray, y: np.ndarray) -> tuple[Tensor, Tensor]:
         raise ValueError(f"{path} has an input that is NaN or infinite")
     if y.min() < 0:
         raise ValueError(f"{path} has a negative label")
+    if y.max() >= MOST_CLASSES:
+        raise ValueError(f"{path} has the label {y.max()}; labels are the numbers of classes, below {MOST_CLASSES}")
     return inputs, torch.from_numpy(y.astype(np.int64))

@@ -55,7 +55,7 @@ PAPER = Paper(
         Claim(
             "outperforms",
             "It outperforms previous methods of continual learning",
-            metric="ACC, each method with settings chosen on held-out training images; joint training is a bound",
+            metric="ACC, each method with settings chosen on held-out training images; joint training stands beside",
             paper={"hlop": None, "finetune": None, "ewc": None, "replay": None, "joint": None},
             holds=lambda m: m["hlop"] >= max(m["finetune"], m["ewc"], m["replay"]),
             note="Replay stores 50 images of each class of each task, a privilege that the other methods do not have.",

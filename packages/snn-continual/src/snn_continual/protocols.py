@@ -13,6 +13,7 @@ from .own_files import OwnFiles
 from .rules import TrainingRule
 from .training import Rehearsal, Training
 
+WIDEST = 100_000
 RESIDUAL_FIRST = [24, 90, 90, 90, 90, 90, 180, 10, 180, 180, 180, 360, 20, 360, 360, 360, 720, 40, 720, 720]
 RESIDUAL_EARLY = [2, 6, 6, 6, 6, 6, 12, 1, 12, 12, 12, 24, 2, 24, 24, 24, 48, 4, 48, 48]
 RESIDUAL_LATER = [0, 2, 2, 2, 2, 2, 4, 0, 4, 4, 4, 8, 0, 8, 8, 8, 16, 0, 16, 16]
@@ -49,8 +50,8 @@ def protocol(benchmark: str, hidden: int = 800, seed: int = 0) -> Protocol:
     Raises:
         ValueError: if it is neither a known name nor a folder.
     """
-    if hidden < 1:
-        raise ValueError(f"the hidden layers need at least 1 neuron, not {hidden}")
+    if not 1 <= hidden <= WIDEST:
+        raise ValueError(f"the hidden layers need at least 1 neuron and at most {WIDEST}, not {hidden}")
     if benchmark in BENCHMARKS:
         sequence = BENCHMARKS[benchmark]()
     elif Path(benchmark).is_dir():
