@@ -1,6 +1,7 @@
 """Layers that learn without disturbing earlier tasks: Hebbian learning based orthogonal projection (HLOP)."""
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -17,7 +18,7 @@ FEEDBACKS = ("bp", "fa", "sign")
 PROJECTIONS = ("input", "weight")
 
 
-class HLOPLayer(nn.Module):
+class HLOPLayer(nn.Module, ABC):
     """What `HLOPLinear` and `HLOPConv2d` share. It is drop-in: without a subspace, the layer is what it extends.
 
     A layer takes activity without time, (batch, ...); with time first, (time, batch, ...); or, when it has `timesteps`,
@@ -80,9 +81,9 @@ class HLOPLayer(nn.Module):
         self.register_buffer("feedback_weight", random)
 
     @property
+    @abstractmethod
     def _fan_in_scale(self) -> float:
         """Size of sign-symmetric feedback, such that it is about as large as the weight."""
-        raise NotImplementedError  # pragma: no cover - both layers have one
 
     def backward_weight(self) -> Tensor | None:
         """The weight that carries the error back; None for the forward weight itself."""

@@ -1,5 +1,6 @@
 """The three training rules for spiking networks, each as the choices that it makes."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ from .rates import MeanRate, WeightedRate
 
 
 @dataclass(frozen=True)
-class TrainingRule:
+class TrainingRule(ABC):
     """How a spiking network is simulated, read out and trained.
 
     Args:
@@ -32,9 +33,9 @@ class TrainingRule:
         """What a Hebbian subspace learns from activity over time; None for every step by itself."""
         return None
 
+    @abstractmethod
     def neuron(self) -> nn.Module:
         """A layer of neurons."""
-        raise NotImplementedError  # pragma: no cover - every rule has one
 
     def trace(self) -> nn.Module | None:
         """What stands for spikes in the gradient of the weights that they reach; None for themselves."""
