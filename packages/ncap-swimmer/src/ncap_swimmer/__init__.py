@@ -1,0 +1,5 @@
+"""A locomotion policy with four weights: the swimming circuit of C. elegans as an architectural prior (NCAP)."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,151 @@
+"""Any policy module as the actor of stable-baselines3's PPO and DDPG, beside a perceptron as the critic."""
+
+import copy
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from stable_baselines3.common.policies import ActorCriticPolicy, ContinuousCritic
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+from stable_baselines3.common.type_aliases import Schedule
+from stable_baselines3.td3.policies import Actor, TD3Policy
+from torch import Tensor, nn
+
+from .learning import Projectable
+from .policies import Standardize
+
+
+@dataclass(frozen=True)
+class StochasticActor:
+    """A policy whose output is the mean of a normal distribution.
+
+    Args:
+        policy: From an observation to an action.
+        std: Standard deviation in every dimension, at the beginning.
+        learn_std: Learn it, one number a dimension.
+        learning_rate: Of Adam.
+        critic_learning_rate: Of the critic's Adam.
+        critic_hidden: Width of the critic's hidden layers (tanh).
+    """
+
+    policy: nn.Module
+    std: float = 0.1
+    learn_std: bool = False
+    learning_rate: float = 3e-4
+    critic_learning_rate: float = 1e-3
+    critic_hidden: Sequence[int] = (64, 64)
+
+
+class PPOPolicy(ActorCriticPolicy):
+    """Give it to `stable_baselines3.PPO` with `policy_kwargs={"actor": StochasticActor(policy)}`.
+
+    Actor and critic share nothing and have learning rates of their own: train with `PPO` of this package, or set the
+    algorithm's learning rate to the one that both are to have.
+    """
+
+    def __init__(self, *args: Any, actor: StochasticActor, **kwargs: Any) -> None:  # noqa: ANN401 (passed on)
+        self.settings = actor
+        super().__init__(*args, **kwargs | {"ortho_init": False})
+
+    def _build(self, lr_schedule: Schedule) -> None:
+        del lr_schedule
+        settings = self.settings
+        n_observations, n_actions = self.observation_space.shape[0], self.action_space.shape[0]  # type: ignore[index]
+        critic = nn.Sequential(
+            Standardize(n_observations), perceptron((n_observations, *settings.critic_hidden, 1), nn.Tanh)
+        )
+        self.mlp_extractor = _Apart(settings.policy, critic)  # type: ignore[assignment]
+        self.action_net, self.value_net = nn.Identity(), nn.Identity()  # type: ignore[assignment]
+        self.log_std = nn.Parameter(torch.full((n_actions,), math.log(settings.std)), requires_grad=settings.learn_std)
+        actor = [*settings.policy.parameters(), *([self.log_std] if settings.learn_std else [])]
+        self.optimizer = torch.optim.Adam(
+            [
+                {"params": actor, "lr": settings.learning_rate},
+                {"params": list(critic.parameters()), "lr": settings.critic_learning_rate},
+            ]
+        )
+        project_after_steps(self.optimizer, settings.policy)
+
+
+class _Apart(nn.Module):
+    """Actor and critic without a layer in common, in the shape that stable-baselines3 expects."""
+
+    def __init__(self, actor: nn.Module, critic: nn.Module) -> None:
+        super().__init__()
+        self.actor, self.critic = actor, critic
+
+    def forward(self, observation: Float[Tensor, "batch features"]) -> tuple[Tensor, Tensor]:
+        return self.forward_actor(observation), self.forward_critic(observation)
+
+    def forward_actor(self, observation: Float[Tensor, "batch features"]) -> Tensor:
+        mean: Tensor = self.actor(observation)
+        return mean
+
+    def forward_critic(self, observation: Float[Tensor, "batch features"]) -> Tensor:
+        value: Tensor = self.critic(observation)
+        return value
+
+
+@dataclass(frozen=True)
+class DeterministicActor:
+    """A policy as it is, for DDPG.
+
+    Args:
+        policy: From an observation to an action in [-1, 1].
+        learning_rate: Of Adam.
+        critic_learning_rate: Of the critic's Adam.
+        critic_hidden: Width of the critic's hidden layers (ReLU).
+    """
+
+    policy: nn.Module
+    learning_rate: float = 1e-3
+    critic_learning_rate: float = 1e-3
+    critic_hidden: Sequence[int] = (256, 256)
+
+
+class DDPGPolicy(TD3Policy):
+    """Give it to `stable_baselines3.DDPG` with `policy_kwargs={"actor": DeterministicActor(policy)}`."""
+
+    def __init__(self, *args: Any, actor: DeterministicActor, **kwargs: Any) -> None:  # noqa: ANN401 (passed on)
+        self.settings = actor
+        self._given: list[nn.Module] = []
+        super().__init__(*args, **kwargs | {"net_arch": list(actor.critic_hidden)})
+        for part, rate in ((self.actor, actor.learning_rate), (self.critic, actor.critic_learning_rate)):
+            part.optimizer = torch.optim.Adam(part.parameters(), lr=rate)
+        project_after_steps(self.actor.optimizer, actor.policy)
+
+    def make_actor(self, features_extractor: BaseFeaturesExtractor | None = None) -> Actor:
+        """The actor holds the policy itself, its target a copy."""
+        actor = super().make_actor(features_extractor)
+        actor.mu = self.settings.policy if not self._given else copy.deepcopy(self.settings.policy)  # type: ignore[assignment]
+        self._given.append(actor)
+        return actor.to(self.device)
+
+    def make_critic(self, features_extractor: BaseFeaturesExtractor | None = None) -> ContinuousCritic:
+        """The critic standardises its observations."""
+        critic = super().make_critic(features_extractor)
+        n_observations = self.observation_space.shape[0]  # type: ignore[index]
+        critic.features_extractor = nn.Sequential(critic.features_extractor, Standardize(n_observations))  # type: ignore[assignment]
+        return critic.to(self.device)
+
+
+def perceptron(sizes: Sequence[int], activation: type[nn.Module]) -> nn.Sequential:
+    """Linear layers of these sizes with the activation between them."""
+    layers: list[nn.Module] = []
+    for fan_in, fan_out in pairwise(sizes):
+        layers += [nn.Linear(fan_in, fan_out), activation()]
+    return nn.Sequential(*layers[:-1])
+
+
+def project_after_steps(optimizer: torch.optim.Optimizer, policy: nn.Module) -> None:
+    """Bring weights of the wrong sign back to zero after every step, for policies that have `project_`."""
+
+    def project(*_: object) -> None:
+        if isinstance(policy, Projectable):
+            policy.project_()
+
+    optimizer.register_step_post_hook(project)

@@ -1,0 +1,135 @@
+"""Policies as plain numpy functions of one observation: what a rollout calls a thousand times an episode."""
+
+from collections.abc import Callable
+from typing import Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from .circuit import SwimmerCircuit
+from .policies import CircuitPolicy, MLPPolicy
+from .steering import ARRIVED, SIDE_MARGIN, FixedSteering, LearnedSteering
+
+Array: TypeAlias = NDArray[np.floating]
+Controller: TypeAlias = Callable[[Array], Array]
+
+
+@runtime_checkable
+class Resettable(Protocol):
+    """A policy with a memory of the episode."""
+
+    def reset(self) -> None:
+        """Begin an episode."""
+
+
+def controller(policy: nn.Module) -> Controller:
+    """The policy, with the weights it has now, as a function from one observation to one action.
+
+    The circuit and perceptrons become numpy code, several times faster for one observation than PyTorch; any other
+    module is called without gradients. A module with a method `reset` is told when an episode begins, which is now.
+    """
+    if isinstance(policy, CircuitPolicy) and isinstance(policy.steering, FixedSteering | LearnedSteering | None):
+        return _CircuitController(policy)
+    if isinstance(policy, MLPPolicy):
+        return _perceptron(policy)
+    if isinstance(policy, Resettable):
+        policy.reset()
+    device = next((tensor.device for tensor in policy.parameters()), torch.device("cpu"))
+
+    @torch.no_grad()
+    def act(observation: Array) -> Array:
+        given = torch.as_tensor(observation, dtype=torch.float32, device=device)
+        action: Array = policy(given).cpu().numpy()
+        return action
+
+    return act
+
+
+class _CircuitController:
+    """The circuit on arrays (2, joints), dorsal first."""
+
+    def __init__(self, policy: CircuitPolicy) -> None:
+        circuit = policy.circuit
+        n = circuit.n_joints
+        self.n, self.period, self.limit = n, circuit.period, policy.limit
+        self.episode_steps = policy.episode_steps if policy.time_feature else None
+        self.prop = _by_side(circuit, "prop", n - 1) if circuit.proprioception else np.zeros((2, n - 1))
+        self.osc = _by_side(circuit, "osc", 1)[:, 0] if circuit.oscillator else np.zeros(2)
+        self.ipsi, self.contra = _by_side(circuit, "ipsi", n), _by_side(circuit, "contra", n)
+        self.brake = _by_side(circuit, "speed", n) if circuit.speed else None
+        self.turn = _by_side(circuit, "turn", circuit.n_turn_joints) if circuit.turn else None
+        self.linear: tuple[Array, Array] | None = None
+        if isinstance(policy.steering, LearnedSteering):
+            self.linear = (_array(policy.steering.linear.weight), _array(policy.steering.linear.bias))
+        self.time = 0
+        self._bends, self._drive = np.zeros((2, n)), np.zeros((2, n))
+
+    def __call__(self, observation: Array) -> Array:
+        n, bends, drive = self.n, self._bends, self._drive
+        np.divide(observation[:n], self.limit, out=bends[0])
+        np.negative(bends[0], out=bends[1])
+        np.clip(bends, 0, 1, out=bends)
+        np.multiply(self.prop, bends[:, :-1], out=drive[:, 1:])
+        drive[:, 0] = 0
+        dorsal = self._step(observation) % self.period < self.period // 2
+        drive[1 - dorsal, 0] = self.osc[1 - dorsal]
+        if self.turn is not None or self.brake is not None:
+            right, left, speed = self._commands(observation[n], observation[n + 1])
+            if self.brake is not None:
+                drive += self.brake * (1 - speed)
+            if self.turn is not None:
+                drive[:, : self.turn.shape[1]] += self.turn * ((right,), (left,))
+        np.clip(drive, 0, 1, out=drive)
+        muscles = self.ipsi * drive + self.contra * drive[::-1]
+        np.clip(muscles, 0, 1, out=muscles)
+        torques: Array = muscles[0] - muscles[1]
+        return torques
+
+    def _step(self, observation: Array) -> int:
+        if self.episode_steps is None:
+            self.time += 1
+            return self.time - 1
+        return round((float(observation[-1]) + 1) / 2 * self.episode_steps)
+
+    def _commands(self, target_x: float, target_y: float) -> tuple[float, float, float]:
+        x, y = -float(target_x), abs(float(target_y))
+        if self.linear is None:
+            return float(x > SIDE_MARGIN), float(x < -SIDE_MARGIN), float(y > ARRIVED)
+        weight, bias = self.linear
+        right, left, speed = np.clip(weight @ (x, y) + bias, 0, 1).tolist()
+        return right, left, speed
+
+
+def _perceptron(policy: MLPPolicy) -> Controller:
+    mean, std = policy.standardize.running_mean, policy.standardize.running_var.sqrt().clamp(min=0.01)
+    first, *others = policy.linears
+    # Standardising is part of the first layer's affine map.
+    weights = [_array(first.weight / std), *(_array(layer.weight) for layer in others)]
+    biases = [_array(first.bias - first.weight @ (mean / std)), *(_array(layer.bias) for layer in others)]
+    hidden = list(zip(weights, biases, strict=True))[:-1]
+    weight, bias = weights[-1], biases[-1]
+    is_tanh = policy.activation == "tanh"
+
+    def act(observation: Array) -> Array:
+        x = observation
+        for w, b in hidden:
+            x = w @ x
+            x += b
+            x = np.tanh(x, out=x) if is_tanh else np.maximum(x, 0, out=x)
+        action: Array = np.tanh(weight @ x + bias)
+        return action
+
+    return act
+
+
+def _by_side(circuit: SwimmerCircuit, name: str, n: int) -> Array:
+    """Effective weights of a kind as (side, joint)."""
+    effective = circuit.effective(name).detach().double().cpu()
+    return effective.expand(n, 2).T.contiguous().numpy()
+
+
+def _array(tensor: Tensor) -> Array:
+    array: Array = tensor.detach().float().cpu().contiguous().numpy().copy()
+    return array

@@ -1,0 +1,198 @@
+"""Evolution strategies (Salimans et al. 2017), as the paper trains its circuit."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from .controllers import controller
+from .learning import Learner, Point, Projectable, Schedule, TrainResult, learn
+from .policies import Standardize
+from .rollouts import EnvFactory, Evaluator, episode, episode_seeds
+
+if TYPE_CHECKING:
+    from evotorch.distributions import SymmetricSeparableGaussian
+
+
+@dataclass(frozen=True)
+class ESSettings:
+    """Settings of the evolution strategy; defaults are the paper's code's, with a population that suits the circuit.
+
+    Args:
+        population: Perturbed policies a generation, even: each perturbation is tried with both signs.
+        sigma: Standard deviation of the perturbations.
+        learning_rate: Of Adam, on the centre.
+        weight_decay: L2 penalty on the centre.
+    """
+
+    population: int = 32
+    sigma: float = 0.02
+    learning_rate: float = 0.01
+    weight_decay: float = 0.005
+
+    def __post_init__(self) -> None:
+        if self.population < 2 or self.population % 2:
+            raise ValueError(f"the population must be even, since perturbations come in pairs; not {self.population}")
+        if not (self.sigma > 0 and self.learning_rate > 0 and self.weight_decay >= 0):
+            raise ValueError(
+                "sigma and learning_rate must be positive and weight_decay not negative, not "
+                f"{self.sigma}, {self.learning_rate} and {self.weight_decay}"
+            )
+        if not all(map(math.isfinite, (self.sigma, self.learning_rate, self.weight_decay))):
+            raise ValueError("sigma, learning_rate and weight_decay must be finite")
+
+
+class ESLearner(Learner):
+    """Evolution of any policy's parameters; one piece is one generation.
+
+    A generation tries centre + eps and centre - eps for population / 2 draws eps ~ N(0, sigma^2), each pair from one
+    initial state, and moves the centre along
+
+        g = 1 / (population sigma) sum_i u_i eps_i,    u_i = rank of return i, scaled to [-1/2, 1/2],
+
+    each entry clipped to [-1, 1], by Adam. Sampling, ranks and g are evotorch's; its own searchers are not used since
+    they know neither the penalty nor the clip, and their state could only be pickled. A policy with `Standardize`
+    modules also acts once a generation at its centre, to learn its observations' mean and variance.
+
+    Args:
+        policy: Any module from an observation to an action.
+        env: Makes an environment; for several workers a function that can be pickled.
+        seed: Of perturbations and initial states.
+        settings: Of the strategy.
+        workers: Processes that act.
+    """
+
+    def __init__(
+        self, policy: nn.Module, env: EnvFactory, seed: int = 0, settings: ESSettings | None = None, workers: int = 1
+    ) -> None:
+        self.policy, self.settings, self.seed = policy, settings or ESSettings(), seed
+        self.generation = 0
+        self._center = nn.utils.parameters_to_vector(policy.parameters()).detach().clone()
+        self._optimizer = torch.optim.Adam(
+            [self._center], lr=self.settings.learning_rate, weight_decay=self.settings.weight_decay
+        )
+        self._generator = torch.Generator().manual_seed(seed)
+        self._standardizers = [module for module in policy.modules() if isinstance(module, Standardize)]
+        self._env = env()
+        self._evaluate = Evaluator(policy, env, workers)
+
+    def advance(self) -> float:
+        """One generation; returns its mean return."""
+        sigma, size = self.settings.sigma, self.settings.population
+        seeds = episode_seeds((self.seed, self.generation), size // 2 + 1)
+        self._watch(seeds.pop())
+        samples = sample(self._center, sigma, size, self._generator)
+        # Both signs of a perturbation begin in the same state.
+        results = self._evaluate(samples, [seed for seed in seeds for _ in range(2)], dict(self.policy.named_buffers()))
+        returns = torch.tensor([value for value, _ in results])
+        self._center.grad = -ascent(self._center, sigma, samples, returns)
+        self._optimizer.step()
+        self._update_policy()
+        self.steps += sum(length for _, length in results)
+        self.generation += 1
+        return float(returns.mean())
+
+    def state(self) -> dict[str, Any]:
+        """See `Learner`."""
+        return {
+            "center": self._center.detach().clone(),
+            "optimizer": self._optimizer.state_dict(),
+            "generator": self._generator.get_state(),
+            "buffers": {name: buffer.clone() for name, buffer in self.policy.named_buffers()},
+            "generation": self.generation,
+            "steps": self.steps,
+        }
+
+    @torch.no_grad()
+    def restore(self, state: dict[str, Any]) -> None:
+        """See `Learner`."""
+        self._center.copy_(state["center"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._generator.set_state(state["generator"])
+        for name, buffer in self.policy.named_buffers():
+            buffer.copy_(state["buffers"][name])
+        self.generation, self.steps = state["generation"], state["steps"]
+        nn.utils.vector_to_parameters(self._center, self.policy.parameters())
+
+    def close(self) -> None:
+        """End the processes."""
+        self._evaluate.close()
+
+    def _watch(self, seed: int) -> None:
+        if not self._standardizers:
+            return
+        seen = np.stack([observation for observation, _ in episode(controller(self.policy), self._env, seed)])
+        for module in self._standardizers:
+            module.update(torch.from_numpy(seen))
+        self.steps += len(seen)
+
+    @torch.no_grad()
+    def _update_policy(self) -> None:
+        nn.utils.vector_to_parameters(self._center, self.policy.parameters())
+        if isinstance(self.policy, Projectable):
+            self.policy.project_()
+            self._center.copy_(nn.utils.parameters_to_vector(self.policy.parameters()))
+
+
+def sample(
+    center: Float[Tensor, "parameters"], sigma: float, population: int, generator: torch.Generator
+) -> Float[Tensor, "population parameters"]:
+    """Antithetic perturbations of the centre: rows 0 and 1 are a pair, rows 2 and 3, and so on."""
+    drawn: Tensor = _distribution(center, sigma).sample(population, generator=generator)
+    return drawn
+
+
+def ascent(
+    center: Float[Tensor, "parameters"],
+    sigma: float,
+    samples: Float[Tensor, "population parameters"],
+    returns: Float[Tensor, "population"],
+) -> Float[Tensor, "parameters"]:
+    """The direction g in which the centre moves (see `ESLearner`), each entry clipped to [-1, 1]."""
+    gradients = _distribution(center, sigma).compute_gradients(
+        samples, returns, objective_sense="max", ranking_method="centered"
+    )
+    direction: Tensor = gradients["mu"] / sigma
+    return direction.clamp(-1, 1)
+
+
+def _distribution(center: Tensor, sigma: float) -> "SymmetricSeparableGaussian":
+    from evotorch.distributions import SymmetricSeparableGaussian
+
+    spread = torch.full_like(center, sigma)
+    return SymmetricSeparableGaussian({"mu": center, "sigma": spread, "divide_mu_grad_by": "num_directions"})
+
+
+def train_es(
+    policy: nn.Module,
+    env: EnvFactory,
+    schedule: Schedule,
+    *,
+    seed: int = 0,
+    settings: ESSettings | None = None,
+    workers: int = 1,
+    on_point: Callable[[Point, Learner], None] | None = None,
+) -> TrainResult:
+    """Train a policy by evolution (see `ESLearner` for the method, `learn` for what is returned).
+
+    The policy is changed in place.
+
+    Args:
+        policy: Any module from an observation to an action.
+        env: Makes an environment; for several workers a function that can be pickled.
+        schedule: Environment steps, and how often to test.
+        seed: Of perturbations and initial states.
+        settings: Of the strategy.
+        workers: Processes that act.
+        on_point: Called at each new point of the learning curve.
+    """
+    learner = ESLearner(policy, env, seed, settings, workers)
+    try:
+        return learn(learner, env, schedule, on_point=on_point)
+    finally:
+        learner.close()

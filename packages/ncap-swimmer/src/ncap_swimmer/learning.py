@@ -1,0 +1,149 @@
+"""What all learning algorithms share: a learner that advances piece by piece, its learning curve, its checkpoints."""
+
+import math
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from torch import nn
+
+from .rollouts import EnvFactory, Evaluation, evaluate
+
+
+@runtime_checkable
+class Projectable(Protocol):
+    """A policy whose weights are to be brought back to an allowed set after every step."""
+
+    def project_(self) -> object:
+        """Do so, in place."""
+
+
+class Learner(ABC):
+    """A policy and an algorithm that improves it by acting in environments."""
+
+    policy: nn.Module
+    """What is learned, always as it is now; deterministic."""
+
+    steps = 0
+    """Environment steps taken for learning so far."""
+
+    @abstractmethod
+    def advance(self) -> float:
+        """Learn for the algorithm's smallest piece; returns the mean return of the episodes that ended meanwhile.
+
+        That is not a number when none ended.
+        """
+
+    @abstractmethod
+    def state(self) -> dict[str, Any]:
+        """Everything that decides the future, as tensors and plain values that can be saved as data."""
+
+    @abstractmethod
+    def restore(self, state: dict[str, Any]) -> None:
+        """Return to a state: learning goes on as if it had never stopped."""
+
+    def close(self) -> None:  # noqa: B027 (most hold nothing)
+        """End processes and free what is held."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One point of a learning curve."""
+
+    steps: int
+    """Environment steps of learning."""
+    seconds: float
+    train_return: float
+    """Mean return of the exploring policy in the episodes that ended since the last point; may be not a number."""
+    test_return: float
+    """Mean return of the deterministic policy in test episodes."""
+    test_std: float
+
+
+@dataclass
+class TrainResult:
+    """A trained policy and its learning curve."""
+
+    policy: nn.Module
+    history: list[Point] = field(default_factory=list)
+
+    def steps_to(self, level: float) -> float:
+        """Environment steps until the test return first reached `level`; infinite if it never did."""
+        return next((float(point.steps) for point in self.history if point.test_return >= level), math.inf)
+
+    def rows(self) -> list[dict[str, float]]:
+        """The learning curve as plain values."""
+        return [asdict(point) for point in self.history]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long to learn and how often to test.
+
+    Args:
+        steps: Environment steps, at least; learning ends with the piece that reaches them.
+        test_every: Steps between tests of the deterministic policy.
+        test_episodes: Episodes of a test.
+        test_seed: Of the tests' initial states; the same for every test.
+    """
+
+    steps: int
+    test_every: int = 20_000
+    test_episodes: int = 5
+    test_seed: int = 1_000_003
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or self.test_every < 1 or self.test_episodes < 1:
+            raise ValueError(
+                "steps, test_every and test_episodes must be at least 1, not "
+                f"{self.steps}, {self.test_every} and {self.test_episodes}"
+            )
+
+
+def learn(
+    learner: Learner,
+    env: EnvFactory,
+    schedule: Schedule,
+    *,
+    history: Sequence[Point] = (),
+    on_point: Callable[[Point, Learner], None] | None = None,
+    on_advance: Callable[[int], None] | None = None,
+) -> TrainResult:
+    """Let a learner learn, testing its policy before it begins, at regular steps, and at the end.
+
+    Args:
+        learner: Fresh, or restored from a checkpoint.
+        env: Makes the environment of the tests.
+        schedule: How long, how often.
+        history: The curve so far, of a learner that was restored.
+        on_point: Called at each new point of the curve: to show, to save.
+        on_advance: Called with the steps so far after each piece.
+    """
+    curve = list(history)
+    start = time.monotonic() - (curve[-1].seconds if curve else 0.0)
+    test_env = env()
+    returns: list[float] = []
+
+    def test() -> None:
+        result: Evaluation = evaluate(learner.policy, test_env, schedule.test_episodes, schedule.test_seed)
+        finite = [value for value in returns if not math.isnan(value)]
+        train_return = float(np.mean(finite)) if finite else math.nan
+        returns.clear()
+        curve.append(Point(learner.steps, time.monotonic() - start, train_return, result.mean, result.std))
+        if on_point:
+            on_point(curve[-1], learner)
+
+    if not curve:
+        test()
+    while learner.steps < schedule.steps:
+        before = learner.steps
+        returns.append(learner.advance())
+        if on_advance:
+            on_advance(learner.steps)
+        if learner.steps // schedule.test_every > before // schedule.test_every or learner.steps >= schedule.steps:
+            test()
+    test_env.close()
+    return TrainResult(learner.policy, curve)

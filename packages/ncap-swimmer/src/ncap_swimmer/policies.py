@@ -1,0 +1,189 @@
+"""Policies: modules from observations to torques. The circuit, and the multilayer perceptrons it is compared with."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from .body import joint_limit
+from .circuit import SwimmerCircuit
+from .environments import EPISODE_STEPS, SwimmerEnv, Task
+from .steering import FixedSteering, commands
+
+Activation = Literal["tanh", "relu"]
+
+
+class CircuitPolicy(nn.Module):
+    """A circuit that reads a swimmer's observation: joint angles, a target if the task has one, and the time.
+
+    Angles are divided by the body's joint limit and clipped; the oscillator's clock is the observation's last entry,
+    mapped back from [-1, 1] to steps, or the circuit's own clock without `time_feature` (then call `reset` when an
+    episode begins).
+
+    Args:
+        circuit: With `turn` or `speed`, the observation must hold a target.
+        steering: From the target to commands, when the circuit takes any; by default the paper's fixed rule.
+        time_feature: Whether observations end with the time.
+        episode_steps: Steps that the time feature spans.
+    """
+
+    def __init__(
+        self,
+        circuit: SwimmerCircuit,
+        steering: nn.Module | None = None,
+        *,
+        time_feature: bool = True,
+        episode_steps: int = EPISODE_STEPS,
+    ) -> None:
+        super().__init__()
+        self.circuit = circuit
+        self.steering = (steering or FixedSteering()) if circuit.turn or circuit.speed else None
+        self.time_feature, self.episode_steps = time_feature, episode_steps
+        self.limit = joint_limit(circuit.n_joints + 1)
+
+    def reset(self) -> None:
+        """Begin an episode."""
+        self.circuit.reset()
+
+    def project_(self) -> None:
+        """Move weights of the wrong sign to zero, in place."""
+        self.circuit.project_()
+
+    def forward(self, observation: Float[Tensor, "*batch features"]) -> Float[Tensor, "*batch joints"]:
+        """Torques in [-1, 1].
+
+        Raises:
+            ValueError: if the observation is too short for this circuit.
+        """
+        n = self.circuit.n_joints
+        needed = n + 2 * (self.steering is not None) + int(self.time_feature)
+        if observation.shape[-1] < needed:
+            raise ValueError(
+                f"this circuit reads at least {needed} numbers of an observation, not {observation.shape[-1]}"
+            )
+        given = {} if self.steering is None else commands(self.circuit, self.steering, observation[..., n : n + 2])
+        t = (observation[..., -1] + 1) / 2 * self.episode_steps if self.time_feature else None
+        torques: Tensor = self.circuit((observation[..., :n] / self.limit).clamp(-1, 1), t, **given)
+        return torques
+
+    def for_body(self, n_joints: int) -> "CircuitPolicy":
+        """The same policy for another number of joints (see `SwimmerCircuit.for_body`)."""
+        circuit = self.circuit.for_body(n_joints)
+        return CircuitPolicy(circuit, self.steering, time_feature=self.time_feature, episode_steps=self.episode_steps)
+
+
+class Standardize(nn.Module):
+    """Subtract the mean and divide by the standard deviation (at least 0.01) of all observations seen so far."""
+
+    running_mean: Tensor
+    running_var: Tensor
+    running_count: Tensor
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.register_buffer("running_mean", torch.zeros(features))
+        self.register_buffer("running_var", torch.ones(features))
+        self.register_buffer("running_count", torch.zeros(()))
+
+    @torch.no_grad()
+    def update(self, observations: Float[Tensor, "n features"]) -> None:
+        """Take more observations into account (the pooled mean and variance of both sets)."""
+        n, seen = len(observations), self.running_count
+        mean, var = observations.mean(0), observations.var(0, correction=0)
+        total = seen + n
+        shift = mean - self.running_mean
+        pooled = (seen * self.running_var + n * var + shift.square() * seen * n / total) / total
+        self.running_mean += shift * n / total
+        self.running_var.copy_(pooled)
+        self.running_count.copy_(total)
+
+    def forward(self, observation: Float[Tensor, "*batch features"]) -> Float[Tensor, "*batch features"]:
+        """Standardised observations."""
+        return (observation - self.running_mean) / self.running_var.sqrt().clamp(min=0.01)
+
+
+class MLPPolicy(nn.Module):
+    """A multilayer perceptron from standardised observations to torques, bounded by a tanh.
+
+    Args:
+        n_observations: Numbers in an observation.
+        n_actions: Torques.
+        hidden: Width of each hidden layer; the paper's baseline has (256, 256).
+        activation: `tanh` (the default, as under PPO) or `relu` (as under DDPG).
+        generator: Source of the initial weights, which are PyTorch's own kind: U(-1, 1) / sqrt(inputs).
+    """
+
+    def __init__(
+        self,
+        n_observations: int,
+        n_actions: int,
+        hidden: Sequence[int] = (256, 256),
+        activation: Activation = "tanh",
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        if n_observations < 1 or n_actions < 1 or any(width < 1 for width in hidden):
+            raise ValueError(f"every layer needs at least one unit, not {(n_observations, *hidden, n_actions)}")
+        if activation not in ("tanh", "relu"):
+            raise ValueError(f"activation must be 'tanh' or 'relu', not {activation!r}")
+        self.hidden, self.activation = tuple(hidden), activation
+        self.standardize = Standardize(n_observations)
+        sizes = (n_observations, *hidden, n_actions)
+        self.layers = nn.ModuleList(nn.Linear(fan_in, fan_out) for fan_in, fan_out in pairwise(sizes))
+        with torch.no_grad():
+            for parameter, fan_in in ((p, layer.in_features) for layer in self.linears for p in layer.parameters()):
+                parameter.uniform_(-1, 1, generator=generator).mul_(fan_in**-0.5)
+
+    @property
+    def linears(self) -> list[nn.Linear]:
+        """The affine maps, first to last."""
+        return [layer for layer in self.layers if isinstance(layer, nn.Linear)]
+
+    def forward(self, observation: Float[Tensor, "*batch features"]) -> Float[Tensor, "*batch actions"]:
+        """Torques in [-1, 1]."""
+        x = self.standardize(observation)
+        nonlinearity = torch.tanh if self.activation == "tanh" else torch.relu
+        for layer in self.layers[:-1]:
+            x = nonlinearity(layer(x))
+        return self.layers[-1](x).tanh()
+
+
+class RandomTorques(nn.Module):
+    """Uniform random torques, blind to the observation: the floor of every comparison."""
+
+    def __init__(self, n_joints: int, generator: torch.Generator | None = None) -> None:
+        super().__init__()
+        self.n_joints, self.generator = n_joints, generator
+
+    def forward(self, observation: Float[Tensor, "*batch features"]) -> Float[Tensor, "*batch joints"]:
+        """Torques, uniform in [-1, 1]."""
+        return 2 * torch.rand(*observation.shape[:-1], self.n_joints, generator=self.generator) - 1
+
+
+def circuit_for(env: SwimmerEnv, circuit: SwimmerCircuit | None = None) -> CircuitPolicy:
+    """The circuit as a policy for this environment: made for its body, with turning and braking if it has a target.
+
+    Raises:
+        ValueError: if `circuit` is for another number of joints.
+    """
+    steers = env.task == "navigate"
+    circuit = circuit or SwimmerCircuit(env.n_joints, turn=steers, speed=steers)
+    if circuit.n_joints != env.n_joints:
+        raise ValueError(
+            f"the circuit is for {circuit.n_joints} joints, but the body has {env.n_joints}; "
+            f"use circuit.for_body({env.n_joints})"
+        )
+    return CircuitPolicy(circuit, time_feature=env.time_feature)
+
+
+def observation_size(n_links: int, task: Task = "swim", *, time_feature: bool = True) -> int:
+    """Numbers in an observation of a body with `n_links` links."""
+    return 4 * n_links - 1 + 2 * (task == "navigate") + int(time_feature)
+
+
+def count_parameters(policy: nn.Module) -> int:
+    """Trainable numbers of a module."""
+    return sum(parameter.numel() for parameter in policy.parameters() if parameter.requires_grad)

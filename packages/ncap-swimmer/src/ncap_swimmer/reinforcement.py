@@ -1,0 +1,382 @@
+"""PPO and DDPG: stable-baselines3's algorithms, with the circuit or any other module as the actor."""
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import stable_baselines3 as sb3
+import torch
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.noise import NormalActionNoise
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
+from torch import nn
+
+from .actor_critic import DDPGPolicy, DeterministicActor, PPOPolicy, StochasticActor
+from .learning import Learner, Point, Schedule, TrainResult, learn
+from .policies import CircuitPolicy, Standardize
+from .rollouts import EnvFactory
+
+
+@dataclass(frozen=True)
+class PPOSettings:
+    """Settings of PPO. A circuit explores with a fixed spread around its output, other policies learn theirs.
+
+    Args:
+        segment: Environment steps between two rounds of learning.
+        n_envs: Environments that act side by side; must divide `segment`.
+        epochs: Passes over a segment.
+        batch_size: Of one gradient step.
+        gamma: Discount.
+        gae_lambda: Of the advantage estimate.
+        clip: Of the probability ratio.
+        target_kl: A round ends early when the policy has moved farther than this; infinite: never.
+        learning_rate: Of the actor.
+        critic_learning_rate: Of the critic.
+        std: Initial spread of the actions; None: 0.1 for a circuit (then fixed), else 0.5 (then learned).
+    """
+
+    segment: int = 4096
+    n_envs: int = 8
+    epochs: int = 10
+    batch_size: int = 256
+    gamma: float = 0.99
+    gae_lambda: float = 0.97
+    clip: float = 0.2
+    target_kl: float = 0.015
+    learning_rate: float = 3e-4
+    critic_learning_rate: float = 1e-3
+    std: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.n_envs < 1 or self.segment < 2 * self.n_envs or self.segment % self.n_envs:
+            raise ValueError(
+                f"a segment is shared evenly by the environments; {self.segment} steps and {self.n_envs} do not fit"
+            )
+
+
+@dataclass(frozen=True)
+class DDPGSettings:
+    """Settings of DDPG.
+
+    Args:
+        buffer: Transitions that replay keeps.
+        warmup: Steps of uniform random torques before learning begins.
+        every: Steps between two rounds of learning, and gradient steps of a round.
+        batch_size: Of one gradient step.
+        gamma: Discount.
+        tau: Share of the new weights in the targets.
+        noise: Standard deviation of the normal noise on actions.
+        learning_rate: Of the actor.
+        critic_learning_rate: Of the critic.
+    """
+
+    buffer: int = 1_000_000
+    warmup: int = 10_000
+    every: int = 50
+    batch_size: int = 100
+    gamma: float = 0.99
+    tau: float = 0.005
+    noise: float = 0.1
+    learning_rate: float = 1e-3
+    critic_learning_rate: float = 1e-3
+
+
+class PPO(sb3.PPO):
+    """stable-baselines3's PPO with learning rates that belong to the policy's own optimiser."""
+
+    def _update_learning_rate(self, optimizers: Any) -> None:  # noqa: ANN401 (the library's)
+        """Leave the optimiser as it is."""
+
+
+class DDPG(sb3.DDPG):
+    """stable-baselines3's DDPG with learning rates that belong to the policy's own optimisers."""
+
+    def _update_learning_rate(self, optimizers: Any) -> None:  # noqa: ANN401 (the library's)
+        """Leave the optimisers as they are."""
+
+
+class _Returns(BaseCallback):
+    """Collects the returns of episodes that end."""
+
+    def __init__(self, n_envs: int) -> None:
+        super().__init__()
+        self.running = np.zeros(n_envs)
+        self.finished: list[float] = []
+
+    def _on_step(self) -> bool:
+        self.running += self.locals["rewards"]
+        for index in np.flatnonzero(self.locals["dones"]):
+            self.finished.append(float(self.running[index]))
+            self.running[index] = 0
+        return True
+
+
+class ReinforcementLearner(Learner):
+    """One of stable-baselines3's algorithms, advanced piece by piece, and stopped and resumed exactly.
+
+    The algorithms draw from PyTorch's and numpy's global generators; here they have a state of their own that is put
+    in place while they run, so that nothing outside changes what they do, nor they it.
+    """
+
+    def __init__(self, policy: nn.Module, algorithm: "sb3.PPO | sb3.DDPG", piece: int, seed: int) -> None:
+        self.policy, self.algorithm, self.piece = policy, algorithm, piece
+        self._returns = _Returns(self._envs.num_envs)
+        self._torch_state = torch.Generator().manual_seed(seed).get_state()
+        self._numpy_state = np.random.RandomState(seed).get_state()
+
+    @property
+    def _envs(self) -> VecEnv:
+        assert self.algorithm.env is not None  # noqa: S101 (given at construction)
+        return self.algorithm.env
+
+    def advance(self) -> float:
+        """One segment of PPO, or some rounds of DDPG."""
+        self._returns.finished.clear()
+        with self._own_randomness():
+            self.algorithm.learn(self.piece, callback=self._returns, log_interval=None, reset_num_timesteps=False)  # type: ignore[arg-type]
+        self._standardize()
+        self.steps = self.algorithm.num_timesteps
+        finished = self._returns.finished
+        return float(np.mean(finished)) if finished else math.nan
+
+    def _standardize(self) -> None:
+        """Take what was just seen into account, after learning: it was acted on with the old statistics."""
+        modules = [module for module in self.algorithm.policy.modules() if isinstance(module, Standardize)]
+        if modules:
+            seen = torch.as_tensor(self._seen(), dtype=torch.float32, device=modules[0].running_mean.device)
+            for module in modules:
+                module.update(seen)
+
+    def _seen(self) -> np.ndarray:
+        if isinstance(self.algorithm, OnPolicyAlgorithm):
+            seen: np.ndarray = self.algorithm.rollout_buffer.observations
+            return seen.reshape(-1, seen.shape[-1])
+        buffer = self.algorithm.replay_buffer
+        assert buffer is not None  # noqa: S101 (made at construction)
+        newest = (buffer.pos - 1 - np.arange(self.piece)) % buffer.buffer_size
+        return buffer.observations[newest, 0]
+
+    @contextmanager
+    def _own_randomness(self) -> Iterator[None]:
+        numpy_outside = np.random.get_state(legacy=False)  # noqa: NPY002
+        with torch.random.fork_rng(devices=[]):
+            torch.set_rng_state(self._torch_state)
+            np.random.set_state(self._numpy_state)  # noqa: NPY002
+            try:
+                yield
+            finally:
+                self._torch_state = torch.get_rng_state()
+                self._numpy_state = np.random.get_state(legacy=False)  # noqa: NPY002
+                np.random.set_state(numpy_outside)  # noqa: NPY002
+
+    def state(self) -> dict[str, Any]:
+        """See `Learner`. Environments without `state` and `restore` begin new episodes when learning goes on."""
+        algorithm, numpy_state = self.algorithm, self._numpy_state
+        saved: dict[str, Any] = {
+            "parameters": algorithm.get_parameters(),
+            "steps": algorithm.num_timesteps,
+            "updates": algorithm._n_updates,
+            "torch": self._torch_state,
+            "numpy": json.dumps(numpy_state | {"state": _words(numpy_state["state"])}),
+            "actions": json.dumps(algorithm.action_space.np_random.bit_generator.state),
+            "running": torch.from_numpy(self._returns.running.copy()),
+            "environments": None,
+        }
+        if algorithm._last_obs is not None and _can_save(self._envs):
+            saved["environments"] = [_plain(state) for state in self._envs.env_method("state")]
+            saved["starts"] = torch.as_tensor(algorithm._last_episode_starts)
+        if isinstance(algorithm, OffPolicyAlgorithm):
+            saved["replay"] = _replay(algorithm)
+        return saved
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """See `Learner`."""
+        algorithm = self.algorithm
+        algorithm.set_parameters(state["parameters"], exact_match=True, device=algorithm.device)
+        algorithm.num_timesteps = self.steps = state["steps"]
+        algorithm._n_updates = state["updates"]
+        self._torch_state = state["torch"]
+        numpy_state = json.loads(state["numpy"])
+        numpy_state["state"]["key"] = np.array(numpy_state["state"]["key"], np.uint32)
+        self._numpy_state = numpy_state
+        algorithm.action_space.np_random.bit_generator.state = json.loads(state["actions"])
+        if state["environments"] is not None and _can_save(self._envs):
+            self._envs.reset()
+            observations = [
+                self._envs.env_method("restore", _from_plain(saved), indices=index)[0]
+                for index, saved in enumerate(state["environments"])
+            ]
+            algorithm._last_obs = np.stack(observations)
+            algorithm._last_episode_starts = state["starts"].numpy()
+            self._returns.running[:] = state["running"].numpy()
+        if isinstance(algorithm, OffPolicyAlgorithm):
+            _restore_replay(algorithm, state["replay"])
+
+    def close(self) -> None:
+        """End the environments."""
+        self._envs.close()
+
+
+def _words(state: dict[str, Any]) -> dict[str, Any]:
+    """The state of numpy's old generator as plain numbers."""
+    return {"key": state["key"].tolist(), "pos": int(state["pos"])}
+
+
+def _can_save(envs: VecEnv) -> bool:
+    return all(envs.has_attr(name) for name in ("state", "restore"))
+
+
+def _plain(state: dict[str, Any]) -> dict[str, Any]:
+    """Arrays as tensors, and the generator's long numbers as text: what a checkpoint of data can hold."""
+    plain = {key: torch.from_numpy(value) if isinstance(value, np.ndarray) else value for key, value in state.items()}
+    return plain | {"random": json.dumps(state["random"])}
+
+
+def _from_plain(state: dict[str, Any]) -> dict[str, Any]:
+    arrays = {key: value.numpy() if isinstance(value, torch.Tensor) else value for key, value in state.items()}
+    return arrays | {"random": json.loads(state["random"])}
+
+
+_REPLAYED = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
+
+
+def _replay(algorithm: OffPolicyAlgorithm) -> dict[str, Any]:
+    buffer = algorithm.replay_buffer
+    assert buffer is not None  # noqa: S101 (made at construction)
+    filled = buffer.buffer_size if buffer.full else buffer.pos
+    arrays = {name: torch.from_numpy(getattr(buffer, name)[:filled].copy()) for name in _REPLAYED}
+    return arrays | {"position": buffer.pos, "full": buffer.full, "episodes": algorithm._episode_num}
+
+
+def _restore_replay(algorithm: OffPolicyAlgorithm, saved: dict[str, Any]) -> None:
+    buffer = algorithm.replay_buffer
+    assert buffer is not None  # noqa: S101 (made at construction)
+    for name in _REPLAYED:
+        getattr(buffer, name)[: len(saved[name])] = saved[name].numpy()
+    buffer.pos, buffer.full = saved["position"], saved["full"]
+    algorithm._episode_num = saved["episodes"]
+
+
+def ppo_learner(
+    policy: nn.Module,
+    env: EnvFactory,
+    seed: int = 0,
+    settings: PPOSettings | None = None,
+    workers: int = 1,
+    device: str = "cpu",
+) -> ReinforcementLearner:
+    """PPO on `settings.n_envs` environments, in processes of their own if there is more than one worker."""
+    settings = settings or PPOSettings()
+    fixed = isinstance(policy, CircuitPolicy)
+    std = settings.std if settings.std is not None else (0.1 if fixed else 0.5)
+    actor = StochasticActor(policy, std, not fixed, settings.learning_rate, settings.critic_learning_rate)
+    algorithm = PPO(
+        PPOPolicy,
+        _environments(env, settings.n_envs, workers, seed),
+        n_steps=settings.segment // settings.n_envs,
+        batch_size=settings.batch_size,
+        n_epochs=settings.epochs,
+        gamma=settings.gamma,
+        gae_lambda=settings.gae_lambda,
+        clip_range=settings.clip,
+        # The library stops at 1.5 times what it is told.
+        target_kl=settings.target_kl / 1.5 if math.isfinite(settings.target_kl) else None,
+        vf_coef=1.0,
+        max_grad_norm=math.inf,
+        policy_kwargs={"actor": actor},
+        device=device,
+    )
+    algorithm.action_space.seed(seed)
+    return ReinforcementLearner(policy, algorithm, settings.segment, seed)
+
+
+def ddpg_learner(
+    policy: nn.Module,
+    env: EnvFactory,
+    seed: int = 0,
+    settings: DDPGSettings | None = None,
+    workers: int = 1,
+    device: str = "cpu",
+) -> ReinforcementLearner:
+    """DDPG on one environment (in a process of its own if there is more than one worker)."""
+    settings = settings or DDPGSettings()
+    environments = _environments(env, 1, workers, seed)
+    n_actions = environments.action_space.shape[0]  # type: ignore[index] # a box
+    algorithm = DDPG(
+        DDPGPolicy,
+        environments,
+        buffer_size=settings.buffer,
+        learning_starts=settings.warmup,
+        batch_size=settings.batch_size,
+        tau=settings.tau,
+        gamma=settings.gamma,
+        train_freq=settings.every,
+        gradient_steps=settings.every,
+        action_noise=NormalActionNoise(np.zeros(n_actions), np.full(n_actions, settings.noise)),
+        policy_kwargs={"actor": DeterministicActor(policy, settings.learning_rate, settings.critic_learning_rate)},
+        device=device,
+    )
+    algorithm.action_space.seed(seed)
+    return ReinforcementLearner(policy, algorithm, 20 * settings.every, seed)
+
+
+def _environments(env: EnvFactory, n: int, workers: int, seed: int) -> VecEnv:
+    made = DummyVecEnv([env] * n) if workers == 1 else SubprocVecEnv([env] * n, start_method="spawn")
+    made.seed(seed)
+    return made
+
+
+def train_ppo(
+    policy: nn.Module,
+    env: EnvFactory,
+    schedule: Schedule,
+    *,
+    seed: int = 0,
+    settings: PPOSettings | None = None,
+    workers: int = 1,
+    device: str = "cpu",
+    on_point: Callable[[Point, Learner], None] | None = None,
+) -> TrainResult:
+    """Train a policy with PPO; it is changed in place, and its output is the mean of the actions drawn.
+
+    Args:
+        policy: Any module from an observation to an action in [-1, 1].
+        env: Makes an environment; for several workers a function that can be pickled.
+        schedule: Environment steps, and how often to test.
+        seed: Of actions, batches and initial states.
+        settings: Of the algorithm.
+        workers: With more than one, each environment acts in a process of its own.
+        device: Where the networks live.
+        on_point: Called at each new point of the learning curve.
+    """
+    return _train(ppo_learner(policy, env, seed, settings, workers, device), env, schedule, on_point)
+
+
+def train_ddpg(
+    policy: nn.Module,
+    env: EnvFactory,
+    schedule: Schedule,
+    *,
+    seed: int = 0,
+    settings: DDPGSettings | None = None,
+    workers: int = 1,
+    device: str = "cpu",
+    on_point: Callable[[Point, Learner], None] | None = None,
+) -> TrainResult:
+    """Train a policy with DDPG; arguments as for `train_ppo`."""
+    return _train(ddpg_learner(policy, env, seed, settings, workers, device), env, schedule, on_point)
+
+
+def _train(
+    learner: Learner, env: EnvFactory, schedule: Schedule, on_point: Callable[[Point, Learner], None] | None
+) -> TrainResult:
+    try:
+        return learn(learner, env, schedule, on_point=on_point)
+    finally:
+        learner.close()

@@ -1,0 +1,156 @@
+"""Episodes of a policy in an environment."""
+
+import copy
+import multiprocessing
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import gymnasium
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from .controllers import Controller, controller
+
+EnvFactory: TypeAlias = Callable[[], "gymnasium.Env[Any, Any]"]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Returns of several episodes."""
+
+    returns: tuple[float, ...]
+
+    @property
+    def mean(self) -> float:
+        """Mean return."""
+        return float(np.mean(self.returns))
+
+    @property
+    def std(self) -> float:
+        """Sample standard deviation of the returns; 0 for one episode."""
+        return float(np.std(self.returns, ddof=1)) if len(self.returns) > 1 else 0.0
+
+    @property
+    def ci(self) -> tuple[float, float]:
+        """95 % confidence interval of the mean (Student's t); not a number for one episode."""
+        from scipy.stats import t
+
+        n = len(self.returns)
+        half = float(t.ppf(0.975, n - 1)) * self.std / n**0.5 if n > 1 else float("nan")
+        return self.mean - half, self.mean + half
+
+
+def evaluate(policy: nn.Module, env: "gymnasium.Env[Any, Any]", episodes: int = 10, seed: int = 0) -> Evaluation:
+    """Returns of `episodes` episodes, each until it ends or is truncated.
+
+    Equal seeds give equal initial states for every policy, so that policies can be compared pairwise.
+
+    Args:
+        policy: From an observation to an action.
+        env: Any gymnasium environment with a box of actions.
+        episodes: At least 1.
+        seed: Of the initial states.
+
+    Raises:
+        ValueError: if there are no episodes, the policy's actions do not fit the environment, or an observation is not
+            a number.
+    """
+    if episodes < 1:
+        raise ValueError(f"there must be at least 1 episode, not {episodes}")
+    return Evaluation(tuple(episode_return(policy, env, each) for each in episode_seeds(seed, episodes)))
+
+
+def episode_seeds(seed: int | Sequence[int], episodes: int) -> list[int]:
+    """Independent seeds of several episodes."""
+    return np.random.SeedSequence(seed).generate_state(episodes).tolist()
+
+
+def episode_return(policy: nn.Module, env: "gymnasium.Env[Any, Any]", seed: int) -> float:
+    """Sum of the rewards of one episode."""
+    return float(sum(reward for _, reward in episode(controller(policy), env, seed)))
+
+
+def episode(act: Controller, env: "gymnasium.Env[Any, Any]", seed: int) -> Iterator[tuple[np.ndarray, float]]:
+    """Go through one episode; each step gives the observation that was acted on and the reward it brought.
+
+    Raises:
+        ValueError: if the policy's actions do not fit the environment or an observation is not a number.
+    """
+    observation, _ = env.reset(seed=seed)
+    is_over, t = False, 0
+    while not is_over:
+        # A sum is finite only if all its numbers are.
+        if not np.isfinite(observation.sum()):
+            raise ValueError(f"the observation at step {t} of the episode is not finite: {observation}")
+        action = act(observation)
+        if t == 0 and action.shape != env.action_space.shape:
+            raise ValueError(
+                f"the policy gives actions {action.shape}, but the environment takes {env.action_space.shape}"
+            )
+        following, reward, terminated, truncated, _ = env.step(action)
+        yield observation, float(reward)
+        observation, is_over, t = following, terminated or truncated, t + 1
+
+
+class Evaluator:
+    """Evaluates many parameter vectors of one policy, on this process or several; what evolution asks for.
+
+    Args:
+        policy: Its parameters are replaced in a copy.
+        env: Makes an environment; for several workers a function that can be pickled.
+        workers: Processes.
+    """
+
+    def __init__(self, policy: nn.Module, env: EnvFactory, workers: int = 1) -> None:
+        self._pool: ProcessPoolExecutor | None = None
+        self._here = _Worker(copy.deepcopy(policy), env) if workers == 1 else None
+        if workers > 1:
+            context = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(workers, context, _start_worker, (policy, env))
+
+    def __call__(
+        self, vectors: Float[Tensor, "n parameters"], seeds: Sequence[int], buffers: Mapping[str, Tensor] | None = None
+    ) -> list[tuple[float, int]]:
+        """Return and length of each parameter vector's episode with its seed; `buffers` are common to all."""
+        given = {name: buffer.numpy() for name, buffer in (buffers or {}).items()}
+        tasks = [(vector.numpy(), given, seed) for vector, seed in zip(vectors, seeds, strict=True)]
+        if self._here is not None:
+            return [self._here(*task) for task in tasks]
+        assert self._pool is not None  # noqa: S101 (one of the two is set)
+        return list(self._pool.map(_evaluate_in_worker, tasks, chunksize=max(1, len(tasks) // 8)))
+
+    def close(self) -> None:
+        """End the worker processes."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+
+class _Worker:
+    current: "_Worker"
+
+    def __init__(self, policy: nn.Module, env: EnvFactory) -> None:
+        self.policy, self.env = policy, env()
+
+    @torch.no_grad()
+    def __call__(self, vector: np.ndarray, buffers: Mapping[str, np.ndarray], seed: int) -> tuple[float, int]:
+        nn.utils.vector_to_parameters(torch.from_numpy(vector), self.policy.parameters())
+        for name, buffer in self.policy.named_buffers():
+            if name in buffers:
+                buffer.copy_(torch.from_numpy(buffers[name]))
+        rewards = [reward for _, reward in episode(controller(self.policy), self.env, seed)]
+        return sum(rewards), len(rewards)
+
+
+def _start_worker(policy: nn.Module, env: EnvFactory) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told, and ends the workers
+    torch.set_num_threads(1)
+    _Worker.current = _Worker(policy, env)
+
+
+def _evaluate_in_worker(task: tuple[np.ndarray, Mapping[str, np.ndarray], int]) -> tuple[float, int]:
+    return _Worker.current(*task)
