@@ -11,6 +11,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from . import registration  # noqa: F401 (registers)
 from .body import CONTROL_STEPS, NOSE, PHYSICS_TIMESTEP, TARGET_RADIUS, joint_limit, swimmer_xml
 
 Task = Literal["swim", "navigate"]
@@ -243,7 +244,7 @@ def make_env(
     render_mode: str | None = None,
     seed: int | None = None,
 ) -> SwimmerEnv:
-    """One of the two tasks; also registered with gymnasium as `ncap_swimmer/Swim-v0` and `ncap_swimmer/Navigate-v0`.
+    """One of the two tasks; gymnasium knows them as `ncap_swimmer/Swim-v0` and `ncap_swimmer/Navigate-v0`.
 
     Args:
         task: `swim` or `navigate`.
@@ -261,9 +262,3 @@ def make_env(
     if task == "navigate":
         return NavigateEnv(n_links, time_feature=time_feature, render_mode=render_mode, seed=seed)
     raise ValueError(f"task must be 'swim' or 'navigate', not {task!r}")
-
-
-def register() -> None:
-    """Tell gymnasium of the tasks; it calls this itself (an entry point), so that `gymnasium.make` finds them."""
-    for name, kind in (("Swim-v0", SwimEnv), ("Navigate-v0", NavigateEnv)):
-        gymnasium.register(name, entry_point=f"{kind.__module__}:{kind.__name__}")
