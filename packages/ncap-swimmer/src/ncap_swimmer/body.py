@@ -103,8 +103,9 @@ def _head(world: ET.Element, n_links: int) -> ET.Element:
     ET.SubElement(head, "geom", type="ellipsoid", size=".02 .04 .017", pos="0 -.022 0", mass="0", material="skin")
     ET.SubElement(head, "geom", type="sphere", size=".006", pos=f"0 {NOSE} 0", mass="0", material="nose")
     ET.SubElement(head, "site", name="link_0")
-    above = n_links * LINK_LENGTH
-    ET.SubElement(head, "camera", name="above", mode="trackcom", pos=f"0 0 {1.3 * above + 0.4:g}", fovy="45")
+    length = n_links * LINK_LENGTH
+    middle = (length - LINK_LENGTH) / 2
+    ET.SubElement(head, "camera", name="above", mode="trackcom", pos=f"0 {middle:g} {1.2 * length + 0.3:g}", fovy="45")
     return head
 
 

@@ -62,6 +62,7 @@ class SwimmerEnv(gymnasium.Env[Observation, Action]):
         self._seed = seed
         self._renderer: mujoco.Renderer | None = None
         size = self.n_joints + self.task_observations + 3 * n_links + int(time_feature)
+        self.n_observations = size
         self.observation_space = spaces.Box(-np.inf, np.inf, (size,), np.float32)
         self.action_space = spaces.Box(-1, 1, (self.n_joints,), np.float32)
         data = self.data

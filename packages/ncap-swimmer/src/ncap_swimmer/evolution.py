@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from .controllers import controller
 from .learning import Learner, Point, Projectable, Schedule, TrainResult, learn
-from .policies import Standardize
+from .policies import CircuitPolicy, Standardize
 from .rollouts import EnvFactory, Evaluator, episode, episode_seeds
 
 if TYPE_CHECKING:
@@ -34,6 +34,11 @@ class ESSettings:
     sigma: float = 0.02
     learning_rate: float = 0.01
     weight_decay: float = 0.005
+
+    @classmethod
+    def for_policy(cls, policy: nn.Module) -> "ESSettings":
+        """What was best in a small search, for a circuit's few weights or for a perceptron's many."""
+        return cls(sigma=0.1, learning_rate=0.1) if isinstance(policy, CircuitPolicy) else cls()
 
     def __post_init__(self) -> None:
         if self.population < 2 or self.population % 2:
@@ -70,7 +75,7 @@ class ESLearner(Learner):
     def __init__(
         self, policy: nn.Module, env: EnvFactory, seed: int = 0, settings: ESSettings | None = None, workers: int = 1
     ) -> None:
-        self.policy, self.settings, self.seed = policy, settings or ESSettings(), seed
+        self.policy, self.settings, self.seed = policy, settings or ESSettings.for_policy(policy), seed
         self.generation = 0
         self._center = nn.utils.parameters_to_vector(policy.parameters()).detach().clone()
         self._optimizer = torch.optim.Adam(

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from .body import joint_limit
-from .circuit import SwimmerCircuit
+from .circuit import CircuitActivity, SwimmerCircuit
 from .environments import EPISODE_STEPS, SwimmerEnv, Task
 from .steering import FixedSteering, commands
 
@@ -58,6 +58,17 @@ class CircuitPolicy(nn.Module):
         Raises:
             ValueError: if the observation is too short for this circuit.
         """
+        joints, t, given = self._inputs(observation)
+        torques: Tensor = self.circuit(joints, t, **given)
+        return torques
+
+    def activity(self, observation: Float[Tensor, "*batch features"]) -> CircuitActivity:
+        """What every cell does at an observation; errors as of `forward`."""
+        joints, t, given = self._inputs(observation)
+        activity: CircuitActivity = self.circuit(joints, t, **given, return_activity=True)
+        return activity
+
+    def _inputs(self, observation: Tensor) -> tuple[Tensor, Tensor | None, dict[str, Tensor]]:
         n = self.circuit.n_joints
         needed = n + 2 * (self.steering is not None) + int(self.time_feature)
         if observation.shape[-1] < needed:
@@ -66,8 +77,7 @@ class CircuitPolicy(nn.Module):
             )
         given = {} if self.steering is None else commands(self.circuit, self.steering, observation[..., n : n + 2])
         t = (observation[..., -1] + 1) / 2 * self.episode_steps if self.time_feature else None
-        torques: Tensor = self.circuit((observation[..., :n] / self.limit).clamp(-1, 1), t, **given)
-        return torques
+        return (observation[..., :n] / self.limit).clamp(-1, 1), t, given
 
     def for_body(self, n_joints: int) -> "CircuitPolicy":
         """The same policy for another number of joints (see `SwimmerCircuit.for_body`)."""

@@ -53,6 +53,11 @@ class PPOSettings:
     critic_learning_rate: float = 1e-3
     std: float | None = None
 
+    @classmethod
+    def for_policy(cls, policy: nn.Module) -> "PPOSettings":
+        """What was best in a small search, for a circuit's few weights or for a perceptron's many."""
+        return cls(learning_rate=3e-3) if isinstance(policy, CircuitPolicy) else cls()
+
     def __post_init__(self) -> None:
         if self.n_envs < 1 or self.segment < 2 * self.n_envs or self.segment % self.n_envs:
             raise ValueError(
@@ -272,7 +277,7 @@ def ppo_learner(
     device: str = "cpu",
 ) -> ReinforcementLearner:
     """PPO on `settings.n_envs` environments, in processes of their own if there is more than one worker."""
-    settings = settings or PPOSettings()
+    settings = settings or PPOSettings.for_policy(policy)
     fixed = isinstance(policy, CircuitPolicy)
     std = settings.std if settings.std is not None else (0.1 if fixed else 0.5)
     actor = StochasticActor(policy, std, not fixed, settings.learning_rate, settings.critic_learning_rate)

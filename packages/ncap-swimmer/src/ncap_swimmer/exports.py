@@ -1,0 +1,160 @@
+"""Policies for other programs: ONNX, and a circuit at one phase as a network of linear layers and ReLUs to verify."""
+
+import logging
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, cast
+
+import torch
+from torch import Tensor, nn
+
+from separata import files
+
+from .circuit import SwimmerCircuit
+from .policies import CircuitPolicy
+
+if TYPE_CHECKING:
+    from .environments import SwimmerEnv
+
+Phase = Literal["dorsal", "ventral"]
+
+
+def write(
+    policy: nn.Module, env: "SwimmerEnv", out: Path, phase: str | None = None, property_out: Path | None = None
+) -> None:
+    """Export a policy as the command line does: whole, or a circuit at a phase, with a property to verify beside it.
+
+    Raises:
+        ValueError: if a phase or a property is asked for without what it needs.
+    """
+    if phase is None:
+        if property_out is not None:
+            raise ValueError("a property is about the circuit at one phase: also give --phase dorsal or ventral")
+        export_onnx(policy, out, env.n_observations)
+        return
+    if not isinstance(policy, CircuitPolicy):
+        raise ValueError("only a circuit has a phase")
+    if property_out is not None and property_out.suffix != ".vnnlib":
+        raise ValueError(f"a property is written as .vnnlib, not as {property_out.name}")
+    export_onnx(phase_network(policy.circuit, cast("Phase", phase)), out, env.n_joints)
+    if property_out is not None:
+        files.write_text(property_out, wrong_sign_property(env.n_joints))
+
+
+def export_onnx(policy: nn.Module, path: Path, n_observations: int) -> None:
+    """Write a policy as an ONNX model from `observation` (batch, n_observations) to `torques`, any batch size.
+
+    Args:
+        policy: A module of one tensor.
+        path: File to write, whole or not at all.
+        n_observations: Numbers in an observation.
+
+    Raises:
+        ValueError: if the packages `onnx` and `onnxscript` are not installed, or the file is not to be called .onnx.
+    """
+    if path.suffix != ".onnx":
+        raise ValueError(f"a policy is exported as .onnx, not as {path.name}")
+    try:
+        import onnx  # noqa: F401
+        import onnxscript  # noqa: F401
+    except ImportError:
+        raise ValueError("to export to ONNX, install more: pip install 'ncap-swimmer[onnx]'") from None
+    policy = policy.cpu().eval()
+    batch = torch.export.Dim("batch")
+    with files.replacing(path) as part, warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        logging.getLogger("onnxscript").setLevel(logging.ERROR)
+        torch.onnx.export(
+            policy,
+            (torch.zeros(2, n_observations),),
+            part,
+            input_names=["observation"],
+            output_names=["torques"],
+            dynamic_shapes=({0: batch},),
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+
+
+def phase_network(
+    circuit: SwimmerCircuit, phase: Phase, *, right: float = 0.0, left: float = 0.0, speed: float = 1.0
+) -> nn.Sequential:
+    """The circuit while its oscillator drives one side: from normalised joints to torques, equal for every input.
+
+    Without the clock the circuit is piecewise linear: g(x) = clip(x, 0, 1) = relu(x) - relu(x - 1), so three rounds of
+    it (stretch, neuron, muscle) are four linear layers with ReLUs between, which any verifier of networks reads.
+
+    Args:
+        circuit: Any.
+        phase: The side that the oscillator drives.
+        right: Command, for a circuit that turns.
+        left: As `right`.
+        speed: Command, for a circuit that brakes.
+
+    Returns:
+        Linear, ReLU, Linear, ReLU, Linear, ReLU, Linear, from (..., J) to (..., J).
+    """
+    if phase not in ("dorsal", "ventral"):
+        raise ValueError(f"phase must be 'dorsal' or 'ventral', not {phase!r}")
+    n = circuit.n_joints
+    weight = {name: circuit.effective(name).detach() for name in circuit.weight}
+    # Units are numbered dorsal joints first, then ventral ones.
+    eye = torch.eye(n)
+    stretch = torch.cat((eye, -eye))
+    drive, constant = torch.zeros(2 * n, 2 * n), torch.zeros(2, n)
+    if circuit.proprioception:
+        by_side = weight["prop"].expand(n - 1, 2).T
+        for side in range(2):
+            before = torch.arange(n - 1) + side * n
+            drive[before + 1, before] = by_side[side]
+    if circuit.oscillator:
+        side = 0 if phase == "dorsal" else 1
+        constant[side, 0] += weight["osc"].expand(1, 2)[0, side]
+    if circuit.speed:
+        constant += weight["speed"].expand(n, 2).T * (1 - min(max(speed, 0.0), 1.0))
+    if circuit.turn:
+        commands = torch.tensor([[right], [left]]).clamp(0, 1)
+        constant[:, : circuit.n_turn_joints] += weight["turn"].expand(circuit.n_turn_joints, 2).T * commands
+    same = torch.diag(weight["ipsi"].expand(n, 2).T.flatten())
+    other = torch.diag(weight["contra"].expand(n, 2).T.flatten()).roll(n, 1)
+    return nn.Sequential(
+        *_clipped(stretch, torch.zeros(2 * n)),
+        *_clipped(_after_clip(drive), constant.flatten()),
+        *_clipped(_after_clip(same + other), torch.zeros(2 * n)),
+        _linear(_after_clip(torch.cat((eye, -eye), 1)), torch.zeros(n)),
+    )
+
+
+def _clipped(weight: Tensor, bias: Tensor) -> tuple[nn.Linear, nn.ReLU]:
+    """The two halves of g: relu(x), and relu(x - 1), which is to be subtracted."""
+    return _linear(torch.cat((weight, weight)), torch.cat((bias, bias - 1))), nn.ReLU()
+
+
+def _after_clip(weight: Tensor) -> Tensor:
+    return torch.cat((weight, -weight), 1)
+
+
+def _linear(weight: Tensor, bias: Tensor) -> nn.Linear:
+    layer = nn.Linear(weight.shape[1], weight.shape[0])
+    with torch.no_grad():
+        layer.weight.copy_(weight)
+        layer.bias.copy_(bias)
+    return layer
+
+
+def wrong_sign_property(n_joints: int, margin: float = 1e-3) -> str:
+    """A VNN-LIB property of a `phase_network`: a positive bend of the head gives no torque of the wrong sign behind it.
+
+    It asks for joints in [-1, 1], the head's not negative, and a torque of the second joint below `-margin`: a verifier
+    that answers `unsat` has proved that there are none.
+
+    Raises:
+        ValueError: if there are fewer than 2 joints or the margin is not positive.
+    """
+    if n_joints < 2 or not margin > 0:
+        raise ValueError(f"the property needs at least 2 joints and a positive margin, not {n_joints} and {margin}")
+    names = [f"(declare-const {letter}_{i} Real)" for letter in "XY" for i in range(n_joints)]
+    low = [0.0] + [-1.0] * (n_joints - 1)
+    box = [f"(assert (>= X_{i} {low[i]}))\n(assert (<= X_{i} 1.0))" for i in range(n_joints)]
+    return "\n".join([*names, *box, f"(assert (<= Y_1 {-margin:.10f}))"]) + "\n"

@@ -1,0 +1,211 @@
+"""What a training depends on, as plain values that a file keeps; from it the policy, the task and the learner."""
+
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
+
+import torch
+from torch import nn
+
+from separata import files
+
+from .circuit import Init, SwimmerCircuit
+from .environments import DESIRED_SPEED, SwimmerEnv, Task, make_env
+from .policies import CircuitPolicy, MLPPolicy, RandomTorques, observation_size
+from .steering import LearnedSteering
+
+if TYPE_CHECKING:
+    from .learning import Learner
+
+PolicyName = Literal["ncap", "mlp", "random"]
+AlgorithmName = Literal["es", "ppo", "ddpg"]
+Steering = Literal["fixed", "learned"]
+
+
+@dataclass(frozen=True)
+class PolicySettings:
+    """A policy before training.
+
+    Args:
+        policy: The circuit, a multilayer perceptron, or random torques.
+        task: What it is for.
+        n_links: The body.
+        hidden: Widths of the perceptron's hidden layers.
+        period: Steps of the circuit's oscillation.
+        share: One weight a kind.
+        signed: Hold weights to their sign.
+        init: Of the circuit's weights.
+        proprioception: An ablation when off.
+        oscillator: An ablation when off.
+        steering: Of a circuit that navigates.
+        seed: Of the initial weights.
+    """
+
+    policy: PolicyName = "ncap"
+    task: Task = "swim"
+    n_links: int = 6
+    hidden: tuple[int, ...] = (256, 256)
+    period: int = 60
+    share: bool = True
+    signed: bool = True
+    init: Init = "constant"
+    proprioception: bool = True
+    oscillator: bool = True
+    steering: Steering = "fixed"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, allowed in (("policy", PolicyName), ("task", Task), ("init", Init), ("steering", Steering)):
+            if getattr(self, name) not in get_args(allowed):
+                raise ValueError(f"{name} must be one of {', '.join(get_args(allowed))}, not '{getattr(self, name)}'")
+        if self.n_links < 3:
+            raise ValueError(f"a swimmer needs at least 3 links, not {self.n_links}")
+
+    def build(self, activation: Literal["tanh", "relu"] = "tanh") -> nn.Module:
+        """The policy with its initial weights."""
+        generator = torch.Generator().manual_seed(self.seed)
+        n_joints = self.n_links - 1
+        if self.policy == "random":
+            return RandomTorques(n_joints, generator)
+        if self.policy == "mlp":
+            return MLPPolicy(observation_size(self.n_links, self.task), n_joints, self.hidden, activation, generator)
+        steers = self.task == "navigate"
+        circuit = SwimmerCircuit(
+            n_joints,
+            self.period,
+            share=self.share,
+            signed=self.signed,
+            init=self.init,
+            turn=steers,
+            speed=steers,
+            proprioception=self.proprioception,
+            oscillator=self.oscillator,
+            generator=generator,
+        )
+        return CircuitPolicy(circuit, LearnedSteering() if steers and self.steering == "learned" else None)
+
+    def fit(self, policy: nn.Module, n_links: int | None) -> nn.Module:
+        """The policy for a body with another number of links.
+
+        Raises:
+            ValueError: if it cannot be moved there.
+        """
+        if n_links is None or n_links == self.n_links:
+            return policy
+        if isinstance(policy, CircuitPolicy):
+            return policy.for_body(n_links - 1)
+        if isinstance(policy, RandomTorques):
+            return RandomTorques(n_links - 1, policy.generator)
+        raise ValueError(f"a perceptron fits its own body of {self.n_links} links only, not one of {n_links}")
+
+
+@dataclass(frozen=True)
+class Training(PolicySettings):
+    """A policy and how it is trained; what is None takes the algorithm's own value.
+
+    Args:
+        algo: Evolution, PPO or DDPG.
+        steps: Environment steps, at least.
+        desired_speed: Of *swim*, in metres a second.
+        learning_rate: Of the policy.
+        population: Of evolution.
+        sigma: Of evolution.
+        std: Of PPO's actions.
+        warmup: Of DDPG.
+        test_every: Steps between tests.
+        test_episodes: Episodes of a test.
+    """
+
+    algo: AlgorithmName = "es"
+    steps: int = 500_000
+    desired_speed: float = DESIRED_SPEED
+    learning_rate: float | None = None
+    population: int | None = None
+    sigma: float | None = None
+    std: float | None = None
+    warmup: int | None = None
+    test_every: int = 20_000
+    test_episodes: int = 5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.algo not in get_args(AlgorithmName):
+            raise ValueError(f"algo must be one of {', '.join(get_args(AlgorithmName))}, not '{self.algo}'")
+        if self.policy == "random":
+            raise ValueError("random torques learn nothing: train ncap or mlp")
+        for name in ("learning_rate", "std", "desired_speed"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < float("inf"):
+                raise ValueError(f"{name} must be positive, not {value}")
+        owners = {"population": "es", "sigma": "es", "std": "ppo", "warmup": "ddpg"}
+        for name, algo in owners.items():
+            if getattr(self, name) is not None and self.algo != algo:
+                raise ValueError(f"{name} is a setting of {algo}, not of {self.algo}")
+
+    @property
+    def env(self) -> "partial[SwimmerEnv]":
+        """Makes the environment; can be sent to other processes."""
+        return partial(make_env, self.task, self.n_links, desired_speed=self.desired_speed)
+
+    def build_policy(self) -> nn.Module:
+        """The policy before training, as the algorithm wants it."""
+        return self.build("relu" if self.algo == "ddpg" else "tanh")
+
+    def learner(self, policy: nn.Module, workers: int = 1, device: str = "cpu") -> "Learner":
+        """The algorithm.
+
+        Raises:
+            ValueError: if a setting is out of range, or what training needs is not installed.
+        """
+        try:
+            return self._learner(policy, workers, device)
+        except ImportError as error:
+            raise ValueError(f"to train, install more: pip install 'ncap-swimmer[train]' ({error})") from None
+
+    def _learner(self, policy: nn.Module, workers: int, device: str) -> "Learner":
+        if self.algo == "es":
+            from .evolution import ESLearner, ESSettings
+
+            given = self._given("learning_rate", "population", "sigma")
+            defaults = ESSettings.for_policy(policy)
+            return ESLearner(policy, self.env, self.seed, replace(defaults, **given), workers)
+        from . import reinforcement
+
+        if self.algo == "ppo":
+            ppo = replace(reinforcement.PPOSettings.for_policy(policy), **self._given("learning_rate", "std"))
+            return reinforcement.ppo_learner(policy, self.env, self.seed, ppo, workers, device)
+        ddpg = replace(reinforcement.DDPGSettings(), **self._given("learning_rate", "warmup"))
+        return reinforcement.ddpg_learner(policy, self.env, self.seed, ddpg, workers, device)
+
+    def _given(self, *names: str) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+
+
+def read(path: Path) -> Training:
+    """The settings that a training wrote.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it holds something else.
+    """
+    values = files.read_json(path)
+    known = get_type_hints(Training)
+    if not isinstance(values, dict) or set(values) != set(known):
+        raise ValueError(f"{path} does not hold the settings of a training")
+    values["hidden"] = tuple(values["hidden"]) if isinstance(values["hidden"], list) else values["hidden"]
+    for name, value in values.items():
+        if not _is_of(value, known[name]):
+            raise ValueError(f"{path} does not hold the settings of a training: {name} is {value!r}")
+    return Training(**values)
+
+
+def _is_of(value: object, kind: Any) -> bool:  # noqa: ANN401 (a type or something like it)
+    """Whether a value from JSON is of the kind that a field has."""
+    if kind == tuple[int, ...]:
+        return isinstance(value, tuple) and all(type(item) is int for item in value)
+    allowed = get_args(kind)
+    if allowed and all(isinstance(item, str) for item in allowed):
+        return value in allowed
+    kinds = allowed or (kind,)
+    return type(value) in kinds or (type(value) is int and float in kinds)

@@ -1,0 +1,177 @@
+"""Pictures of the swim, drawn by MuJoCo: a video, an animated GIF, or a strip of film."""
+
+import os
+from collections.abc import Iterator
+from ctypes.util import find_library
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from separata import files
+
+if TYPE_CHECKING:
+    import mujoco
+
+    from .environments import SwimmerEnv
+
+SUFFIXES = (".gif", ".mp4", ".png")
+NO_RENDERER = (
+    "MuJoCo finds no renderer on this machine: install OSMesa (Debian: apt-get install libosmesa6) or EGL with a "
+    "graphics driver, and set MUJOCO_GL=osmesa or MUJOCO_GL=egl"
+)
+
+
+def choose_renderer() -> None:
+    """Set MUJOCO_GL where no screen is and nobody has; MuJoCo reads it when it is first imported.
+
+    Raises:
+        ValueError: if there is no screen, and neither OSMesa nor EGL.
+    """
+    if "MUJOCO_GL" in os.environ or os.environ.get("DISPLAY") or os.name != "posix":
+        return
+    found = next((name for name, library in (("osmesa", "OSMesa"), ("egl", "EGL")) if find_library(library)), None)
+    if found is None:
+        raise ValueError(NO_RENDERER)
+    os.environ["MUJOCO_GL"] = found
+
+
+def renderer(model: "mujoco.MjModel", height: int = 280, width: int = 280) -> "mujoco.Renderer":
+    """MuJoCo's renderer for a model.
+
+    Raises:
+        ValueError: if it does not work on this machine; with what to do.
+    """
+    import mujoco
+
+    try:
+        return mujoco.Renderer(model, height, width)
+    except Exception as error:  # noqa: BLE001 (each back end fails in its own way)
+        raise ValueError(f"{NO_RENDERER} ({type(error).__name__}: {error})".splitlines()[0]) from None
+
+
+def frames(
+    policy: nn.Module,
+    env: "SwimmerEnv",
+    *,
+    seed: int = 0,
+    first: int = 0,
+    seconds: float = 6.0,
+    height: int = 280,
+    width: int = 280,
+) -> Iterator[NDArray[np.uint8]]:
+    """Pictures (height, width, 3) of an episode from above, one a control step, 33 a second.
+
+    Args:
+        policy: From an observation to torques.
+        env: One of the swimmer's tasks.
+        seed: Of the initial state.
+        first: Step of the first picture.
+        seconds: How long, of the 30 of an episode.
+        height: In pixels.
+        width: In pixels.
+
+    Raises:
+        ValueError: if there is no renderer.
+    """
+    from .controllers import controller
+    from .environments import EPISODE_STEPS
+    from .rollouts import episode
+
+    fps = env.metadata["render_fps"]
+    last = min(first + max(1, round(seconds * fps)), EPISODE_STEPS)
+    drawn = renderer(env.model, height, width)
+    try:
+        for step, _ in enumerate(episode(controller(policy), env, seed)):
+            if step >= last:
+                break
+            if step >= first:
+                drawn.update_scene(env.data, "above")
+                yield drawn.render()
+    finally:
+        drawn.close()
+
+
+def write(pictures: Iterator[NDArray[np.uint8]], path: Path, fps: int) -> None:
+    """Write pictures as .gif, .mp4, or .png (six of them side by side), whole or not at all.
+
+    Raises:
+        ValueError: if the suffix is another, or .mp4 is asked for without `imageio[ffmpeg]`.
+    """
+    check_suffix(path)
+    if path.suffix == ".mp4":
+        _write_mp4(pictures, path, fps)
+    elif path.suffix == ".gif":
+        _write_gif(pictures, path, fps)
+    else:
+        _write_strip(list(pictures), path)
+
+
+def check(path: Path, seconds: float, height: int, width: int) -> None:
+    """See that such pictures can be made and written under this name.
+
+    Raises:
+        ValueError: if the suffix is unknown or needs what is not installed, or a number is out of range.
+    """
+    if not 0 < seconds <= 30:
+        raise ValueError(f"a video has more than 0 and at most 30 seconds, the length of an episode; not {seconds}")
+    if not (16 <= height <= 2000 and 16 <= width <= 2000):
+        raise ValueError(f"pictures are 16 to 2000 pixels high and wide, not {height} and {width}")
+    check_suffix(path)
+
+
+def check_suffix(path: Path) -> None:
+    """See that a file can be written under this name.
+
+    Raises:
+        ValueError: if the suffix is unknown, or needs what is not installed.
+    """
+    if path.suffix not in SUFFIXES:
+        raise ValueError(f"the swim is written as {', '.join(SUFFIXES)}, not as {path.name}")
+    if path.suffix == ".mp4":
+        try:
+            import imageio_ffmpeg  # noqa: F401
+        except ImportError:
+            raise ValueError(
+                "to write .mp4, install more: pip install 'ncap-swimmer[video]'; or write a .gif"
+            ) from None
+
+
+def _write_mp4(pictures: Iterator[NDArray[np.uint8]], path: Path, fps: int) -> None:
+    import imageio_ffmpeg
+
+    first = next(pictures)
+    height, width, _ = first.shape
+    with files.replacing(path) as part:
+        # The first `send` starts ffmpeg; sizes are rounded up to even numbers, which every player shows.
+        sink = imageio_ffmpeg.write_frames(str(part), (width, height), fps=fps, macro_block_size=2)
+        sink.send(None)
+        for picture in chain((first,), pictures):
+            sink.send(np.ascontiguousarray(picture))
+        sink.close()
+
+
+def _write_gif(pictures: Iterator[NDArray[np.uint8]], path: Path, fps: int) -> None:
+    from PIL import Image
+
+    # Browsers show no more than 50 frames a second, and every second one is smooth enough.
+    shown = [
+        Image.fromarray(picture).quantize(32, dither=Image.Dither.NONE)
+        for i, picture in enumerate(pictures)
+        if i % 2 == 0
+    ]
+    with files.replacing(path) as part:
+        shown[0].save(part, save_all=True, append_images=shown[1:], duration=round(2000 / fps), loop=0, optimize=True)
+
+
+def _write_strip(pictures: list[NDArray[np.uint8]], path: Path, n: int = 6) -> None:
+    from PIL import Image
+
+    chosen = np.linspace(0, len(pictures) - 1, min(n, len(pictures))).round().astype(int)
+    gap = np.full((pictures[0].shape[0], 4, 3), 255, np.uint8)
+    parts: list[NDArray[np.uint8]] = [part for index in chosen for part in (gap, pictures[index])][1:]
+    with files.replacing(path) as part:
+        Image.fromarray(np.concatenate(parts, axis=1)).save(part)
