@@ -1,5 +1,6 @@
 """Tells tox of the packages, so that a new one needs no entry in tox.ini."""
 
+import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -9,7 +10,15 @@ from tox.plugin import impl
 from tox.session.state import State
 
 PACKAGES = sorted(path.parent.name for path in Path(__file__).parent.glob("packages/*/pyproject.toml"))
-EVERYTHING = "\n".join(["-e shared[ray]", *(f"-e packages/{name}" for name in PACKAGES)])
+
+
+def _requirement(name: str) -> str:
+    """A package with its extra `all`, if it has one: what its tests may need and its users may leave out."""
+    project = tomllib.loads((Path(__file__).parent / "packages" / name / "pyproject.toml").read_text())["project"]
+    return f"-e packages/{name}{'[all]' if 'all' in project.get('optional-dependencies', {}) else ''}"
+
+
+EVERYTHING = "\n".join(["-e shared[ray]", *map(_requirement, PACKAGES)])
 
 
 @impl
@@ -20,6 +29,8 @@ def tox_extend_envs() -> Iterable[str]:
 
 @impl
 def tox_add_core_config(core_conf: ConfigSet, state: State) -> None:  # noqa: ARG001 (the hook's signature)
-    """Install everything where everything is wanted."""
+    """Install everything where everything is wanted, and elsewhere the one package whole."""
     for environment in ("all", "gpu", "lint"):
         state.conf.memory_seed_loaders[environment].append(MemoryLoader(deps=EVERYTHING))
+    for name in PACKAGES:
+        state.conf.memory_seed_loaders[name].append(MemoryLoader(deps=_requirement(name)))

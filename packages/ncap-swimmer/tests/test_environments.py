@@ -302,9 +302,11 @@ def test_gymnasium_makes_the_tasks_by_name(name, kind):
 
 
 def test_gymnasium_knows_the_names_in_whatever_order_it_is_imported():
-    script = "import ncap_swimmer, gymnasium; print(gymnasium.make('ncap_swimmer/Swim-v0').unwrapped.n_links)"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert done.stdout == "6\n", done.stderr.splitlines()[-1]
+    name = "ncap_swimmer.registration:ncap_swimmer/Swim-v0"
+    for order in ("ncap_swimmer, gymnasium", "gymnasium, ncap_swimmer", "gymnasium"):
+        script = f"import {order}; print(gymnasium.make({name!r}).unwrapped.n_links)"
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+        assert done.stdout == "6\n", done.stderr.splitlines()[-1]
 
 
 # ---- bad input

@@ -1,6 +1,6 @@
 """The swimming circuit: proprioception, a head oscillator, two motor neurons and two muscles a joint (section 3)."""
 
-from typing import Any, Literal, NamedTuple, Self, overload
+from typing import Any, Literal, NamedTuple, overload
 
 import torch
 from jaxtyping import Float
@@ -124,7 +124,7 @@ class SwimmerCircuit(nn.Module):
         self.time = 0
 
     @torch.no_grad()
-    def project_(self) -> Self:
+    def project_(self) -> "SwimmerCircuit":
         """Move weights of the wrong sign to zero, in place, so that they have a gradient again."""
         if self.signed:
             for name in self.weight:
@@ -163,8 +163,9 @@ class SwimmerCircuit(nn.Module):
         other = SwimmerCircuit(
             **self.config() | {"n_joints": n_joints, "n_turn_joints": min(self.n_turn_joints, n_joints)}
         )
+        other = other.to(self.weight["ipsi"].device, self.weight["ipsi"].dtype)
         other.load_state_dict(self.state_dict())
-        return other.to(self.weight["ipsi"].device, self.weight["ipsi"].dtype)
+        return other
 
     def config(self) -> dict[str, Any]:
         """What to construct it again with, as plain values for JSON."""
@@ -222,7 +223,7 @@ class SwimmerCircuit(nn.Module):
         Raises:
             ValueError: if `joints` has another number of joints, or a command is missing or not expected.
         """
-        if joints.shape[-1] != self.n_joints:
+        if joints.ndim == 0 or joints.shape[-1] != self.n_joints:
             raise ValueError(f"joints must be (..., {self.n_joints}) for this circuit, not {tuple(joints.shape)}")
         self._check_commands({"right": right, "left": left, "speed": speed})
         batch = joints.shape[:-1]
@@ -268,7 +269,7 @@ class SwimmerCircuit(nn.Module):
         """1 in the dorsal half of the period, else 0. Rounds first: a time feature is off by a float's last digits."""
         if t is None:
             t, self.time = self.time, self.time + 1
-        step = torch.as_tensor(t, device=like.device, dtype=like.dtype).round()
+        step = torch.as_tensor(t, device=like.device).round()
         return (torch.remainder(step, self.period) < self.period // 2).to(like.dtype)
 
     def _check_commands(self, given: dict[str, Tensor | float | None]) -> None:

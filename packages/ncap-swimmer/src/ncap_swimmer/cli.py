@@ -34,6 +34,7 @@ def train(
     warmup: int | None = None,
     test_every: int = 20_000,
     test_episodes: int = 5,
+    patience: int | None = None,
     resume: bool = False,
 ) -> None:
     """Train a policy; keep its weights, settings, history.csv, learning curve and checkpoint in a folder.
@@ -64,25 +65,26 @@ def train(
         warmup: Of ddpg, steps of random torques before learning.
         test_every: Steps between tests of the policy without noise.
         test_episodes: Episodes of a test.
-        resume: Go on from the checkpoint in the folder; steps may be more than before.
+        patience: End at a plateau: when no test exceeded the best before by 1 % for so many steps.
+        resume: Go on from the checkpoint in the folder; steps and patience may be others than before.
     """
     from . import runs
     from .settings import Training
 
     training = Training(
-        policy=policy,  # type: ignore[arg-type] # it checks names itself
-        task=task,  # type: ignore[arg-type]
+        policy=policy,
+        task=task,
         n_links=n_links,
         hidden=tuple(hidden),
         period=period,
         share=share,
         signed=signed,
-        init=init,  # type: ignore[arg-type]
+        init=init,
         proprioception=proprioception,
         oscillator=oscillator,
-        steering=steering,  # type: ignore[arg-type]
+        steering=steering,
         seed=seed,
-        algo=algo,  # type: ignore[arg-type]
+        algo=algo,
         steps=steps,
         desired_speed=desired_speed,
         learning_rate=learning_rate,
@@ -92,6 +94,7 @@ def train(
         warmup=warmup,
         test_every=test_every,
         test_episodes=test_episodes,
+        patience=patience,
     )
     trained, result = runs.train(training, out, workers=workers, device=device, resume=resume)
     print(f"return {result.history[-1].test_return:.1f} after {result.history[-1].steps} steps; {trained.describe()}")
@@ -124,7 +127,7 @@ def evaluate(
     from . import runs
     from .settings import PolicySettings
 
-    settings = PolicySettings(policy=policy, task=task, seed=seed)  # type: ignore[arg-type] # it checks names itself
+    settings = PolicySettings(policy=policy, task=task, seed=seed)
     trained = runs.choose(run, init=init, settings=settings, n_links=n_links)
     print(runs.show(runs.evaluate(trained, episodes, seed), as_json=json))
 

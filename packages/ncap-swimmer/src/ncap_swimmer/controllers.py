@@ -30,21 +30,25 @@ def controller(policy: nn.Module) -> Controller:
     The circuit and perceptrons become numpy code, several times faster for one observation than PyTorch; any other
     module is called without gradients. A module with a method `reset` is told when an episode begins, which is now.
     """
-    if isinstance(policy, CircuitPolicy) and isinstance(policy.steering, FixedSteering | LearnedSteering | None):
+    # Exactly these classes: one derived from them may compute something else.
+    if type(policy) is CircuitPolicy and type(policy.circuit) is SwimmerCircuit and type(policy.steering) in _STEERINGS:
         return _CircuitController(policy)
-    if isinstance(policy, MLPPolicy):
+    if type(policy) is MLPPolicy:
         return _perceptron(policy)
     if isinstance(policy, Resettable):
         policy.reset()
-    device = next((tensor.device for tensor in policy.parameters()), torch.device("cpu"))
+    like = next(policy.parameters(), torch.zeros(()))
 
     @torch.no_grad()
     def act(observation: Array) -> Array:
-        given = torch.as_tensor(observation, dtype=torch.float32, device=device)
+        given = torch.as_tensor(observation, dtype=like.dtype, device=like.device)
         action: Array = policy(given).cpu().numpy()
         return action
 
     return act
+
+
+_STEERINGS = (FixedSteering, LearnedSteering, type(None))
 
 
 class _CircuitController:
@@ -76,7 +80,7 @@ class _CircuitController:
         dorsal = self._step(observation) % self.period < self.period // 2
         drive[1 - dorsal, 0] = self.osc[1 - dorsal]
         if self.turn is not None or self.brake is not None:
-            right, left, speed = self._commands(observation[n], observation[n + 1])
+            right, left, speed = self._commands(float(observation[n]), float(observation[n + 1]))
             if self.brake is not None:
                 drive += self.brake * (1 - speed)
             if self.turn is not None:
@@ -94,7 +98,7 @@ class _CircuitController:
         return round((float(observation[-1]) + 1) / 2 * self.episode_steps)
 
     def _commands(self, target_x: float, target_y: float) -> tuple[float, float, float]:
-        x, y = -float(target_x), abs(float(target_y))
+        x, y = -target_x, abs(target_y)
         if self.linear is None:
             return float(x > SIDE_MARGIN), float(x < -SIDE_MARGIN), float(y > ARRIVED)
         weight, bias = self.linear
@@ -103,11 +107,15 @@ class _CircuitController:
 
 
 def _perceptron(policy: MLPPolicy) -> Controller:
-    mean, std = policy.standardize.running_mean, policy.standardize.running_var.sqrt().clamp(min=0.01)
+    mean = policy.standardize.running_mean.double()
+    std = policy.standardize.running_var.double().sqrt().clamp(min=0.01)
     first, *others = policy.linears
     # Standardising is part of the first layer's affine map.
-    weights = [_array(first.weight / std), *(_array(layer.weight) for layer in others)]
-    biases = [_array(first.bias - first.weight @ (mean / std)), *(_array(layer.bias) for layer in others)]
+    weights = [_array(first.weight.double() / std), *(_array(layer.weight) for layer in others)]
+    biases = [
+        _array(first.bias.double() - first.weight.double() @ (mean / std)),
+        *(_array(layer.bias) for layer in others),
+    ]
     hidden = list(zip(weights, biases, strict=True))[:-1]
     weight, bias = weights[-1], biases[-1]
     is_tanh = policy.activation == "tanh"

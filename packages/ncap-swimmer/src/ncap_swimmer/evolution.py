@@ -1,5 +1,6 @@
 """Evolution strategies (Salimans et al. 2017), as the paper trains its circuit."""
 
+import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from .controllers import controller
 from .learning import Learner, Point, Projectable, Schedule, TrainResult, learn
 from .policies import CircuitPolicy, Standardize
-from .rollouts import EnvFactory, Evaluator, episode, episode_seeds
+from .rollouts import EnvFactory, Evaluator, episode, episode_seeds, get_parameters, set_parameters
 
 if TYPE_CHECKING:
     from evotorch.distributions import SymmetricSeparableGaussian
@@ -38,7 +39,7 @@ class ESSettings:
     @classmethod
     def for_policy(cls, policy: nn.Module) -> "ESSettings":
         """What was best in a small search, for a circuit's few weights or for a perceptron's many."""
-        return cls(sigma=0.1, learning_rate=0.1) if isinstance(policy, CircuitPolicy) else cls()
+        return cls(sigma=0.1, learning_rate=0.1) if isinstance(policy, CircuitPolicy) else cls(learning_rate=0.03)
 
     def __post_init__(self) -> None:
         if self.population < 2 or self.population % 2:
@@ -76,8 +77,10 @@ class ESLearner(Learner):
         self, policy: nn.Module, env: EnvFactory, seed: int = 0, settings: ESSettings | None = None, workers: int = 1
     ) -> None:
         self.policy, self.settings, self.seed = policy, settings or ESSettings.for_policy(policy), seed
+        if not any(parameter.requires_grad for parameter in policy.parameters()):
+            raise ValueError("the policy has no trainable parameters to evolve")
         self.generation = 0
-        self._center = nn.utils.parameters_to_vector(policy.parameters()).detach().clone()
+        self._center = get_parameters(policy)
         self._optimizer = torch.optim.Adam(
             [self._center], lr=self.settings.learning_rate, weight_decay=self.settings.weight_decay
         )
@@ -89,7 +92,7 @@ class ESLearner(Learner):
     def advance(self) -> float:
         """One generation; returns its mean return."""
         sigma, size = self.settings.sigma, self.settings.population
-        seeds = episode_seeds((self.seed, self.generation), size // 2 + 1)
+        seeds = episode_seeds((self.seed, self.generation, 1), size // 2 + 1)
         self._watch(seeds.pop())
         samples = sample(self._center, sigma, size, self._generator)
         # Both signs of a perturbation begin in the same state.
@@ -106,7 +109,7 @@ class ESLearner(Learner):
         """See `Learner`."""
         return {
             "center": self._center.detach().clone(),
-            "optimizer": self._optimizer.state_dict(),
+            "optimizer": copy.deepcopy(self._optimizer.state_dict()),
             "generator": self._generator.get_state(),
             "buffers": {name: buffer.clone() for name, buffer in self.policy.named_buffers()},
             "generation": self.generation,
@@ -117,12 +120,12 @@ class ESLearner(Learner):
     def restore(self, state: dict[str, Any]) -> None:
         """See `Learner`."""
         self._center.copy_(state["center"])
-        self._optimizer.load_state_dict(state["optimizer"])
+        self._optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
         self._generator.set_state(state["generator"])
         for name, buffer in self.policy.named_buffers():
             buffer.copy_(state["buffers"][name])
         self.generation, self.steps = state["generation"], state["steps"]
-        nn.utils.vector_to_parameters(self._center, self.policy.parameters())
+        set_parameters(self.policy, self._center)
 
     def close(self) -> None:
         """End the processes."""
@@ -138,17 +141,18 @@ class ESLearner(Learner):
 
     @torch.no_grad()
     def _update_policy(self) -> None:
-        nn.utils.vector_to_parameters(self._center, self.policy.parameters())
+        set_parameters(self.policy, self._center)
         if isinstance(self.policy, Projectable):
             self.policy.project_()
-            self._center.copy_(nn.utils.parameters_to_vector(self.policy.parameters()))
+            self._center.copy_(get_parameters(self.policy))
 
 
 def sample(
     center: Float[Tensor, "parameters"], sigma: float, population: int, generator: torch.Generator
 ) -> Float[Tensor, "population parameters"]:
     """Antithetic perturbations of the centre: rows 0 and 1 are a pair, rows 2 and 3, and so on."""
-    drawn: Tensor = _distribution(center, sigma).sample(population, generator=generator)
+    with torch.random.fork_rng(devices=[]):  # the library also touches the global generator
+        drawn: Tensor = _distribution(center, sigma).sample(population, generator=generator)
     return drawn
 
 

@@ -38,20 +38,26 @@ class Trial:
     signed: bool = True
     init: str = "constant"
     hidden: tuple[int, ...] = (256, 256)
+    population: int | None = None
+    patience: int | None = None
     seed: int = 0
 
     def training(self) -> Training:
         """As the command line would train it."""
         return Training(
-            policy=self.policy,  # type: ignore[arg-type] # checked there
-            algo=self.algo,  # type: ignore[arg-type]
+            policy=self.policy,
+            algo=self.algo,
             n_links=self.n_links,
             steps=self.steps,
             signed=self.signed,
-            init=self.init,  # type: ignore[arg-type]
+            init=self.init,
             hidden=self.hidden,
+            population=self.population if self.algo == "es" else None,
             seed=self.seed,
         )
+
+
+SMOKE = Trial(n_links=3, steps=4096, test_every=4096, test_episodes=1, final_episodes=1, hidden=(16,), population=2)
 
 
 def train_and_test(trial: Trial, device: str) -> dict[str, Any]:
@@ -60,7 +66,7 @@ def train_and_test(trial: Trial, device: str) -> dict[str, Any]:
     policy = training.build_policy()
     learner = training.learner(policy, device=device)
     try:
-        schedule = Schedule(trial.steps, trial.test_every, trial.test_episodes)
+        schedule = Schedule(trial.steps, trial.test_every, trial.test_episodes, patience=trial.patience)
         result: TrainResult = learn(learner, training.env, schedule)
     finally:
         learner.close()
@@ -98,7 +104,7 @@ def initial_performance(config: Untrained, run: Run) -> None:
     env = make_env("swim", config.n_links)
 
     def tested(policy: str, seed: int, episodes: int) -> float:
-        settings = PolicySettings(policy=policy, n_links=config.n_links, seed=seed)  # type: ignore[arg-type]
+        settings = PolicySettings(policy=policy, n_links=config.n_links, seed=seed)
         return evaluate(settings.build(), env, episodes, TEST_SEED + seed).mean
 
     for seed in run.track(run.seeds, "seeds"):
@@ -123,9 +129,9 @@ class Learning:
 @experiment(
     "final-performance",
     "data-efficiency",
-    smoke=Learning(Trial(n_links=3, steps=4096, test_every=4096, test_episodes=1, final_episodes=1, hidden=(16,))),
+    smoke=Learning(SMOKE),
     quick=Learning(),
-    gpu=Learning(Trial(steps=3_000_000, test_every=50_000)),
+    gpu=Learning(Trial(steps=3_000_000, test_every=25_000, patience=400_000)),
     paper=Learning(Trial(steps=5_000_000, test_every=50_000, final_episodes=100)),
 )
 def learning(config: Learning, run: Run) -> None:
@@ -187,7 +193,7 @@ class Transfer:
 
 @experiment(
     "transfer",
-    smoke=Transfer(Trial(steps=1000, test_every=1000, test_episodes=1, final_episodes=1), 1),
+    smoke=Transfer(replace(SMOKE, n_links=6), 1),
     quick=Transfer(),
     gpu=Transfer(Trial(steps=500_000), 10),
     paper=Transfer(Trial(steps=5_000_000, test_every=50_000), 100),
@@ -239,7 +245,7 @@ class Signs:
 
 @experiment(
     "sign-constraint",
-    smoke=Signs(Trial(n_links=4, steps=1000, test_every=1000, test_episodes=1, final_episodes=1, init="uniform"), 1),
+    smoke=Signs(replace(SMOKE, init="uniform"), 1),
     quick=Signs(),
     gpu=Signs(Trial(steps=320_000, test_every=64_000, init="uniform"), 4),
     paper=Signs(Trial(steps=5_000_000, test_every=50_000, init="uniform"), 10),
@@ -257,7 +263,7 @@ def sign_constraint(config: Signs, run: Run) -> None:
         mine = slice(index * config.draws, (index + 1) * config.draws)
         run.measure("sign-constraint", signed=np.mean(finals[True][mine]), unsigned=np.mean(finals[False][mine]))
     before = {
-        signed: float(np.mean([_first(found) for trial, found in results.items() if trial.signed == signed]))
+        signed: float(np.mean([found["curve"][0][1] for trial, found in results.items() if trial.signed == signed]))
         for signed in (True, False)
     }
     values = {
@@ -265,10 +271,6 @@ def sign_constraint(config: Signs, run: Run) -> None:
         for name, signed in (("signed", True), ("unsigned", False))
     }
     run.figure("sign-constraint", plots.bars(values, ylabel="return, from uniform random weights"))
-
-
-def _first(found: dict[str, Any]) -> float:
-    return float(found["curve"][0][1])
 
 
 @dataclass(frozen=True)

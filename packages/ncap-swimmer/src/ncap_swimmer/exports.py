@@ -3,7 +3,7 @@
 import logging
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,8 @@ from .policies import CircuitPolicy
 if TYPE_CHECKING:
     from .environments import SwimmerEnv
 
-Phase = Literal["dorsal", "ventral"]
+TOLERANCE = 1e-4
+"""Largest difference between a policy and its export, in torques of at most 1."""
 
 
 def write(
@@ -36,7 +37,7 @@ def write(
         raise ValueError("only a circuit has a phase")
     if property_out is not None and property_out.suffix != ".vnnlib":
         raise ValueError(f"a property is written as .vnnlib, not as {property_out.name}")
-    export_onnx(phase_network(policy.circuit, cast("Phase", phase)), out, env.n_joints)
+    export_onnx(phase_network(policy.circuit, phase), out, env.n_joints)
     if property_out is not None:
         files.write_text(property_out, wrong_sign_property(env.n_joints))
 
@@ -44,18 +45,21 @@ def write(
 def export_onnx(policy: nn.Module, path: Path, n_observations: int) -> None:
     """Write a policy as an ONNX model from `observation` (batch, n_observations) to `torques`, any batch size.
 
+    ONNX Runtime then computes 64 random observations; the file is kept only if it agrees with PyTorch.
+
     Args:
         policy: A module of one tensor.
         path: File to write, whole or not at all.
         n_observations: Numbers in an observation.
 
     Raises:
-        ValueError: if the packages `onnx` and `onnxscript` are not installed, or the file is not to be called .onnx.
+        ValueError: if the extra `onnx` is not installed, the file is not to be called .onnx, or outputs differ.
     """
     if path.suffix != ".onnx":
         raise ValueError(f"a policy is exported as .onnx, not as {path.name}")
     try:
-        import onnx  # noqa: F401
+        import onnx  # noqa: F401 (PyTorch's exporter needs these two)
+        import onnxruntime  # noqa: F401
         import onnxscript  # noqa: F401
     except ImportError:
         raise ValueError("to export to ONNX, install more: pip install 'ncap-swimmer[onnx]'") from None
@@ -63,7 +67,7 @@ def export_onnx(policy: nn.Module, path: Path, n_observations: int) -> None:
     batch = torch.export.Dim("batch")
     with files.replacing(path) as part, warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
-        logging.getLogger("onnxscript").setLevel(logging.ERROR)
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
         torch.onnx.export(
             policy,
             (torch.zeros(2, n_observations),),
@@ -75,10 +79,29 @@ def export_onnx(policy: nn.Module, path: Path, n_observations: int) -> None:
             external_data=False,
             verbose=False,
         )
+        _compare(policy, part, n_observations)
+
+
+def _compare(policy: nn.Module, path: Path, n_observations: int) -> None:
+    """See that ONNX Runtime computes what PyTorch does.
+
+    Raises:
+        ValueError: if it does not.
+    """
+    import onnxruntime
+
+    observation = torch.randn(64, n_observations, generator=torch.Generator().manual_seed(0))
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    (torques,) = session.run(None, {"observation": observation.numpy()})
+    difference = float((torch.from_numpy(torques) - policy(observation)).abs().max())
+    if not difference < TOLERANCE:
+        raise ValueError(
+            f"the exported policy differs from the original by {difference:.2g} in a torque; nothing is kept"
+        )
 
 
 def phase_network(
-    circuit: SwimmerCircuit, phase: Phase, *, right: float = 0.0, left: float = 0.0, speed: float = 1.0
+    circuit: SwimmerCircuit, phase: str, *, right: float = 0.0, left: float = 0.0, speed: float = 1.0
 ) -> nn.Sequential:
     """The circuit while its oscillator drives one side: from normalised joints to torques, equal for every input.
 
@@ -87,13 +110,16 @@ def phase_network(
 
     Args:
         circuit: Any.
-        phase: The side that the oscillator drives.
+        phase: The side that the oscillator drives, `dorsal` or `ventral`.
         right: Command, for a circuit that turns.
         left: As `right`.
         speed: Command, for a circuit that brakes.
 
     Returns:
         Linear, ReLU, Linear, ReLU, Linear, ReLU, Linear, from (..., J) to (..., J).
+
+    Raises:
+        ValueError: if the phase is neither.
     """
     if phase not in ("dorsal", "ventral"):
         raise ValueError(f"phase must be 'dorsal' or 'ventral', not {phase!r}")

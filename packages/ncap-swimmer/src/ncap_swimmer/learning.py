@@ -88,12 +88,14 @@ class Schedule:
         test_every: Steps between tests of the deterministic policy.
         test_episodes: Episodes of a test.
         test_seed: Of the tests' initial states; the same for every test.
+        patience: End at a plateau: when for so many steps no test has exceeded the best before by 1 %. None: never.
     """
 
     steps: int
     test_every: int = 20_000
     test_episodes: int = 5
     test_seed: int = 1_000_003
+    patience: int | None = None
 
     def __post_init__(self) -> None:
         if self.steps < 1 or self.test_every < 1 or self.test_episodes < 1:
@@ -101,6 +103,8 @@ class Schedule:
                 "steps, test_every and test_episodes must be at least 1, not "
                 f"{self.steps}, {self.test_every} and {self.test_episodes}"
             )
+        if self.patience is not None and self.patience < 1:
+            raise ValueError(f"patience must be at least 1 step, not {self.patience}")
 
 
 def learn(
@@ -138,7 +142,7 @@ def learn(
 
     if not curve:
         test()
-    while learner.steps < schedule.steps:
+    while learner.steps < schedule.steps and not _is_plateau(curve, schedule.patience):
         before = learner.steps
         returns.append(learner.advance())
         if on_advance:
@@ -147,3 +151,14 @@ def learn(
             test()
     test_env.close()
     return TrainResult(learner.policy, curve)
+
+
+def _is_plateau(curve: Sequence[Point], patience: int | None) -> bool:
+    """Whether the last test that exceeded the best before it by 1 % is as long ago as patience lasts."""
+    if patience is None:
+        return False
+    best, since = curve[0].test_return, curve[0].steps
+    for point in curve[1:]:
+        if point.test_return > best + 0.01 * abs(best):
+            best, since = point.test_return, point.steps
+    return curve[-1].steps - since >= patience

@@ -23,7 +23,8 @@ PAPER = Paper(
         Claim(
             "final-performance",
             "After training it performs comparably with multilayer perceptrons",
-            metric="return after equally many environment steps under each algorithm; comparable: at least 90 %",
+            metric="return after training under each algorithm, with as many environment steps allowed; comparable: at "
+            "least 90 %",
             paper={"es_ncap": None, "es_mlp": None, "ppo_ncap": None, "ppo_mlp": None},
             holds=lambda m: m["es_ncap"] >= 0.9 * m["es_mlp"] and m["ppo_ncap"] >= 0.9 * m["ppo_mlp"],
         ),

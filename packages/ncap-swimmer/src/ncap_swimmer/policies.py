@@ -1,5 +1,6 @@
 """Policies: modules from observations to torques. The circuit, and the multilayer perceptrons it is compared with."""
 
+import copy
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Literal
@@ -81,8 +82,8 @@ class CircuitPolicy(nn.Module):
 
     def for_body(self, n_joints: int) -> "CircuitPolicy":
         """The same policy for another number of joints (see `SwimmerCircuit.for_body`)."""
-        circuit = self.circuit.for_body(n_joints)
-        return CircuitPolicy(circuit, self.steering, time_feature=self.time_feature, episode_steps=self.episode_steps)
+        circuit, steering = self.circuit.for_body(n_joints), copy.deepcopy(self.steering)
+        return CircuitPolicy(circuit, steering, time_feature=self.time_feature, episode_steps=self.episode_steps)
 
 
 class Standardize(nn.Module):
@@ -102,6 +103,8 @@ class Standardize(nn.Module):
     def update(self, observations: Float[Tensor, "n features"]) -> None:
         """Take more observations into account (the pooled mean and variance of both sets)."""
         n, seen = len(observations), self.running_count
+        if n == 0:
+            return
         mean, var = observations.mean(0), observations.var(0, correction=0)
         total = seen + n
         shift = mean - self.running_mean
@@ -142,7 +145,9 @@ class MLPPolicy(nn.Module):
         self.hidden, self.activation = tuple(hidden), activation
         self.standardize = Standardize(n_observations)
         sizes = (n_observations, *hidden, n_actions)
-        self.layers = nn.ModuleList(nn.Linear(fan_in, fan_out) for fan_in, fan_out in pairwise(sizes))
+        self.layers = nn.ModuleList(
+            nn.utils.skip_init(nn.Linear, fan_in, fan_out) for fan_in, fan_out in pairwise(sizes)
+        )
         with torch.no_grad():
             for parameter, fan_in in ((p, layer.in_features) for layer in self.linears for p in layer.parameters()):
                 parameter.uniform_(-1, 1, generator=generator).mul_(fan_in**-0.5)
@@ -177,7 +182,7 @@ def circuit_for(env: SwimmerEnv, circuit: SwimmerCircuit | None = None) -> Circu
     """The circuit as a policy for this environment: made for its body, with turning and braking if it has a target.
 
     Raises:
-        ValueError: if `circuit` is for another number of joints.
+        ValueError: if `circuit` is for another number of joints, or steers where there is no target.
     """
     steers = env.task == "navigate"
     circuit = circuit or SwimmerCircuit(env.n_joints, turn=steers, speed=steers)
@@ -186,6 +191,8 @@ def circuit_for(env: SwimmerEnv, circuit: SwimmerCircuit | None = None) -> Circu
             f"the circuit is for {circuit.n_joints} joints, but the body has {env.n_joints}; "
             f"use circuit.for_body({env.n_joints})"
         )
+    if (circuit.turn or circuit.speed) and not steers:
+        raise ValueError("a circuit with turn or speed steers to a target: it is for the task navigate, not for swim")
     return CircuitPolicy(circuit, time_feature=env.time_feature)
 
 

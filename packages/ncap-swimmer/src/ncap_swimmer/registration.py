@@ -1,4 +1,7 @@
-"""The tasks' names in gymnasium's registry."""
+"""The tasks' names in gymnasium's registry.
+
+Importing this module registers them: `gymnasium.make("ncap_swimmer.registration:ncap_swimmer/Swim-v0")`.
+"""
 
 import gymnasium
 

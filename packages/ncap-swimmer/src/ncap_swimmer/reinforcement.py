@@ -1,5 +1,6 @@
 """PPO and DDPG: stable-baselines3's algorithms, with the circuit or any other module as the actor."""
 
+import copy
 import json
 import math
 from collections.abc import Callable, Iterator
@@ -63,6 +64,12 @@ class PPOSettings:
             raise ValueError(
                 f"a segment is shared evenly by the environments; {self.segment} steps and {self.n_envs} do not fit"
             )
+        if self.epochs < 1 or not 2 <= self.batch_size <= self.segment:
+            raise ValueError(
+                f"epochs must be at least 1 and batch_size 2 to {self.segment} steps, "
+                f"not {self.epochs} and {self.batch_size}"
+            )
+        _check(self, positive=("target_kl", "clip", "std"))
 
 
 @dataclass(frozen=True)
@@ -90,6 +97,26 @@ class DDPGSettings:
     noise: float = 0.1
     learning_rate: float = 1e-3
     critic_learning_rate: float = 1e-3
+
+    def __post_init__(self) -> None:
+        if min(self.buffer, self.every, self.batch_size) < 1 or self.warmup < 0:
+            raise ValueError(
+                "buffer, every and batch_size must be at least 1 and warmup not negative, not "
+                f"{self.buffer}, {self.every}, {self.batch_size} and {self.warmup}"
+            )
+        if not 0 <= self.noise < math.inf:
+            raise ValueError(f"noise must not be negative, but it is {self.noise}")
+        _check(self, positive=("tau",))
+
+
+def _check(settings: "PPOSettings | DDPGSettings", positive: tuple[str, ...]) -> None:
+    for name in positive:
+        value = getattr(settings, name)
+        if value is not None and not value > 0:
+            raise ValueError(f"{name} must be positive, not {value}")
+    for name in ("learning_rate", "critic_learning_rate"):
+        if not getattr(settings, name) >= 0:  # 0 freezes that part
+            raise ValueError(f"{name} must not be negative, but it is {getattr(settings, name)}")
 
 
 class PPO(sb3.PPO):
@@ -133,7 +160,7 @@ class ReinforcementLearner(Learner):
         self.policy, self.algorithm, self.piece = policy, algorithm, piece
         self._returns = _Returns(self._envs.num_envs)
         self._torch_state = torch.Generator().manual_seed(seed).get_state()
-        self._numpy_state = np.random.RandomState(seed).get_state()
+        self._numpy_state = np.random.RandomState(seed).get_state(legacy=False)
 
     @property
     def _envs(self) -> VecEnv:
@@ -164,7 +191,8 @@ class ReinforcementLearner(Learner):
             return seen.reshape(-1, seen.shape[-1])
         buffer = self.algorithm.replay_buffer
         assert buffer is not None  # noqa: S101 (made at construction)
-        newest = (buffer.pos - 1 - np.arange(self.piece)) % buffer.buffer_size
+        n = min(self.piece, buffer.buffer_size)
+        newest = (buffer.pos - 1 - np.arange(n)) % buffer.buffer_size
         return buffer.observations[newest, 0]
 
     @contextmanager
@@ -184,7 +212,7 @@ class ReinforcementLearner(Learner):
         """See `Learner`. Environments without `state` and `restore` begin new episodes when learning goes on."""
         algorithm, numpy_state = self.algorithm, self._numpy_state
         saved: dict[str, Any] = {
-            "parameters": algorithm.get_parameters(),
+            "parameters": copy.deepcopy(algorithm.get_parameters()),
             "steps": algorithm.num_timesteps,
             "updates": algorithm._n_updates,
             "torch": self._torch_state,
@@ -203,7 +231,7 @@ class ReinforcementLearner(Learner):
     def restore(self, state: dict[str, Any]) -> None:
         """See `Learner`."""
         algorithm = self.algorithm
-        algorithm.set_parameters(state["parameters"], exact_match=True, device=algorithm.device)
+        algorithm.set_parameters(copy.deepcopy(state["parameters"]), exact_match=True, device=algorithm.device)
         algorithm.num_timesteps = self.steps = state["steps"]
         algorithm._n_updates = state["updates"]
         self._torch_state = state["torch"]
@@ -280,23 +308,25 @@ def ppo_learner(
     settings = settings or PPOSettings.for_policy(policy)
     fixed = isinstance(policy, CircuitPolicy)
     std = settings.std if settings.std is not None else (0.1 if fixed else 0.5)
+    _check_clock(policy)
     actor = StochasticActor(policy, std, not fixed, settings.learning_rate, settings.critic_learning_rate)
-    algorithm = PPO(
-        PPOPolicy,
-        _environments(env, settings.n_envs, workers, seed),
-        n_steps=settings.segment // settings.n_envs,
-        batch_size=settings.batch_size,
-        n_epochs=settings.epochs,
-        gamma=settings.gamma,
-        gae_lambda=settings.gae_lambda,
-        clip_range=settings.clip,
-        # The library stops at 1.5 times what it is told.
-        target_kl=settings.target_kl / 1.5 if math.isfinite(settings.target_kl) else None,
-        vf_coef=1.0,
-        max_grad_norm=math.inf,
-        policy_kwargs={"actor": actor},
-        device=device,
-    )
+    with _initial_weights_from(seed):
+        algorithm = PPO(
+            PPOPolicy,
+            _environments(env, settings.n_envs, workers, seed),
+            n_steps=settings.segment // settings.n_envs,
+            batch_size=settings.batch_size,
+            n_epochs=settings.epochs,
+            gamma=settings.gamma,
+            gae_lambda=settings.gae_lambda,
+            clip_range=settings.clip,
+            # The library stops at 1.5 times what it is told.
+            target_kl=settings.target_kl / 1.5 if math.isfinite(settings.target_kl) else None,
+            vf_coef=1.0,
+            max_grad_norm=math.inf,
+            policy_kwargs={"actor": actor},
+            device=device,
+        )
     algorithm.action_space.seed(seed)
     return ReinforcementLearner(policy, algorithm, settings.segment, seed)
 
@@ -311,27 +341,44 @@ def ddpg_learner(
 ) -> ReinforcementLearner:
     """DDPG on one environment (in a process of its own if there is more than one worker)."""
     settings = settings or DDPGSettings()
+    _check_clock(policy)
     environments = _environments(env, 1, workers, seed)
     n_actions = environments.action_space.shape[0]  # type: ignore[index] # a box
-    algorithm = DDPG(
-        DDPGPolicy,
-        environments,
-        buffer_size=settings.buffer,
-        learning_starts=settings.warmup,
-        batch_size=settings.batch_size,
-        tau=settings.tau,
-        gamma=settings.gamma,
-        train_freq=settings.every,
-        gradient_steps=settings.every,
-        action_noise=NormalActionNoise(np.zeros(n_actions), np.full(n_actions, settings.noise)),
-        policy_kwargs={"actor": DeterministicActor(policy, settings.learning_rate, settings.critic_learning_rate)},
-        device=device,
-    )
+    with _initial_weights_from(seed):
+        algorithm = DDPG(
+            DDPGPolicy,
+            environments,
+            buffer_size=settings.buffer,
+            learning_starts=settings.warmup,
+            batch_size=settings.batch_size,
+            tau=settings.tau,
+            gamma=settings.gamma,
+            train_freq=settings.every,
+            gradient_steps=settings.every,
+            action_noise=NormalActionNoise(np.zeros(n_actions), np.full(n_actions, settings.noise)),
+            policy_kwargs={"actor": DeterministicActor(policy, settings.learning_rate, settings.critic_learning_rate)},
+            device=device,
+        )
     algorithm.action_space.seed(seed)
-    return ReinforcementLearner(policy, algorithm, 20 * settings.every, seed)
+    return ReinforcementLearner(policy, algorithm, 4 * settings.every, seed)
+
+
+def _check_clock(policy: nn.Module) -> None:
+    if isinstance(policy, CircuitPolicy) and not policy.time_feature:
+        raise ValueError("PPO and DDPG shuffle steps: the circuit must read the time from observations (time_feature)")
+
+
+@contextmanager
+def _initial_weights_from(seed: int) -> Iterator[None]:
+    """Let the library, which draws the critic's weights from PyTorch's global generator, draw from a seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
 
 
 def _environments(env: EnvFactory, n: int, workers: int, seed: int) -> VecEnv:
+    if workers < 1:
+        raise ValueError(f"there must be at least 1 worker, not {workers}")
     made = DummyVecEnv([env] * n) if workers == 1 else SubprocVecEnv([env] * n, start_method="spawn")
     made.seed(seed)
     return made

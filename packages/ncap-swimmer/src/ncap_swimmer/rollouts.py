@@ -87,7 +87,15 @@ def episode(act: Controller, env: "gymnasium.Env[Any, Any]", seed: int) -> Itera
         # A sum is finite only if all its numbers are.
         if not np.isfinite(observation.sum()):
             raise ValueError(f"the observation at step {t} of the episode is not finite: {observation}")
-        action = act(observation)
+        try:
+            action = act(observation)
+        except (ValueError, IndexError, RuntimeError) as error:
+            if t > 0 or "observation" in str(error):
+                raise
+            reason = str(error).splitlines()[0]
+            raise ValueError(
+                f"the policy does not fit the environment's observations of {len(observation)} numbers: {reason}"
+            ) from None
         if t == 0 and action.shape != env.action_space.shape:
             raise ValueError(
                 f"the policy gives actions {action.shape}, but the environment takes {env.action_space.shape}"
@@ -95,6 +103,23 @@ def episode(act: Controller, env: "gymnasium.Env[Any, Any]", seed: int) -> Itera
         following, reward, terminated, truncated, _ = env.step(action)
         yield observation, float(reward)
         observation, is_over, t = following, terminated or truncated, t + 1
+
+
+def get_parameters(policy: nn.Module) -> Float[Tensor, "parameters"]:
+    """A copy of all trainable parameters as one vector."""
+    return nn.utils.parameters_to_vector(_trainable(policy)).detach().clone()
+
+
+@torch.no_grad()
+def set_parameters(policy: nn.Module, vector: Float[Tensor, "parameters"]) -> None:
+    """Copy a vector into all trainable parameters."""
+    parameters = _trainable(policy)
+    for parameter, part in zip(parameters, vector.split([p.numel() for p in parameters]), strict=True):
+        parameter.copy_(part.view_as(parameter))
+
+
+def _trainable(policy: nn.Module) -> list[nn.Parameter]:
+    return [parameter for parameter in policy.parameters() if parameter.requires_grad]
 
 
 class Evaluator:
@@ -107,8 +132,11 @@ class Evaluator:
     """
 
     def __init__(self, policy: nn.Module, env: EnvFactory, workers: int = 1) -> None:
+        if workers < 1:
+            raise ValueError(f"there must be at least 1 worker, not {workers}")
+        policy = copy.deepcopy(policy)  # sending tensors to other processes moves them to other memory
         self._pool: ProcessPoolExecutor | None = None
-        self._here = _Worker(copy.deepcopy(policy), env) if workers == 1 else None
+        self._here = _Worker(policy, env) if workers == 1 else None
         if workers > 1:
             context = multiprocessing.get_context("spawn")
             self._pool = ProcessPoolExecutor(workers, context, _start_worker, (policy, env))
@@ -117,7 +145,7 @@ class Evaluator:
         self, vectors: Float[Tensor, "n parameters"], seeds: Sequence[int], buffers: Mapping[str, Tensor] | None = None
     ) -> list[tuple[float, int]]:
         """Return and length of each parameter vector's episode with its seed; `buffers` are common to all."""
-        given = {name: buffer.numpy() for name, buffer in (buffers or {}).items()}
+        given = {name: buffer.clone().numpy() for name, buffer in (buffers or {}).items()}
         tasks = [(vector.numpy(), given, seed) for vector, seed in zip(vectors, seeds, strict=True)]
         if self._here is not None:
             return [self._here(*task) for task in tasks]
@@ -138,7 +166,7 @@ class _Worker:
 
     @torch.no_grad()
     def __call__(self, vector: np.ndarray, buffers: Mapping[str, np.ndarray], seed: int) -> tuple[float, int]:
-        nn.utils.vector_to_parameters(torch.from_numpy(vector), self.policy.parameters())
+        set_parameters(self.policy, torch.from_numpy(vector))
         for name, buffer in self.policy.named_buffers():
             if name in buffers:
                 buffer.copy_(torch.from_numpy(buffers[name]))
@@ -149,7 +177,7 @@ class _Worker:
 def _start_worker(policy: nn.Module, env: EnvFactory) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told, and ends the workers
     torch.set_num_threads(1)
-    _Worker.current = _Worker(policy, env)
+    _Worker.current = _Worker(copy.deepcopy(policy), env)
 
 
 def _evaluate_in_worker(task: tuple[np.ndarray, Mapping[str, np.ndarray], int]) -> tuple[float, int]:

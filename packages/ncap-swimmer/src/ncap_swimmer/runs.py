@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, astuple, dataclass, fields, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import nn
@@ -19,6 +19,9 @@ from separata.progress import Reporter, stopped
 from .learning import Learner, Point, Schedule, TrainResult, learn
 from .policies import CircuitPolicy, count_parameters
 from .settings import PolicySettings, Training, read
+
+if TYPE_CHECKING:
+    from .environments import Task
 
 CONFIG, POLICY, HISTORY, CURVE, CHECKPOINT = (
     "config.json",
@@ -48,7 +51,9 @@ class Trained:
         from .environments import DESIRED_SPEED, make_env
 
         speed = getattr(self.settings, "desired_speed", DESIRED_SPEED)
-        return make_env(self.settings.task, self.settings.n_links, desired_speed=speed, render_mode=render_mode)
+        return make_env(
+            cast("Task", self.settings.task), self.settings.n_links, desired_speed=speed, render_mode=render_mode
+        )
 
     def describe(self) -> str:
         """In a few words."""
@@ -70,7 +75,7 @@ def train(
     """
     if workers < 1:
         raise ValueError(f"there must be at least 1 worker, not {workers}")
-    schedule = Schedule(training.steps, training.test_every, training.test_episodes)
+    schedule = Schedule(training.steps, training.test_every, training.test_episodes, patience=training.patience)
     policy = training.build_policy()
     _claim(training, out, resume=resume)
     torch.set_num_threads(1)  # small matrices; more threads only wait for each other
@@ -155,7 +160,9 @@ def _claim(training: Training, out: Path, *, resume: bool) -> None:
     if not resume:
         raise ValueError(f"{out} already holds a training; go on with it by --resume, or choose another folder")
     earlier = asdict(read(out / CONFIG))
-    changed = [name for name, value in asdict(training).items() if earlier[name] != value and name != "steps"]
+    changed = [
+        name for name, value in asdict(training).items() if earlier[name] != value and name not in {"steps", "patience"}
+    ]
     if changed:
         raise ValueError(f"the training in {out} was begun with another {' and '.join(changed)}; resume with the same")
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args, get_type_hints
 
 import torch
 from torch import nn
@@ -42,17 +42,17 @@ class PolicySettings:
         seed: Of the initial weights.
     """
 
-    policy: PolicyName = "ncap"
-    task: Task = "swim"
+    policy: str = "ncap"
+    task: str = "swim"
     n_links: int = 6
     hidden: tuple[int, ...] = (256, 256)
     period: int = 60
     share: bool = True
     signed: bool = True
-    init: Init = "constant"
+    init: str = "constant"
     proprioception: bool = True
     oscillator: bool = True
-    steering: Steering = "fixed"
+    steering: str = "fixed"
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -69,14 +69,16 @@ class PolicySettings:
         if self.policy == "random":
             return RandomTorques(n_joints, generator)
         if self.policy == "mlp":
-            return MLPPolicy(observation_size(self.n_links, self.task), n_joints, self.hidden, activation, generator)
+            return MLPPolicy(
+                observation_size(self.n_links, cast("Task", self.task)), n_joints, self.hidden, activation, generator
+            )
         steers = self.task == "navigate"
         circuit = SwimmerCircuit(
             n_joints,
             self.period,
             share=self.share,
             signed=self.signed,
-            init=self.init,
+            init=cast("Init", self.init),
             turn=steers,
             speed=steers,
             proprioception=self.proprioception,
@@ -115,9 +117,10 @@ class Training(PolicySettings):
         warmup: Of DDPG.
         test_every: Steps between tests.
         test_episodes: Episodes of a test.
+        patience: Steps without progress after which training ends.
     """
 
-    algo: AlgorithmName = "es"
+    algo: str = "es"
     steps: int = 500_000
     desired_speed: float = DESIRED_SPEED
     learning_rate: float | None = None
@@ -127,6 +130,7 @@ class Training(PolicySettings):
     warmup: int | None = None
     test_every: int = 20_000
     test_episodes: int = 5
+    patience: int | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -146,7 +150,7 @@ class Training(PolicySettings):
     @property
     def env(self) -> "partial[SwimmerEnv]":
         """Makes the environment; can be sent to other processes."""
-        return partial(make_env, self.task, self.n_links, desired_speed=self.desired_speed)
+        return partial(make_env, cast("Task", self.task), self.n_links, desired_speed=self.desired_speed)
 
     def build_policy(self) -> nn.Module:
         """The policy before training, as the algorithm wants it."""
@@ -197,15 +201,15 @@ def read(path: Path) -> Training:
     for name, value in values.items():
         if not _is_of(value, known[name]):
             raise ValueError(f"{path} does not hold the settings of a training: {name} is {value!r}")
-    return Training(**values)
+    try:
+        return Training(**values)
+    except ValueError as error:
+        raise ValueError(f"{path} does not hold the settings of a training: {error}") from None
 
 
 def _is_of(value: object, kind: Any) -> bool:  # noqa: ANN401 (a type or something like it)
     """Whether a value from JSON is of the kind that a field has."""
     if kind == tuple[int, ...]:
         return isinstance(value, tuple) and all(type(item) is int for item in value)
-    allowed = get_args(kind)
-    if allowed and all(isinstance(item, str) for item in allowed):
-        return value in allowed
-    kinds = allowed or (kind,)
+    kinds = get_args(kind) or (kind,)
     return type(value) in kinds or (type(value) is int and float in kinds)

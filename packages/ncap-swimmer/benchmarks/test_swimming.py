@@ -1,0 +1,83 @@
+"""Simulation with the circuit in the loop beside dm_control's swimmer, and the circuit's forward pass.
+
+dm_control needs MuJoCo before version 4; its case is skipped where it cannot load. Measure it, and ours beside it, in
+an environment of its own (`pip install 'dm-control==1.0.50' 'mujoco<4'`).
+"""
+
+import numpy as np
+import pytest
+import torch
+
+from ncap_swimmer import MLPPolicy, SwimmerCircuit, circuit_for, controller, make_env
+
+STEPS = 1000
+
+
+def numpy_circuit(joints, t, limit=2 * np.pi / 6):
+    """The untrained circuit in numpy, for the peer: the bend of the joint before, and a square wave."""
+    q = np.clip(joints / limit, -1, 1)
+    return np.concatenate(([1.0 if t % 60 < 30 else -1.0], q[:-1]))
+
+
+def swim_here(kind):
+    env = make_env("swim", 6)
+    policy = circuit_for(env) if kind == "circuit" else MLPPolicy(24, 5, generator=torch.Generator().manual_seed(0))
+    act = controller(policy)
+
+    def go():
+        observation, _ = env.reset(seed=0)
+        total = 0.0
+        for _ in range(STEPS):
+            observation, reward, *_ = env.step(act(observation))
+            total += reward
+        return total
+
+    return go
+
+
+def swim_in_dm_control():
+    suite = pytest.importorskip("dm_control.suite")
+    env = suite.load("swimmer", "swimmer6", {"random": 0})
+
+    def go():
+        timestep = env.reset()
+        for t in range(STEPS):
+            timestep = env.step(numpy_circuit(timestep.observation["joints"], t))
+
+    return go
+
+
+@pytest.mark.parametrize("kind", ["circuit", "perceptron"])
+@pytest.mark.benchmark(group="an episode of 1000 control steps, 6 links")
+def test_an_episode(benchmark, kind):
+    total = benchmark(swim_here(kind))
+    assert total > 700 if kind == "circuit" else total < 200
+
+
+@pytest.mark.benchmark(group="an episode of 1000 control steps, 6 links")
+def test_an_episode_in_dm_control(benchmark):
+    benchmark(swim_in_dm_control())
+
+
+@pytest.mark.parametrize("batch", [1, 64, 4096])
+@pytest.mark.benchmark(group="forward pass of the circuit, 5 joints")
+def test_forward(benchmark, batch):
+    circuit = SwimmerCircuit(5)
+    generator = torch.Generator().manual_seed(0)
+    joints, t = torch.rand(batch, 5, generator=generator), torch.arange(batch)
+    with torch.no_grad():
+        torques = benchmark(lambda: circuit(joints, t))
+    assert torques.shape == (batch, 5)
+
+
+@pytest.mark.parametrize("n_links", [4, 6, 14, 30])
+@pytest.mark.benchmark(group="control step by number of links")
+def test_cost_grows_with_the_body(benchmark, n_links):
+    env = make_env("swim", n_links)
+    act = controller(circuit_for(env))
+    observation, _ = env.reset(seed=0)
+    for _ in range(100):
+        observation, *_ = env.step(act(observation))
+
+    benchmark(lambda: env.step(act(observation)))
+    assert np.isfinite(env.step(act(observation))[0]).all()

@@ -1,0 +1,90 @@
+"""What an episode shows."""
+
+import numpy as np
+import pytest
+
+from ncap_swimmer import MLPPolicy, circuit_for, make_env
+from ncap_swimmer.traces import Trace, plot, record, wave
+
+
+@pytest.fixture(scope="module")
+def swum():
+    env = make_env("swim", 6)
+    return record(circuit_for(env), env, seed=3)
+
+
+def test_a_trace_is_the_circuit_s_own_equations(swum):
+    """Recomputed from the recorded joints alone, for the untrained circuit, whose weights are all 1 or -1."""
+    q = np.clip(swum.joints / (2 * np.pi / 6), -1, 1)
+    dorsal = np.arange(1000) % 60 < 30
+    neurons = {
+        "dorsal": np.column_stack((dorsal, np.clip(q[:, :-1], 0, 1))),
+        "ventral": np.column_stack((~dorsal, np.clip(-q[:, :-1], 0, 1))),
+    }
+    np.testing.assert_array_equal(swum.oscillator, dorsal)
+    for side, other in (("dorsal", "ventral"), ("ventral", "dorsal")):
+        np.testing.assert_allclose(getattr(swum, f"{side}_neurons"), neurons[side], atol=1e-6)
+        muscles = np.clip(neurons[side] - neurons[other], 0, 1)
+        np.testing.assert_allclose(getattr(swum, f"{side}_muscles"), muscles, atol=1e-6)
+    np.testing.assert_allclose(swum.torques, swum.dorsal_muscles - swum.ventral_muscles, atol=1e-6)
+    assert 760 < swum.rewards.sum() < 830
+
+
+def test_a_wave_of_known_speed_is_found():
+    """Sines that follow each other by 7 steps, the head by a quarter of a turn behind nothing."""
+    t = np.arange(1000)[:, None]
+    joints = np.sin(2 * np.pi * (t - 7 * np.arange(4)) / 60).astype(np.float32)
+    oscillator = (np.sin(2 * np.pi * t[:, 0] / 60) >= 0).astype(np.float32)
+    found = wave(Trace(joints, joints, np.zeros(1000, np.float32), oscillator))
+    assert found.lags == (7, 7, 7)
+    assert found.correlations == pytest.approx((1, 1, 1), abs=1e-3)
+    # A sine and its sign correlate by 2 sqrt(2) / pi.
+    assert found.head_correlation == pytest.approx(2 * np.sqrt(2) / np.pi, abs=0.01)
+    backwards = wave(Trace(joints[:, ::-1], joints, np.zeros(1000, np.float32), oscillator))
+    assert backwards.lags == (-7, -7, -7)
+
+
+def test_the_swimming_wave_travels_to_the_tail(swum):
+    found = wave(swum)
+    assert min(found.lags) > 0
+    assert found.head_correlation > 0
+
+
+def test_joints_that_do_not_move_have_no_correlation():
+    still = np.zeros((1000, 2), np.float32)
+    found = wave(Trace(still, still, still[:, 0], (np.arange(1000) % 60 < 30).astype(np.float32)))
+    assert found.correlations == (0,)
+    assert found.head_correlation == 0
+
+
+def test_arrays_are_saved_whole_or_not_at_all(swum, tmp_path):
+    swum.save(tmp_path / "trace.npz")
+    with np.load(tmp_path / "trace.npz", allow_pickle=False) as saved:
+        assert set(saved) == set(swum.arrays())
+        np.testing.assert_array_equal(saved["joints"], swum.joints)
+        assert saved["dorsal_neurons"].shape == (1000, 5)
+    with pytest.raises(ValueError, match=r"\.npz"):
+        swum.save(tmp_path / "trace.csv")
+    assert [path.name for path in tmp_path.iterdir()] == ["trace.npz"]
+
+
+def test_a_perceptron_has_joints_and_torques_only():
+    env = make_env("swim", 3)
+    trace = record(MLPPolicy(12, 2, (4,)), env)
+    assert set(trace.arrays()) == {"joints", "torques", "rewards"}
+    assert trace.torques.shape == (1000, 2)
+    assert len(plot(trace).axes) == 2
+    with pytest.raises(ValueError, match="only the trace of a circuit"):
+        wave(trace)
+
+
+def test_a_short_trace_has_no_wave():
+    few = np.zeros((150, 2), np.float32)
+    with pytest.raises(ValueError, match="too short"):
+        wave(Trace(few, few, few[:, 0], few[:, 0]))
+
+
+def test_the_plot_shows_every_joint(swum):
+    figure = plot(swum, title="swim")
+    assert [len(axes.lines) for axes in figure.axes] == [5, 5, 5]
+    assert figure.axes[0].get_title(loc="left") == "swim" or figure.axes[0].get_title() == "swim"
