@@ -26,13 +26,13 @@ from .rollouts import EnvFactory
 
 @dataclass(frozen=True)
 class PPOSettings:
-    """Settings of PPO. A circuit explores with a fixed spread around its output, other policies learn theirs.
+    """Settings of PPO; the paper's code has the same. A circuit explores with a fixed spread, others learn theirs.
 
     Args:
         segment: Environment steps between two rounds of learning.
         n_envs: Environments that act side by side; must divide `segment`.
         epochs: Passes over a segment.
-        batch_size: Of one gradient step.
+        batch_size: Of one gradient step; None: the whole segment.
         gamma: Discount.
         gae_lambda: Of the advantage estimate.
         clip: Of the probability ratio.
@@ -44,8 +44,8 @@ class PPOSettings:
 
     segment: int = 4096
     n_envs: int = 8
-    epochs: int = 10
-    batch_size: int = 256
+    epochs: int = 80
+    batch_size: int | None = None
     gamma: float = 0.99
     gae_lambda: float = 0.97
     clip: float = 0.2
@@ -64,7 +64,7 @@ class PPOSettings:
             raise ValueError(
                 f"a segment is shared evenly by the environments; {self.segment} steps and {self.n_envs} do not fit"
             )
-        if self.epochs < 1 or not 2 <= self.batch_size <= self.segment:
+        if self.epochs < 1 or not 2 <= (self.batch_size or self.segment) <= self.segment:
             raise ValueError(
                 f"epochs must be at least 1 and batch_size 2 to {self.segment} steps, "
                 f"not {self.epochs} and {self.batch_size}"
@@ -315,7 +315,7 @@ def ppo_learner(
             PPOPolicy,
             _environments(env, settings.n_envs, workers, seed),
             n_steps=settings.segment // settings.n_envs,
-            batch_size=settings.batch_size,
+            batch_size=settings.batch_size or settings.segment,
             n_epochs=settings.epochs,
             gamma=settings.gamma,
             gae_lambda=settings.gae_lambda,
