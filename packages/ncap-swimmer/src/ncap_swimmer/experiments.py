@@ -132,27 +132,39 @@ class Learning:
     smoke=Learning(SMOKE),
     quick=Learning(),
     gpu=Learning(Trial(steps=3_000_000, test_every=25_000, patience=400_000)),
-    paper=Learning(Trial(steps=5_000_000, test_every=50_000, final_episodes=100)),
+    paper=Learning(Trial(steps=5_000_000, test_every=50_000, final_episodes=100), ("es", "ppo", "ddpg")),
 )
 def learning(config: Learning, run: Run) -> None:
-    """Learning curves; tests are of the policy without noise."""
+    """Learning curves; tests are of the policy without noise. DDPG is drawn where it is run, and decides nothing."""
     kinds = [(algo, policy) for algo in config.algorithms for policy in ("ncap", "mlp")]
     trials = [
         replace(config.trial, algo=algo, policy=policy, seed=seed) for algo, policy in kinds for seed in run.seeds
     ]
     results = dict(zip(trials, run.map(train_and_test, trials, "trainings"), strict=True))
     for seed in run.seeds:
-        of_seed = {f"{trial.algo}_{trial.policy}": found for trial, found in results.items() if trial.seed == seed}
+        of_seed = {
+            f"{trial.algo}_{trial.policy}": found
+            for trial, found in results.items()
+            if trial.seed == seed and trial.algo != "ddpg"
+        }
         run.measure("final-performance", **{key: found["final"] for key, found in of_seed.items()})
         run.measure("data-efficiency", **{key: found["steps_to_level"] for key, found in of_seed.items()})
     missed = [trial for trial, found in results.items() if not found["has_reached"]]
     if missed:
-        told = ", ".join(f"{ALGORITHMS[trial.algo]} seed {trial.seed}" for trial in missed if trial.policy == "mlp")
-        run.note("data-efficiency", f"Never reached within {config.trial.steps} steps by the perceptron: {told}.")
-    for trial, found in results.items():
-        for steps, value in found["curve"]:
-            at = round(steps / config.trial.test_every) * config.trial.test_every
-            run.log(at, policy=f"{NAMES[trial.policy]}, {ALGORITHMS[trial.algo]}", value=value)
+        told = ", ".join(f"{NAMES[trial.policy]}, {ALGORITHMS[trial.algo]}, seed {trial.seed}" for trial in missed)
+        run.note("data-efficiency", f"Not reached by: {told}.")
+    longest = max(found["curve"][-1][0] for found in results.values())
+    run.note("final-performance", f"The longest training took {longest:,.0f} steps.")
+    for (algo, policy), name in ((kind, f"{NAMES[kind[1]]}, {ALGORITHMS[kind[0]]}") for kind in kinds):
+        curves = [found["curve"] for trial, found in results.items() if (trial.algo, trial.policy) == (algo, policy)]
+        every = config.trial.test_every
+        for curve in curves:
+            # A curve that ended at its plateau earlier than another seed's stays there.
+            values = {round(steps / every): value for steps, value in curve}
+            longest = max(round(other[-1][0] / every) for other in curves)
+            last = max(values)
+            for at in [*values, *range(last + 1, longest + 1)]:
+                run.log(at * every, policy=name, value=values.get(at, values[last]))
     figure = plots.curves(
         run.history,
         "value",
@@ -247,7 +259,7 @@ class Signs:
     "sign-constraint",
     smoke=Signs(replace(SMOKE, init="uniform"), 1),
     quick=Signs(),
-    gpu=Signs(Trial(steps=320_000, test_every=64_000, init="uniform"), 4),
+    gpu=Signs(Trial(steps=128_000, test_every=64_000, init="uniform"), 4),
     paper=Signs(Trial(steps=5_000_000, test_every=50_000, init="uniform"), 10),
 )
 def sign_constraint(config: Signs, run: Run) -> None:

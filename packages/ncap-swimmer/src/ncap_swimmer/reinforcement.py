@@ -26,7 +26,7 @@ from .rollouts import EnvFactory
 
 @dataclass(frozen=True)
 class PPOSettings:
-    """Settings of PPO; the paper's code has the same. A circuit explores with a fixed spread, others learn theirs.
+    """Settings of PPO, by default the paper's code's. A circuit explores with a fixed spread, others learn theirs.
 
     Args:
         segment: Environment steps between two rounds of learning.
@@ -57,7 +57,9 @@ class PPOSettings:
     @classmethod
     def for_policy(cls, policy: nn.Module) -> "PPOSettings":
         """What was best in a small search, for a circuit's few weights or for a perceptron's many."""
-        return cls(learning_rate=3e-3) if isinstance(policy, CircuitPolicy) else cls()
+        if isinstance(policy, CircuitPolicy):
+            return cls(epochs=10, batch_size=256, learning_rate=3e-3)
+        return cls()
 
     def __post_init__(self) -> None:
         if self.n_envs < 1 or self.segment < 2 * self.n_envs or self.segment % self.n_envs:
