@@ -31,7 +31,7 @@ class Trial:
     policy: str = "ncap"
     algo: str = "es"
     n_links: int = 6
-    steps: int = 300_000
+    steps: int = 200_000
     test_every: int = 16_384
     test_episodes: int = 3
     final_episodes: int = 10
