@@ -234,7 +234,7 @@ def transfer(config: Transfer, run: Run) -> None:
         others = {f"joints_{n}": returns[n] for n in BODIES}
         run.measure("transfer", trained_on=returns[5], most_random=max(random), **others)
     means = {body: {name: float(np.mean(values)) for name, values in by.items()} for body, by in shown.items()}
-    run.figure("transfer", plots.bars(means, ylabel="return; trained with 5 joints"))
+    run.figure("transfer", plots.bars(means, ylabel="return, by number of joints; trained with 5"))
 
 
 def _with_weights(settings: PolicySettings, weights: dict[str, float]) -> CircuitPolicy:
