@@ -157,14 +157,13 @@ def learning(config: Learning, run: Run) -> None:
     run.note("final-performance", f"The longest training took {longest:,.0f} steps.")
     for (algo, policy), name in ((kind, f"{NAMES[kind[1]]}, {ALGORITHMS[kind[0]]}") for kind in kinds):
         curves = [found["curve"] for trial, found in results.items() if (trial.algo, trial.policy) == (algo, policy)]
-        every = config.trial.test_every
+        # Tests of several seeds are not at the same steps; a curve that ended at its plateau stays there.
+        longest = max(curve[-1][0] for curve in curves)
+        grid = np.linspace(0, longest, 1 + round(longest / config.trial.test_every))
         for curve in curves:
-            # A curve that ended at its plateau earlier than another seed's stays there.
-            values = {round(steps / every): value for steps, value in curve}
-            longest = max(round(other[-1][0] / every) for other in curves)
-            last = max(values)
-            for at in [*values, *range(last + 1, longest + 1)]:
-                run.log(at * every, policy=name, value=values.get(at, values[last]))
+            steps, values = zip(*curve, strict=True)
+            for at, value in zip(grid, np.interp(grid, steps, values), strict=True):
+                run.log(round(at), policy=name, value=value)
     figure = plots.curves(
         run.history,
         "value",
