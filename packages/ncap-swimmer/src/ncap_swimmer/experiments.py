@@ -131,7 +131,7 @@ class Learning:
     "data-efficiency",
     smoke=Learning(SMOKE),
     quick=Learning(),
-    gpu=Learning(Trial(steps=3_000_000, test_every=25_000, patience=400_000)),
+    gpu=Learning(Trial(steps=3_000_000, test_every=25_000, patience=200_000)),
     paper=Learning(Trial(steps=5_000_000, test_every=50_000, final_episodes=100), ("es", "ppo", "ddpg")),
 )
 def learning(config: Learning, run: Run) -> None:
