@@ -68,26 +68,30 @@ class _CircuitController:
         if isinstance(policy.steering, LearnedSteering):
             self.linear = (_array(policy.steering.linear.weight), _array(policy.steering.linear.bias))
         self.time = 0
-        self._bends, self._drive = np.zeros((2, n)), np.zeros((2, n))
+        self._bends, self._drive, self._muscles = np.zeros((2, n)), np.zeros((2, n)), np.zeros((2, n))
+        self._scale = np.array([[1.0], [-1.0]]) / policy.limit
+        heads = np.diag(self.osc)  # what the oscillator drives in each half, dorsal first
+        self._heads = (heads[1], heads[0])
+        # Views, made once: slicing anew costs more than computing.
+        self._before, self._body, self._head = self._bends[:, :-1], self._drive[:, 1:], self._drive[:, 0]
+        self._other = self._drive[::-1]
 
     def __call__(self, observation: Array) -> Array:
-        n, bends, drive = self.n, self._bends, self._drive
-        np.divide(observation[:n], self.limit, out=bends[0])
-        np.negative(bends[0], out=bends[1])
-        np.clip(bends, 0, 1, out=bends)
-        np.multiply(self.prop, bends[:, :-1], out=drive[:, 1:])
-        drive[:, 0] = 0
-        dorsal = self._step(observation) % self.period < self.period // 2
-        drive[1 - dorsal, 0] = self.osc[1 - dorsal]
+        n, bends, drive, muscles = self.n, self._bends, self._drive, self._muscles
+        np.multiply(observation[:n], self._scale, out=bends)
+        _clip(bends)
+        np.multiply(self.prop, self._before, out=self._body)
+        self._head[...] = self._heads[self._step(observation) % self.period < self.period // 2]
         if self.turn is not None or self.brake is not None:
             right, left, speed = self._commands(float(observation[n]), float(observation[n + 1]))
             if self.brake is not None:
                 drive += self.brake * (1 - speed)
             if self.turn is not None:
                 drive[:, : self.turn.shape[1]] += self.turn * ((right,), (left,))
-        np.clip(drive, 0, 1, out=drive)
-        muscles = self.ipsi * drive + self.contra * drive[::-1]
-        np.clip(muscles, 0, 1, out=muscles)
+        _clip(drive)
+        np.multiply(self.ipsi, drive, out=muscles)
+        muscles += self.contra * self._other
+        _clip(muscles)
         torques: Array = muscles[0] - muscles[1]
         return torques
 
@@ -104,6 +108,12 @@ class _CircuitController:
         weight, bias = self.linear
         right, left, speed = np.clip(weight @ (x, y) + bias, 0, 1).tolist()
         return right, left, speed
+
+
+def _clip(x: Array) -> None:
+    """g(x), in place; on arrays as small as here, twice as fast as `numpy.clip`."""
+    np.maximum(x, 0, out=x)
+    np.minimum(x, 1, out=x)
 
 
 def _perceptron(policy: MLPPolicy) -> Controller:

@@ -66,9 +66,20 @@ class SwimmerEnv(gymnasium.Env[Observation, Action]):
         self.observation_space = spaces.Box(-np.inf, np.inf, (size,), np.float32)
         self.action_space = spaces.Box(-1, 1, (self.n_joints,), np.float32)
         data = self.data
+        # Sensors are read once a control step; until then they need not be computed.
+        self._sensed = self.model.opt.disableflags
+        self._unsensed = self._sensed | int(mujoco.mjtDisableBit.mjDSBL_SENSOR)
         self._angles, self._torques = data.qpos[3:], data.ctrl
         self._velocities = data.sensordata.reshape(n_links, 6)
         self._observed = np.zeros(size, np.float32)
+        first = self.n_joints + self.task_observations
+        links = self._observed[first : first + 3 * n_links].reshape(n_links, 3)
+        # Views, made once: slicing anew costs more than copying.
+        self._copies = (
+            (self._observed[: self.n_joints], self._angles),
+            (links[:, :2], self._velocities[:, :2]),
+            (links[:, 2], self._velocities[:, 5]),
+        )
 
     def reset(
         self,
@@ -98,13 +109,16 @@ class SwimmerEnv(gymnasium.Env[Observation, Action]):
             raise ValueError(
                 f"this body has {self.n_joints} joints, so an action is ({self.n_joints},), not {action.shape}"
             )
-        if not np.isfinite(action).all():
+        if not math.isfinite(np.add.reduce(action)):  # a sum is finite only if all its numbers are
             raise ValueError(f"the action at step {self.t} is not finite: {action}")
-        np.clip(action, -1, 1, out=self._torques)
+        self._torques[:] = action  # MuJoCo clips them to the motors' range
         # As dm_control steps: the last half step brings the sensors to the state that the agent sees.
-        mujoco.mj_step2(self.model, self.data)
-        mujoco.mj_step(self.model, self.data, CONTROL_STEPS - 1)
-        mujoco.mj_step1(self.model, self.data)
+        model, data = self.model, self.data
+        model.opt.disableflags = self._unsensed
+        mujoco.mj_step2(model, data)
+        mujoco.mj_step(model, data, CONTROL_STEPS - 1)
+        model.opt.disableflags = self._sensed
+        mujoco.mj_step1(model, data)
         self.t += 1
         return self._observe(), self._reward(), False, self.t >= EPISODE_STEPS, {}
 
@@ -157,14 +171,11 @@ class SwimmerEnv(gymnasium.Env[Observation, Action]):
         return np.empty(0)
 
     def _observe(self) -> Observation:
-        n, extra = self.n_joints, self.task_observations
         observed = self._observed
-        observed[:n] = self._angles
-        if extra:
-            observed[n : n + extra] = self._observe_task()
-        links = observed[n + extra : n + extra + 3 * self.n_links].reshape(self.n_links, 3)
-        links[:, :2] = self._velocities[:, :2]
-        links[:, 2] = self._velocities[:, 5]
+        for seen, measured in self._copies:
+            seen[...] = measured
+        if self.task_observations:
+            observed[self.n_joints : self.n_joints + self.task_observations] = self._observe_task()
         if self.time_feature:
             observed[-1] = 2 * self.t / EPISODE_STEPS - 1
         return observed.copy()
