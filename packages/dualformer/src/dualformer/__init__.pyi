@@ -1,0 +1,3 @@
+from .astar import astar as astar
+
+__all__ = ["astar"]

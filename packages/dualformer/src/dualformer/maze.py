@@ -1,0 +1,200 @@
+"""Mazes: shortest ways through grids with walls."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from .astar import SearchTask, Trace, astar
+
+Cell = tuple[int, int]
+
+WALL, FLOOR, START, GOAL = "#", ".", "S", "G"
+
+
+@dataclass(frozen=True)
+class MazeTask(SearchTask[Cell]):
+    """A maze with a start and a goal.
+
+    Cells are (x, y) with 0 ≤ x < width and 0 ≤ y < height; y is the line in the text form. Equal tasks have equal size,
+    start, goal and walls.
+
+    Args:
+        width: Cells in a row.
+        height: Cells in a column.
+        start: Where a plan begins.
+        goal: Where it ends.
+        walls: Cells that cannot be entered; kept in ascending order of x + y·width.
+
+    Raises:
+        ValueError: if a cell is outside the maze, start and goal are the same, or one of them is a wall.
+    """
+
+    width: int
+    height: int
+    start: Cell
+    goal: Cell
+    walls: tuple[Cell, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.width < 1 or self.height < 1:
+            raise ValueError(f"a maze has at least one cell in each direction, not {self.width}x{self.height}")
+        outside = [cell for cell in (self.start, self.goal, *self.walls) if not self.contains(cell)]
+        if outside:
+            raise ValueError(f"the cell {outside[0]} is outside the maze of {self.width}x{self.height}")
+        if self.start == self.goal:
+            raise ValueError(f"the start and the goal of a maze must differ, but both are {self.start}")
+        object.__setattr__(self, "walls", tuple(sorted(set(self.walls), key=self.index)))
+        for name, cell in (("start", self.start), ("goal", self.goal)):
+            if cell in self.blocked:
+                raise ValueError(f"the {name} {cell} is on a wall")
+
+    @classmethod
+    def from_text(cls, text: str) -> "MazeTask":
+        """Read a maze drawn with `#` (wall), `.` or space (floor), `S` (start) and `G` (goal), a line for each row.
+
+        Raises:
+            ValueError: if the lines differ in length, another character occurs, or there is not one S and one G.
+        """
+        lines = [line.rstrip("\r") for line in text.split("\n")]
+        while lines and not lines[-1].strip():
+            lines.pop()
+        while lines and not lines[0].strip():
+            lines.pop(0)
+        if not lines:
+            raise ValueError("the maze is empty; draw it with # (wall), . (floor), S (start) and G (goal)")
+        for number, line in enumerate(lines, 1):
+            if len(line) != len(lines[0]):
+                raise ValueError(
+                    f"the maze must be rectangular, but row {number} has {len(line)} cells and row 1 {len(lines[0])}"
+                )
+        cells = {(x, y): mark for y, line in enumerate(lines) for x, mark in enumerate(line)}
+        strange = sorted(set(cells.values()) - {WALL, FLOOR, START, GOAL, " "})
+        if strange:
+            raise ValueError(f"a maze is drawn with #, ., S and G, not with '{strange[0]}'")
+        ends = {mark: [cell for cell, found in cells.items() if found == mark] for mark in (START, GOAL)}
+        for mark, found in ends.items():
+            if len(found) != 1:
+                raise ValueError(f"the maze needs exactly one {mark}, but has {len(found)}")
+        walls = tuple(cell for cell, mark in cells.items() if mark == WALL)
+        return cls(len(lines[0]), len(lines), ends[START][0], ends[GOAL][0], walls)
+
+    def to_text(self) -> str:
+        """The maze as `from_text` reads it."""
+        marks = {**dict.fromkeys(self.walls, WALL), self.start: START, self.goal: GOAL}
+        return "\n".join("".join(marks.get((x, y), FLOOR) for x in range(self.width)) for y in range(self.height))
+
+    @cached_property
+    def blocked(self) -> frozenset[Cell]:
+        """The walls as a set."""
+        return frozenset(self.walls)
+
+    @property
+    def layout(self) -> tuple[int, int, tuple[Cell, ...]]:
+        """Size and walls: what tasks for training and for testing never share."""
+        return self.width, self.height, self.walls
+
+    def contains(self, cell: Cell) -> bool:
+        """Whether a cell lies in the maze."""
+        return 0 <= cell[0] < self.width and 0 <= cell[1] < self.height
+
+    def index(self, cell: Cell) -> int:
+        """Number of a cell, x + y·width."""
+        return cell[0] + cell[1] * self.width
+
+    @property
+    def initial(self) -> Cell:
+        """The start."""
+        return self.start
+
+    def children(self, state: Cell) -> list[Cell]:
+        """Free neighbours: y+1, y-1, x-1, x+1."""
+        x, y = state
+        blocked = self.blocked
+        around = []
+        if y + 1 < self.height and (x, y + 1) not in blocked:
+            around.append((x, y + 1))
+        if y > 0 and (x, y - 1) not in blocked:
+            around.append((x, y - 1))
+        if x > 0 and (x - 1, y) not in blocked:
+            around.append((x - 1, y))
+        if x + 1 < self.width and (x + 1, y) not in blocked:
+            around.append((x + 1, y))
+        return around
+
+    def heuristic(self, state: Cell) -> float:
+        """Manhattan distance to the goal."""
+        return abs(state[0] - self.goal[0]) + abs(state[1] - self.goal[1])
+
+    def is_goal(self, state: Cell) -> bool:
+        """Whether it is the goal."""
+        return state == self.goal
+
+    def key(self, state: Cell) -> int:
+        """Order of ties: x + 100000·y."""
+        return state[0] + 100_000 * state[1]
+
+    def is_solved_by(self, plan: tuple[Cell, ...]) -> bool:
+        """Whether a plan leads from start to goal by single steps, inside the maze and through no wall."""
+        return (
+            len(plan) > 0
+            and plan[0] == self.start
+            and plan[-1] == self.goal
+            and all(self.contains(cell) and cell not in self.blocked for cell in plan)
+            and all(abs(a[0] - b[0]) + abs(a[1] - b[1]) == 1 for a, b in zip(plan, plan[1:], strict=False))
+        )
+
+
+def random_mazes(
+    width: int,
+    height: int,
+    rng: np.random.Generator,
+    *,
+    tasks_per_layout: int = 1,
+    num_attempts: int = 100,
+    deterministic: bool = False,
+) -> Iterator[tuple[MazeTask, Trace]]:
+    """Mazes like the paper's, each with its A* trace, without end; no two layouts are equal.
+
+    30 % to 50 % of the cells are walls, drawn uniformly. Start and goal are drawn again until the task is solvable with
+    a plan of at least max(width, height) positions; a layout without enough such tasks in `num_attempts` is dropped.
+
+    Args:
+        width: Cells in a row.
+        height: Cells in a column.
+        rng: Source of the randomness.
+        tasks_per_layout: Tasks that share the walls of a maze, different in start or goal.
+        num_attempts: Draws of start and goal for each task of a layout.
+        deterministic: Whether the traces are of deterministic search.
+
+    Raises:
+        ValueError: if the maze would be too small for walls and ways, or a count is not positive.
+    """
+    if min(width, height) < 2 or width * height < 10:
+        raise ValueError(f"random mazes have at least 2 cells in each direction and 10 in all, not {width}x{height}")
+    if tasks_per_layout < 1 or num_attempts < 1:
+        raise ValueError(f"tasks and attempts must be at least 1, not {tasks_per_layout} and {num_attempts}")
+    seen: set[tuple[Cell, ...]] = set()
+    cells = [(i % width, i // width) for i in range(width * height)]
+    tenth = len(cells) // 10
+    while True:
+        order = rng.permutation(len(cells)).tolist()
+        n_walls = int(rng.integers(3 * tenth, 5 * tenth + 1))
+        walls = tuple(cells[i] for i in sorted(order[:n_walls]))
+        if walls in seen:
+            continue
+        seen.add(walls)
+        free = [cells[i] for i in order[n_walls:]]
+        found: dict[MazeTask, Trace] = {}
+        for _ in range(num_attempts * tasks_per_layout):
+            start, goal = (free[i] for i in rng.choice(len(free), 2, replace=False).tolist())
+            task = MazeTask(width, height, start, goal, walls)
+            if task in found:
+                continue
+            trace = astar(task, deterministic=deterministic, rng=rng)
+            if len(trace.plan) >= max(width, height):
+                found[task] = trace
+            if len(found) == tasks_per_layout:
+                yield from found.items()
+                break

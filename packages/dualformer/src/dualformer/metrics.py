@@ -1,0 +1,137 @@
+"""How good plans are, and what thinking they cost."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from .astar import astar
+from .planner import Response
+from .records import Record, Task
+
+
+@dataclass(frozen=True)
+class PlanningReport:
+    """Measures of the responses to a set of tasks.
+
+    Args:
+        one_optimal: Share of tasks with at least one optimal plan among the samples (1-Optimal-k).
+        three_optimal: Share with at least three.
+        one_solved: Share with at least one correct plan.
+        three_solved: Share with at least three.
+        optimal_rate: Share of single responses that are optimal.
+        solved_rate: Share of single responses that are correct.
+        swc: Success weighted by cost: the mean of c·l*/max(l, l*), l the length of the shortest correct plan, l* of an
+            optimal one, and c whether there is a correct one.
+        ilr_solved: Improved length ratio: the mean of c·t*/t, t the mean trace length of a task's correct responses and
+            t* that of A*. Tasks whose correct responses have no trace are left out; NaN if that are all.
+        ilr_optimal: The same over optimal responses.
+        trace_length: Mean tokens of the traces, over all responses.
+        trace_length_solved: Mean tokens of the traces, over correct responses; NaN if there are none.
+        trace_clauses: Mean number of search steps in a trace, over all responses.
+        slow_share: Share of responses with a trace.
+        diversity: Distinct correct plans of a task, the mean over tasks.
+        tokens: Mean tokens written, traces and plans.
+        tasks: Number of tasks.
+        samples: Responses for each task.
+    """
+
+    one_optimal: float
+    three_optimal: float
+    one_solved: float
+    three_solved: float
+    optimal_rate: float
+    solved_rate: float
+    swc: float
+    ilr_solved: float
+    ilr_optimal: float
+    trace_length: float
+    trace_length_solved: float
+    trace_clauses: float
+    slow_share: float
+    diversity: float
+    tokens: float
+    tasks: int
+    samples: int
+
+    def to_json(self) -> dict[str, float | None]:
+        """The measures by name, None for what is no number."""
+        return {key: None if math.isnan(value) else value for key, value in asdict(self).items()}
+
+
+def reference_trace_length(task: Task, rng: np.random.Generator, runs: int = 8) -> float:
+    """Mean tokens of the trace of nondeterministic A*, over several runs: t* of the improved length ratio."""
+    from .tokenizer import tokenizer_for
+
+    tokenizer = tokenizer_for(task)
+    return float(np.mean([len(tokenizer.trace(astar(task, rng=rng).steps, task)) for _ in range(runs)]))
+
+
+def evaluate(
+    responses: Sequence[Sequence[Response]],
+    records: Sequence[Record],
+    *,
+    reference: Sequence[float] | None = None,
+) -> PlanningReport:
+    """Measure responses against what A* found (section 5 of the paper).
+
+    A plan is correct if it leads from start to goal by allowed moves inside the maze (or pushes every box onto a dock),
+    and optimal if it is also as short as that of A*.
+
+    Args:
+        responses: For each task its responses, equally many.
+        records: The tasks with the plans and traces of A*.
+        reference: For each task the mean trace length of A*; that of the record if it is not given.
+
+    Raises:
+        ValueError: if there are no tasks, or not equally many responses for each.
+    """
+    counts = {len(of_task) for of_task in responses}
+    if not records or len(responses) != len(records) or len(counts) != 1 or not min(counts):
+        raise ValueError(f"expected equally many responses for each of {len(records)} tasks, at least one")
+    if reference is not None and len(reference) != len(records):
+        raise ValueError(f"expected a reference length for each of {len(records)} tasks, not {len(reference)}")
+    lengths = reference if reference is not None else [float(len(record.reasoning)) for record in records]
+    solved = np.array([[r.solves(t.task) for r in of] for of, t in zip(responses, records, strict=True)])
+    plan_lengths = np.array([[len(r.plan or ()) for r in of] for of in responses])
+    best = np.array([record.plan_length for record in records])
+    optimal = solved & (plan_lengths == best[:, None])
+    traces = np.array([[r.trace_length for r in of] for of in responses], float)
+    shortest = np.where(solved, plan_lengths, np.iinfo(np.int64).max).min(1)
+    found = solved.any(1)
+    plans = [{r.plan for r, ok in zip(of, row, strict=True) if ok} for of, row in zip(responses, solved, strict=True)]
+    return PlanningReport(
+        one_optimal=_share(optimal.sum(1) >= 1),
+        three_optimal=_share(optimal.sum(1) >= 3),
+        one_solved=_share(found),
+        three_solved=_share(solved.sum(1) >= 3),
+        optimal_rate=_share(optimal),
+        solved_rate=_share(solved),
+        swc=float(np.where(found, best / np.maximum(shortest, best), 0.0).mean()),
+        ilr_solved=_ilr(traces, solved, np.array(lengths)),
+        ilr_optimal=_ilr(traces, optimal, np.array(lengths)),
+        trace_length=float(traces.mean()),
+        trace_length_solved=float(traces[solved].mean()) if solved.any() else math.nan,
+        trace_clauses=float(np.mean([[r.trace_clauses for r in of] for of in responses])),
+        slow_share=_share(traces > 0),
+        diversity=float(np.mean([len(distinct) for distinct in plans])),
+        tokens=float(np.mean([[len(r.tokens) for r in of] for of in responses])),
+        tasks=len(records),
+        samples=solved.shape[1],
+    )
+
+
+def _share(flags: np.ndarray) -> float:
+    return float(flags.mean())
+
+
+def _ilr(traces: np.ndarray, chosen: np.ndarray, reference: np.ndarray) -> float:
+    """Mean over tasks of t*/t, 0 where nothing was chosen; tasks with only empty traces are left out."""
+    ratios = []
+    for row, flags, length in zip(traces, chosen, reference, strict=True):
+        if not flags.any():
+            ratios.append(0.0)
+        elif (mean := row[flags].mean()) > 0:
+            ratios.append(length / mean)
+    return float(np.mean(ratios)) if ratios and chosen.any() else math.nan

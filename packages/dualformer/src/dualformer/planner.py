@@ -1,0 +1,159 @@
+"""A trained model as a planner that thinks fast, slow, or as it sees fit."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+
+from .examples import pad
+from .maze import Cell
+from .records import Task, positions
+from .sampling import sample
+from .tokenizer import BOS, CLOSE, CREATE, EOS, PLAN, TaskTokenizer
+from .transformer import EncoderDecoder
+
+Mode = Literal["fast", "slow", "auto"]
+
+MODES = get_args(Mode)
+
+
+@dataclass(frozen=True)
+class Response:
+    """What a model wrote about a task.
+
+    Args:
+        tokens: All of it, with the forced token, without bos and eos.
+        is_ended: Whether eos came.
+    """
+
+    tokens: tuple[str, ...]
+    is_ended: bool
+
+    @property
+    def trace(self) -> tuple[str, ...]:
+        """The reasoning: everything before the first `plan`."""
+        return self.tokens[: self.tokens.index(PLAN)] if PLAN in self.tokens else self.tokens
+
+    @property
+    def trace_length(self) -> int:
+        """Tokens of the reasoning."""
+        return len(self.trace)
+
+    @property
+    def trace_clauses(self) -> int:
+        """Steps of the reasoning: how often a node is created or closed."""
+        return sum(token in (CREATE, CLOSE) for token in self.trace)
+
+    @property
+    def plan(self) -> tuple[Cell, ...] | None:
+        """The positions of the plan; None if it does not follow the grammar or the model never came to its end."""
+        rest = self.tokens[len(self.trace) :]
+        return positions(rest) if self.is_ended and rest else None
+
+    def solves(self, task: Task) -> bool:
+        """Whether the plan is right: it leads to the goal by allowed moves."""
+        return self.plan is not None and task.is_solved_by(self.plan)
+
+
+class Planner:
+    """A model with its vocabulary.
+
+    Args:
+        model: The model.
+        tokenizer: The vocabulary that it was trained with.
+
+    Raises:
+        ValueError: if they differ in the number of tokens.
+    """
+
+    def __init__(self, model: EncoderDecoder, tokenizer: TaskTokenizer) -> None:
+        if model.config.vocab_size != len(tokenizer.vocab):
+            raise ValueError(
+                f"the model has {model.config.vocab_size} tokens, but the vocabulary of {tokenizer.kind} tasks of "
+                f"{tokenizer.width}x{tokenizer.height} has {len(tokenizer.vocab)}"
+            )
+        self.model, self.tokenizer = model, tokenizer
+
+    def prefix(self, mode: Mode) -> list[int]:
+        """The tokens that a mode forces: bos and, for fast, `plan`; for slow, `create`; for auto, nothing else.
+
+        Raises:
+            ValueError: if there is no such mode.
+        """
+        if mode not in MODES:
+            raise ValueError(f"the mode must be one of {', '.join(MODES)}, not '{mode}'")
+        forced = {"fast": [PLAN], "slow": [CREATE], "auto": []}[mode]
+        return [BOS, *self.tokenizer.encode(forced)]
+
+    def solve(
+        self,
+        task: Task,
+        mode: Mode = "auto",
+        num_samples: int = 1,
+        temperature: float = 1.0,
+        max_len: int | None = None,
+        generator: torch.Generator | None = None,
+    ) -> list[Response]:
+        """Write about one task; see `solve_all`."""
+        return self.solve_all([task], mode, num_samples, temperature, max_len, generator)[0]
+
+    def solve_all(
+        self,
+        tasks: Sequence[Task],
+        mode: Mode = "auto",
+        num_samples: int = 1,
+        temperature: float = 1.0,
+        max_len: int | None = None,
+        generator: torch.Generator | None = None,
+        batch_rows: int = 2048,
+        track: Callable[[Iterable[int], str], Iterable[int]] | None = None,
+    ) -> list[list[Response]]:
+        """Write about several tasks, many samples of many tasks in one batch (section 4.2 of the paper).
+
+        Args:
+            tasks: The tasks.
+            mode: `fast` answers at once, `slow` searches first, `auto` does as the model decides.
+            num_samples: Responses for each task.
+            temperature: Of sampling; 0 for the most likely token.
+            max_len: Most tokens of a response; by default 15 for each cell of the task, and at least 64.
+            generator: Source of the randomness, on the CPU; seeded with 0 if none is given.
+            batch_rows: Responses that are written at once, at most; all of a task always are.
+            track: Shows progress over batches.
+
+        Returns:
+            For each task its responses.
+
+        Raises:
+            ValueError: if there is no such mode, a task is of another size than the vocabulary, or a number is out of
+                range.
+        """
+        prefix = self.prefix(mode)
+        prompts = [self.tokenizer.encode_prompt(task) for task in tasks]
+        generator = generator or torch.Generator().manual_seed(0)
+        device = next(self.model.parameters()).device
+        width = max(1, batch_rows // max(1, num_samples))
+        starts: Iterable[int] = range(0, len(prompts), width)
+        responses: list[list[Response]] = []
+        for start in track(starts, "batches of tasks") if track else starts:
+            prompt, mask = pad(prompts[start : start + width])
+            written = sample(
+                self.model,
+                prompt.to(device),
+                mask.to(device),
+                prefix=prefix,
+                num_samples=num_samples,
+                temperature=temperature,
+                max_len=self.default_max_len if max_len is None else max_len,
+                generator=generator,
+            )
+            responses += [[self._response(prefix[1:], ids) for ids in samples] for samples in written]
+        return responses
+
+    @property
+    def default_max_len(self) -> int:
+        """Most tokens of a response where no other number is given: more than nearly all traces of A* have."""
+        return max(64, 15 * self.tokenizer.width * self.tokenizer.height)
+
+    def _response(self, forced: Sequence[int], ids: Sequence[int]) -> Response:
+        return Response(tuple(self.tokenizer.decode([*forced, *ids])), bool(ids) and ids[-1] == EOS)

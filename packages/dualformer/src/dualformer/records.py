@@ -1,0 +1,283 @@
+"""Planning data on disk: a JSON object a line, each a task with its search trace and its plan as tokens."""
+
+import hashlib
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from itertools import count, islice
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+
+from separata import files
+
+from .astar import Trace
+from .maze import MazeTask, random_mazes
+from .sokoban import SokobanTask, random_sokobans
+from .tokenizer import CLOSE, CREATE, TASKS, TaskTokenizer, make_tokenizer, tokenizer_for
+
+Task = MazeTask | SokobanTask
+
+
+@dataclass(frozen=True)
+class Record:
+    """A task, and what A* did to solve it, as words.
+
+    Args:
+        task: The task.
+        prompt: The task as tokens.
+        reasoning: The trace as tokens; empty where there is none.
+        plan: The plan as tokens.
+    """
+
+    task: Task
+    prompt: tuple[str, ...]
+    reasoning: tuple[str, ...]
+    plan: tuple[str, ...]
+
+    @property
+    def plan_length(self) -> int:
+        """Positions of the plan, start and goal included."""
+        return len(self.plan) // 3
+
+    def to_json(self) -> dict[str, Any]:
+        """As `from_json` reads it."""
+        names = [field.name for field in fields(self.task)]
+        spec = {"kind": kind_of(self.task), **{name: getattr(self.task, name) for name in names}}
+        return {
+            "task": spec,
+            "prompt": list(self.prompt),
+            "reasoning": list(self.reasoning),
+            "plan": list(self.plan),
+        }
+
+    @classmethod
+    def from_json(cls, value: Any) -> "Record":  # noqa: ANN401 - whatever stands in a file
+        """Read a record.
+
+        Raises:
+            ValueError: if something is missing or of another kind, or the prompt and the plan are not of the task.
+        """
+        if not isinstance(value, dict) or not isinstance(value.get("task"), dict):
+            raise ValueError('not an object with a "task"')
+        task = _task(value["task"])
+        parts = [value.get(name) for name in ("prompt", "reasoning", "plan")]
+        if not all(isinstance(part, list) and all(isinstance(word, str) for word in part) for part in parts):
+            raise ValueError('"prompt", "reasoning" and "plan" must be lists of words')
+        record = cls(task, *(tuple(map(sys.intern, part)) for part in parts))
+        if list(record.prompt) != tokenizer_for(task).prompt(task):
+            raise ValueError("the prompt is not that of the task")
+        if not task.is_solved_by(positions(record.plan) or ()):
+            raise ValueError("the plan does not solve the task")
+        if record.reasoning and record.reasoning[0] not in (CREATE, CLOSE):
+            raise ValueError(f"the reasoning begins with '{record.reasoning[0]}', not with '{CREATE}' or '{CLOSE}'")
+        return record
+
+
+def positions(plan: Sequence[str]) -> tuple[tuple[int, int], ...] | None:
+    """The positions of a plan in words; None if it does not follow the grammar."""
+    if len(plan) % 3 or any(word != "plan" for word in plan[::3]):
+        return None
+    if not all(word.isdecimal() for i, word in enumerate(plan) if i % 3):
+        return None
+    return tuple((int(x), int(y)) for x, y in zip(plan[1::3], plan[2::3], strict=True))
+
+
+def kind_of(task: Task) -> str:
+    """`maze` or `sokoban`."""
+    return next(kind for kind, known in TASKS.items() if isinstance(task, known))
+
+
+def record_of(task: Task, trace: Trace, tokenizer: TaskTokenizer) -> Record:
+    """The record of a solved task.
+
+    Raises:
+        ValueError: if the trace has no plan, or a cost that the vocabulary has not.
+    """
+    if not trace.is_solved:
+        raise ValueError("no path from S to G" if isinstance(task, MazeTask) else "the level cannot be solved")
+    words = (tokenizer.prompt(task), tokenizer.trace(trace.steps, task), tokenizer.plan(trace.plan))
+    return Record(task, *(tuple(part) for part in words))
+
+
+def generate(
+    kind: str,
+    size: int,
+    rng: np.random.Generator,
+    *,
+    tasks_per_layout: int = 1,
+    deterministic: bool = False,
+    max_trace: int | None = None,
+) -> Iterator[Record]:
+    """Random tasks of one size with their traces, without end, no two equal.
+
+    Args:
+        kind: `maze` or `sokoban`.
+        size: Cells in each direction.
+        rng: Source of the randomness.
+        tasks_per_layout: Mazes that share their walls.
+        deterministic: Whether A* breaks ties in a fixed order.
+        max_trace: Tasks with more trace tokens are left out.
+
+    Raises:
+        ValueError: if there is no such kind or the size is too small.
+    """
+    tokenizer = make_tokenizer(kind, size, size)
+    tasks: Iterator[tuple[Task, Trace]] = (
+        random_mazes(size, size, rng, tasks_per_layout=tasks_per_layout, deterministic=deterministic)
+        if kind == "maze"
+        else random_sokobans(size, size, rng, deterministic=deterministic)
+    )
+    for task, trace in tasks:
+        record = record_of(task, trace, tokenizer)
+        if max_trace is None or len(record.reasoning) <= max_trace:
+            yield record
+
+
+CHUNK = 250
+"""Tasks that are drawn from one seed by `generate_many`."""
+
+
+def _chunk(kind: str, size: int, options: dict[str, Any], seed: int, number: int) -> list[Record]:
+    return list(islice(generate(kind, size, np.random.default_rng([seed, number]), **options), CHUNK))
+
+
+def generate_many(
+    kind: str, size: int, n: int, *, seed: int = 0, workers: int | None = 1, **options: Any
+) -> Iterator[Record]:
+    """`n` tasks, no two equal and no two groups with the same layout, made on several cores.
+
+    Tasks come from chunks with seeds of their own, so that they do not depend on the number of workers.
+
+    Args:
+        kind: `maze` or `sokoban`.
+        size: Cells in each direction.
+        n: Number of tasks.
+        seed: Of the tasks.
+        workers: Processes; None for one on each core.
+        **options: As for `generate`.
+
+    Raises:
+        ValueError: if `n` is not positive, or for what `generate` refuses.
+    """
+    if n < 1:
+        raise ValueError(f"the number of tasks must be at least 1, not {n}")
+    next(generate(kind, size, np.random.default_rng(0), **options))
+    seen: set[Any] = set()
+    made = 0
+    calls = (joblib.delayed(_chunk)(kind, size, options, seed, number) for number in count())
+    with joblib.Parallel(n_jobs=workers or -1, return_as="generator", pre_dispatch="2*n_jobs") as parallel:
+        for chunk in parallel(calls):
+            # Tasks of a layout stand side by side; a layout that an earlier chunk has drawn is left out whole.
+            keys = [one.task.layout if isinstance(one.task, MazeTask) else one.task for one in chunk]
+            fresh = [one for one, key in zip(chunk, keys, strict=True) if key not in seen]
+            seen.update(keys)
+            for one in fresh:
+                yield one
+                made += 1
+                if made == n:
+                    return
+
+
+def write(path: Path, records: Iterable[Record]) -> int:
+    """Write records as JSON, one a line, whole or not at all; their number."""
+    n = 0
+    with files.replacing(path) as part, part.open("w", encoding="utf-8") as file:
+        for n, record in enumerate(records, 1):
+            file.write(json.dumps(record.to_json(), separators=(",", ":")) + "\n")
+    return n
+
+
+def read(path: Path, limit: int | None = None) -> list[Record]:
+    """The records of a file.
+
+    Args:
+        path: The file.
+        limit: Read no more than this many.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if a line is no record; it is named by its number. Also if there is none, or tasks differ in kind or
+            size.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}")
+    records: list[Record] = []
+    try:
+        with path.open(encoding="utf-8") as file:
+            for number, line in enumerate(islice(file, limit), 1):
+                if line.strip():
+                    records.append(_parse(path, number, line))
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} is not a file of JSON lines: it is not UTF-8 text") from None
+    if not records:
+        raise ValueError(f"{path} holds no task")
+    shapes = sorted({(kind_of(one.task), one.task.width, one.task.height) for one in records})
+    if len(shapes) > 1:
+        told = " and ".join(f"{kind} {width}x{height}" for kind, width, height in shapes[:2])
+        raise ValueError(f"{path} holds tasks of several shapes, {told}; keep each in a file of its own")
+    return records
+
+
+def fingerprint(path: Path) -> str:
+    """SHA-256 of a file."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def split(records: Sequence[Record], share: float = 0.9) -> tuple[list[Record], list[Record]]:
+    """The first records to train on and the rest to test on; the two share no layout.
+
+    Args:
+        records: Records in the order in which they were stored.
+        share: Of the records to train on. The cut moves back to where a new layout begins.
+
+    Raises:
+        ValueError: if the share is not between 0 and 1, or either part would be empty.
+    """
+    if not 0 < share < 1:
+        raise ValueError(f"the share to train on must be between 0 and 1, not {share}")
+    cut = int(len(records) * share)
+    train = list(records[:cut])
+    layouts = {record.task.layout for record in records[cut:] if isinstance(record.task, MazeTask)}
+    train = [record for record in train if record.task.layout not in layouts]
+    if not train or cut == len(records):
+        raise ValueError(f"{len(records)} tasks are too few to train on {share:.0%} of them and test on the rest")
+    return train, list(records[cut:])
+
+
+def _parse(path: Path, number: int, line: str) -> Record:
+    try:
+        return Record.from_json(json.loads(line))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{path}, line {number}: not JSON ({error.msg})") from None
+    except ValueError as error:
+        raise ValueError(f"{path}, line {number}: {error}") from None
+
+
+def _task(spec: dict[str, Any]) -> Task:
+    cells = {"start": 1, "goal": 1, "worker": 1, "walls": 2, "boxes": 2, "docks": 2}
+    if spec.get("kind") not in TASKS:
+        raise ValueError(f"the kind of task must be one of {', '.join(TASKS)}, not '{spec.get('kind')}'")
+    known = TASKS[spec["kind"]]
+    names = [field.name for field in fields(known)]
+    if set(spec) != {"kind", *names}:
+        raise ValueError(f"a {spec['kind']} task has kind, {', '.join(names)}, not {', '.join(spec)}")
+    return known(**{name: _cells(name, spec[name], cells.get(name, 0)) for name in names})
+
+
+def _cells(name: str, value: Any, depth: int) -> Any:  # noqa: ANN401 - numbers, nested in lists
+    """A number, a cell, or a tuple of cells."""
+    if depth == 2 and isinstance(value, list):
+        return tuple(_cells(name, item, 1) for item in value)
+    if depth == 1 and isinstance(value, list) and len(value) == 2:
+        return tuple(_cells(name, item, 0) for item in value)
+    if depth == 0 and isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise ValueError(f'"{name}" of the task must be {("a whole number", "[x, y]", "a list of [x, y]")[depth]}')

@@ -1,0 +1,216 @@
+"""Batched sampling with a cache of keys and values: many tasks and many samples of each at once."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from .tokenizer import EOS
+from .transformer import CrossAttention, DecoderBlock, EncoderDecoder
+
+FIRST_CAPACITY = 64
+"""Positions that a cache has room for at first; it doubles when they are full."""
+
+
+@dataclass
+class _Rows:
+    """The sequences that are still being written, in the order of their tasks.
+
+    Attributes:
+        number: Number of each sequence among all.
+        task: Task of each, as a row of the features.
+        slot: Place of each among those of its task.
+    """
+
+    number: Int[Tensor, "rows"]
+    task: Int[Tensor, "rows"]
+    slot: Int[Tensor, "rows"]
+
+    def select(self, keep: Int[Tensor, "kept"]) -> "_Rows":
+        task = self.task[keep]
+        counts = torch.bincount(task)
+        first = counts.cumsum(0) - counts
+        return _Rows(self.number[keep], task, torch.arange(len(task), device=task.device) - first[task])
+
+
+class DecoderCache:
+    """Keys and values of all that was decoded, for each block, with room to grow; and those of the prompts.
+
+    Args:
+        model: The model.
+        features: Its features of the prompts.
+        prompt_mask: True where a prompt has a token.
+        samples: Sequences for each prompt.
+        max_len: Most tokens of a sequence.
+    """
+
+    def __init__(
+        self,
+        model: EncoderDecoder,
+        features: Float[Tensor, "tasks prompt dim"],
+        prompt_mask: Bool[Tensor, "tasks prompt"],
+        samples: int,
+        max_len: int,
+    ) -> None:
+        self.model, self.mask, self.max_len = model, prompt_mask[:, None, None], max_len
+        blocks: list[DecoderBlock] = list(model.decoder)  # type: ignore[arg-type]
+        self.prompts = [block.cross.project(features) for block in blocks]
+        n, device = len(features) * samples, features.device
+        number = torch.arange(n, device=device)
+        self.rows = _Rows(number, number // samples, number % samples)
+        self.length = 0
+        heads = model.config.heads
+        shape = (n, heads, min(FIRST_CAPACITY, max_len), model.config.dim // heads)
+        self.keys = [features.new_empty(shape) for _ in blocks]
+        self.values = [features.new_empty(shape) for _ in blocks]
+
+    def keep(self, rows: Int[Tensor, "kept"]) -> None:
+        """Forget all sequences but these."""
+        self.rows = self.rows.select(rows)
+        self.keys = [kept[rows] for kept in self.keys]
+        self.values = [kept[rows] for kept in self.values]
+
+    def append(self, tokens: Int[Tensor, "rows new"]) -> Float[Tensor, "rows vocab"]:
+        """Decode further tokens of each sequence; the logits of the one after the last."""
+        new = tokens.shape[1]
+        self._make_room(self.length + new)
+        x = self.model.decoder_embedding(tokens)
+        for index, block in enumerate(self.model.decoder):
+            x = self._block(block, index, x)  # type: ignore[arg-type]
+        self.length += new
+        return self.model.decoder_head(self.model.decoder_norm(x[:, -1]))
+
+    def _block(self, block: DecoderBlock, index: int, x: Tensor) -> Tensor:
+        start, end = self.length, self.length + x.shape[1]
+        q, k, v = block.attention.project(block.attention_norm(x), offset=start)
+        keys, values = self.keys[index], self.values[index]
+        keys[:, :, start:end], values[:, :, start:end] = k, v
+        mask = None
+        if x.shape[1] > 1:
+            mask = torch.ones(end - start, end, dtype=torch.bool, device=x.device).tril(start)
+        seen = F.scaled_dot_product_attention(q, keys[:, :, :end], values[:, :, :end], mask)
+        x = x + block.attention.out(seen.transpose(1, 2).flatten(2))
+        x = x + self._cross(block.cross, self.prompts[index], block.cross_norm(x))
+        return x + block.feed_forward(block.feed_forward_norm(x))
+
+    def _cross(self, cross: CrossAttention, prompt: tuple[Tensor, Tensor], x: Tensor) -> Tensor:
+        """Cross-attention, the samples of a task side by side as its queries: prompts are never repeated."""
+        rows, new = self.rows, x.shape[1]
+        tasks, slots = len(self.mask), int(rows.slot.max()) + 1
+        padded = x.new_zeros(tasks, slots, new, x.shape[2])
+        padded[rows.task, rows.slot] = x
+        seen = cross.attend(padded.flatten(1, 2), prompt, self.mask)
+        return seen.unflatten(1, (slots, new))[rows.task, rows.slot]
+
+    def _make_room(self, length: int) -> None:
+        capacity = self.keys[0].shape[2]
+        if length <= capacity:
+            return
+        extra = min(self.max_len, max(length, 2 * capacity)) - capacity
+        self.keys = [F.pad(kept, (0, 0, 0, extra)) for kept in self.keys]
+        self.values = [F.pad(kept, (0, 0, 0, extra)) for kept in self.values]
+
+
+@torch.no_grad()
+def sample(
+    model: EncoderDecoder,
+    prompt: Int[Tensor, "tasks prompt"],
+    prompt_mask: Bool[Tensor, "tasks prompt"],
+    *,
+    prefix: Sequence[int],
+    num_samples: int = 1,
+    temperature: float = 1.0,
+    max_len: int = 1000,
+    generator: torch.Generator | None = None,
+    use_cache: bool = True,
+    track: Callable[[int, int], None] | None = None,
+) -> list[list[list[int]]]:
+    """Write sequences after a prefix until eos.
+
+    All samples of all tasks are decoded as one batch; those that have ended leave it. Every sequence has random numbers
+    of its own, so that what it becomes does not depend on when others end.
+
+    Args:
+        model: Put into evaluation mode.
+        prompt: What the encoder reads.
+        prompt_mask: True where a prompt has a token.
+        prefix: Tokens that every sequence begins with: bos, and those that are forced.
+        num_samples: Sequences for each prompt.
+        temperature: Logits are divided by it; with 0, the most likely token is taken.
+        max_len: Most tokens of a sequence, with the prefix.
+        generator: Source of the randomness, on the CPU; needed unless the temperature is 0.
+        use_cache: Keep keys and values; otherwise everything is computed again for each token, which is slow and there
+            to compare with.
+        track: Told after each token how many sequences have ended, and of how many tokens the longest is.
+
+    Returns:
+        For each task and sample the tokens after the prefix, with eos if it came.
+
+    Raises:
+        ValueError: if `max_len` leaves no room after the prefix, or a number is out of range.
+    """
+    _check(prefix, num_samples, temperature, max_len, generator)
+    model.eval()
+    n, device = len(prompt) * num_samples, prompt.device
+    features = model.encode(prompt, prompt_mask)
+    cache = DecoderCache(model, features, prompt_mask, num_samples, max_len)
+    tokens = torch.full((n, max_len), EOS, device=device)
+    tokens[:, : len(prefix)] = torch.tensor(list(prefix), device=device)
+    active = torch.arange(n, device=device)
+    start = 0
+    for length in range(len(prefix), max_len):
+        if use_cache:
+            logits = cache.append(tokens[active, start:length])
+            start = length
+        else:
+            task = active // num_samples
+            logits = model.decode(features[task], prompt_mask[task], tokens[active, :length])[:, -1]
+        chosen = _choose(logits.float(), temperature, active, n, generator)
+        tokens[active, length] = chosen
+        going = (chosen != EOS).nonzero()[:, 0]
+        if len(going) < len(active):
+            active = active[going]
+            if len(active) == 0:
+                break
+            if use_cache:
+                cache.keep(going)
+        if track:
+            track(n - len(active), length + 1)
+    written = [_until_eos(row) for row in tokens[:, len(prefix) :].tolist()]
+    return [written[i : i + num_samples] for i in range(0, n, num_samples)]
+
+
+def _choose(
+    logits: Float[Tensor, "rows vocab"],
+    temperature: float,
+    active: Int[Tensor, "rows"],
+    n: int,
+    generator: torch.Generator | None,
+) -> Int[Tensor, "rows"]:
+    if temperature == 0:
+        return logits.argmax(-1)
+    uniform = torch.rand(n, 1, generator=generator).to(logits.device)[active]
+    ends = (logits / temperature).softmax(-1).cumsum(-1)
+    return torch.searchsorted(ends, uniform * ends[:, -1:], right=True).clamp_max(logits.shape[-1] - 1)[:, 0]
+
+
+def _until_eos(row: list[int]) -> list[int]:
+    return row[: row.index(EOS) + 1] if EOS in row else row
+
+
+def _check(
+    prefix: Sequence[int], num_samples: int, temperature: float, max_len: int, generator: torch.Generator | None
+) -> None:
+    if num_samples < 1:
+        raise ValueError(f"the number of samples must be at least 1, not {num_samples}")
+    if not 0 <= temperature < float("inf"):
+        raise ValueError(f"the temperature must not be negative, but it is {temperature}")
+    if max_len <= len(prefix):
+        raise ValueError(
+            f"max_len must be more than the {len(prefix)} tokens that every sequence begins with, not {max_len}"
+        )
+    if temperature > 0 and generator is None:
+        raise ValueError("sampling needs a generator, such as torch.Generator().manual_seed(0), or the temperature 0")
