@@ -1,4 +1,4 @@
-"""One planner that thinks fast or slow: transformers trained on search traces that are dropped at random (Dualformer)."""
+"""Transformers that plan fast or slow: trained on search traces that are dropped at random (Dualformer)."""
 
 import lazy_loader
 

@@ -5,7 +5,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -89,12 +89,13 @@ class _RandomNode(_Node):
         return self.f < other.f if self.f != other.f else next(self.key)  # type: ignore[call-overload]
 
 
-def astar(task: SearchTask, *, deterministic: bool = False, rng: np.random.Generator | None = None) -> Trace:
+def astar(task: SearchTask[Any], *, deterministic: bool = False, rng: np.random.Generator | None = None) -> Trace:
     """Search with A*, recording every creation and closing of a node (section 3 and appendix of the paper).
 
-    The node with the smallest cost so far plus heuristic, f = g + h, is closed and its children are created, unless they
-    are known at no higher cost. A child with a lower cost than its node on the frontier replaces it; one with a lower
-    cost than its closed node opens it again, which only happens where the heuristic is not consistent, as in Sokoban.
+    The node with the smallest cost so far plus heuristic, f = g + h, is closed and its children are created, unless
+    they are known at no higher cost. A child with a lower cost than its node on the frontier replaces it; one with a
+    lower cost than its closed node opens it again, which only happens where the heuristic is not consistent, as in
+    Sokoban.
 
     Args:
         task: What to solve.
@@ -110,23 +111,12 @@ def astar(task: SearchTask, *, deterministic: bool = False, rng: np.random.Gener
     """
     if not deterministic and rng is None:
         raise ValueError("a search that is not deterministic needs rng, such as numpy.random.default_rng(0)")
-    coins = None if deterministic or rng is None else _coins(rng)
-
-    def node(state: object, g: int, h: float, parent: _Node | None) -> _Node:
-        if coins is None:
-            return _Node(state, g, h, parent, task.key(state))
-        return _RandomNode(state, g, h, parent, coins)
-
-    def order(states: list) -> list:
-        if rng is not None and not deterministic:
-            rng.shuffle(states)
-        return states
-
-    return _search(task, node, order)
+    return _search(task, None if deterministic else rng)
 
 
-def _search(task: SearchTask, node, order) -> Trace:  # type: ignore[no-untyped-def] # noqa: ANN001 - two closures
-    root = node(task.initial, 0, task.heuristic(task.initial), None)
+def _search(task: SearchTask[Any], rng: np.random.Generator | None) -> Trace:
+    coins = None if rng is None else _coins(rng)
+    root = _node(task, coins, task.initial, 0, task.heuristic(task.initial), None)
     heap = [root]
     opened: dict[object, _Node] = {root.state: root}
     closed: dict[object, float] = {}
@@ -140,19 +130,31 @@ def _search(task: SearchTask, node, order) -> Trace:  # type: ignore[no-untyped-
         steps.append(_step("close", best))
         if task.is_goal(best.state):
             return Trace(tuple(steps), tuple(_way_to(best)))
-        for state in order(task.children(best.state)):
+        children = task.children(best.state)
+        if rng is not None:
+            rng.shuffle(children)
+        for state in children:
             h = task.heuristic(state)
             f = best.g + 1 + h
             known = opened.get(state)
+            # A dead end costs infinity, no less than the closed node that it is not: it is passed over here, too.
             if (known is not None and known.f <= f) or closed.get(state, math.inf) <= f:
                 continue
             if known is not None:
                 heap.remove(known)
                 heapq.heapify(heap)
-            opened[state] = child = node(state, best.g + 1, h, best)
+            opened[state] = child = _node(task, coins, state, best.g + 1, h, best)
             heapq.heappush(heap, child)
             steps.append(_step("create", child))
     return Trace(tuple(steps), ())
+
+
+def _node(
+    task: SearchTask[Any], coins: Iterator[bool] | None, state: object, g: int, h: float, parent: _Node | None
+) -> _Node:
+    if coins is None:
+        return _Node(state, g, h, parent, task.key(state))
+    return _RandomNode(state, g, h, parent, coins)
 
 
 def _step(action: str, node: _Node) -> Step:

@@ -47,7 +47,7 @@ def generate(
     made = (
         commands.convert(drawings, seed=seed, deterministic=deterministic, strict=strict)
         if drawings
-        else commands.generated(task, size, n, seed=seed, workers=workers, **options)
+        else commands.generated(task, size, n, seed=seed, workers=workers, options=options)
     )
     print(commands.store(made, out, test_out).show(as_json=json))
 

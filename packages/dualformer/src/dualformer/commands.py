@@ -38,7 +38,7 @@ class Shown:
         return json.dumps(self.value, indent=2) if as_json else self.text
 
 
-def generated(kind: str, size: int, n: int, *, seed: int, workers: int, **options: Any) -> list[Record]:
+def generated(kind: str, size: int, n: int, *, seed: int, workers: int, options: dict[str, Any]) -> list[Record]:
     """Random tasks, with progress."""
     if workers < 0:
         raise ValueError(f"the number of workers must not be negative, but it is {workers}")
@@ -47,7 +47,7 @@ def generated(kind: str, size: int, n: int, *, seed: int, workers: int, **option
         raise ValueError(f"the most trace tokens must be at least 1, not {max_trace}")
     if n < 1:
         raise ValueError(f"the number of tasks must be at least 1, not {n}")
-    made = records.generate_many(kind, size, n, seed=seed, workers=workers or None, **options)
+    made = records.generate_many(kind, size, n, seed=seed, workers=workers or None, options=options)
     return list(Reporter().track(made, "tasks", n))
 
 
@@ -249,7 +249,9 @@ def colored(drawn: str) -> str:
     if not Console().is_terminal:
         return drawn
     console = Console(file=io.StringIO(), force_terminal=True, no_color=Console().no_color)
-    console.print(Text("\n").join(Text.assemble(*((c, drawing.COLORS.get(c, "")) for c in row)) for row in drawn.split("\n")))
+    console.print(
+        Text("\n").join(Text.assemble(*((c, drawing.COLORS.get(c, "")) for c in row)) for row in drawn.split("\n"))
+    )
     return console.file.getvalue().rstrip("\n")  # type: ignore[attr-defined]
 
 
@@ -272,9 +274,7 @@ def draw(solutions: Sequence[Solution], path: Path) -> None:
             figure.savefig(part, bbox_inches="tight", dpi=150)
 
 
-def evaluate_run(
-    run: str, paths: Sequence[Path], sampling: Sampling, *, limit: int | None, device: str
-) -> Shown:
+def evaluate_run(run: str, paths: Sequence[Path], sampling: Sampling, *, limit: int | None, device: str) -> Shown:
     """Measure a planner on the tasks of files, in one mode or all."""
     modes = sampling.modes()
     if limit is not None and limit < 1:

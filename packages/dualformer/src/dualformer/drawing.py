@@ -25,8 +25,8 @@ def explored(trace: Sequence[str]) -> dict[Cell, str]:
     cells: dict[Cell, str] = {}
     for index, word in enumerate(trace):
         if word in (CREATE, CLOSE):
-            place = [token for token in trace[index + 1 : index + 4] if token != "worker"][:2]
-            if len(place) == 2 and all(token.isdecimal() for token in place):
+            place = [following for following in trace[index + 1 : index + 4] if following != "worker"][:2]
+            if len(place) == 2 and all(number.isdecimal() for number in place):
                 cell = (int(place[0]), int(place[1]))
                 cells[cell] = CLOSE if word == CLOSE or cells.get(cell) == CLOSE else CREATE
     return cells
@@ -65,7 +65,8 @@ def figure(task: Task, trace: Sequence[str] = (), plan: Sequence[Cell] = (), tit
         if len(plan):
             axes.plot(*zip(*plan, strict=True), color=plots.PALETTE[1], linewidth=3, solid_capstyle="round")
         for cells, mark, color in _points(task):
-            axes.scatter(*zip(*cells, strict=True), s=90, marker=mark, color=color, zorder=3, edgecolor="white")
+            xs, ys = zip(*cells, strict=True)
+            axes.scatter(xs, ys, s=90, marker=mark, color=color, zorder=3, edgecolor="white")
         axes.set(xticks=[], yticks=[], title=title, xlim=(-0.5, task.width - 0.5), ylim=(task.height - 0.5, -0.5))
         axes.grid(visible=False)
         axes.spines[:].set_visible(True)

@@ -1,5 +1,6 @@
 """Examples to learn from: records whose traces are dropped anew each time that they are drawn."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -53,7 +54,15 @@ class Example:
         return len(self.prompt) + len(self.target)
 
 
-class PlanningData(Dataset[dict[str, Any]]):
+class ExampleSource(ABC):
+    """Where a training takes its examples from."""
+
+    @abstractmethod
+    def step(self, step: int, batch_size: int, seed: int) -> list[Example]:
+        """The examples of a training step, always the same for equal arguments."""
+
+
+class PlanningData(ExampleSource, Dataset[dict[str, Any]]):
     """Records as examples, for this package's trainer, a PyTorch `DataLoader` or Hugging Face's trainers.
 
     As a map-style data set, an item is `{"input_ids", "labels"}` (lists of numbers, the labels without the leading bos,

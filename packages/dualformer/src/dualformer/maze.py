@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
+from operator import itemgetter
 
 import numpy as np
 
@@ -40,12 +42,13 @@ class MazeTask(SearchTask[Cell]):
     def __post_init__(self) -> None:
         if self.width < 1 or self.height < 1:
             raise ValueError(f"a maze has at least one cell in each direction, not {self.width}x{self.height}")
-        outside = [cell for cell in (self.start, self.goal, *self.walls) if not self.contains(cell)]
+        cells = (self.start, self.goal, *self.walls)
+        outside = [(x, y) for x, y in cells if not (0 <= x < self.width and 0 <= y < self.height)]
         if outside:
             raise ValueError(f"the cell {outside[0]} is outside the maze of {self.width}x{self.height}")
         if self.start == self.goal:
             raise ValueError(f"the start and the goal of a maze must differ, but both are {self.start}")
-        object.__setattr__(self, "walls", tuple(sorted(set(self.walls), key=self.index)))
+        object.__setattr__(self, "walls", tuple(sorted(set(self.walls), key=itemgetter(1, 0))))
         for name, cell in (("start", self.start), ("goal", self.goal)):
             if cell in self.blocked:
                 raise ValueError(f"the {name} {cell} is on a wall")
@@ -99,10 +102,6 @@ class MazeTask(SearchTask[Cell]):
         """Whether a cell lies in the maze."""
         return 0 <= cell[0] < self.width and 0 <= cell[1] < self.height
 
-    def index(self, cell: Cell) -> int:
-        """Number of a cell, x + y·width."""
-        return cell[0] + cell[1] * self.width
-
     @property
     def initial(self) -> Cell:
         """The start."""
@@ -142,7 +141,7 @@ class MazeTask(SearchTask[Cell]):
             and plan[0] == self.start
             and plan[-1] == self.goal
             and all(self.contains(cell) and cell not in self.blocked for cell in plan)
-            and all(abs(a[0] - b[0]) + abs(a[1] - b[1]) == 1 for a, b in zip(plan, plan[1:], strict=False))
+            and all(abs(a[0] - b[0]) + abs(a[1] - b[1]) == 1 for a, b in pairwise(plan))
         )
 
 

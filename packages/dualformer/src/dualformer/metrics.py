@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
@@ -35,6 +35,7 @@ class PlanningReport:
         tokens: Mean tokens written, traces and plans.
         tasks: Number of tasks.
         samples: Responses for each task.
+        n_optimal: Optimal responses of each task.
     """
 
     one_optimal: float
@@ -54,10 +55,28 @@ class PlanningReport:
     tokens: float
     tasks: int
     samples: int
+    n_optimal: tuple[int, ...] = field(default=(), repr=False)
 
     def to_json(self) -> dict[str, float | None]:
-        """The measures by name, None for what is no number."""
-        return {key: None if math.isnan(value) else value for key, value in asdict(self).items()}
+        """The measures by name, None for what is no number, without those of single tasks."""
+        values = {key: value for key, value in asdict(self).items() if key != "n_optimal"}
+        return {key: None if math.isnan(value) else value for key, value in values.items()}
+
+
+def at_least_one_of(k: int, n_right: Sequence[int], n_samples: int) -> float:
+    """Chance that of k samples of a task at least one is right, the mean over tasks, without bias.
+
+    Args:
+        k: Samples that are drawn, without putting back, from those that there are.
+        n_right: For each task the right ones among its samples.
+        n_samples: Samples of each task.
+
+    Raises:
+        ValueError: if there are no tasks or not 1 ≤ k ≤ n_samples.
+    """
+    if not n_right or not 1 <= k <= n_samples:
+        raise ValueError(f"expected tasks, and k from 1 to {n_samples}, not {len(n_right)} tasks and k = {k}")
+    return float(np.mean([1 - math.comb(n_samples - right, k) / math.comb(n_samples, k) for right in n_right]))
 
 
 def reference_trace_length(task: Task, rng: np.random.Generator, runs: int = 8) -> float:
@@ -119,11 +138,12 @@ def evaluate(
         tokens=float(np.mean([[len(r.tokens) for r in of] for of in responses])),
         tasks=len(records),
         samples=solved.shape[1],
+        n_optimal=tuple(optimal.sum(1).tolist()),
     )
 
 
-def _share(flags: np.ndarray) -> float:
-    return float(flags.mean())
+def _share(flags: np.ndarray | np.bool) -> float:
+    return float(np.mean(flags))
 
 
 def _ilr(traces: np.ndarray, chosen: np.ndarray, reference: np.ndarray) -> float:

@@ -10,7 +10,8 @@ OPTIMAL = "1-Optimal-64: share of unseen mazes with an optimal plan among 64 sam
 def _all_modes(m: Mapping[str, float]) -> bool:
     """Whether each mode is at least as good as its baseline, with less thought where it thinks."""
     thinks_less = m["slow_ratio"] < 1 and m["auto_ratio"] < 1
-    return thinks_less and min(m["slow"], m["auto"]) >= m["complete_trace"] and m["fast"] > m["solution_only"]
+    is_as_good = m["slow"] >= m["complete_trace"] and m["auto"] >= m["complete_trace"]
+    return thinks_less and is_as_good and m["fast"] > m["solution_only"]
 
 
 PAPER = Paper(
@@ -33,7 +34,7 @@ PAPER = Paper(
             "In slow mode it takes 45.5 % fewer reasoning steps than a model trained on complete traces",
             metric="trace tokens (and search steps) over those of the complete-trace model; at most 0.8 to hold",
             paper={"tokens": 0.545, "steps": None, "tokens_from_scratch": None},
-            holds=lambda m: max(m["tokens"], m["tokens_from_scratch"]) <= 0.8 and m["tokens"] > 0,
+            holds=lambda m: 0 < m["tokens"] <= 0.8 and 0 < m["tokens_from_scratch"] <= 0.8,
             note="Whether the paper's 45.5 % counts tokens or search steps is not certain.",
         ),
         Claim(
@@ -45,7 +46,7 @@ PAPER = Paper(
         ),
         Claim(
             "auto",
-            "Left to decide, it thinks fast or slow, is right in 96.6 % of mazes and takes 59.9 % fewer reasoning steps",
+            "Left to decide, it thinks fast or slow, and solves 96.6 % of mazes with 59.9 % fewer reasoning steps",
             metric=f"{OPTIMAL}, trace tokens over those of the complete-trace model, share of responses with a trace",
             paper={"auto": 0.966, "fast": 0.80, "tokens": 0.401, "slow_share": None},
             holds=lambda m: m["auto"] >= m["fast"] and m["tokens"] < 1 and 0 < m["slow_share"] < 1,

@@ -46,6 +46,15 @@ class Response:
         return sum(token in (CREATE, CLOSE) for token in self.trace)
 
     @property
+    def level(self) -> int:
+        """The level of dropping that the trace looks like: 0, 1, 2 (which a model cannot write unlike 3) or 4."""
+        if not self.trace:
+            return 4
+        if CLOSE in self.trace:
+            return 0
+        return 1 if any(token.startswith("c") and token[1:].isdecimal() for token in self.trace) else 2
+
+    @property
     def plan(self) -> tuple[Cell, ...] | None:
         """The positions of the plan; None if it does not follow the grammar or the model never came to its end."""
         rest = self.tokens[len(self.trace) :]

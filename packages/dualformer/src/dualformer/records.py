@@ -3,9 +3,9 @@
 import hashlib
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from itertools import count, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +64,7 @@ class Record:
         if not isinstance(value, dict) or not isinstance(value.get("task"), dict):
             raise ValueError('not an object with a "task"')
         task = _task(value["task"])
-        parts = [value.get(name) for name in ("prompt", "reasoning", "plan")]
+        parts: list[Any] = [value.get(name) for name in ("prompt", "reasoning", "plan")]
         if not all(isinstance(part, list) and all(isinstance(word, str) for word in part) for part in parts):
             raise ValueError('"prompt", "reasoning" and "plan" must be lists of words')
         record = cls(task, *(tuple(map(sys.intern, part)) for part in parts))
@@ -141,12 +141,12 @@ CHUNK = 250
 """Tasks that are drawn from one seed by `generate_many`."""
 
 
-def _chunk(kind: str, size: int, options: dict[str, Any], seed: int, number: int) -> list[Record]:
-    return list(islice(generate(kind, size, np.random.default_rng([seed, number]), **options), CHUNK))
+def _chunk(kind: str, size: int, options: dict[str, Any], seed: int, number: int, n: int) -> list[Record]:
+    return list(islice(generate(kind, size, np.random.default_rng([seed, number]), **options), n))
 
 
 def generate_many(
-    kind: str, size: int, n: int, *, seed: int = 0, workers: int | None = 1, **options: Any
+    kind: str, size: int, n: int, *, seed: int = 0, workers: int | None = 1, options: Mapping[str, Any] | None = None
 ) -> Iterator[Record]:
     """`n` tasks, no two equal and no two groups with the same layout, made on several cores.
 
@@ -158,36 +158,42 @@ def generate_many(
         n: Number of tasks.
         seed: Of the tasks.
         workers: Processes; None for one on each core.
-        **options: As for `generate`.
+        options: Further arguments of `generate`.
 
     Raises:
         ValueError: if `n` is not positive, or for what `generate` refuses.
     """
     if n < 1:
         raise ValueError(f"the number of tasks must be at least 1, not {n}")
+    options = dict(options or {})
+    # What cannot be made is refused here, before processes start.
     next(generate(kind, size, np.random.default_rng(0), **options))
     seen: set[Any] = set()
-    made = 0
-    calls = (joblib.delayed(_chunk)(kind, size, options, seed, number) for number in count())
+    made = number = 0
     with joblib.Parallel(n_jobs=workers or -1, return_as="generator", pre_dispatch="2*n_jobs") as parallel:
-        for chunk in parallel(calls):
-            # Tasks of a layout stand side by side; a layout that an earlier chunk has drawn is left out whole.
-            keys = [one.task.layout if isinstance(one.task, MazeTask) else one.task for one in chunk]
-            fresh = [one for one, key in zip(chunk, keys, strict=True) if key not in seen]
-            seen.update(keys)
-            for one in fresh:
-                yield one
-                made += 1
-                if made == n:
-                    return
+        while made < n:
+            sizes = [min(CHUNK, n - made - start) for start in range(0, n - made, CHUNK)]
+            calls = [(kind, size, options, seed, number + i, chunk) for i, chunk in enumerate(sizes)]
+            number += len(calls)
+            for chunk in parallel(joblib.delayed(_chunk)(*call) for call in calls):
+                fresh = [one for one in chunk if _identity(one) not in seen]
+                seen.update(_identity(one) for one in chunk)
+                yield from fresh
+                made += len(fresh)
+
+
+def _identity(record: Record) -> Hashable:
+    """What no two chunks share: the layout of a maze, whose tasks stand side by side, or a whole level."""
+    return record.task.layout if isinstance(record.task, MazeTask) else record.task
 
 
 def write(path: Path, records: Iterable[Record]) -> int:
     """Write records as JSON, one a line, whole or not at all; their number."""
     n = 0
     with files.replacing(path) as part, part.open("w", encoding="utf-8") as file:
-        for n, record in enumerate(records, 1):
+        for record in records:
             file.write(json.dumps(record.to_json(), separators=(",", ":")) + "\n")
+            n += 1
     return n
 
 

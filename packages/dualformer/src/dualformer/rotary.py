@@ -10,8 +10,8 @@ BASE = 10_000.0
 class RotaryEmbedding(nn.Module):
     """Turns pairs of features by angles that grow with the position (Su et al. 2021).
 
-    The pair (2i, 2i+1) at position m is turned by m · 10000^(-2i/d), so that the product of a query and a key depends on
-    their distance alone. The tables grow when longer sequences come, are no parameters and are not saved.
+    The pair (2i, 2i+1) at position m is turned by m · 10000^(-2i/d), so that the product of a query and a key depends
+    on their distance alone. The tables grow when longer sequences come, are no parameters and are not saved.
 
     Args:
         dim: Features of a head, an even number.

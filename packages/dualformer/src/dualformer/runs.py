@@ -3,7 +3,7 @@
 import shlex
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ CONFIG, MODEL, CHECKPOINT, HISTORY = "config.json", "model.safetensors", "checkp
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 FREE = ("command", "precision", "devices", "version")
 """What may differ when a run goes on."""
-N_VALIDATION = 512
+N_VALIDATION = 256
 SHIPPED = Path(__file__).with_name("checkpoints")
 
 
@@ -59,7 +59,7 @@ class Settings:
     dim: int | None = None
     layers: int | None = None
     heads: int | None = None
-    training: Training = Training()
+    training: Training = field(default_factory=Training)
     validation: Path | None = None
     weights: str = "float32"
 
@@ -126,7 +126,9 @@ def train(settings: Settings, out: Path, *, compute: Compute | None = None, resu
         files.write_json(out / CONFIG, config)
     history = History(out / HISTORY, reporter.say)
     n = sum(p.numel() for p in model.parameters())
-    reporter.say(f"{len(data)} tasks of {tokenizer.kind} {tokenizer.width}x{tokenizer.height}, {n:,} parameters, to {out}")
+    reporter.say(
+        f"{len(data)} tasks of {tokenizer.kind} {tokenizer.width}x{tokenizer.height}, {n:,} parameters, to {out}"
+    )
     trainer = Trainer(
         model,
         data,
@@ -134,7 +136,7 @@ def train(settings: Settings, out: Path, *, compute: Compute | None = None, resu
         fabric=fabric,
         checkpoint=out / CHECKPOINT,
         checkpoint_every=max(1, min(1000, settings.training.steps // 20)),
-        log_every=max(1, min(200, settings.training.steps // 100)),
+        log_every=max(1, min(200, settings.training.steps // 40)),
         validation=validation,
         track=reporter.track,
         log=history,
@@ -217,7 +219,9 @@ class History:
         self.rows.append(row)
         lines = [",".join(row), *(",".join(f"{value:.8g}" for value in one.values()) for one in self.rows)]
         files.write_text(self.path, "\n".join(lines) + "\n")
-        self.say("  " + ", ".join(f"{key} {value:.4g}" if value % 1 else f"{key} {value:.0f}" for key, value in row.items()))
+        self.say(
+            "  " + ", ".join(f"{key} {value:.4g}" if value % 1 else f"{key} {value:.0f}" for key, value in row.items())
+        )
 
 
 def shipped() -> list[str]:

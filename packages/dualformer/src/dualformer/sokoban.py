@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -173,7 +174,7 @@ class SokobanTask(SearchTask[SokobanState]):
         if not plan or plan[0] != self.worker:
             return False
         state = self.initial
-        for before, after in zip(plan, plan[1:], strict=False):
+        for before, after in pairwise(plan):
             direction = (after[0] - before[0], after[1] - before[1])
             if direction not in MOVES:
                 return False

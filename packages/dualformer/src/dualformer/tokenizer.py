@@ -28,8 +28,9 @@ def _position(cell: Cell) -> list[str]:
 class TaskTokenizer(ABC):
     """Writes tasks, traces and plans as tokens, and tokens as numbers.
 
-    The vocabulary is sorted as text, after `bos` and `eos`. A trace is a sequence of clauses, each with a step's action,
-    its state, its cost so far `c{g}` and its heuristic `c{h}`; a plan has a clause `plan x y` for each position.
+    The vocabulary is sorted as text, after `bos` and `eos`. A trace is a sequence of clauses, each with a step's
+    action, its state, its cost so far `c{g}` and its heuristic `c{h}`; a plan has a clause `plan x y` for each
+    position.
 
     Args:
         width: Cells in a row of the tasks.
@@ -77,7 +78,7 @@ class TaskTokenizer(ABC):
         Raises:
             ValueError: if it is not.
         """
-        if type(task) is not TASKS[self.kind]:
+        if not isinstance(task, TASKS[self.kind]):
             raise ValueError(f"the vocabulary is for {self.kind} tasks, not for {type(task).__name__}")
         if (task.width, task.height) != (self.width, self.height):
             raise ValueError(
@@ -237,7 +238,7 @@ def _sorted(cells: Iterable[Cell]) -> list[Cell]:
     return sorted(cells, key=lambda cell: f"{cell[0]}-{cell[1]}")
 
 
-TASKS: dict[str, type] = {"maze": MazeTask, "sokoban": SokobanTask}
+TASKS: dict[str, type[MazeTask] | type[SokobanTask]] = {"maze": MazeTask, "sokoban": SokobanTask}
 """The tasks of each kind of vocabulary."""
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from separata import files
 
-from .examples import Example, PlanningData, buckets, collate
+from .examples import Example, ExampleSource, buckets, collate
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -68,8 +68,8 @@ class Training:
         lr: Largest learning rate.
         warmup: Steps of linear warm-up; 2000, or a twentieth of the steps if that is less, where none is given.
         weight_decay: Of AdamW.
-        max_tokens: Tokens, padding included, that a process puts through the model at once. A step with more is cut into
-            parts of similar lengths whose gradients are added up, which changes memory and speed, not the result.
+        max_tokens: Tokens, padding included, that a process puts through the model at once. A step with more is cut
+            into parts of similar lengths whose gradients are added up, which changes memory and speed, not the result.
         seed: Of the initial weights, the order of the tasks and the dropping.
 
     Raises:
@@ -106,7 +106,7 @@ class Trainer:
 
     Args:
         model: Called with (prompt, prompt_mask, target), gives logits (batch, length, vocab). Trained in place.
-        data: What to learn from.
+        data: What to learn from: `PlanningData`, or anything of your own with its method `step`.
         training: How.
         fabric: Lightning Fabric, launched, for other precisions or several devices. Each process takes its share of
             every batch.
@@ -124,7 +124,7 @@ class Trainer:
     def __init__(
         self,
         model: nn.Module,
-        data: PlanningData,
+        data: ExampleSource,
         training: Training,
         *,
         fabric: "Fabric | None" = None,
@@ -192,8 +192,8 @@ class Trainer:
         self._optimizer.zero_grad()
         total = torch.zeros((), device=self.device)
         groups = list(buckets(mine, config.max_tokens))
-        for number, group in enumerate(groups, 1):
-            loss = self._loss(group).sum() / len(mine)
+        for number, part in enumerate(groups, 1):
+            loss = self._loss(part).sum() / len(mine)
             self._backward(loss, is_last=number == len(groups))
             total += loss.detach()
         self._optimizer.step()
@@ -201,7 +201,9 @@ class Trainer:
 
     def _loss(self, examples: list[Example]) -> Float[Tensor, "batch"]:
         batch = collate(examples).to(self.device)
-        return sequence_nll(self._forward(batch.prompt, batch.prompt_mask, batch.target), batch.target, batch.target_mask)
+        return sequence_nll(
+            self._forward(batch.prompt, batch.prompt_mask, batch.target), batch.target, batch.target_mask
+        )
 
     def _backward(self, loss: Tensor, *, is_last: bool) -> None:
         """Add up gradients; processes exchange them once a step."""
@@ -256,7 +258,9 @@ class Trainer:
         keys = ("exp_avg", "exp_avg_sq", "step")
         try:
             self.done, self.sequences, self.tokens = (int(metadata[key]) for key in ("done", "sequences", "tokens"))
-            self.model.load_state_dict({k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")})
+            self.model.load_state_dict(
+                {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
+            )
             for name, parameter in self.model.named_parameters():
                 state = {key: tensors[f"optimizer.{key}.{name}"] for key in keys}
                 self.optimizer.state[parameter] = {

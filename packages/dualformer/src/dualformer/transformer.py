@@ -240,7 +240,7 @@ class EncoderDecoder(nn.Module):
         prompt_mask: Bool[Tensor, "batch prompt"],
         target: Int[Tensor, "batch length"],
     ) -> Float[Tensor, "batch length vocab"]:
-        """Logits of the token after each of the target's tokens; padding at a target's end changes nothing before it."""
+        """Logits of the token after each of the target's; padding at a target's end changes nothing before it."""
         return self.decode(self.encode(prompt, prompt_mask), prompt_mask, target)
 
 

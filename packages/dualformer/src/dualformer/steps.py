@@ -1,0 +1,123 @@
+"""Dropping reasoning steps of free text, for fine-tuning language models."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from torch.utils.data import Dataset
+
+from .examples import IGNORED
+
+
+class StepDropper:
+    """Leaves out each reasoning step of a solution by chance; the answer stays (section 5.3 of the paper).
+
+    Args:
+        p: Chance of each step to be left out; the paper takes 0.1 to 0.4.
+
+    Raises:
+        ValueError: if it is no probability.
+    """
+
+    def __init__(self, p: float = 0.2) -> None:
+        if not 0 <= p <= 1:
+            raise ValueError(f"the chance of a step to be dropped must be between 0 and 1, not {p}")
+        self.p = p
+
+    def __call__(self, steps: Sequence[str], answer: str, rng: np.random.Generator) -> list[str]:
+        """The steps that are left, in order, and the answer at the end."""
+        kept = [step for step, u in zip(steps, rng.random(len(steps)).tolist(), strict=True) if u >= self.p]
+        return [*kept, answer]
+
+
+def split_steps(solution: str) -> tuple[list[str], str]:
+    """The steps of a solution and its answer: its lines, or its sentences if it is one line; the last is the answer.
+
+    A sentence ends with a full stop, question or exclamation mark before white space, so that `3.5` is not split. Join
+    what `StepDropper` leaves with a line break, or a space for sentences.
+
+    Raises:
+        ValueError: if the solution is empty.
+    """
+    lines = [line for line in solution.split("\n") if line.strip()]
+    if len(lines) == 1:
+        lines = [part for part in re.split(r"(?<=[.!?])\s+", lines[0].strip()) if part]
+    if not lines:
+        raise ValueError("a solution needs at least its answer, but it is empty")
+    return lines[:-1], lines[-1]
+
+
+class DroppedSteps(Dataset[dict[str, Any]]):
+    """A data set of questions and solutions whose reasoning steps are dropped anew in each epoch.
+
+    Wraps anything with a length and numbered rows that are mappings: a list of dictionaries, or a split of Hugging Face
+    `datasets`. Goes into a PyTorch `DataLoader` or a Hugging Face `Trainer` as it is.
+
+    Args:
+        rows: The data set.
+        dropper: How steps are dropped.
+        tokenize: From a text to a list of numbers, such as `lambda text: tokenizer(text)["input_ids"]`; an item then is
+            `{"input_ids", "attention_mask", "labels"}` for a causal model, with labels of -100 on the question.
+            Otherwise an item is the row with its solution replaced.
+        question: Key of the question.
+        solution: Key of the solution: a text, split by `split`, or a list of steps that ends with the answer.
+        separator: Put between question, steps and answer.
+        split: From a solution to its steps and its answer.
+        seed: Of the dropping.
+
+    Raises:
+        ValueError: if the data set is empty or a row lacks a key.
+    """
+
+    def __init__(
+        self,
+        rows: Any,  # noqa: ANN401 - anything with a length and rows
+        dropper: StepDropper,
+        *,
+        tokenize: Callable[[str], Sequence[int]] | None = None,
+        question: str = "question",
+        solution: str = "solution",
+        separator: str = "\n",
+        split: Callable[[str], tuple[list[str], str]] = split_steps,
+        seed: int = 0,
+    ) -> None:
+        if len(rows) == 0:
+            raise ValueError("the data set has no rows")
+        missing = [key for key in (question, solution) if key not in rows[0]]
+        if missing:
+            raise ValueError(f"the rows have no '{missing[0]}'; they have {', '.join(rows[0])}")
+        self.rows, self.dropper, self.tokenize = rows, dropper, tokenize
+        self.question, self.solution, self.separator, self.split = question, solution, separator, split
+        self.seed, self.epoch = seed, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Drop as in this epoch; without a call, every pass drops alike."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        """Number of rows."""
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        """The row of that number, its steps dropped as in the present epoch."""
+        row = self.rows[index]
+        kept = self.dropper(*self._parts(row), np.random.default_rng([self.seed, self.epoch, index]))
+        written = self.separator.join(kept)
+        if self.tokenize is None:
+            return {**row, self.solution: written}
+        asked = list(self.tokenize(row[self.question] + self.separator))
+        told = list(self.tokenize(written))
+        return {
+            "input_ids": asked + told,
+            "attention_mask": [1] * (len(asked) + len(told)),
+            "labels": [IGNORED] * len(asked) + told,
+        }
+
+    def _parts(self, row: Mapping[str, Any]) -> tuple[list[str], str]:
+        solution = row[self.solution]
+        if isinstance(solution, str):
+            return self.split(solution)
+        if not len(solution):
+            raise ValueError("a solution needs at least its answer, but it is empty")
+        return list(solution[:-1]), solution[-1]

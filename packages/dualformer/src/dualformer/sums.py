@@ -1,0 +1,86 @@
+"""A small language model that learns to do sums step by step, with steps dropped or not."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from . import arithmetic
+from .arithmetic import Problem
+from .examples import Example, ExampleSource, pad
+from .sampling import sample
+from .steps import StepDropper
+from .tokenizer import BOS, EOS
+from .training import Trainer, Training
+from .transformer import EncoderDecoder, EncoderDecoderConfig, build_model
+
+
+@dataclass(frozen=True)
+class SumsTrial:
+    """One model of characters: all that its numbers depend on."""
+
+    p: float = 0.0
+    """Chance of each step to be left out of the text that it learns from."""
+    n_steps: int = 4
+    n_train: int = 5000
+    n_test: int = 500
+    dim: int = 64
+    layers: int = 2
+    heads: int = 2
+    training: Training = field(default_factory=lambda: Training(steps=600, batch_size=64, lr=3e-3, max_tokens=4096))
+    seed: int = 0
+
+
+class Sums(ExampleSource):
+    """Problems as examples; steps are dropped anew each time that one is drawn."""
+
+    def __init__(self, problems: Sequence[Problem], dropper: StepDropper) -> None:
+        self.problems, self.dropper = problems, dropper
+
+    def step(self, step: int, batch_size: int, seed: int) -> list[Example]:
+        """Problems drawn at random."""
+        rng = np.random.default_rng([seed, step])
+        chosen = [self.problems[i] for i in rng.integers(0, len(self.problems), batch_size)]
+        drop = np.random.default_rng([seed, step, 1])
+        return [Example(_asked(one), _framed(one.solution(self.dropper, drop)), 0) for one in chosen]
+
+
+def _asked(problem: Problem) -> list[int]:
+    return _framed(problem.question)
+
+
+def _framed(text: str) -> list[int]:
+    return [BOS, *arithmetic.encode(text), EOS]
+
+
+def problems_of(trial: SumsTrial) -> tuple[list[Problem], list[Problem]]:
+    """Problems to train on, and others to test on."""
+    rng = np.random.default_rng([trial.seed, 7])
+    made: dict[str, Problem] = {}
+    while len(made) < trial.n_train + trial.n_test:
+        problem = arithmetic.random_problem(trial.n_steps, rng)
+        made[problem.question] = problem
+    every = list(made.values())
+    return every[: trial.n_train], every[trial.n_train :]
+
+
+def run_sums(trial: SumsTrial, device: str) -> dict[str, Any]:
+    """Share of right answers and mean length of what is written, most likely characters first."""
+    train, test = problems_of(trial)
+    model = build_model(
+        EncoderDecoderConfig(arithmetic.VOCAB_SIZE, trial.dim, trial.layers, trial.heads), trial.seed
+    ).to(device)
+    Trainer(model, Sums(train, StepDropper(trial.p)), trial.training).fit()
+    return score(model, test, max_len=8 * (trial.n_steps + 2))
+
+
+def score(model: EncoderDecoder, problems: Sequence[Problem], *, max_len: int) -> dict[str, float]:
+    """Share of right answers, and mean number of characters written."""
+    device = next(model.parameters()).device
+    prompt, mask = pad([_asked(one) for one in problems])
+    written = sample(model, prompt.to(device), mask.to(device), prefix=[BOS], temperature=0, max_len=max_len)
+    texts = [arithmetic.decode(ids[0]) for ids in written]
+    right = [arithmetic.answer_of(text) == one.answer for text, one in zip(texts, problems, strict=True)]
+    return {"accuracy": float(np.mean(right)), "length": float(torch.tensor([len(t) for t in texts]).float().mean())}

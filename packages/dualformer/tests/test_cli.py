@@ -1,0 +1,404 @@
+import json
+import os
+import pickle
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch.optim.optimizer import register_optimizer_step_post_hook
+
+from dualformer import MazeTask, cli, load, records
+from dualformer.paper import PAPER
+from separata import cli as core
+from separata import files
+
+COMMANDS = [cli.generate, cli.trace, cli.train, cli.solve, cli.eval]
+TINY = ("--dim", "16", "--layers", "1", "--heads", "1", "--steps", "6", "--batch-size", "4", "--device", "cpu")
+MAZE = "S..#\n.#..\n....\n#..G\n"
+LEVEL = "#######\n#     #\n# $$  #\n# @   #\n# ..  #\n#     #\n#######\n"
+
+
+@pytest.fixture
+def call(capsys):
+    """Run a command; its exit code, standard output and standard error."""
+
+    def run(*arguments):
+        code = 0
+        try:
+            core.main(PAPER, COMMANDS, [str(argument) for argument in arguments])
+        except SystemExit as end:
+            code = end.code
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with mazes, tasks and a trained run."""
+    place = tmp_path_factory.mktemp("files")
+    (place / "maze.txt").write_text(MAZE)
+    (place / "level.xsb").write_text(LEVEL)
+    (place / "walled.txt").write_text("S#..\n##..\n....\n...G\n")
+    records.write(place / "tasks.jsonl", records.generate_many("maze", 4, 20, seed=1))
+    train = ["train", "--data", place / "tasks.jsonl", "--out", place / "run", *TINY]
+    core.main(PAPER, COMMANDS, [str(argument) for argument in train])
+    return place
+
+
+@pytest.fixture
+def here(folder, tmp_path, monkeypatch):
+    """A copy of it to work in."""
+    shutil.copytree(folder, tmp_path / "here")
+    monkeypatch.chdir(tmp_path / "here")
+    return tmp_path / "here"
+
+
+def contents(place):
+    return {path.relative_to(place): path.read_bytes() for path in place.rglob("*") if path.is_file()}
+
+
+def assert_refused(done, *words):
+    code, out, err = done
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1
+    assert err.startswith("dualformer: error: ")
+    for word in words:
+        assert word in err
+
+
+# ---- what it is for
+
+
+def test_generate_writes_tasks_and_says_what_they_are_like(call, tmp_path):
+    code, out, _ = call(
+        *("generate", "--size", 5, "--n", 20, "--out", tmp_path / "a.jsonl"),
+        *("--test-out", tmp_path / "b.jsonl", "--seed", 3, "--json"),
+    )
+    told = json.loads(out)
+    assert (code, told["tasks"], told["test_tasks"]) == (0, 18, 2)
+    assert told["sha256"] == records.fingerprint(tmp_path / "a.jsonl")
+    train, test = records.read(tmp_path / "a.jsonl"), records.read(tmp_path / "b.jsonl")
+    assert (len(train), len(test)) == (18, 2)
+    assert not {one.task.walls for one in train} & {one.task.walls for one in test}
+    assert call("generate", "--size", 5, "--n", 20, "--out", tmp_path / "c.jsonl", "--seed", 3)[0] == 0
+    assert records.read(tmp_path / "c.jsonl") == train + test
+
+
+def test_generate_takes_drawings(call, here):
+    code, out, err = call("generate", "maze.txt", "walled.txt", "--out", "own.jsonl")
+    assert (code, "1 tasks" in out) == (0, True)
+    assert "walled.txt is left out" in err
+    assert records.read(here / "own.jsonl")[0].task == MazeTask.from_text(MAZE)
+    done = call("generate", "maze.txt", "walled.txt", "--strict", "--out", "strict.jsonl")
+    assert_refused(done, "walled.txt: no path from S to G")
+    assert not (here / "strict.jsonl").exists()
+
+
+@pytest.mark.parametrize("level", range(5))
+def test_trace_shows_clauses_and_the_plan(call, here, level):
+    code, out, _ = call("trace", "--maze", "maze.txt", "--level", level, "--deterministic")
+    lines = out.splitlines()
+    assert code == 0
+    assert ("close 0 0 c0 c6" in lines) == (level == 0)
+    assert any(line.startswith("create") for line in lines) == (level < 4)
+    assert lines[-1] == "plan 3 3"
+    value = json.loads(call("trace", "--maze", "maze.txt", "--level", level, "--deterministic", "--json")[1])
+    assert " ".join(value["reasoning"] + value["plan"]) == " ".join(lines)
+
+
+def test_trace_takes_sokoban_levels(call, here):
+    code, out, _ = call("trace", "--sokoban", "level.xsb", "--level", 2)
+    assert code == 0
+    assert out.splitlines()[0] == "create worker 2 3 box 2 2 box 3 2"
+
+
+def test_train_writes_a_run_that_can_be_read(here):
+    assert sorted(path.name for path in (here / "run").iterdir()) == [
+        "checkpoint.safetensors",
+        "config.json",
+        "history.csv",
+        "model.safetensors",
+    ]
+    config = json.loads((here / "run" / "config.json").read_text())
+    assert config["data"] == {"file": "tasks.jsonl", "sha256": records.fingerprint(here / "tasks.jsonl"), "records": 20}
+    assert config["dropping"]["probs"] == pytest.approx([0.45, 1 / 6, 1 / 6, 1 / 6, 0.05])
+    history = (here / "run" / "history.csv").read_text().splitlines()
+    assert history[0] == "step,sequences,tokens,lr,loss"
+    assert len(history) == 7
+    planner = load(here / "run")
+    assert (planner.tokenizer.width, planner.model.config.dim) == (4, 16)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--probs", "complete-trace", "--precision", "bf16-mixed"),
+        ("--probs", "mix-0.5", "--validation", "tasks.jsonl", "--weights", "bfloat16"),
+        ("--probs", "0,0,0,1,0", "--variant", "released", "--create-drop", "0.5"),
+    ],
+    ids=" ".join,
+)
+def test_every_way_of_training_gives_a_planner(call, here, options):
+    assert call("train", "--data", "tasks.jsonl", "--out", "other", *TINY, *options)[0] == 0
+    code, out, _ = call("eval", "other", "tasks.jsonl", "--samples", 2, "--limit", 3, "--max-len", 20, "--json")
+    assert (code, json.loads(out)["tasks"]) == (0, 3)
+    dtype = files.load_tensors(here / "other" / "model.safetensors")[0]["decoder_norm.weight"].dtype
+    assert dtype == (torch.bfloat16 if "bfloat16" in options else torch.float32)
+
+
+def test_sokoban_is_trained_on_too(call, here):
+    assert call("generate", "level.xsb", "--out", "levels.jsonl")[0] == 0
+    assert call("train", "--data", "levels.jsonl", "--out", "sokoban", *TINY, "--probs", "solution-only")[0] == 0
+    code, out, _ = call("solve", "sokoban", "level.xsb", "--samples", 2, "--max-len", 9, "--draw", "--mode", "fast")
+    assert (code, "level.xsb: no right plan in 2 samples" in out) == (0, True)
+
+
+def test_solve_draws_on_the_terminal_and_to_files(call, here):
+    options = ("--samples", 2, "--max-len", 30, "--mode", "slow")
+    code, out, _ = call("solve", "run", "maze.txt", "tasks.jsonl", *options, "--draw", "--image", "pictures")
+    assert code == 0
+    assert out.count("* path  + closed  o created") == 21
+    assert len(list((here / "pictures").glob("*.png"))) == 21
+    assert call("solve", "run", "maze.txt", *options, "--image", "maze.svg")[0] == 0
+    assert "<svg" in (here / "maze.svg").read_text()
+    (found,) = json.loads(call("solve", "run", "maze.txt", *options, "--json")[1])
+    assert (found["task"], found["samples"], found["shortest"]) == ("maze.txt", 2, 7)
+
+
+def test_a_model_that_comes_with_the_package_solves_a_maze(call, tmp_path):
+    (tmp_path / "open.txt").write_text("S.......\n" + "........\n" * 6 + ".......G\n".replace("G", ".", 0))
+    done = call("solve", "dualformer", tmp_path / "open.txt", "--mode", "fast", "--samples", 2, "--max-len", 100)
+    assert done[0] == 0
+
+
+def test_eval_measures_all_modes(call, here):
+    options = ("--samples", 2, "--limit", 2, "--max-len", 25)
+    code, out, _ = call("eval", "run", "tasks.jsonl", *options, "--mode", "all", "--json")
+    found = json.loads(out)
+    assert (code, sorted(found)) == (0, ["auto", "fast", "slow"])
+    assert found["fast"]["slow_share"] == 0
+    assert found["slow"]["slow_share"] == 1
+    table = call("eval", "run", "tasks.jsonl", *options, "--mode", "all")[1]
+    assert table.splitlines()[0].split() == ["fast", "slow", "auto"]
+    assert "one_optimal" in table
+
+
+def test_two_processes_train_as_one_does(here):
+    arguments = ["train", "--data", "tasks.jsonl", *TINY, "--precision", "32-true"]
+    command = [sys.executable, "-m", "dualformer.cli"]
+    env = {**os.environ, "OMP_NUM_THREADS": "1"}
+    script = "from dualformer.cli import main; main()"
+    (here / "main.py").write_text(script)
+    command = [sys.executable, "main.py"]
+    done = subprocess.run(
+        [*command, *arguments, "--out", "two", "--devices", "2"], env=env, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("saved in two") == 1
+    one, two = (files.load_tensors(here / name / "model.safetensors")[0] for name in ("run", "two"))
+    for name, value in one.items():
+        torch.testing.assert_close(two[name], value, atol=1e-4, rtol=1e-3)
+
+
+# ---- interruptions
+
+KILLED = """
+import os, signal
+from torch.optim.optimizer import register_optimizer_step_post_hook
+steps = iter(range(10**9))
+register_optimizer_step_post_hook(lambda *_: next(steps) == 3 and os.kill(os.getpid(), signal.SIGKILL))
+from dualformer.cli import main
+main()
+"""
+
+
+def test_a_run_that_was_killed_goes_on_to_what_an_undisturbed_one_gives(call, here):
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, "train", "--data", "tasks.jsonl", "--out", "broken", *TINY],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+    )
+    assert done.returncode == -signal.SIGKILL
+    assert_refused(call("eval", "broken", "tasks.jsonl"), "has not ended", "--resume")
+    assert call("train", "--data", "tasks.jsonl", "--out", "broken", *TINY, "--resume")[0] == 0
+    assert (here / "broken" / "history.csv").read_text() == (here / "run" / "history.csv").read_text()
+    one, other = (files.load_tensors(here / name / "model.safetensors")[0] for name in ("run", "broken"))
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_an_interrupted_run_says_where_it_is_and_how_to_go_on(call, here, monkeypatch):
+    words, steps = ["train", "--data", "tasks.jsonl", "--out", "stopped", *TINY], iter(range(10**9))
+    monkeypatch.setattr(sys, "argv", ["dualformer", *words])
+
+    def interrupt(*_):
+        if next(steps) == 2:
+            raise KeyboardInterrupt
+
+    hook = register_optimizer_step_post_hook(interrupt)
+    code, out, err = call(*words)
+    hook.remove()
+    assert (code, out) == (130, "")
+    assert f"dualformer {' '.join(words)} --resume" in err
+    assert call(*words, "--resume")[0] == 0
+
+
+def test_resuming_a_finished_run_changes_nothing(call, here):
+    before = contents(here / "run")
+    before.pop(Path("config.json"))
+    assert call("train", "--data", "tasks.jsonl", "--out", "run", *TINY, "--resume")[0] == 0
+    after = contents(here / "run")
+    assert {name: after[name] for name in before} == before
+
+
+# ---- what it refuses
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--probs", "0.5,0.5"), ("five numbers",)),
+        (("--probs", "0.5,0.5,0.5,0,0"), ("sum to 1",)),
+        (("--probs", "most"), ("complete-trace", "'most'")),
+        (("--create-drop", "-0.1"), ("between 0 and 1", "-0.1")),
+        (("--create-drop", "1.1"), ("between 0 and 1", "1.1")),
+        (("--variant", "mine"), ("released", "'mine'")),
+        (("--model", "huge"), ("s, m, l, xl", "'huge'")),
+        (("--heads", "3"), ("heads",)),
+        (("--steps", "0"), ("at least 1",)),
+        (("--steps", "many"), ("steps",)),
+        (("--lr", "-1"), ("positive",)),
+        (("--weights", "int8"), ("float32 or bfloat16",)),
+        (("--data", "none.jsonl"), ("no file none.jsonl",)),
+        (("--validation", "none.jsonl"), ("no file none.jsonl",)),
+        (("--device", "tpu"), ("auto, cpu, cuda",)),
+        (("--devices", "3"), ("3 processes",)),
+        (("--precision", "7-bit"), ("7-bit",)),
+        (("--colour", "red"), ("--colour",)),
+    ],
+    ids=lambda value: " ".join(value).strip("-") if value[0].startswith("--") else "",
+)
+@pytest.mark.usefixtures("unchecked")
+def test_wrong_options_are_refused_before_anything_is_written(call, here, options, words):
+    before = contents(here)
+    given = {"--data": "tasks.jsonl", "--out": "new", **dict(zip(TINY[::2], TINY[1::2])), **dict([options])}
+    assert_refused(call("train", *(word for pair in given.items() for word in pair)), *words)
+    assert contents(here) == before
+    assert not (here / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("S..\n.G", "row 2 has 2 cells"),
+        ("...\n..G", "exactly one S"),
+        ("S.G\n..G", "exactly one G, but has 2"),
+        ("#####\n....G", "exactly one S"),
+        ("S#G\n.#.\n.#.", "no path from S to G"),
+        ("", "empty"),
+        ("hello", "not with"),
+    ],
+)
+def test_mazes_that_are_none_are_refused(call, here, text, words):
+    (here / "bad.txt").write_text(text)
+    for command in (("trace", "--maze", "bad.txt"), ("solve", "run", "bad.txt"), ("eval", "run", "bad.txt")):
+        assert_refused(call(*command), "bad.txt", words)
+    assert_refused(call("generate", "bad.txt", "--strict", "--out", "new.jsonl"), words)
+    assert not (here / "new.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("#####\n# $.#\n#####", "exactly one worker"), ("######\n#@$$.#\n######", "2 boxes and 1 docks")],
+)
+def test_levels_that_are_none_are_refused(call, here, text, words):
+    (here / "bad.xsb").write_text(text)
+    assert_refused(call("trace", "--sokoban", "bad.xsb"), "bad.xsb", words)
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (("solve", "run", "maze.txt", "--mode", "quick"), ("fast, slow, auto", "'quick'")),
+        (("solve", "run", "maze.txt", "--mode", "all"), ("fast, slow, auto", "'all'")),
+        (("eval", "run", "tasks.jsonl", "--mode", "quick"), ("fast, slow, auto", "'quick'")),
+        (("solve", "run", "maze.txt", "--max-len", "2", "--mode", "fast"), ("max_len", "2 tokens")),
+        (("solve", "run", "maze.txt", "--samples", "0"), ("at least 1",)),
+        (("solve", "run", "maze.txt", "--temperature", "-1"), ("negative",)),
+        (("solve", "run", "level.xsb"), ("level.xsb", "maze tasks")),
+        (("solve", "dualformer", "maze.txt"), ("8x8, but the task is 4x4",)),
+        (("eval", "complete-trace", "tasks.jsonl"), ("8x8, but the task is 4x4",)),
+        (("solve", "none", "maze.txt"), ("none holds no run", "dualformer")),
+        (("solve", "run", "none.txt"), ("no file none.txt",)),
+        (("solve", "run", "maze.txt", "--image", "maze.doc"), (".png, .svg, .pdf",)),
+        (("eval", "run", "tasks.jsonl", "--limit", "0"), ("at least 1",)),
+        (("trace",), ("--maze", "--sokoban")),
+        (("trace", "--maze", "maze.txt", "--level", "5"), ("0, 1, 2, 3 or 4",)),
+        (("generate", "--size", "2", "--out", "new.jsonl"), ("10 in all",)),
+        (("generate", "--task", "chess", "--out", "new.jsonl"), ("maze, sokoban",)),
+        (("generate", "--n", "0", "--out", "new.jsonl"), ("at least 1",)),
+        (("generate", "walled.txt", "--out", "new.jsonl"), ("none of the tasks",)),
+    ],
+    ids=lambda value: " ".join(value) if value[0] in {"solve", "eval", "trace", "generate"} else "",
+)
+@pytest.mark.usefixtures("unchecked")
+def test_wrong_questions_cost_one_line(call, here, command, words):
+    before = contents(here)
+    code, out, err = call(*command)
+    assert_refused((code, out, err.splitlines(keepends=True)[-1]), *words)
+    assert contents(here) == before
+
+
+def test_a_corrupt_line_is_named_and_nothing_is_trained_on_the_rest(call, here):
+    lines = (here / "tasks.jsonl").read_text().splitlines()
+    lines[4] = lines[4][:50]
+    (here / "corrupt.jsonl").write_text("\n".join(lines))
+    assert_refused(call("train", "--data", "corrupt.jsonl", "--out", "new", *TINY), "corrupt.jsonl, line 5")
+    assert_refused(call("eval", "run", "corrupt.jsonl"), "corrupt.jsonl, line 5")
+    assert not (here / "new").exists()
+
+
+def test_a_folder_that_holds_a_run_is_left_as_it_is(call, here):
+    before = contents(here)
+    command = ("train", "--data", "tasks.jsonl", "--out", "run", *TINY)
+    assert_refused(call(*command), "already holds a run", "--resume")
+    assert_refused(call(*command, "--seed", "3", "--resume"), "another training")
+    assert contents(here) == before
+
+
+class Bomb:
+    def __init__(self, marker):
+        self.marker = marker
+
+    def __reduce__(self):
+        return Path.touch, (self.marker,)
+
+
+def test_a_pickle_in_place_of_tensors_is_never_run(call, here):
+    for name in ("model.safetensors", "checkpoint.safetensors"):
+        (here / "run" / name).write_bytes(pickle.dumps(Bomb(here / "ran")))
+    assert_refused(call("eval", "run", "tasks.jsonl"), "not a whole safetensors file")
+    code, out, err = call("train", "--data", "tasks.jsonl", "--out", "run", *TINY, "--resume")
+    assert_refused((code, out, err.splitlines(keepends=True)[-1]), "not a whole safetensors file")
+    assert not (here / "ran").exists()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"tokenizer": {"kind": "maze"}, "model": {}}'])
+def test_damaged_settings_are_refused(call, here, text):
+    (here / "run" / "config.json").write_text(text)
+    assert_refused(call("eval", "run", "tasks.jsonl"), "config.json")
+
+
+def test_weights_of_another_model_or_vocabulary_are_refused(call, here):
+    config = json.loads((here / "run" / "config.json").read_text())
+    config["tokenizer"]["width"] = config["tokenizer"]["height"] = 5
+    files.write_json(here / "run" / "config.json", config)
+    assert_refused(call("eval", "run", "tasks.jsonl"), "vocabulary")
+    config["tokenizer"]["width"] = config["tokenizer"]["height"] = 4
+    files.write_json(here / "run" / "config.json", {**config, "model": {**config["model"], "layers": 2}})
+    assert_refused(call("eval", "run", "tasks.jsonl"), "another model")
