@@ -100,6 +100,7 @@ def train(
     max_tokens: int = 16_384,
     validation: Path | None = None,
     weights: str = "float32",
+    start_from: str = "",
     seed: int = 0,
     device: str = "auto",
     precision: str = "32-true",
@@ -128,6 +129,7 @@ def train(
         max_tokens: Tokens, padding included, that a device takes at once; a step is cut into parts of similar lengths.
         validation: Tasks whose loss is logged, .jsonl.
         weights: Number format of the saved weights, float32 or bfloat16.
+        start_from: Run, or model that comes with this package, to begin with instead of random weights.
         seed: Of the initial weights, the order of tasks and the dropping.
         device: auto, cpu or cuda.
         precision: 32-true, bf16-mixed or 16-mixed.
@@ -152,6 +154,7 @@ def train(
         Training(steps, batch_size, lr, warmup, weight_decay, max_tokens, seed),
         validation,
         weights,
+        start_from,
     )
     compute = Compute(device, precision, devices, nodes)
     result = runs.train(settings, out, compute=compute, resume=resume)

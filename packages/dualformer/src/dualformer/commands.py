@@ -53,8 +53,8 @@ def generated(kind: str, size: int, n: int, *, seed: int, workers: int, options:
 
 def convert(drawings: Sequence[Path], *, seed: int, deterministic: bool, strict: bool) -> list[Record]:
     """Drawn tasks with their traces; those without a solution are left out, or refused if it is to be strict."""
-    reporter, rng = Reporter(), np.random.default_rng(seed)
-    found = []
+    rng = np.random.default_rng(seed)
+    found, left_out = [], []
     for path in drawings:
         task = read_task(path)
         trace = astar(task, deterministic=deterministic, rng=rng)
@@ -63,9 +63,11 @@ def convert(drawings: Sequence[Path], *, seed: int, deterministic: bool, strict:
         elif strict:
             solved(task, path, rng)
         else:
-            reporter.say(f"{path} is left out: it has no solution")
+            left_out.append(path)
     if not found:
         raise ValueError("none of the tasks has a solution: no path from S to G")
+    for path in left_out:
+        Reporter().say(f"{path} is left out: it has no solution")
     return found
 
 

@@ -46,7 +46,7 @@ class Planning:
 
 TINY = Recipe(6000, 64, 2, 2, Training(steps=500, batch_size=16, lr=3e-3, max_tokens=1536))
 SMALL = Recipe(
-    30_000, 192, 6, 3, Training(steps=2500, batch_size=128, lr=1e-3, warmup=200, max_tokens=65_536), "bf16-mixed"
+    30_000, 192, 6, 3, Training(steps=1500, batch_size=128, lr=1e-3, warmup=150, max_tokens=65_536), is_mixed=True
 )
 FULL = Recipe(100_000, 192, 6, 3, Training(steps=400_000, batch_size=64, lr=2.5e-4, warmup=2000))
 SCRATCH = Trial("dualformer", ("slow",), size=5, n_tasks=50, samples=8, recipe=TINY, max_len=250)
@@ -71,7 +71,7 @@ ABLATIONS = ("mix-0.2", "level-1", "levels-1-2", "levels-1-2-3")
         ),
     ),
     quick=Planning(Trial("dualformer", (), size=8, n_tasks=40, samples=64, max_len=500), SCRATCH),
-    gpu=Planning(Trial("dualformer", (), size=10, n_tasks=100, samples=64, recipe=SMALL), keeps=True),
+    gpu=Planning(Trial("dualformer", (), size=10, n_tasks=50, samples=64, recipe=SMALL), keeps=True),
     paper=Planning(
         Trial("dualformer", (), size=30, n_tasks=500, samples=64, recipe=FULL, batch_rows=512),
         ablations=ABLATIONS,

@@ -46,6 +46,7 @@ class Settings:
         training: Steps, batches, learning rate, seed.
         validation: File of tasks whose loss is logged.
         weights: Number format of the weights that are written, float32 or bfloat16.
+        start_from: Run, or model that comes with the package, whose weights are the first ones; random ones if empty.
 
     Raises:
         ValueError: if a setting is wrong.
@@ -62,6 +63,7 @@ class Settings:
     training: Training = field(default_factory=Training)
     validation: Path | None = None
     weights: str = "float32"
+    start_from: str = ""
 
     def __post_init__(self) -> None:
         self.dropper("maze")
@@ -111,6 +113,12 @@ def train(settings: Settings, out: Path, *, compute: Compute | None = None, resu
     reporter = Reporter()
     data, validation, tokenizer = _read(settings)
     config = describe(settings, data, tokenizer, compute)
+    first = load(settings.start_from) if settings.start_from else None
+    if first is not None and (asdict(first.model.config), first.tokenizer.spec()) != (
+        config["model"],
+        config["tokenizer"],
+    ):
+        raise ValueError(f"the model in {settings.start_from} is of another size or for other tasks than this training")
     _check_free(config, out, resume=resume)
     if settings.training.batch_size % (compute.devices * compute.nodes):
         raise ValueError(
@@ -118,17 +126,10 @@ def train(settings: Settings, out: Path, *, compute: Compute | None = None, resu
             f"not {settings.training.batch_size}"
         )
     fabric = compute.fabric
-    model = build_model(settings.shape(len(tokenizer.vocab)), settings.training.seed)
+    model = first.model if first else build_model(settings.shape(len(tokenizer.vocab)), settings.training.seed)
     compute.wait_for_all()
     reporter.quiet = compute.rank > 0
-    if compute.rank == 0:
-        files.make_writable(out)
-        files.write_json(out / CONFIG, config)
     history = History(out / HISTORY, reporter.say)
-    n = sum(p.numel() for p in model.parameters())
-    reporter.say(
-        f"{len(data)} tasks of {tokenizer.kind} {tokenizer.width}x{tokenizer.height}, {n:,} parameters, to {out}"
-    )
     trainer = Trainer(
         model,
         data,
@@ -140,6 +141,13 @@ def train(settings: Settings, out: Path, *, compute: Compute | None = None, resu
         validation=validation,
         track=reporter.track,
         log=history,
+    )
+    if compute.rank == 0:
+        files.make_writable(out)
+        files.write_json(out / CONFIG, config)
+    n = sum(p.numel() for p in model.parameters())
+    reporter.say(
+        f"{len(data)} tasks of {tokenizer.kind} {tokenizer.width}x{tokenizer.height}, {n:,} parameters, to {out}"
     )
     history.begin_at(trainer.done)
     try:
@@ -179,6 +187,7 @@ def describe(settings: Settings, data: PlanningData, tokenizer: TaskTokenizer, c
         "training": asdict(settings.training),
         "data": {"file": settings.data.name, "sha256": records.fingerprint(settings.data), "records": len(data)},
         "weights": settings.weights,
+        "start_from": records.fingerprint(find(settings.start_from) / MODEL) if settings.start_from else "",
         "precision": compute.precision,
         "devices": compute.devices * compute.nodes,
         "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-
-from separata.run import Compute
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
 
 from . import records, runs
 from .dropping import TraceDropper, level_shares
@@ -17,7 +17,7 @@ from .planner import Planner
 from .records import Record
 from .tokenizer import make_tokenizer
 from .training import Trainer, Training
-from .transformer import EncoderDecoderConfig, build_model
+from .transformer import EncoderDecoder, EncoderDecoderConfig, build_model
 
 FRESH = 1_000
 """Tasks to measure on have seeds from here on; those that come with the package were trained on seeds below."""
@@ -32,7 +32,8 @@ class Recipe:
     layers: int
     heads: int
     training: Training
-    precision: str = "32-true"
+    is_mixed: bool = False
+    """Whether matrix products are in bfloat16."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,24 @@ def trained(trial: Trial, train: Sequence[Record], device: str) -> Planner:
     model = build_model(
         EncoderDecoderConfig(len(tokenizer.vocab), recipe.dim, recipe.layers, recipe.heads), trial.seed
     ).to(device)
-    fabric = None if recipe.precision == "32-true" else Compute(torch.device(device).type, recipe.precision).fabric
     checkpoint = Path(trial.folder) / f"{trial.model}-{trial.seed}.safetensors" if trial.folder else None
-    Trainer(model, data, training, fabric=fabric, checkpoint=checkpoint, checkpoint_every=1000).fit()
+    learner = _Mixed(model) if recipe.is_mixed else model
+    Trainer(learner, data, training, checkpoint=checkpoint, checkpoint_every=1000).fit()
     return Planner(model, tokenizer)
+
+
+class _Mixed(nn.Module):
+    """A model whose matrix products are in bfloat16. Each process of `run.map` has a device to itself, without Fabric."""
+
+    def __init__(self, model: EncoderDecoder) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(
+        self,
+        prompt: Int[Tensor, "batch prompt"],
+        prompt_mask: Bool[Tensor, "batch prompt"],
+        target: Int[Tensor, "batch length"],
+    ) -> Float[Tensor, "batch length vocab"]:
+        with torch.autocast(prompt.device.type, torch.bfloat16):
+            return self.model(prompt, prompt_mask, target)

@@ -1,0 +1,251 @@
+"""The hot loops: search, sampling and training, beside what a user would take otherwise."""
+
+import statistics
+import time
+from itertools import islice
+
+import numpy as np
+import pytest
+import torch
+
+from dualformer import (
+    EncoderDecoderConfig,
+    ExampleSource,
+    MazeTask,
+    MazeTokenizer,
+    Planner,
+    PlanningData,
+    TraceDropper,
+    Trainer,
+    Training,
+    astar,
+    build_model,
+    collate,
+    generate,
+    level_shares,
+    random_mazes,
+    sample,
+)
+
+TOKENIZER = MazeTokenizer(8, 8)
+CONFIG = EncoderDecoderConfig(len(TOKENIZER.vocab), 64, 3, 2)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """What is compared is the work, not how threads share a machine that others use too."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+# ---- search
+
+
+@pytest.mark.parametrize("size", [10, 20, 30])
+@pytest.mark.benchmark(group="accepted mazes with their traces, ten of each size")
+def test_random_mazes(benchmark, size):
+    benchmark(lambda: list(islice(random_mazes(size, size, np.random.default_rng(0)), 10)))
+
+
+def naive_neighbours(task):
+    """What a first version does: walls looked for in their list, and the whole frontier for its smallest node."""
+
+    def search():
+        frontier, costs, closed = [task.start], {task.start: 0}, set()
+        while frontier:
+            best = min(frontier, key=lambda cell: costs[cell] + task.heuristic(cell))
+            frontier.remove(best)
+            closed.add(best)
+            if best == task.goal:
+                return costs[best]
+            x, y = best
+            for cell in ((x, y + 1), (x, y - 1), (x - 1, y), (x + 1, y)):
+                inside = 0 <= cell[0] < task.width and 0 <= cell[1] < task.height
+                is_new = cell not in closed and costs.get(cell, np.inf) > costs[best] + 1
+                if inside and cell not in list(task.walls) and is_new:
+                    costs[cell] = costs[best] + 1
+                    frontier = [*[other for other in frontier if other != cell], cell]
+        return None
+
+    return search
+
+
+def networkx_search(task):
+    """A* of networkx, which gives the plan and no trace; the graph is there already."""
+    networkx = pytest.importorskip("networkx")
+    graph = networkx.grid_2d_graph(task.width, task.height)
+    graph.remove_nodes_from(task.walls)
+    distance = lambda a, b: abs(a[0] - b[0]) + abs(a[1] - b[1])  # noqa: E731
+    return lambda: networkx.astar_path(graph, task.start, task.goal, distance)
+
+
+SEARCHES = {
+    "dualformer, with the trace": lambda task: lambda: astar(task, rng=np.random.default_rng(0)),
+    "a first version": naive_neighbours,
+    "networkx": networkx_search,
+}
+
+
+@pytest.fixture(scope="module")
+def large():
+    return max(islice(random_mazes(30, 30, np.random.default_rng(1)), 10), key=lambda pair: len(pair[1].steps))[0]
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+@pytest.mark.benchmark(group="one search in a maze of 30x30")
+def test_search(benchmark, name, large):
+    assert isinstance(large, MazeTask)
+    benchmark(SEARCHES[name](large))
+
+
+def test_a_core_makes_twenty_mazes_of_30x30_a_second(record_property):
+    start = time.process_time()
+    made = list(islice(random_mazes(30, 30, np.random.default_rng(0)), 30))
+    rate = len(made) / (time.process_time() - start)
+    record_property("mazes a second", rate)
+    # Under the type checks of the tests it is slower; the benchmark above measures without other load.
+    assert rate > 4
+
+
+# ---- sampling
+
+
+class NeverEnding(torch.nn.Module):
+    """A head that never says eos."""
+
+    def __init__(self, head):
+        super().__init__()
+        self.head = head
+
+    def forward(self, x):
+        logits = self.head(x)
+        return torch.cat((logits[..., :1], torch.full_like(logits[..., :1], -torch.inf), logits[..., 2:]), -1)
+
+
+def sampling(tasks, samples, length, *, use_cache=True, config=CONFIG):
+    model = build_model(config, 0)
+    model.decoder_head = NeverEnding(model.decoder_head)
+    prompt = torch.randint(2, config.vocab_size, (tasks, 80), generator=torch.Generator().manual_seed(0))
+    mask = torch.ones_like(prompt, dtype=torch.bool)
+    return lambda: sample(
+        model,
+        prompt,
+        mask,
+        prefix=[0],
+        num_samples=samples,
+        max_len=length,
+        generator=torch.Generator().manual_seed(0),
+        use_cache=use_cache,
+    )
+
+
+@pytest.mark.parametrize("length", [50, 100, 200, 400])
+@pytest.mark.benchmark(group="sampling 64 sequences, by their length")
+def test_sampling(benchmark, length):
+    benchmark.pedantic(sampling(4, 16, length), rounds=2)
+
+
+@pytest.mark.benchmark(group="64 samples of 32 mazes in one batch, 100 tokens")
+def test_a_large_batch(benchmark):
+    written = benchmark.pedantic(sampling(32, 64, 100), rounds=1)
+    assert [len(of_task) for of_task in written] == [64] * 32
+
+
+def test_the_cache_makes_500_tokens_five_times_as_fast(record_property):
+    small = EncoderDecoderConfig(len(TOKENIZER.vocab), 64, 2, 2)
+    seconds = []
+    for use_cache in (True, False):
+        write = sampling(1, 4, 500, use_cache=use_cache, config=small)
+        start = time.process_time()
+        write()
+        seconds.append(time.process_time() - start)
+    record_property("ratio", seconds[1] / seconds[0])
+    assert seconds[1] >= 5 * seconds[0]
+
+
+# ---- training
+
+
+def examples():
+    records = list(islice(generate("maze", 8, np.random.default_rng(0)), 32))
+    data = PlanningData(records, TOKENIZER, TraceDropper(level_shares("complete-trace")))
+    return [data.draw(i, np.random.default_rng(i)) for i in range(32)]
+
+
+class Same(ExampleSource):
+    """Always the same examples."""
+
+    def __init__(self):
+        self.examples = examples()
+
+    def step(self, step, batch_size, seed):
+        return self.examples
+
+
+def dualformer_step(max_tokens=2048):
+    trainer = Trainer(build_model(CONFIG, 0), Same(), Training(10**6, 32, 1e-3, max_tokens=max_tokens))
+    return lambda: trainer._step(0)
+
+
+def t5_step():
+    """Hugging Face's T5 with as many layers, of the same width, with gated feed-forward layers of the same size."""
+    transformers = pytest.importorskip("transformers")
+    config = transformers.T5Config(
+        vocab_size=CONFIG.vocab_size,
+        d_model=CONFIG.dim,
+        d_kv=CONFIG.dim // CONFIG.heads,
+        d_ff=CONFIG.hidden,
+        num_layers=CONFIG.layers,
+        num_heads=CONFIG.heads,
+        feed_forward_proj="gated-silu",
+        dropout_rate=0.0,
+        tie_word_embeddings=False,
+        pad_token_id=0,
+        eos_token_id=1,
+        decoder_start_token_id=0,
+    )
+    model = transformers.T5ForConditionalGeneration(config)
+    ours = sum(parameter.numel() for parameter in build_model(CONFIG, 0).parameters())
+    theirs = sum(parameter.numel() for parameter in model.parameters())
+    assert theirs == pytest.approx(ours, rel=0.1)
+    optimizer = torch.optim.AdamW(model.parameters(), 1e-3, betas=(0.9, 0.99), fused=True)
+    batch = collate(examples())
+    labels = batch.target[:, 1:].masked_fill(~batch.target_mask[:, 1:], -100)
+
+    def step():
+        optimizer.zero_grad()
+        model(input_ids=batch.prompt, attention_mask=batch.prompt_mask.long(), labels=labels).loss.backward()
+        optimizer.step()
+
+    return step
+
+
+STEPS = {"dualformer": dualformer_step, "Hugging Face T5": t5_step}
+
+
+@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.benchmark(group="one training step, 32 mazes of 8x8 with complete traces")
+def test_training_step(benchmark, name):
+    benchmark.pedantic(STEPS[name](), rounds=5, warmup_rounds=1)
+
+
+def test_a_training_step_is_no_slower_than_that_of_t5(record_property):
+    pytest.importorskip("transformers")
+    steps = [dualformer_step(), t5_step()]
+    seconds = [[], []]
+    for _ in range(3):
+        for step, of in zip(steps, seconds, strict=True):
+            start = time.process_time()
+            step()
+            of.append(time.process_time() - start)
+    ours, theirs = map(statistics.median, seconds)
+    record_property("ratio", theirs / ours)
+    assert ours <= theirs
+
+
+def test_a_planner_answers_at_once(benchmark):
+    planner = Planner(build_model(CONFIG, 0), TOKENIZER)
+    task = next(random_mazes(8, 8, np.random.default_rng(0)))[0]
+    benchmark.pedantic(lambda: planner.solve(task, "fast", 16, max_len=60), rounds=3)

@@ -1,0 +1,97 @@
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+
+from dualformer import load, shipped
+from dualformer.runs import SHIPPED
+from dualformer.training import Training
+from dualformer.trials import FRESH, Recipe, Trial, data_file, prepare, run_trial, tasks_of
+
+RECIPE = Recipe(12, 16, 1, 1, Training(steps=3, batch_size=4, lr=1e-3))
+TRIAL = Trial("dualformer", ("slow", "fast"), size=4, n_tasks=3, samples=2, recipe=RECIPE, max_len=20)
+
+
+def layouts(records):
+    return {record.task.layout for record in records}
+
+
+def test_tasks_to_measure_on_share_no_layout_with_those_to_train_on():
+    train, test = tasks_of(TRIAL)
+    assert (len(train), len(test)) == (12, 3)
+    assert not layouts(train) & layouts(test)
+    assert tasks_of(replace(TRIAL, model="complete-trace")) == (train, test)
+    assert tasks_of(replace(TRIAL, seed=1)) != (train, test)
+
+
+def test_models_that_come_with_the_package_meet_fresh_tasks():
+    train, test = tasks_of(Trial("dualformer", (), size=8, n_tasks=2, samples=1))
+    assert (train, len(test)) == ([], 2)
+
+
+def test_a_trial_gives_its_numbers_again():
+    found = run_trial(TRIAL, "cpu")
+    assert sorted(found) == ["fast", "slow"]
+    assert json.loads(json.dumps(found)) == json.loads(json.dumps(run_trial(TRIAL, "cpu")))
+    for mode, report in found.items():
+        assert len(report["n_optimal"]) == 3
+        assert sum(report["levels"].values()) == pytest.approx(1)
+        assert report["slow_share"] == (mode == "slow")
+
+
+def test_long_trainings_keep_their_tasks_and_go_on(tmp_path):
+    trial = replace(TRIAL, modes=("fast",), folder=str(tmp_path))
+    prepare([trial, replace(trial, model="solution-only")])
+    assert data_file(trial).is_file()
+    train, test = tasks_of(trial)
+    assert (train, test) == tasks_of(TRIAL)
+    found = run_trial(trial, "cpu")
+    assert (tmp_path / "dualformer-0.safetensors").is_file()
+    assert run_trial(trial, "cpu") == found
+
+
+def test_mixed_precision_learns_nearly_the_same():
+    from dualformer.trials import trained
+
+    train, _ = tasks_of(TRIAL)
+    one, mixed = (trained(replace(TRIAL, recipe=replace(RECIPE, is_mixed=x)), train, "cpu") for x in (False, True))
+    for a, b in zip(one.model.parameters(), mixed.model.parameters(), strict=True):
+        assert a.dtype == b.dtype == torch.float32
+        torch.testing.assert_close(a, b, atol=1e-2, rtol=0)
+
+
+def test_a_trial_without_a_recipe_cannot_be_trained():
+    from dualformer.trials import trained
+
+    with pytest.raises(ValueError, match="nothing to train"):
+        trained(replace(TRIAL, recipe=None), [], "cpu")
+
+
+# ---- the models that come with the package
+
+
+def test_three_small_models_come_with_the_package_and_say_how_they_were_made():
+    assert shipped() == ["complete-trace", "dualformer", "solution-only"]
+    assert sum(path.stat().st_size for path in SHIPPED.rglob("*")) < 10_000_000
+    configs = {name: json.loads((SHIPPED / name / "config.json").read_text()) for name in shipped()}
+    probs = {name: config["dropping"]["probs"] for name, config in configs.items()}
+    assert probs["complete-trace"] == [1, 0, 0, 0, 0]
+    assert probs["solution-only"] == [0, 0, 0, 0, 1]
+    assert probs["dualformer"] == pytest.approx([0.45, 1 / 6, 1 / 6, 1 / 6, 0.05])
+    for config in configs.values():
+        assert config["command"].startswith("dualformer train ")
+        assert len(config["data"]["sha256"]) == 64
+        for key in ("data", "training", "model", "tokenizer"):
+            assert config[key] == configs["dualformer"][key], "the same data, steps and size for all"
+        assert config["training"]["seed"] < FRESH
+
+
+@pytest.mark.parametrize("name", ["complete-trace", "dualformer", "solution-only"])
+def test_models_that_come_with_the_package_are_read_and_measured(name):
+    planner = load(name)
+    assert (planner.tokenizer.width, planner.tokenizer.height) == (8, 8)
+    assert sum(parameter.numel() for parameter in planner.model.parameters()) < 1_000_000
+    metrics = json.loads((SHIPPED / name / "metrics.json").read_text())
+    for report in metrics.values():
+        assert 0 <= report["one_optimal"] <= report["one_solved"] <= 1
