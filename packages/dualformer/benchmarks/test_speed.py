@@ -1,6 +1,5 @@
 """The hot loops: search, sampling and training, beside what a user would take otherwise."""
 
-import statistics
 import time
 from itertools import islice
 
@@ -46,7 +45,8 @@ def one_thread():
 @pytest.mark.parametrize("size", [10, 20, 30])
 @pytest.mark.benchmark(group="accepted mazes with their traces, ten of each size")
 def test_random_mazes(benchmark, size):
-    benchmark(lambda: list(islice(random_mazes(size, size, np.random.default_rng(0)), 10)))
+    n = 1 if benchmark.disabled else 10
+    benchmark(lambda: list(islice(random_mazes(size, size, np.random.default_rng(0)), n)))
 
 
 def naive_neighbours(task):
@@ -90,7 +90,7 @@ SEARCHES = {
 
 @pytest.fixture(scope="module")
 def large():
-    return max(islice(random_mazes(30, 30, np.random.default_rng(1)), 10), key=lambda pair: len(pair[1].steps))[0]
+    return max(islice(random_mazes(30, 30, np.random.default_rng(1)), 4), key=lambda pair: len(pair[1].steps))[0]
 
 
 @pytest.mark.parametrize("name", SEARCHES)
@@ -102,7 +102,7 @@ def test_search(benchmark, name, large):
 
 def test_a_core_makes_twenty_mazes_of_30x30_a_second(record_property):
     start = time.process_time()
-    made = list(islice(random_mazes(30, 30, np.random.default_rng(0)), 30))
+    made = list(islice(random_mazes(30, 30, np.random.default_rng(0)), 10))
     rate = len(made) / (time.process_time() - start)
     record_property("mazes a second", rate)
     # Under the type checks of the tests it is slower; the benchmark above measures without other load.
@@ -144,12 +144,12 @@ def sampling(tasks, samples, length, *, use_cache=True, config=CONFIG):
 @pytest.mark.parametrize("length", [50, 100, 200, 400])
 @pytest.mark.benchmark(group="sampling 64 sequences, by their length")
 def test_sampling(benchmark, length):
-    benchmark.pedantic(sampling(4, 16, length), rounds=2)
+    benchmark.pedantic(sampling(4, 16, 10 if benchmark.disabled else length), rounds=2)
 
 
 @pytest.mark.benchmark(group="64 samples of 32 mazes in one batch, 100 tokens")
 def test_a_large_batch(benchmark):
-    written = benchmark.pedantic(sampling(32, 64, 100), rounds=1)
+    written = benchmark.pedantic(sampling(32, 64, 10 if benchmark.disabled else 100), rounds=1)
     assert [len(of_task) for of_task in written] == [64] * 32
 
 
@@ -235,12 +235,12 @@ def test_a_training_step_is_no_slower_than_that_of_t5(record_property):
     pytest.importorskip("transformers")
     steps = [dualformer_step(), t5_step()]
     seconds = [[], []]
-    for _ in range(3):
+    for _ in range(2):
         for step, of in zip(steps, seconds, strict=True):
             start = time.process_time()
             step()
             of.append(time.process_time() - start)
-    ours, theirs = map(statistics.median, seconds)
+    ours, theirs = map(min, seconds)
     record_property("ratio", theirs / ours)
     assert ours <= theirs
 

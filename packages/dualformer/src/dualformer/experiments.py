@@ -70,7 +70,7 @@ ABLATIONS = ("mix-0.2", "level-1", "levels-1-2", "levels-1-2-3")
             recipe=Recipe(20, 16, 1, 1, Training(steps=2, batch_size=4, lr=1e-3)),
         ),
     ),
-    quick=Planning(Trial("dualformer", (), size=8, n_tasks=40, samples=64, max_len=500), SCRATCH),
+    quick=Planning(Trial("dualformer", (), size=8, n_tasks=32, samples=64, max_len=500), SCRATCH),
     gpu=Planning(Trial("dualformer", (), size=10, n_tasks=50, samples=64, recipe=SMALL), keeps=True),
     paper=Planning(
         Trial("dualformer", (), size=30, n_tasks=500, samples=64, recipe=FULL, batch_rows=512),

@@ -15,25 +15,45 @@ FIRST_CAPACITY = 64
 """Positions that a cache has room for at first; it doubles when they are full."""
 
 
+MOST_IDLE = 1 / 8
+"""Share of sequences that have ended from which they are taken out: each time, all that is kept is copied."""
+
+
 @dataclass
 class _Rows:
-    """The sequences that are still being written, in the order of their tasks.
+    """The sequences that are decoded, in the order of their tasks.
 
     Attributes:
-        number: Number of each sequence among all.
         task: Task of each, as a row of the features.
         slot: Place of each among those of its task.
+        shape: Tasks, and the most places that one of them has.
     """
 
-    number: Int[Tensor, "rows"]
     task: Int[Tensor, "rows"]
     slot: Int[Tensor, "rows"]
+    shape: tuple[int, int]
 
     def select(self, keep: Int[Tensor, "kept"]) -> "_Rows":
         task = self.task[keep]
-        counts = torch.bincount(task)
+        counts = torch.bincount(task, minlength=self.shape[0])
         first = counts.cumsum(0) - counts
-        return _Rows(self.number[keep], task, torch.arange(len(task), device=task.device) - first[task])
+        slot = torch.arange(len(task), device=task.device) - first[task]
+        return _Rows(task, slot, (self.shape[0], int(counts.max())))
+
+    def beside(self, x: Float[Tensor, "rows new dim"]) -> Float[Tensor, "tasks slots_new dim"]:
+        """The rows of each task side by side."""
+        tasks, slots = self.shape
+        if tasks * slots == len(x):
+            return x.reshape(tasks, -1, x.shape[2])
+        padded = x.new_zeros(tasks, slots, *x.shape[1:])
+        padded[self.task, self.slot] = x
+        return padded.flatten(1, 2)
+
+    def apart(self, x: Float[Tensor, "tasks slots_new dim"]) -> Float[Tensor, "rows new dim"]:
+        """The inverse of `beside`."""
+        tasks, slots = self.shape
+        split = x.unflatten(1, (slots, -1))
+        return split.flatten(0, 1) if tasks * slots == len(self.task) else split[self.task, self.slot]
 
 
 class DecoderCache:
@@ -60,7 +80,7 @@ class DecoderCache:
         self.prompts = [block.cross.project(features) for block in blocks]
         n, device = len(features) * samples, features.device
         number = torch.arange(n, device=device)
-        self.rows = _Rows(number, number // samples, number % samples)
+        self.rows = _Rows(number // samples, number % samples, (len(features), samples))
         self.length = 0
         heads = model.config.heads
         shape = (n, heads, min(FIRST_CAPACITY, max_len), model.config.dim // heads)
@@ -98,12 +118,7 @@ class DecoderCache:
 
     def _cross(self, cross: CrossAttention, prompt: tuple[Tensor, Tensor], x: Tensor) -> Tensor:
         """Cross-attention, the samples of a task side by side as its queries: prompts are never repeated."""
-        rows, new = self.rows, x.shape[1]
-        tasks, slots = len(self.mask), int(rows.slot.max()) + 1
-        padded = x.new_zeros(tasks, slots, new, x.shape[2])
-        padded[rows.task, rows.slot] = x
-        seen = cross.attend(padded.flatten(1, 2), prompt, self.mask)
-        return seen.unflatten(1, (slots, new))[rows.task, rows.slot]
+        return self.rows.apart(cross.attend(self.rows.beside(x), prompt, self.mask))
 
     def _make_room(self, length: int) -> None:
         capacity = self.keys[0].shape[2]
@@ -130,8 +145,8 @@ def sample(
 ) -> list[list[list[int]]]:
     """Write sequences after a prefix until eos.
 
-    All samples of all tasks are decoded as one batch; those that have ended leave it. Every sequence has random numbers
-    of its own, so that what it becomes does not depend on when others end.
+    All samples of all tasks are decoded as one batch; those that have ended leave it, several at a time. Every
+    sequence has random numbers of its own, so that what it becomes does not depend on when others end.
 
     Args:
         model: Put into evaluation mode.
@@ -159,26 +174,29 @@ def sample(
     cache = DecoderCache(model, features, prompt_mask, num_samples, max_len)
     tokens = torch.full((n, max_len), EOS, device=device)
     tokens[:, : len(prefix)] = torch.tensor(list(prefix), device=device)
-    active = torch.arange(n, device=device)
+    rows = torch.arange(n, device=device)
+    alive = torch.ones(n, dtype=torch.bool, device=device)
     start = 0
     for length in range(len(prefix), max_len):
         if use_cache:
-            logits = cache.append(tokens[active, start:length])
+            logits = cache.append(tokens[rows, start:length])
             start = length
         else:
-            task = active // num_samples
-            logits = model.decode(features[task], prompt_mask[task], tokens[active, :length])[:, -1]
-        chosen = _choose(logits.float(), temperature, active, n, generator)
-        tokens[active, length] = chosen
-        going = (chosen != EOS).nonzero()[:, 0]
-        if len(going) < len(active):
-            active = active[going]
-            if len(active) == 0:
-                break
+            task = rows // num_samples
+            logits = model.decode(features[task], prompt_mask[task], tokens[rows, :length])[:, -1]
+        chosen = _choose(logits.float(), temperature, rows, n, generator)
+        tokens[rows, length] = chosen.where(alive, EOS)
+        alive &= chosen != EOS
+        n_alive = int(alive.sum())
+        if track:
+            track(n - n_alive, length + 1)
+        if n_alive == 0:
+            break
+        if n_alive <= (1 - MOST_IDLE) * len(rows):
+            going = alive.nonzero()[:, 0]
+            rows, alive = rows[going], alive[going]
             if use_cache:
                 cache.keep(going)
-        if track:
-            track(n - len(active), length + 1)
     written = [_until_eos(row) for row in tokens[:, len(prefix) :].tolist()]
     return [written[i : i + num_samples] for i in range(0, n, num_samples)]
 
@@ -186,13 +204,13 @@ def sample(
 def _choose(
     logits: Float[Tensor, "rows vocab"],
     temperature: float,
-    active: Int[Tensor, "rows"],
+    rows: Int[Tensor, "rows"],
     n: int,
     generator: torch.Generator | None,
 ) -> Int[Tensor, "rows"]:
     if temperature == 0:
         return logits.argmax(-1)
-    uniform = torch.rand(n, 1, generator=generator).to(logits.device)[active]
+    uniform = torch.rand(n, 1, generator=generator).to(logits.device)[rows]
     ends = (logits / temperature).softmax(-1).cumsum(-1)
     return torch.searchsorted(ends, uniform * ends[:, -1:], right=True).clamp_max(logits.shape[-1] - 1)[:, 0]
 

@@ -126,7 +126,7 @@ def trained(trial: Trial, train: Sequence[Record], device: str) -> Planner:
 
 
 class _Mixed(nn.Module):
-    """A model whose matrix products are in bfloat16. Each process of `run.map` has a device to itself, without Fabric."""
+    """A model whose matrix products are in bfloat16, without Fabric: `run.map` has given out the devices already."""
 
     def __init__(self, model: EncoderDecoder) -> None:
         super().__init__()
