@@ -80,7 +80,7 @@ def test_nothing_solved_is_zero_and_the_length_of_no_trace_is_no_number():
     assert (found.swc, found.one_solved, found.diversity) == (0, 0, 0)
     assert math.isnan(found.ilr_solved)
     assert found.to_json()["ilr_solved"] is None
-    fast = evaluate([responses(SHORT)], [record(TRACE)])
+    fast = evaluate([responses(SHORT), responses(WRONG)], [record(TRACE)] * 2)
     assert math.isnan(fast.ilr_optimal)
 
 

@@ -25,7 +25,7 @@ class PlanningReport:
         swc: Success weighted by cost: the mean of c·l*/max(l, l*), l the length of the shortest correct plan, l* of an
             optimal one, and c whether there is a correct one.
         ilr_solved: Improved length ratio: the mean of c·t*/t, t the mean trace length of a task's correct responses and
-            t* that of A*. Tasks whose correct responses have no trace are left out; NaN if that are all.
+            t* that of A*. Tasks whose correct responses have no trace are left out; NaN if no correct response has one.
         ilr_optimal: The same over optimal responses.
         trace_length: Mean tokens of the traces, over all responses.
         trace_length_solved: Mean tokens of the traces, over correct responses; NaN if there are none.
@@ -148,10 +148,11 @@ def _share(flags: np.ndarray | np.bool) -> float:
 
 def _ilr(traces: np.ndarray, chosen: np.ndarray, reference: np.ndarray) -> float:
     """Mean over tasks of t*/t, 0 where nothing was chosen; tasks with only empty traces are left out."""
-    ratios = []
+    ratios, thought = [], False
     for row, flags, length in zip(traces, chosen, reference, strict=True):
         if not flags.any():
             ratios.append(0.0)
         elif (mean := row[flags].mean()) > 0:
             ratios.append(length / mean)
-    return float(np.mean(ratios)) if ratios and chosen.any() else math.nan
+            thought = True
+    return float(np.mean(ratios)) if thought else math.nan
