@@ -35,7 +35,7 @@ def test_a_level_is_drawn_with_the_worker_s_way():
 
 def test_a_figure_has_the_walls_the_explored_cells_and_the_path():
     figure = drawing.figure(MAZE, TRACE.split(), ((0, 0), (1, 0), (2, 0)))
-    walls, order = (np.ma.filled(image.get_array(), np.nan) for image in figure.axes[0].images)
+    order, walls = (np.ma.filled(image.get_array(), np.nan) for image in figure.axes[0].images)
     assert np.argwhere(np.isfinite(walls)).tolist() == [[1, 1]]
     assert order[0, 0] < order[0, 1] < order[1, 0]
     (line,) = figure.axes[0].lines

@@ -168,7 +168,7 @@ def solve(
     /,
     *,
     mode: str = "auto",
-    samples: int = 16,
+    samples: int = 64,
     temperature: float = 1.0,
     max_len: int | None = None,
     draw: bool = False,

@@ -60,8 +60,8 @@ def figure(task: Task, trace: Sequence[str] = (), plan: Sequence[Cell] = (), tit
         scale = 4 / max(task.width, task.height)
         drawn = Figure(figsize=(0.6 + scale * task.width, 0.9 + scale * task.height))
         axes = drawn.add_subplot()
-        axes.imshow(np.ma.masked_equal(walls, 0), cmap="Greys", vmin=0, vmax=1.3)
         axes.imshow(np.ma.masked_invalid(order), cmap="Blues", vmin=-8, alpha=0.85)
+        axes.imshow(np.ma.masked_equal(walls, 0), cmap="Greys", vmin=0, vmax=1.3)
         if len(plan):
             axes.plot(*zip(*plan, strict=True), color=plots.PALETTE[1], linewidth=3, solid_capstyle="round")
         for cells, mark, color in _points(task):
