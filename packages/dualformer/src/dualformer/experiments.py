@@ -176,7 +176,7 @@ def _draw(config: Planning, reports: Reports, run: Run) -> None:
     written = {
         labels[key]: {LEVELS[level]: float(np.mean([report["levels"][level] for report in of])) for level in LEVELS}
         for key, of in reports.items()
-        if key[0] == "dualformer"
+        if key[0] == "dualformer" and key[1] != "fast"
     }
     run.figure("levels", plots.bars(written, ylabel="share of responses", fmt=".2f"), ["auto"])
     plans = {labels[key]: [report["diversity"] for report in of] for key, of in reports.items()}

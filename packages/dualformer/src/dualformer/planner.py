@@ -125,7 +125,7 @@ class Planner:
             mode: `fast` answers at once, `slow` searches first, `auto` does as the model decides.
             num_samples: Responses for each task.
             temperature: Of sampling; 0 for the most likely token.
-            max_len: Most tokens of a response; by default 15 for each cell of the task, and at least 64.
+            max_len: Most tokens of a response; see `default_max_len`.
             generator: Source of the randomness, on the CPU; seeded with 0 if none is given.
             batch_rows: Responses that are written at once, at most; all of a task always are.
             track: Shows progress over batches.
@@ -161,8 +161,11 @@ class Planner:
 
     @property
     def default_max_len(self) -> int:
-        """Most tokens of a response where no other number is given: more than nearly all traces of A* have."""
-        return max(64, 15 * self.tokenizer.width * self.tokenizer.height)
+        """Most tokens of a response where no other number is given.
+
+        In a maze ten for each cell, as many as A* writes if it creates and closes every one; in Sokoban the paper's.
+        """
+        return max(64, 10 * self.tokenizer.width * self.tokenizer.height) if self.tokenizer.kind == "maze" else 10_000
 
     def _response(self, forced: Sequence[int], ids: Sequence[int]) -> Response:
         return Response(tuple(self.tokenizer.decode([*forced, *ids])), bool(ids) and ids[-1] == EOS)
