@@ -23,13 +23,13 @@ class SumsTrial:
 
     p: float = 0.0
     """Chance of each step to be left out of the text that it learns from."""
-    n_steps: int = 5
+    n_steps: int = 4
     n_train: int = 5000
     n_test: int = 500
     dim: int = 64
     layers: int = 2
     heads: int = 2
-    training: Training = field(default_factory=lambda: Training(steps=500, batch_size=64, lr=3e-3, max_tokens=4096))
+    training: Training = field(default_factory=lambda: Training(steps=1000, batch_size=64, lr=3e-3, max_tokens=4096))
     seed: int = 0
 
 
