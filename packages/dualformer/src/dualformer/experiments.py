@@ -9,6 +9,7 @@ import numpy as np
 from separata import Run, experiment, plots
 
 from . import drawing, runs
+from .maze import MazeTask
 from .metrics import at_least_one_of
 from .sums import SumsTrial, run_sums
 from .training import Training
@@ -182,7 +183,7 @@ def _draw(config: Planning, reports: Reports, run: Run) -> None:
     plans = {labels[key]: [report["diversity"] for report in of] for key, of in reports.items()}
     run.figure("diversity", _bars(plans, f"distinct correct plans of {config.trial.samples}"), ["diversity"])
     if config.trial.recipe is None:
-        run.figure("maze", _example(config.trial), ["slow-optimal", "fast-optimal"])
+        run.figure("maze", _example(config.trial, run), ["slow-optimal", "fast-optimal"])
 
 
 def _bars(values: Mapping[str, Sequence[float]], ylabel: str) -> "Figure":
@@ -191,14 +192,20 @@ def _bars(values: Mapping[str, Sequence[float]], ylabel: str) -> "Figure":
     return plots.bars(means, errors=spread, ylabel=ylabel)
 
 
-def _example(trial: Trial) -> "Figure":
+def _example(trial: Trial, run: Run) -> "Figure":
     """The maze with the longest plan of a few, as Dualformer solves it slowly."""
-    _, test = tasks_of(replace(trial, n_tasks=3))
-    record = max(test, key=lambda one: one.plan_length)
-    responses = runs.load("dualformer").solve(record.task, "slow", trial.samples, max_len=trial.max_len)
+    (found,) = run.map(example, [replace(trial, n_tasks=3)], "an example")
+    task = MazeTask.from_text(found["maze"])
+    return drawing.figure(task, found["trace"], found["plan"], "slow: cells in the order of the trace")
+
+
+def example(trial: Trial, device: str) -> dict[str, Any]:
+    """A maze with the best of Dualformer's slow responses: the shortest right plan, with the longest trace of those."""
+    record = max(tasks_of(trial)[1], key=lambda one: one.plan_length)
+    responses = runs.load("dualformer", device).solve(record.task, "slow", trial.samples, max_len=trial.max_len)
     right = [one for one in responses if one.solves(record.task)] or responses
     best = min(right, key=lambda one: (len(one.plan or ()), -one.trace_length))
-    return drawing.figure(record.task, best.trace, best.plan or (), "slow: cells in the order of the trace")
+    return {"maze": record.task.to_text(), "trace": list(best.trace), "plan": [list(cell) for cell in best.plan or ()]}
 
 
 @dataclass(frozen=True)

@@ -82,8 +82,8 @@ PAPER = Paper(
                 m["accuracy_dropped"] >= m["accuracy_all"] > 0 and m["length_dropped"] <= 0.9 * m["length_all"]
             ),
             note=(
-                "Measured on a small model of characters, trained from nothing on made-up sums, not on a large model and "
-                "MATH. Each step of a sum is needed: where one is left out, the model has to do two operations at once."
+                "Measured on a small model of characters, trained from nothing on made-up sums, not on a large model "
+                "and MATH. Each step of a sum is needed: where one is left out, two operations have to be done at once."
             ),
         ),
     ),
