@@ -45,7 +45,7 @@ class Planning:
     """Whether trainings are long enough to be kept on disk."""
 
 
-TINY = Recipe(6000, 64, 2, 2, Training(steps=500, batch_size=16, lr=3e-3, max_tokens=1536))
+TINY = Recipe(6000, 64, 2, 2, Training(steps=350, batch_size=16, lr=3e-3, max_tokens=1536))
 SMALL = Recipe(
     30_000, 192, 6, 3, Training(steps=1500, batch_size=128, lr=1e-3, warmup=150, max_tokens=65_536), is_mixed=True
 )

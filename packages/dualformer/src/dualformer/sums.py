@@ -29,7 +29,7 @@ class SumsTrial:
     dim: int = 64
     layers: int = 2
     heads: int = 2
-    training: Training = field(default_factory=lambda: Training(steps=1000, batch_size=64, lr=3e-3, max_tokens=4096))
+    training: Training = field(default_factory=lambda: Training(steps=800, batch_size=64, lr=3e-3, max_tokens=4096))
     seed: int = 0
 
 
