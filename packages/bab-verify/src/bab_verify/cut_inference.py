@@ -1,0 +1,155 @@
+"""Cutting planes inferred from refuted branches, and their strengthening (BICCOS)."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from .branches import Branches
+from .cuts import Cut, CutMatrix
+from .relu import Relu
+from .splits import Splits
+
+if TYPE_CHECKING:
+    from .activation_splitting import ActivationSearch
+
+DROP_RATIO = 0.5
+"""The share of a history's splits that strengthening tries to do without."""
+MAX_ROUNDS = 20
+"""Rounds of branch and bound that cuts are inferred in."""
+MAX_VISITED = 10_000
+"""Branches after which no more cuts are inferred."""
+
+
+class CutInference:
+    """The cuts of one clause over one box, and where they come from.
+
+    A refuted branch holds no violation: so any violation has at least one of its states otherwise, sum of z over its
+    active states - sum over its inactive ones <= number of active ones - 1. Such a cut is true of violations of this
+    clause in this box, and of nothing else.
+
+    Args:
+        search: Whose branches.
+        clause: The clause.
+        strengthen: Whether to shorten histories to the splits that matter, where the rest is refuted as well.
+    """
+
+    def __init__(self, search: "ActivationSearch", clause: int, strengthen: bool) -> None:
+        self.search, self.clause, self.strengthen = search, clause, strengthen
+        self.cuts: list[Cut] = []
+        self.matrix: CutMatrix | None = None
+        self.n_found = 0
+        self.lengths: list[int] = []
+        """Literals of each cut that was found."""
+        self._rounds = 0
+        self._moved: Tensor | None = None
+        relus = (i for i in search.propagator.nonlinear if isinstance(search.propagator.operator(i), Relu))
+        self._indicated = {search.graph.nodes[i].inputs[0] for i in relus}
+
+    def infer(self, refuted: Branches, n_open: int, limited: bool = True) -> bool:
+        """Add the cuts of refuted branches.
+
+        Args:
+            refuted: The branches.
+            n_open: How many others of the batch are still open; without any there is nothing to cut.
+            limited: Whether to stop after some rounds.
+
+        Returns:
+            Whether the cuts refute the clause altogether.
+        """
+        self._moved = None
+        if not len(refuted) or not n_open:
+            return False
+        if limited:
+            self._rounds += 1
+            if self._rounds > MAX_ROUNDS or self.search.visited > MAX_VISITED:
+                return False
+        splits = self._strengthened(refuted) if self.strengthen else refuted.splits
+        found = [cut for cut in self._literals(splits) if cut is not None]
+        self.n_found += len(set(found) - set(self.cuts))
+        self.lengths += [len(cut) for cut in set(found) - set(self.cuts)]
+        before = {cut: i for i, cut in enumerate(self.cuts)}
+        merged = merge([*self.cuts, *found])
+        if frozenset() in merged:
+            return True
+        self.cuts = sorted(merged, key=lambda cut: (len(cut), sorted(cut)))[: self.search.config.max_cuts]
+        if self.cuts:
+            self.matrix = CutMatrix.of(self.cuts, self.search.c)
+            self._moved = torch.tensor([before.get(cut, -1) for cut in self.cuts], device=self.search.c.device)
+        return False
+
+    def renew(self, branches: Branches) -> Branches:
+        """Branches with multipliers for the cuts as they are now; new ones begin at zero."""
+        if self._moved is None or not self.cuts:
+            return branches
+        old = torch.nn.functional.pad(branches.cut_beta, (0, 1))
+        index = torch.where(self._moved < 0, old.shape[1] - 1, self._moved)
+        return replace(branches, cut_beta=old[:, index])
+
+    def reset(self, branches: Branches) -> Branches:
+        """Branches with all multipliers of cuts at zero."""
+        return replace(branches, cut_beta=branches.margin.new_zeros(len(branches), len(self.cuts)))
+
+    def _strengthened(self, refuted: Branches) -> Splits:
+        """Histories without the splits that did not matter, where what is left is refuted without them."""
+        splits = refuted.splits
+        used = splits.node >= 0
+        scores = splits.influence.masked_fill(~used, float("nan"))
+        threshold = torch.nanquantile(scores.double(), DROP_RATIO, 1, keepdim=True, interpolation="midpoint")
+        kept = used & ((splits.beta > 0) | (scores >= threshold))
+        shorter = (kept.sum(1) < used.sum(1)).nonzero().squeeze(1)
+        if not len(shorter):
+            return splits
+        parts = splits[shorter]
+        keep = kept[shorter]
+        node = torch.where(keep, parts.node, -1)
+        reduced = replace(parts, node=node, sign=parts.sign * keep, beta=torch.zeros_like(parts.beta)).compact()
+        trial = replace(refuted[shorter], splits=reduced)
+        bounds, empty = self.search.narrowed(reduced)
+        found = self.search.optimise(trial, self.search.config.branch, bounds)
+        holds = (found.margins.amax(1) > 0) | empty
+        accepted = reduced[holds.nonzero().squeeze(1)]
+        rest = torch.ones(len(splits), dtype=torch.bool, device=holds.device)
+        rest[shorter[holds]] = False
+        return Splits.cat([accepted, splits[rest.nonzero().squeeze(1)]])
+
+    def _literals(self, splits: Splits) -> Iterable[Cut | None]:
+        """The cut of each history, or `None` where a split is not of a ReLU at zero."""
+        rows = (x.tolist() for x in (splits.node, splits.element, splits.sign, splits.point))
+        for nodes, elements, signs, points in zip(*rows, strict=True):
+            history = [
+                (node, element, int(sign), point)
+                for node, element, sign, point in zip(nodes, elements, signs, points, strict=True)
+                if node >= 0
+            ]
+            if any(node not in self._indicated or point != 0 for node, _, _, point in history):
+                yield None
+            else:
+                yield frozenset((node, element, sign) for node, element, sign, _ in history)
+
+
+def merge(cuts: Iterable[Cut]) -> set[Cut]:
+    """The same cuts with no more literals than needed.
+
+    Two that differ in the sign of one literal are one without it, and a cut that holds all literals of another is
+    dropped.
+    """
+    pool = set(cuts)
+    fresh = list(pool)
+    while fresh:
+        cut = fresh.pop()
+        if cut not in pool:
+            continue
+        for node, element, sign in cut:
+            if (cut - {(node, element, sign)}) | {(node, element, -sign)} in pool:
+                shorter = cut - {(node, element, sign)}
+                if shorter not in pool:
+                    pool.add(shorter)
+                    fresh.append(shorter)
+    kept: list[Cut] = []
+    for cut in sorted(pool, key=len):
+        if not any(other <= cut for other in kept):
+            kept.append(cut)
+    return set(kept)

@@ -1,0 +1,102 @@
+"""Reads networks from PyTorch modules."""
+
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import onnx
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from .graph import Graph
+from .onnx_front_end import graph_from_model, load_onnx
+from .onnx_registry import NetworkError
+
+
+def model_from_module(module: nn.Module, example: Float[Tensor, "batch ..."]) -> onnx.ModelProto:
+    """A module as an ONNX model, in evaluation mode.
+
+    Args:
+        module: A network of one input and one output.
+        example: An input, a batch of 1.
+
+    Raises:
+        NetworkError: if PyTorch cannot export it.
+    """
+    training = module.training
+    module.eval()
+    try:
+        with _quiet():
+            return _export(module, example)
+    finally:
+        module.train(training)
+
+
+def _export(module: nn.Module, example: Tensor) -> onnx.ModelProto:
+    errors = []
+    for dynamo in (True, False):
+        stream = io.BytesIO()
+        try:
+            target: Any = None if dynamo else stream
+            program = torch.onnx.export(module, (example,), target, dynamo=dynamo, verbose=False)
+        except Exception as error:  # noqa: BLE001 - the exporters raise anything
+            errors.append(error)
+            continue
+        return program.model_proto if program is not None else onnx.load_model_from_string(stream.getvalue())
+    reason = str(errors[-1]).strip().splitlines()[0]
+    raise NetworkError(f"PyTorch cannot export {type(module).__name__} to ONNX: {reason}") from errors[0]
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what the exporters print."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        with (
+            warnings.catch_warnings(),
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()),
+        ):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def graph_from_module(module: nn.Module, example: Float[Tensor, "batch ..."]) -> Graph:
+    """The graph of a PyTorch module, by way of ONNX.
+
+    Args:
+        module: A network of one input and one output; it is taken in evaluation mode.
+        example: An input, a batch of 1.
+
+    Raises:
+        NetworkError: if it cannot be exported or verified.
+    """
+    if example.ndim < 1 or (example.ndim > 1 and example.shape[0] != 1):
+        raise NetworkError(f"the example must be a batch of 1, but its shape is {list(example.shape)}")
+    dtype = next((p.dtype for p in module.parameters() if p.is_floating_point()), example.dtype)
+    return graph_from_model(model_from_module(module, example), type(module).__name__, dtype)
+
+
+def as_graph(network: Graph | nn.Module | str | Path, example: Float[Tensor, "batch ..."] | None = None) -> Graph:
+    """A graph, whatever the network is given as.
+
+    Args:
+        network: A graph, a PyTorch module, or an ONNX file.
+        example: For a module: an input, a batch of 1.
+    """
+    if isinstance(network, Graph):
+        return network
+    if isinstance(network, nn.Module):
+        if example is None:
+            raise NetworkError("a module needs an example of its input, a batch of 1")
+        return graph_from_module(network, example)
+    return load_onnx(network)

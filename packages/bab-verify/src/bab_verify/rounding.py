@@ -1,0 +1,28 @@
+"""Rounding: how far a bound that was computed in floating point may lie from the exact one."""
+
+import torch
+from torch import Tensor
+
+from .graph import Interval
+from .propagation import LinearBound
+
+STEPS = 32
+"""Roundings, in units of the last place of the largest terms, that a bound is taken to suffer."""
+
+
+def margin_slack(linear: LinearBound, box: Interval, threshold: Tensor) -> Tensor:
+    """What a margin must exceed to count as positive, (batch, rows).
+
+    Errors of a backward pass are relative to its terms: |A| |x|, |d|, and all that b is the sum of, which is much more
+    than |b| in deep networks, where terms cancel.
+
+    Args:
+        linear: The bound.
+        box: Of the input, (batch, inputs).
+        threshold: d, (batch, rows) or (rows,).
+    """
+    size = torch.maximum(box.lower.abs(), box.upper.abs()).unsqueeze(-1)
+    offset = linear.offset.abs() if linear.size is None else torch.maximum(linear.size, linear.offset.abs())
+    terms = (linear.coefficients.abs() @ size).squeeze(-1) + offset + threshold.abs()
+    infinity = float("inf")
+    return (STEPS * torch.finfo(terms.dtype).eps / 2 * terms).nan_to_num(infinity, infinity, infinity)

@@ -1,0 +1,395 @@
+"""The verifier: attack, bounds, branch and bound, on one clock."""
+
+import copy
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from .activation_splitting import ActivationSearch
+from .affine_fusion import fuse, restrict
+from .attack import pgd_attack
+from .counterexamples import Counterexample, Oracle
+from .graph import Graph, Interval
+from .input_splitting import InputSplitter, InputSplitting
+from .modules import as_graph
+from .onnx_front_end import load_onnx
+from .optimization import optimise, refine
+from .propagation import Bounds, Propagator
+from .relu import Relu
+from .results import Result
+from .rounding import margin_slack
+from .settings import VerifyConfig
+from .specification import Clause, Query, Specification, SpecificationError
+
+FIRST_ATTACK, SECOND_ATTACK = 0.2, 1.5
+"""Seconds that the attack may take before bounds are computed, and after they did not decide."""
+INPUT_ELEMENTS = 2**20
+"""Values of the network, over all boxes of a batch, that input splitting takes at once."""
+WALKERS, WALK = 16, 8
+"""How many of the points that branches suggest are walked downhill, and how many steps."""
+Progress = Callable[[float, int, int, float], None]
+"""Told seconds, branches visited, branches open and the least margin."""
+
+
+@dataclass
+class Problem:
+    """One box and the clauses to refute over it, on the device.
+
+    Args:
+        graph: The network as a function of the free inputs, fused.
+        free: Which inputs those are.
+        box: (1, free inputs).
+        c: C, (clauses, rows, outputs); a clause of fewer rows repeats one.
+        d: (clauses, rows).
+    """
+
+    graph: Graph
+    free: Tensor
+    box: Interval
+    c: Tensor
+    d: Tensor
+
+    def to(self, dtype: torch.dtype) -> "Problem":
+        """In other numbers; the box is rounded outward."""
+        if dtype == self.c.dtype:
+            return self
+        graph = copy.deepcopy(self.graph).to(dtype)
+        return Problem(graph, self.free, outward(self.box, dtype), self.c.to(dtype), self.d.to(dtype))
+
+    def only(self, clauses: Tensor) -> "Problem":
+        """With some of the clauses."""
+        return replace(self, c=self.c[clauses], d=self.d[clauses])
+
+
+def outward(x: Interval, dtype: torch.dtype) -> Interval:
+    """Bounds in other numbers, rounded outward."""
+    lower, upper = (end.to(dtype) for end in x)
+    low, high = (torch.full_like(lower, end) for end in (-torch.inf, torch.inf))
+    return Interval(
+        torch.where(lower.to(x.lower) > x.lower, lower.nextafter(low), lower),
+        torch.where(upper.to(x.upper) < x.upper, upper.nextafter(high), upper),
+    )
+
+
+class Verifier:
+    """Proves or refutes properties of one network.
+
+    Args:
+        network: An ONNX file, a module (with `example`, an input of it), or a graph.
+        config: How.
+        oracle: What confirms counterexamples; by default ONNX Runtime on the file, or the graph itself in single
+            precision.
+        example: An input of the module, with a batch of 1.
+    """
+
+    def __init__(
+        self,
+        network: Graph | nn.Module | str | Path,
+        config: VerifyConfig | None = None,
+        oracle: Oracle | None = None,
+        example: Tensor | None = None,
+    ) -> None:
+        self.config = config or VerifyConfig()
+        name = self.config.device
+        self.device = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
+        graph = load_onnx(network, torch.float64) if isinstance(network, str | Path) else as_graph(network, example)
+        self.graph = copy.deepcopy(graph).double().to(self.device)
+        if oracle is None and isinstance(network, str | Path):
+            oracle = Oracle(network)
+        self.oracle = oracle
+        self.single = copy.deepcopy(self.graph).float()
+        """The network in single precision, for the attack."""
+
+    def verify(self, specification: Specification, progress: Progress | None = None) -> Result:
+        """Prove that no input does what the specification describes, or find one that does.
+
+        Args:
+            specification: What must not happen.
+            progress: Told how it goes.
+
+        Raises:
+            SpecificationError: if it is about another number of inputs or outputs.
+            DomainError: if the network is not defined on all of the box.
+        """
+        run = _Run(self, specification, progress)
+        return run.result()
+
+    def confirm(self, specification: Specification, x: Tensor) -> Counterexample | None:
+        """The counterexample at an input (inputs,), if it is one."""
+        if self.oracle is not None:
+            return self.oracle.confirm(specification, x)
+        single = x.to(torch.float32).to(torch.float64)
+        for query in specification.queries:
+            inside = torch.minimum(torch.maximum(single.cpu(), query.lower), query.upper)
+            y = self.graph(inside.to(self.device).unsqueeze(0))[0].cpu()
+            violation = float(query.violation(inside, y))
+            if violation <= 0:
+                return Counterexample(inside, y, violation)
+        return None
+
+
+class _Run:
+    """One verification under way."""
+
+    def __init__(self, verifier: Verifier, specification: Specification, progress: Progress | None) -> None:
+        self.verifier, self.config, self.specification = verifier, verifier.config, specification
+        sizes = (verifier.graph.n_inputs, verifier.graph.n_outputs)
+        if (specification.n_inputs, specification.n_outputs) != sizes:
+            raise SpecificationError(
+                f"the specification is about {specification.n_inputs} inputs and {specification.n_outputs} outputs, "
+                f"but the network has {sizes[0]} and {sizes[1]}"
+            )
+        self.started = time.monotonic()
+        self.deadline = self.started + self.config.timeout
+        self.progress = progress
+        self.visited = self.cuts = 0
+        self.history: list[tuple[float, int, int, float]] = []
+        self.counterexample: Counterexample | None = None
+        self.query = specification.queries[0]
+        self.generator = torch.Generator().manual_seed(self.config.seed)
+
+    def result(self) -> Result:
+        """Run."""
+        reason, margins = "bounds", []
+        for query in self.specification.queries:
+            proven, why, found = self._query(query)
+            margins.append(found)
+            if self.counterexample is not None:
+                return self._finished("sat", why, margins)
+            if not proven:
+                return self._finished("unknown", why, margins)
+            reason = why if why != "bounds" else reason
+        return self._finished("unsat", reason, margins)
+
+    def _finished(self, status: str, reason: str, margins: list[tuple[float, ...]]) -> Result:
+        seconds = time.monotonic() - self.started
+        return Result(
+            status, reason, self.counterexample, tuple(margins), self.visited, self.cuts, seconds, tuple(self.history)
+        )
+
+    def _query(self, query: Query) -> tuple[bool, str, tuple[float, ...]]:
+        """Refute all clauses over one box: whether that was done, by what, and the margins."""
+        self.query = query
+        if any(not len(clause.d) for clause in query.clauses) and self._confirmed((query.lower + query.upper) / 2):
+            return False, "a clause without constraints", ()
+        if self._attacked(query, FIRST_ATTACK):
+            return False, "attack", ()
+        problem = self._problem(query)
+        with torch.no_grad():
+            bounds, margins = self._root(problem)
+        final = margins.clone()
+        left = (~(margins > 0)).nonzero().squeeze(1)
+        if len(left):
+            # Numbers for all that follows.
+            dtype = self._precision(problem, bounds)
+            problem, bounds = problem.to(dtype), {i: outward(x, dtype) for i, x in bounds.items()}
+        if len(left) and self._attacked(query, SECOND_ATTACK, ~(margins > 0)):
+            return False, "attack", ()
+        splits_input = self._splits_input(problem)
+        if len(left) and self.config.bounds not in {"ibp", "crown"} and not splits_input:
+            bounds, margins = self._optimised_root(problem, bounds, left)
+            final[left] = margins.to(final)
+            left = left[~(margins > 0)]
+        if not len(left):
+            return True, "bounds", tuple(final.tolist())
+        if self.config.branching == "none" or self.config.bounds != "beta-crown":
+            return False, "no branching", tuple(final.tolist())
+        search = self._split_input if splits_input else self._split_activations
+        proven, why, lower_bound = search(problem.only(left), bounds)
+        final[left] = lower_bound
+        return proven, why, tuple(final.tolist())
+
+    def _splits_input(self, problem: Problem) -> bool:
+        wanted = self.config.branching
+        return wanted == "input" or (wanted == "auto" and len(problem.free) <= self.config.input_dimensions)
+
+    def _problem(self, query: Query) -> Problem:
+        device = self.verifier.device
+        lower, upper = query.lower.to(device), query.upper.to(device)
+        graph, free = restrict(self.verifier.graph, Interval(lower, upper))
+        graph = fuse(graph)
+        c, d = stacked(query.clauses)
+        return Problem(graph, free, Interval(lower[free][None], upper[free][None]), c.to(device), d.to(device))
+
+    def _root(self, problem: Problem) -> tuple[Bounds, Tensor]:
+        """Bounds of all nodes, and margins of the clauses, without optimisation."""
+        propagator = Propagator(problem.graph)
+        if self.config.bounds == "ibp":
+            bounds = propagator.intervals(problem.box)
+            output = bounds[len(problem.graph.nodes) - 1]
+            lower, upper = output.lower.reshape(1, 1, -1), output.upper.reshape(1, 1, -1)
+            least = (problem.c.clamp(min=0) * lower + problem.c.clamp(max=0) * upper).sum(-1)
+            return bounds, (least - problem.d).nan_to_num(nan=-torch.inf, posinf=-torch.inf).amax(1)
+        bounds, planes = propagator.crown(problem.box)
+        c = problem.c.reshape(1, -1, *problem.graph.output_shape)
+        linear = propagator.backward(len(problem.graph.nodes) - 1, c, planes)
+        d = problem.d.reshape(1, -1)
+        margins = linear.minimum(problem.box) - d - margin_slack(linear, problem.box, d)
+        return bounds, margins.reshape(problem.d.shape).amax(1)
+
+    def _optimised_root(self, problem: Problem, bounds: Bounds, left: Tensor) -> tuple[Bounds, Tensor]:
+        """Bounds with optimised planes (alpha-CROWN): of the output, and then of the layers before it."""
+        propagator = Propagator(problem.graph)
+        some = problem.only(left)
+        margins = self._optimised_clauses(propagator, some, bounds)
+        if bool((margins > 0).all()):
+            return bounds, margins
+        share = self.started + self.config.timeout * 0.6
+        steps = replace(self.config.root, steps=max(1, self.config.root.steps // 3))
+        bounds = refine(propagator, problem.box, bounds, steps, share)
+        return bounds, torch.maximum(margins, self._optimised_clauses(propagator, some, bounds))
+
+    def _optimised_clauses(self, propagator: Propagator, problem: Problem, bounds: Bounds) -> Tensor:
+        found = optimise(
+            propagator,
+            problem.box,
+            bounds,
+            problem.c.reshape(1, -1, problem.c.shape[-1]),
+            problem.d.reshape(1, -1),
+            self.config.root,
+            slack=margin_slack,
+            deadline=self.deadline,
+        )
+        return found.margins.reshape(problem.d.shape).amax(1)
+
+    def _precision(self, problem: Problem, bounds: Bounds) -> torch.dtype:
+        """Single precision, unless its rounding would matter."""
+        if self.config.dtype != "auto":
+            return getattr(torch, self.config.dtype)
+        propagator = Propagator(problem.graph)
+        planes = {i: propagator.relax(i, bounds) for i in propagator.nonlinear}
+        c = problem.c.reshape(1, -1, *problem.graph.output_shape)
+        linear = propagator.backward(len(problem.graph.nodes) - 1, c, planes)
+        d = problem.d.reshape(1, -1)
+        margins = (linear.minimum(problem.box) - d).abs()
+        coarse = margin_slack(linear, problem.box, d) * torch.finfo(torch.float32).eps / torch.finfo(d.dtype).eps
+        return torch.float64 if bool((coarse > 0.01 * margins).any()) else torch.float32
+
+    def _split_input(self, problem: Problem, bounds: Bounds) -> tuple[bool, str, float]:
+        del bounds
+        size = sum(node.size for node in problem.graph.nodes)
+        batch = self.config.batch or min(4096, max(64, INPUT_ELEMENTS // size))
+        settings = InputSplitting(batch, max_domains=self.config.max_domains)
+        splitter = InputSplitter(problem.graph, (problem.c, problem.d), settings)
+        with torch.no_grad():
+            found = splitter.run(
+                problem.box.lower[0], problem.box.upper[0], partial(self._violated, problem), self.deadline, self._tell
+            )
+        self.visited += found.visited
+        return (
+            found.proven,
+            "branches" if found.proven or found.candidate is not None else self._why(),
+            found.lower_bound,
+        )
+
+    def _split_activations(self, problem: Problem, bounds: Bounds) -> tuple[bool, str, float]:
+        with torch.no_grad():
+            search = ActivationSearch(
+                problem.graph,
+                problem.box,
+                bounds,
+                (problem.c, problem.d),
+                self.config,
+                violated=partial(self._violated, problem),
+                deadline=self.deadline,
+                progress=self._tell,
+                generator=self.generator,
+            )
+            proven, lower_bound = search.run()
+        self.visited += search.visited
+        self.cuts += search.n_cuts
+        return proven, "branches" if proven or self.counterexample is not None else self._why(), lower_bound
+
+    def _why(self) -> str:
+        return "timeout" if time.monotonic() > self.deadline else "domain limit"
+
+    def _tell(self, visited: int, open_branches: int, margin: float) -> None:
+        entry = (time.monotonic() - self.started, self.visited + visited, open_branches, margin)
+        self.history.append(entry)
+        if self.progress:
+            self.progress(*entry)
+
+    def _violated(self, problem: Problem, x: Tensor) -> Tensor | None:
+        """An input that is a counterexample, among some (n, free inputs) or a short descent away from the best."""
+        if not len(x):
+            return None
+        violation = self._violations(problem, x)
+        found = self._first_confirmed(problem, x, violation)
+        if found is None:
+            nearest = violation.topk(min(len(x), WALKERS), largest=False).indices
+            found = self._descended(problem, x[nearest])
+        return found
+
+    def _descended(self, problem: Problem, x: Tensor) -> Tensor | None:
+        size = (problem.box.upper - problem.box.lower) / 20
+        for step in range(WALK):
+            x = x.detach().requires_grad_()
+            with torch.enable_grad():
+                violation = self._violations(problem, x)
+                (gradient,) = torch.autograd.grad(violation.sum(), x)
+            found = self._first_confirmed(problem, x.detach(), violation.detach())
+            if found is not None:
+                return found
+            moved = x.detach() - size * 0.5**step * gradient.sign()
+            x = torch.maximum(torch.minimum(moved, problem.box.upper), problem.box.lower)
+        return self._first_confirmed(problem, x, self._violations(problem, x))
+
+    def _violations(self, problem: Problem, x: Tensor) -> Tensor:
+        """How far from violated the nearest clause is, (n,)."""
+        rows = torch.einsum("kro,no->nkr", problem.c, problem.graph(x)) - problem.d
+        return rows.amax(2).amin(1)
+
+    def _first_confirmed(self, problem: Problem, x: Tensor, violation: Tensor) -> Tensor | None:
+        for index in (violation <= 0).nonzero().squeeze(1)[:3].tolist():
+            if self._confirmed(self._whole(problem, x[index])):
+                return x[index]
+        return None
+
+    def _whole(self, problem: Problem, x: Tensor) -> Tensor:
+        """An input (free inputs,) with those that are fixed."""
+        whole = self.query.lower.clone()
+        whole[problem.free.cpu()] = x.detach().to("cpu", torch.float64)
+        return whole
+
+    def _confirmed(self, x: Tensor) -> bool:
+        found = self.verifier.confirm(self.specification, x)
+        if found is not None:
+            self.counterexample = found
+        return found is not None
+
+    def _attacked(self, query: Query, budget: float, clauses: Tensor | None = None) -> bool:
+        if not self.config.attack_restarts:
+            return False
+        pgd_attack(
+            self.verifier.single,
+            query,
+            restarts=self.config.attack_restarts,
+            steps=self.config.attack_steps,
+            generator=self.generator,
+            deadline=self.deadline,
+            clauses=None if clauses is None else clauses.cpu(),
+            confirm=self._confirmed,
+            budget=budget,
+        )
+        return self.counterexample is not None
+
+
+def stacked(clauses: tuple[Clause, ...]) -> tuple[Tensor, Tensor]:
+    """The constraints of clauses as C (clauses, rows, outputs) and d (clauses, rows); the first row fills up."""
+    rows = max(len(clause.d) for clause in clauses)
+    c, d = [], []
+    for clause in clauses:
+        index = torch.arange(rows).clamp(max=len(clause.d) - 1)
+        c.append(clause.C[index])
+        d.append(clause.d[index])
+    return torch.stack(c), torch.stack(d)
+
+
+def has_relus(graph: Graph) -> bool:
+    """Whether any node is a ReLU."""
+    return any(isinstance(node.operator, Relu) for node in graph.nodes)

@@ -1,0 +1,435 @@
+"""Activation splitting: the verdict is that of an exact solver, whatever is split, wherever, and with whatever cuts."""
+
+import itertools
+import time
+
+import numpy as np
+import pytest
+import torch
+from scipy.optimize import Bounds, LinearConstraint, milp
+
+from bab_verify import Clause, Query, Specification, Verifier, VerifyConfig
+from bab_verify.activation_splitting import ActivationSearch
+from bab_verify.affine import Dense, Reshape, Select
+from bab_verify.convex import Exp
+from bab_verify.gelu import Gelu
+from bab_verify.graph import Graph, Interval, Node
+from bab_verify.optimization import Optimisation
+from bab_verify.periodic import Sin
+from bab_verify.product import Product
+from bab_verify.propagation import Propagator
+from bab_verify.relu import Relu
+from bab_verify.s_shaped import Sigmoid, Tanh
+
+DOUBLE = torch.float64
+CONFIG = {"attack_restarts": 0, "timeout": 20.0, "device": "cpu", "dtype": "float64"}
+FAST = Optimisation(steps=12, alpha_lr=0.1, beta_lr=0.1)
+
+
+def uniform(low, high, *shape, seed=0):
+    return low + (high - low) * torch.rand(*shape, generator=torch.Generator().manual_seed(seed), dtype=DOUBLE)
+
+
+def network(seed, sizes=(3, 6, 6, 1), kinds=(Relu,), scale=1.0):
+    nodes = [Node(None, (), (sizes[0],))]
+    for i, (n, m) in enumerate(zip(sizes, sizes[1:])):
+        if i:
+            nodes.append(Node(kinds[(i - 1) % len(kinds)](), (len(nodes) - 1,), (n,)))
+        weight = scale * uniform(-1, 1, m, n, seed=10 * seed + i)
+        nodes.append(Node(Dense(weight, uniform(-0.5, 0.5, m, seed=10 * seed + 5 + i), (n,)), (len(nodes) - 1,), (m,)))
+    return Graph(nodes).double()
+
+
+def minimum(graph, c, limits=()):
+    """The least of c f(x) over [-1, 1]^n where A f(x) <= b for (A, b) in limits, by a mixed-integer program.
+
+    Infinite where nothing satisfies the limits.
+    """
+    box = Interval(*(x * torch.ones(1, graph.n_inputs, dtype=DOUBLE) for x in (-1.0, 1.0)))
+    known = Propagator(graph).intervals(box)
+    layers = [graph.operator(i) for i in range(1, len(graph.nodes), 2)]
+    sizes = [graph.n_inputs]
+    for layer in layers[:-1]:
+        sizes += [len(layer.bias)] * 2  # the ReLU's output and its state
+    start = np.cumsum([0, *sizes])
+    total = start[-1]
+    rows, ends, lower, upper, whole = [], [], np.full(total, 0.0), np.full(total, 1.0), np.zeros(total)
+    lower[: graph.n_inputs] = -1
+    before = start[0]
+    for k, layer in enumerate(layers[:-1]):
+        at, state = start[1 + 2 * k], start[2 + 2 * k]
+        for e in range(len(layer.bias)):
+            l, u = known[1 + 2 * k].lower[0, e].item(), known[1 + 2 * k].upper[0, e].item()
+            row, b = np.zeros(total), layer.bias[e].item()
+            row[before : before + layer.weight.shape[1]] = layer.weight[e].numpy()
+            out, z = np.eye(total)[at + e], np.eye(total)[state + e]
+            rows += [row - out, out - row - min(l, 0) * z, out - max(u, 0) * z]
+            ends += [-b, b - min(l, 0), 0]
+            upper[at + e], whole[state + e] = max(u, 0), 1
+        before = at
+
+    def through(row):
+        dense = np.zeros(total)
+        dense[before : before + layers[-1].weight.shape[1]] = (row @ layers[-1].weight).numpy()
+        return dense, float(row @ layers[-1].bias)
+
+    for row, limit in limits:
+        dense, constant = through(row)
+        rows.append(dense)
+        ends.append(float(limit) - constant)
+    cost, constant = through(c)
+    constraints = LinearConstraint(np.array(rows), -np.inf, np.array(ends))
+    found = milp(cost, integrality=whole, bounds=Bounds(lower, upper), constraints=constraints)
+    return found.fun + constant if found.success else np.inf
+
+
+def one_box(graph, *clauses):
+    n = graph.n_inputs
+    return Specification((Query(-torch.ones(n), torch.ones(n), tuple(Clause(c, d) for c, d in clauses)),))
+
+
+def verify(graph, specification, **options):
+    options = {"branching": "bbps", "cuts": "none", "points": "middle", **options}
+    return Verifier(graph, VerifyConfig(**{**CONFIG, **options})).verify(specification)
+
+
+def search(graph, c, d, violated=lambda x: None, **options):
+    box = Interval(*(x * torch.ones(1, graph.n_inputs, dtype=DOUBLE) for x in (-1.0, 1.0)))
+    keys = {"deadline", "progress", "generator"} & options.keys()
+    rest = {key: options.pop(key) for key in keys}
+    config = VerifyConfig(**{**CONFIG, "branching": "bbps", "cuts": "none", "points": "middle", **options})
+    bounds, _ = Propagator(graph).crown(box)
+    c, d = torch.as_tensor(c, dtype=DOUBLE), torch.as_tensor(d, dtype=DOUBLE)
+    return ActivationSearch(graph, box, bounds, (c, d), config, violated, **rest)
+
+
+@pytest.fixture(scope="module")
+def solved():
+    """Networks and their exact optima."""
+    one = torch.ones(1, dtype=DOUBLE)
+    return {seed: (network(seed), minimum(network(seed), one)) for seed in range(2)}
+
+
+OPTIONS = [
+    {"branching": branching, "cuts": cuts}
+    for branching, cuts in itertools.chain(
+        itertools.product(["bbps"], ["none", "base", "base-unstrengthened", "mts", "biccos"]),
+        [
+            ("babsr", "none"),
+            ("kfsb", "none"),
+            ("random", "none"),
+            ("kfsb", "biccos"),
+            ("random", "base"),
+            ("babsr", "mts"),
+        ],
+    )
+] + [{"reduce": "max", "cuts": "auto"}, {"relu_only": True, "points": "table"}, {"batch": 3}, {"dtype": "auto"}]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=lambda options: "-".join(str(value) for value in options.values()))
+def test_the_verdict_is_that_of_the_exact_program(solved, options):
+    for seed, (graph, least) in solved.items():
+        if seed > 0 and "cuts" not in options:
+            continue
+        row = torch.ones(1, 1)
+        held = verify(graph, one_box(graph, (row, torch.tensor([least - 1e-3]))), **options, branch=FAST, root=FAST)
+        assert held.status == "unsat", seed
+        broken = verify(graph, one_box(graph, (row, torch.tensor([least + 1e-3]))), **options, branch=FAST, root=FAST)
+        assert broken.status == "sat", seed
+        assert graph(broken.counterexample.x[None]).item() <= least + 1e-3
+
+
+@pytest.mark.parametrize("cuts", ["none", "base", "biccos"])
+@pytest.mark.parametrize("seed", range(5, 7))
+def test_clauses_of_several_rows_and_several_clauses(seed, cuts):
+    """y_0 <= a and y_1 <= b, or y_2 <= c; the first clause has no row that alone refutes it."""
+    graph = network(seed, (3, 5, 5, 3))
+    rows = torch.eye(3, dtype=DOUBLE)
+    a = minimum(graph, rows[0]) + 0.3
+    b = minimum(graph, rows[1], [(rows[0], a)])
+    c = minimum(graph, rows[2])
+    for shift, other, status in ((-1e-3, -1e-3, "unsat"), (1e-2, -1e-3, "sat"), (-1e-3, 1e-2, "sat")):
+        specification = one_box(graph, (rows[:2], torch.tensor([a, b + shift])), (rows[2:], torch.tensor([c + other])))
+        found = verify(graph, specification, cuts=cuts, branch=FAST, root=FAST)
+        assert found.status == status or (found.status == "unknown" and status == "sat")
+        if found.status == "sat":
+            assert (
+                specification.queries[0].violation(found.counterexample.x, graph(found.counterexample.x[None])[0]) <= 0
+            )
+
+
+def products(seed):
+    """Two affine functions times each other, and a third that takes one of them again."""
+    n, m = 3, 3
+    dense = lambda i, rows, columns: Dense(
+        uniform(-1, 1, rows, columns, seed=seed + i), uniform(-0.5, 0.5, rows, seed=seed + 9 + i), (columns,)
+    )  # noqa: E501, E731
+    nodes = [
+        Node(None, (), (n,)),
+        Node(dense(0, m, n), (0,), (m,)),
+        Node(dense(1, m, n), (0,), (m,)),
+        Node(Product(), (1, 2), (m,)),
+        Node(Tanh(), (1,), (m,)),
+        Node(dense(2, m, m), (3,), (m,)),
+        Node(Product(), (5, 4), (m,)),
+        Node(dense(3, 1, m), (6,), (1,)),
+    ]
+    return Graph(nodes).double()
+
+
+GENERAL = {
+    "sigmoid": lambda seed: network(seed, (3, 4, 3, 1), (Sigmoid,), 2.0),
+    "tanh": lambda seed: network(seed, (3, 4, 3, 1), (Tanh,), 1.5),
+    "sin": lambda seed: network(seed, (3, 4, 3, 1), (Sin,)),
+    "gelu": lambda seed: network(seed, (3, 4, 3, 1), (Gelu,), 1.5),
+    "exp": lambda seed: network(seed, (3, 6, 1), (Exp,)),
+    "relu and tanh": lambda seed: network(seed, (3, 4, 3, 1), (Relu, Tanh), 1.5),
+    "products": products,
+}
+
+
+def lowest(graph):
+    """The least output that descent from many points finds."""
+    x = uniform(-1, 1, 2000, graph.n_inputs, seed=3)
+    for step in range(40):
+        x = x.detach().requires_grad_()
+        (gradient,) = torch.autograd.grad(graph(x).sum(), x)
+        x = (x.detach() - 0.3 * 0.9**step * gradient.sign()).clamp(-1, 1)
+    return graph(x.detach()).min().item()
+
+
+@pytest.mark.parametrize("kind", GENERAL)
+@pytest.mark.parametrize("seed", [0, 1])
+def test_general_activations_are_never_wrong(kind, seed):
+    graph = GENERAL[kind](seed)
+    least = lowest(graph)
+    row = torch.ones(1, 1)
+    limits = {"max_domains": 60, "branch": FAST, "root": FAST, "points": "middle" if kind == "products" else "table"}
+    assert verify(graph, one_box(graph, (row, torch.tensor([least + 1e-6]))), **limits).status != "unsat"
+    spread = graph(uniform(-1, 1, 1000, 3)).std().item()
+    held = verify(graph, one_box(graph, (row, torch.tensor([least - spread]))), **{**limits, "max_domains": 4000})
+    assert held.status == "unsat"
+
+
+@pytest.mark.parametrize("branching", ["babsr", "kfsb", "random"])
+@pytest.mark.parametrize("cuts", ["none", "biccos"])
+def test_mixed_activations_under_every_heuristic(branching, cuts):
+    graph = GENERAL["relu and tanh"](2)
+    least, row = lowest(graph), torch.ones(1, 1)
+    options = {"branching": branching, "cuts": cuts, "max_domains": 300, "branch": FAST, "root": FAST}
+    assert verify(graph, one_box(graph, (row, torch.tensor([least + 1e-6]))), **options).status != "unsat"
+    assert verify(graph, one_box(graph, (row, torch.tensor([least - 0.5]))), **options).status == "unsat"
+
+
+@pytest.mark.parametrize("kind", ["relu", "sigmoid", "sin", "products", "relu and tanh"])
+def test_children_together_are_no_looser_than_their_parent(kind):
+    graph = network(0) if kind == "relu" else GENERAL[kind](0)
+    searching = search(
+        graph, [[[1.0]]], [[lowest(graph) + 0.01]], branch=Optimisation(steps=6), root=Optimisation(steps=6)
+    )
+    with torch.no_grad():
+        open_ = searching._roots(torch.tensor([0]))
+        points = []
+        for _ in range(4):
+            parents, children = open_, open_.children()
+            points.append(parents.next.point)
+            found, refuted, index = searching.bound_with_index(children)
+            margin = torch.full((len(children),), torch.inf, dtype=DOUBLE)
+            margin[index] = found.margin
+            both = margin.reshape(2, -1).amin(0)
+            assert (both >= parents.margin).all()
+            assert (refuted.margin > 0).all()
+            # What is known of nodes is within what the parent knew, and both children cover it.
+            mine, _ = searching.narrowed(parents.splits)
+            low, high = (searching.narrowed(children.splits[part])[0] for part in torch.arange(len(children)).chunk(2))
+            for i, interval in mine.items():
+                assert (torch.minimum(low[i].lower, high[i].lower) >= interval.lower - 1e-9).all()
+                assert (torch.maximum(low[i].upper, high[i].upper) <= interval.upper + 1e-9).all()
+            open_ = found
+    assert (torch.cat(points) != 0).any() == (kind != "relu")
+
+
+def test_no_input_is_lost_between_the_branches():
+    """Every sample lies within the splits, and the bounds, of at least one of the branches, and above its margin."""
+    graph = GENERAL["sin"](1)
+    searching = search(graph, [[[1.0]]], [[lowest(graph) + 0.05]], branch=FAST, root=FAST)
+    x = uniform(-1, 1, 500, 3)
+    values = graph.values(x)
+    covered = torch.zeros(500, dtype=torch.bool)
+    with torch.no_grad():
+        branches = searching._roots(torch.tensor([0]))
+        for _ in range(4):
+            open_, refuted = searching.bound(branches.children())
+            for part in (open_, refuted):
+                bounds, empty = searching.narrowed(part.splits)
+                for k in range(len(part)):
+                    inside = torch.ones(500, dtype=torch.bool)
+                    for node, element, sign, point in zip(*(x[k].tolist() for x in part.splits.fields()[:4])):
+                        if node >= 0:
+                            inside &= sign * (values[node].flatten(1)[:, element] - point) >= 0
+                    assert not (bool(empty[k]) and inside.any())
+                    if bool(inside.any()):
+                        y = values[-1][inside, 0] - searching.d[0, 0]
+                        assert part is open_ or y.min() > 0
+                        assert part.margin[k] <= y.min()
+                        for i, interval in bounds.items():
+                            assert (values[i][inside] >= interval.lower[k] - 1e-9).all()
+                            assert (values[i][inside] <= interval.upper[k] + 1e-9).all()
+                    if part is refuted:
+                        covered |= inside
+            branches = open_
+        for k in range(len(branches)):
+            inside = torch.ones(500, dtype=torch.bool)
+            for node, element, sign, point in zip(*(x[k].tolist() for x in branches.splits.fields()[:4])):
+                inside &= sign * (values[node].flatten(1)[:, element] - point) >= 0
+            covered |= inside
+    assert covered.all()
+
+
+def repeated(kind, middle):
+    """An affine layer, moved or repeated by `middle`, and an operation on that."""
+    size = middle(torch.zeros(1, 4)).shape[1:]
+    nodes = [
+        Node(None, (), (3,)),
+        Node(Dense(uniform(-1, 1, 4, 3), uniform(-0.5, 0.5, 4, seed=1), (3,)), (0,), (4,)),
+        Node(middle, (1,), tuple(size)),
+        Node(kind(), (2,), tuple(size)),
+        Node(Reshape(tuple(size), (size.numel(),)), (3,), (size.numel(),)),
+        Node(Dense(uniform(-1, 1, 1, size.numel(), seed=4), None, (size.numel(),)), (4,), (1,)),
+    ]
+    return Graph(nodes).double()
+
+
+MIDDLES = {
+    "reshaped": lambda: Reshape((4,), (2, 2)),
+    "repeated": lambda: Select((4,), torch.tensor([0, 1, 2, 3, 2, 1])),
+}
+
+
+@pytest.mark.parametrize("kind", [Relu, Tanh])
+@pytest.mark.parametrize("middle", MIDDLES)
+@pytest.mark.parametrize("cuts", ["none", "biccos"])
+def test_elements_that_are_moved_or_repeated(kind, middle, cuts):
+    graph = repeated(kind, MIDDLES[middle]())
+    least = lowest(graph)
+    found = search(graph, [[[1.0]]], [[least - 1e-2]], cuts=cuts, max_domains=3000)
+    with torch.no_grad():
+        assert found.run()[0]
+    wrong = search(graph, [[[1.0]]], [[least + 1e-6]], cuts=cuts, max_domains=60)
+    with torch.no_grad():
+        assert not wrong.run()[0]
+
+
+def test_operations_that_nothing_can_be_split_for_are_left_open():
+    """The input itself is not split: the verdict is open, not an error."""
+    graph = Graph([
+        Node(None, (), (3,)),
+        Node(Tanh(), (0,), (3,)),
+        Node(Dense(torch.ones(1, 3), None, (3,)), (1,), (1,)),
+    ]).double()  # fmt: skip
+    with torch.no_grad():
+        assert not search(graph, [[[1.0]]], [[-2.28]]).run()[0]
+        assert not search(network(0, kinds=(Tanh,)), [[[1.0]]], [[0.0]], relu_only=True).run()[0]
+
+
+def failing(searching, n):
+    """Out of memory above n branches."""
+    bound, sizes = searching.optimise, []
+
+    def limited(branches, *rest):
+        sizes.append(len(branches))
+        if len(branches) > n:
+            raise torch.OutOfMemoryError("too many")
+        return bound(branches, *rest)
+
+    searching.optimise = limited
+    return sizes
+
+
+def test_without_memory_for_a_batch_it_goes_on_with_half(solved):
+    graph, least = solved[0]
+    plain = search(graph, [[[1.0]]], [[least - 1e-3]], branch=FAST, root=FAST)
+    short = search(graph, [[[1.0]]], [[least - 1e-3]], branch=FAST, root=FAST)
+    sizes = failing(short, 8)
+    with torch.no_grad():
+        assert plain.run()[0]
+        assert short.run()[0]
+    assert plain.visited > 50
+    assert max(sizes) > 8
+    assert short.batch <= 4
+    assert sum(size <= 8 for size in sizes) > 5
+    never = search(graph, [[[1.0]]], [[least - 1e-3]], branch=FAST, root=FAST)
+    failing(never, 1)
+    with torch.no_grad(), pytest.raises(torch.OutOfMemoryError, match="a single branch"):
+        never.run()
+
+
+def test_without_memory_for_all_roots_it_goes_on_with_some():
+    graph = network(0, (3, 5, 4, 6))
+    rows = torch.cat([torch.eye(6), -torch.eye(6)]).double()
+    limits = torch.tensor([minimum(graph, row) - 1e-3 for row in rows])
+    short = search(graph, rows[:, None], limits[:, None], branch=FAST, root=FAST)
+    failing(short, 4)
+    with torch.no_grad():
+        assert short.run()[0]
+
+
+@pytest.mark.parametrize("cuts", ["base", "biccos"])
+def test_without_memory_while_cuts_are_inferred(solved, cuts):
+    graph, least = solved[0]
+    short = search(graph, [[[1.0]]], [[least - 1e-3]], branch=FAST, root=FAST, cuts=cuts)
+    failing(short, 8)
+    with torch.no_grad():
+        assert short.run()[0]
+
+
+@pytest.mark.parametrize("cuts", ["none", "base", "biccos"])
+def test_limits_of_time_and_of_branches_leave_it_open(solved, cuts):
+    graph, least = solved[0]
+    few = verify(
+        graph,
+        one_box(graph, (torch.ones(1, 1), torch.tensor([least - 1e-3]))),
+        cuts=cuts,
+        max_domains=4,
+        batch=2,
+        branch=FAST,
+        root=FAST,
+    )  # noqa: E501
+    assert (few.status, few.reason) == ("unknown", "domain limit")
+    assert few.lower_bounds[0][0] <= 0
+    with torch.no_grad():
+        late = search(graph, [[[1.0]]], [[least - 1e-3]], cuts=cuts, deadline=time.monotonic() - 1)
+        proven, margin = late.run()
+    assert not proven
+    assert margin <= 0
+    assert late.visited <= 1
+
+
+def test_a_counterexample_ends_the_search(solved):
+    graph, least = solved[1]
+    asked = []
+
+    def violated(x):
+        asked.append(x)
+        return x[:1] if len(asked) == 3 else None
+
+    for cuts in ("none", "base"):
+        asked.clear()
+        searching = search(graph, [[[1.0]]], [[least + 1e-3]], violated, cuts=cuts, branch=FAST, root=FAST, batch=1)
+        with torch.no_grad():
+            proven, _ = searching.run()
+        assert (proven, searching.found) == (False, True)
+        assert len(asked) == 3
+        assert all((x.abs() <= 1).all() and x.shape[1] == 3 for x in asked)
+
+
+def test_progress_is_told(solved):
+    graph, least = solved[0]
+    told = []
+    searching = search(graph, [[[1.0]]], [[least - 1e-3]], branch=FAST, root=FAST, progress=lambda *x: told.append(x))
+    with torch.no_grad():
+        assert searching.run() == (True, 0.0)
+    visited = [entry[0] for entry in told]
+    assert visited == sorted(visited)
+    assert told[-1] == (searching.visited, 0, 0.0)
+    assert all(margin <= 0 for _, _, margin in told)

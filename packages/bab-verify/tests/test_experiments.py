@@ -1,0 +1,152 @@
+"""The experiments: that they measure every claim, and how they count."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from bab_verify import drawing, experiments
+from bab_verify.experiments import competition, published, room_left
+from bab_verify.paper import ACTIVATIONS, PAPER
+from bab_verify.s_shaped import Sigmoid
+from bab_verify.trials import Budget, Trial
+from separata import Run
+from separata import experiments as core
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    monkeypatch.setenv("BAB_VERIFY_CACHE", str(tmp_path / "cache"))
+    return lambda *claims: Run(PAPER, claims, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["general-graphs", "multi-dimensional", "cutting-planes", "scale"])
+def test_experiments_measure_their_claims(name, run):
+    (one,) = (found for found in core.of(PAPER) if found.name == name)
+    measured = run(*one.claims)
+    one(one.presets["smoke"], measured)
+    assert set(measured.measurements) == set(one.claims)
+    assert set(measured.notes) == set(one.claims)
+
+
+def test_nonlinearities_are_measured(run):
+    one = experiments.nonlinearities
+    measured = run(*one.claims)
+    one(one.presets["smoke"], measured)
+    (numbers,) = measured.measurements["general-nonlinearities"]
+    assert numbers["wrong"] == 0
+    for name in ACTIVATIONS:
+        assert numbers[f"genbab_{name}"] >= numbers[f"alpha_{name}"]
+    (points,) = measured.measurements["branching-points"]
+    assert 0 < points["gap_table"] < points["gap_middle"] < 1
+    assert set(measured.figures) == set(one.claims)
+
+
+def test_presets_grow():
+    for one in core.of(PAPER):
+        if one.name == "competition":
+            continue
+        budgets = {preset: _budgets(config) for preset, config in one.presets.items()}
+        sizes = [max(budget.max_domains for budget in budgets[preset]) for preset in ("smoke", "quick", "gpu", "paper")]
+        assert sizes == sorted(sizes)
+        assert max(budget.timeout for budget in budgets["smoke"]) <= 5
+
+
+def _budgets(value):
+    if isinstance(value, Budget):
+        return [value]
+    if dataclasses.is_dataclass(value):
+        return [found for field in dataclasses.fields(value) for found in _budgets(getattr(value, field.name))]
+    return [found for item in value for found in _budgets(item)] if isinstance(value, tuple) else []
+
+
+def test_networks_of_one_experiment_have_one_limit():
+    for one in core.of(PAPER):
+        for config in one.presets.values():
+            if isinstance(config, experiments.CuttingPlanes):
+                assert len({trial.budget for trial in config.networks}) == 1
+                assert all(isinstance(trial, Trial) for trial in config.networks)
+
+
+def test_the_room_between_planes_is_an_area(run):
+    table, middle = room_left(Sigmoid(), 50, run("branching-points"))
+    assert 0 < table < middle < 1
+    lower, upper = torch.tensor([-3.0, 0.5], dtype=torch.float64), torch.tensor([2.0, 4.0], dtype=torch.float64)
+    from bab_verify import Interval
+    from bab_verify.experiments import _room
+
+    planes = Sigmoid().relax((Interval(lower[:, None, None], upper[:, None, None]),))
+    steps = torch.linspace(0, 1, 1001, dtype=torch.float64)
+    x = lower[:, None] + (upper - lower)[:, None] * steps
+    above = planes.upper_slopes[0].flatten()[:, None] * x + planes.upper_intercept.flatten()[:, None]
+    below = planes.lower_slopes[0].flatten()[:, None] * x + planes.lower_intercept.flatten()[:, None]
+    torch.testing.assert_close(_room(Sigmoid(), lower, upper), torch.trapezoid(above - below, x))
+
+
+# ---- the competition
+
+
+ROWS = """some,./benchmarks/some/onnx/net.onnx,./benchmarks/some/vnnlib/safe.vnnlib.gz,1.5,unsat,3.5
+some,onnx/net.onnx,vnnlib/unsafe.vnnlib,1.5,sat,3.5
+short,row
+"""
+
+
+def test_published_results(tmp_path):
+    (tmp_path / "results.csv").write_text(ROWS)
+    assert published(tmp_path / "results.csv") == {
+        ("some", "net.onnx", "safe.vnnlib"): "unsat",
+        ("some", "net.onnx", "unsafe.vnnlib"): "sat",
+    }
+
+
+def test_the_competition_is_counted_where_it_is(tmp_path, monkeypatch, run):
+    from bab_verify import robustness, save_vnnlib
+
+    folder = tmp_path / "vnncomp" / "benchmarks" / "some"
+    folder.mkdir(parents=True)
+    module = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU(), torch.nn.Linear(3, 2))
+    torch.onnx.export(module, (torch.zeros(1, 2),), folder / "net.onnx", dynamo=False)
+    x = torch.tensor([0.3, 0.7])
+    label = int(module(x).argmax())
+    save_vnnlib(robustness(x, label, 1e-4, 2), folder / "safe.vnnlib")
+    save_vnnlib(robustness(x, label, 1e-4, 2), folder / "unsafe.vnnlib")
+    (folder / "instances.csv").write_text("net.onnx,safe.vnnlib,5\nnet.onnx,unsafe.vnnlib,5\n")
+    (tmp_path / "vnncomp" / "results.csv").write_text(ROWS)
+    monkeypatch.setenv("SEPARATA_DATA", str(tmp_path))
+    measured = run("competition")
+    competition(competition.presets["paper"], measured)
+    assert measured.measurements == {"competition": [{"decided": 2, "winner": 2, "contradicted": 1}]}
+
+
+def test_without_its_files_nothing_is_measured(run):
+    measured = run("competition")
+    competition(competition.presets["quick"], measured)
+    assert not measured.measurements
+
+
+# ---- figures
+
+
+def answers(*visited):
+    def one(n):
+        return {"status": "unsat" if n else "unknown", "visited": n or 100, "cuts": 0}
+
+    root = {"status": "unknown", "visited": 0, "cuts": 0}
+    return [{"alpha": root, "genbab": one(a), "biccos": one(b)} for a, b in visited]
+
+
+def test_a_cactus_counts_what_is_decided(run):
+    found = {("net", 0): {"answers": answers((1, 1), (5, 2), (0, 60)), "max_domains": 100}}
+    measured = run("cuts")
+    drawing.cactus(found, ("genbab", "biccos"), measured)
+    counts = {(row["method"], row["step"]): row["decided"] for row in measured.history}
+    assert [counts["GenBaB", n] for n in (1, 2, 4, 8, 64, 100)] == [1, 1, 1, 2, 2, 2]
+    assert [counts["BICCOS", n] for n in (1, 2, 4, 8, 64, 100)] == [1, 2, 2, 2, 3, 3]
+
+
+def test_the_histogram_leaves_nothing_out(run):
+    pairs = [(8, 1), (8, 3), (8, 6), (8, 8), (8, 9), (8, 17), (0, 9)]
+    found = {("net", 0): {"answers": answers(*pairs), "max_domains": 100}}
+    figure = drawing.histogram(found, run("cuts"))
+    assert [bar.get_height() for bar in figure.axes[0].patches] == [1] * len(drawing.BINS)

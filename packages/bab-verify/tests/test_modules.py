@@ -1,0 +1,100 @@
+"""PyTorch modules, by way of ONNX."""
+
+import pytest
+import torch
+from torch import nn
+
+from bab_verify.graph import Graph
+from bab_verify.modules import as_graph, graph_from_module
+from bab_verify.onnx_registry import NetworkError, UnsupportedOperatorError
+
+
+class Attention(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.norm, self.query, self.out = nn.LayerNorm(6), nn.Linear(6, 6), nn.Linear(18, 2)
+
+    def forward(self, x):
+        h = self.query(self.norm(x))
+        scores = torch.softmax(h @ h.transpose(-1, -2) / 6**0.5, -1)
+        return self.out(torch.nn.functional.gelu(scores @ x + h.sin()).flatten(1))
+
+
+class Recurrent(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.cell, self.out = nn.LSTMCell(4, 3), nn.Linear(3, 2)
+
+    def forward(self, x):
+        h = c = x.new_zeros(x.shape[0], 3)
+        for t in range(2):
+            h, c = self.cell(x[:, t], (h, c))
+        return self.out(h)
+
+
+class Sequences(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm, self.out = nn.LSTM(4, 3, batch_first=True, bidirectional=True), nn.Linear(6, 2)
+
+    def forward(self, x):
+        return self.out(self.lstm(x)[0][:, -1])
+
+
+CASES = {
+    "convolutions": (
+        lambda: nn.Sequential(
+            nn.Conv2d(1, 3, 3, padding=1), nn.BatchNorm2d(3), nn.ReLU(), nn.MaxPool2d(2), nn.AvgPool2d(2), nn.Flatten(),
+            nn.Dropout(), nn.Linear(3, 2),
+        ),
+        (1, 4, 4),
+    ),
+    "attention": (Attention, (3, 6)),
+    "recurrent": (Recurrent, (2, 4)),
+    "sequences": (Sequences, (3, 4)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_forward(name):
+    build, shape = CASES[name]
+    torch.manual_seed(0)
+    module = build().train()
+    graph = graph_from_module(module, torch.rand(1, *shape))
+    assert module.training
+    x = torch.rand(5, *shape)
+    torch.testing.assert_close(graph(x), module.eval()(x), rtol=1e-5, atol=1e-5)
+    assert graph.input_shape == (1, *shape)
+
+
+def test_double_precision():
+    module = nn.Linear(3, 2).double()
+    x = torch.rand(4, 3, dtype=torch.float64)
+    torch.testing.assert_close(as_graph(module, x[:1])(x), module(x))
+
+
+def test_as_graph(tmp_path):
+    module = nn.Sequential(nn.Linear(3, 2), nn.Tanh())
+    graph = as_graph(module, torch.rand(1, 3))
+    assert isinstance(graph, Graph)
+    assert as_graph(graph) is graph
+    with pytest.raises(NetworkError, match="example"):
+        as_graph(module)
+    with pytest.raises(NetworkError, match="batch of 1"):
+        as_graph(module, torch.rand(2, 3))
+    with pytest.raises(FileNotFoundError):
+        as_graph(tmp_path / "net.onnx")
+
+
+def test_what_cannot_be_exported():
+    class Bad(nn.Module):
+        def forward(self, x):
+            raise RuntimeError("no")
+
+    with pytest.raises(NetworkError, match="cannot export Bad"):
+        as_graph(Bad(), torch.rand(1, 3))
+
+
+def test_what_is_not_supported():
+    with pytest.raises(UnsupportedOperatorError, match="Softplus"):
+        as_graph(nn.Softplus(), torch.rand(1, 3))

@@ -1,0 +1,278 @@
+"""Bounds of whole graphs: no point lies outside, whatever the operations, the box and the method."""
+
+import copy
+import os
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bab_verify.affine import Add, Concatenate, Convolution, Dense, Reshape, Scale, Select, Shift, Sum
+from bab_verify.affine_fusion import fuse
+from bab_verify.convex import Absolute, Exp, Log, Reciprocal, Sqrt, Square
+from bab_verify.gelu import Gelu, TanhGelu
+from bab_verify.graph import Graph, Interval, Node
+from bab_verify.optimization import Optimisation, optimise, refine
+from bab_verify.periodic import Sin
+from bab_verify.power import Power
+from bab_verify.product import Product
+from bab_verify.propagation import LinearBound, Propagator, ordered
+from bab_verify.relaxation import DomainError
+from bab_verify.relu import Relu
+from bab_verify.rounding import margin_slack
+from bab_verify.s_shaped import Erf, Sigmoid, Tanh
+from bab_verify.step import Sign
+
+SIZE = 4
+INFINITY = float("inf")
+CURVES = {
+    "relu": Relu, "sigmoid": Sigmoid, "tanh": Tanh, "erf": Erf, "sin": Sin, "gelu": Gelu, "tanh_gelu": TanhGelu,
+    "exp": Exp, "square": Square, "absolute": Absolute, "sign": Sign, "cube": lambda: Power(3),
+}  # fmt: skip
+POSITIVE = {"reciprocal": Reciprocal, "log": Log, "sqrt": Sqrt}
+KINDS = [*CURVES, *POSITIVE, "product", "softmax", "add", "dense", "convolution", "repeat"]
+EXAMPLES = 2000 if os.environ.get("HYPOTHESIS_PROFILE") == "explore" else 150
+
+
+def rand(*shape, seed=0):
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+class Nodes(list):
+    """The nodes of a graph under construction."""
+
+    def put(self, operator, *inputs, shape=(SIZE,)):
+        self.append(Node(operator, inputs, shape))
+        return len(self) - 1
+
+
+def layer(nodes, kind, at, other, seed):
+    """One operation of a kind, with a layer before it that keeps values moderate."""
+    weight = rand(SIZE, SIZE, seed=seed) / 2
+    if kind == "add":
+        return nodes.put(Add((SIZE,), (1, -1)), at, other)
+    if kind == "repeat":
+        return nodes.put(Select((SIZE,), torch.tensor([seed % SIZE, 0, -1, 2])), at)
+    if kind == "convolution":
+        image = nodes.put(Reshape((SIZE,), (1, 1, SIZE)), at, shape=(1, 1, SIZE))
+        convolution = Convolution(rand(1, 1, 3, seed=seed), rand(1, seed=seed), (1, 1, SIZE), (1,), (1,), (1,))
+        return nodes.put(Reshape((1, 1, SIZE), (SIZE,)), nodes.put(convolution, image, shape=(1, 1, SIZE)))
+    at = nodes.put(Dense(weight, rand(SIZE, seed=seed + 1), (SIZE,)), at)
+    if kind == "dense":
+        return at
+    if kind == "product":
+        return nodes.put(Product(), at, other)
+    if kind == "softmax":
+        powers = nodes.put(Exp(), nodes.put(Scale(torch.tensor([0.3], dtype=torch.float64), (SIZE,)), at))
+        total = nodes.put(Sum((SIZE,), (0,)), powers, shape=(1,))
+        total = nodes.put(Shift(torch.tensor([1e-3], dtype=torch.float64), (1,)), total, shape=(1,))
+        share = nodes.put(Select((1,), torch.zeros(SIZE, dtype=torch.long)), nodes.put(Reciprocal(), total, shape=(1,)))
+        return nodes.put(Product(), powers, share)
+    if kind in POSITIVE:
+        square = nodes.put(Square(), at)
+        return nodes.put(POSITIVE[kind](), nodes.put(Shift(rand(1, seed=seed).abs() + 0.1, (SIZE,)), square))
+    return nodes.put(CURVES[kind](), at)
+
+
+def build(recipe):
+    nodes = Nodes([Node(None, (), (SIZE,))])
+    places = [0]
+    for kind, first, second, seed in recipe:
+        places.append(layer(nodes, kind, places[-1 - first % len(places)], places[second % len(places)], seed))
+    nodes.put(Dense(rand(3, SIZE, seed=7), rand(3), (SIZE,)), places[-1], shape=(3,))
+    return Graph(nodes).double()
+
+
+layers = st.tuples(st.sampled_from(KINDS), st.integers(0, 2), st.integers(0, 5), st.integers(0, 99))
+recipes = st.lists(layers, min_size=1, max_size=5)
+radii = st.sampled_from([0.0, 1e-3, 0.1, 0.5, 2.0])
+many = settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
+few = settings(max_examples=EXAMPLES // 5, suppress_health_check=list(HealthCheck))
+
+
+def boxed(radius, seed, batch=2):
+    centre, size = rand(batch, SIZE, seed=seed), radius * rand(batch, SIZE, seed=seed + 1).abs()
+    return Interval(centre - size, centre + size)
+
+
+def attacked(graph, box, c):
+    """Inputs of a box (n, batch, inputs): random ones, corners, and where gradient descent makes C f least."""
+    u = rand(120, *box.lower.shape, seed=5).sigmoid()
+    u[:40] = (u[:40] > 0.5).double()
+    x = torch.lerp(box.lower, box.upper, u)
+    worst = torch.lerp(box.lower, box.upper, rand(c.shape[1], *box.lower.shape, seed=6).sigmoid())
+    for step in range(8):
+        worst = worst.detach().requires_grad_()
+        y = graph(worst.flatten(0, 1)).reshape(*worst.shape[:2], -1)
+        gradient = torch.autograd.grad(torch.einsum("bro,rbo->", c, y), worst)[0].nan_to_num(0)
+        worst = worst - 0.5**step * (box.upper - box.lower) * gradient.sign()
+        worst = torch.minimum(torch.maximum(worst, box.lower), box.upper)
+    return torch.cat([x, worst.detach()])
+
+
+def held(lower, value):
+    """Whether a lower bound (batch, rows) is below values (n, batch, rows), without tolerance."""
+    return bool((lower.double() <= value).all()) and not bool(lower.isnan().any())
+
+
+@many
+@given(recipe=recipes, radius=radii, seed=st.integers(0, 50), single=st.booleans(), refining=st.booleans())
+def test_no_point_is_outside_the_bounds(recipe, radius, seed, single, refining):
+    exact = build(recipe)
+    dtype = torch.float32 if single else torch.float64
+    graph = fuse(exact.to(dtype)) if seed % 2 else exact.to(dtype)
+    exact = copy.deepcopy(graph).double()
+    box = Interval(*(x.to(dtype) for x in boxed(radius, seed)))
+    wide = Interval(box.lower.double(), box.upper.double())
+    c = torch.eye(3, dtype=torch.float64).repeat(2, 1)
+    c[3:] *= -1
+    c = c.expand(2, -1, -1)
+    d = torch.zeros(2, 6, dtype=dtype)
+    x = attacked(exact, wide, c)
+    values = torch.einsum("bro,nbo->nbr", c, exact(x.flatten(0, 1)).reshape(*x.shape[:2], -1))
+    propagator, last = Propagator(graph), len(graph.nodes) - 1
+    everything = propagator.intervals(box)
+    c = c.to(dtype)
+    with torch.no_grad():
+        bounds, planes = propagator.crown(box)
+        linear = propagator.backward(last, c.reshape(2, 6, 3), planes)
+        crown = linear.minimum(box)
+        slack = margin_slack(linear, box, d)
+        assert held(crown - slack, values)
+        least = torch.cat([everything[last].lower, -everything[last].upper], 1)
+        assert held(least - 1e3 * torch.finfo(dtype).eps * (1 + least.abs()), values)
+        at = torch.einsum("bri,nbi->nbr", linear.coefficients.double(), x) + linear.offset.double()
+        assert bool((at - slack.double() <= values)[:, slack.isfinite()].all())
+    alpha = optimise(propagator, box, bounds, c, d, Optimisation(steps=3), slack=margin_slack, target=INFINITY)
+    assert held(alpha.margins, values)
+    assert (alpha.margins >= crown - slack).all()
+    if refining:
+        one = Interval(box.lower[:1], box.upper[:1])
+        known = {i: Interval(b.lower[:1], b.upper[:1]) for i, b in bounds.items()}
+        finer = refine(propagator, one, known, Optimisation(steps=2))
+        tight = optimise(propagator, one, finer, c[:1], d[:1], Optimisation(steps=1), slack=margin_slack)
+        assert held(tight.margins, values[:, :1])
+
+
+@few
+@given(recipe=recipes, radius=radii, seed=st.integers(0, 50))
+def test_recorded_linear_bounds_of_inner_nodes_hold_at_every_point(recipe, radius, seed):
+    graph = fuse(build(recipe))
+    box = boxed(radius, seed)
+    recorded, slopes = {}, {}
+    with torch.no_grad():
+        bounds, _ = Propagator(graph).crown(box, recorded=recorded, slopes=slopes)
+    x = torch.lerp(box.lower, box.upper, rand(50, *box.lower.shape, seed=3).sigmoid())
+    values = graph.values(x.flatten(0, 1))
+    for index, (below, above) in recorded.items():
+        value = values[index].reshape(50, 2, -1)
+        for bound, sign in ((below, 1), (above, -1)):
+            line = torch.einsum("bri,nbi->nbr", bound.coefficients, x) + bound.offset
+            slack = margin_slack(bound, box, torch.zeros_like(bound.offset))
+            assert bool((sign * line - slack <= sign * value)[:, slack.isfinite()].all())
+        rows, coefficients = slopes[index]
+        expected = below.coefficients.gather(1, rows.expand(2, -1).unsqueeze(2).expand(-1, -1, SIZE))
+        torch.testing.assert_close(coefficients.expand(2, -1, -1), expected)
+    for index, bound in bounds.items():
+        value, slack = values[index].reshape(50, 2, -1), 1e-12
+        assert (bound.lower.flatten(1) <= value + slack * (1 + value.abs())).all()
+        assert (bound.upper.flatten(1) >= value - slack * (1 + value.abs())).all()
+
+
+def toy():
+    """relu(x1 - x2) - relu(2 x1 - x2), whose bounds can be found by hand."""
+    first = torch.tensor([[1.0, -1.0], [2.0, -1.0]], dtype=torch.float64)
+    nodes = Nodes([Node(None, (), (2,))])
+    nodes.put(Dense(first, None, (2,)), 0, shape=(2,))
+    nodes.put(Relu(), 1, shape=(2,))
+    nodes.put(Dense(torch.tensor([[1.0, -1.0]], dtype=torch.float64), None, (2,)), 2, shape=(1,))
+    box = Interval(torch.tensor([[-1.0, -2.0]], dtype=torch.float64), torch.tensor([[2.0, 1.0]], dtype=torch.float64))
+    return Graph(nodes), box
+
+
+def output(graph, box, sign=1.0):
+    propagator = Propagator(graph)
+    _, planes = propagator.crown(box)
+    return propagator.backward(len(graph.nodes) - 1, box.lower.new_full((1, 1, 1), sign), planes).minimum(box).item()
+
+
+def test_a_network_that_is_bounded_by_hand():
+    graph, box = toy()
+    found = Propagator(graph).intervals(box)[3]
+    assert (found.lower.item(), found.upper.item()) == (-6, 4)
+    assert output(graph, box) == pytest.approx(-3)
+    assert -output(graph, box, -1.0) == pytest.approx(3)
+    box = Interval(*(x.repeat(2, 1) for x in box))
+    assert Propagator(graph).crown(box)[0][1].lower.tolist() == [[-2, -3]] * 2
+
+
+def test_what_is_known_is_kept():
+    graph, box = toy()
+    propagator = Propagator(graph)
+    known = {1: Interval(torch.full((1, 2), -1.0).double(), torch.full((1, 2), 0.5).double())}
+    for bounds in (propagator.intervals(box, known), propagator.crown(box, known)[0]):
+        assert bounds[1].lower.tolist() == [[-1, -1]]
+        assert bounds[1].upper.tolist() == [[0.5, 0.5]]
+    assert Interval(*known[1]).intersect(Interval(-known[1].upper, known[1].lower)).lower.tolist() == [[-0.5, -0.5]]
+
+
+def test_bounds_that_rounding_made_cross_enclose_both():
+    found = ordered(torch.tensor([[1.0, 3.0]]), torch.tensor([[2.0, 2.0]]), (2,))
+    assert (found.lower.tolist(), found.upper.tolist()) == ([[1, 2]], [[2, 3]])
+
+
+def test_the_minimiser_is_where_a_linear_bound_is_least():
+    box = boxed(1.0, 3)
+    linear = LinearBound(rand(2, 5, SIZE), rand(2, 5, seed=1))
+    at = torch.einsum("bri,bri->br", linear.coefficients, linear.minimiser(box)) + linear.offset
+    torch.testing.assert_close(at, linear.minimum(box))
+
+
+@pytest.mark.parametrize("rest", [(), (Relu,), (Absolute,), (Sign,), (Sigmoid,), (Square, Sqrt)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_what_overflows_is_bounded_by_infinity(rest, dtype):
+    nodes = Nodes([Node(None, (), (2,))])
+    nodes.put(Scale(torch.tensor([1e3]), (2,)), 0, shape=(2,))
+    nodes.put(Exp(), 1, shape=(2,))
+    for operator in rest:
+        nodes.put(operator(), len(nodes) - 1, shape=(2,))
+    nodes.put(Product(), len(nodes) - 1, 1, shape=(2,))
+    nodes.put(Concatenate(((2,), (2,)), 0), len(nodes) - 1, 1, shape=(4,))
+    graph = Graph(nodes).to(dtype)
+    box = Interval(torch.full((1, 2), -1.0, dtype=dtype), torch.full((1, 2), 1.0, dtype=dtype))
+    propagator, last = Propagator(graph), len(nodes) - 1
+    bounds = propagator.intervals(box)
+    assert not any(x.isnan().any() for bound in bounds.values() for x in bound)
+    assert all((bound.lower < INFINITY).all() and (bound.upper > -INFINITY).all() for bound in bounds.values())
+    c = torch.eye(4, dtype=dtype)
+    c = torch.cat([c, -c])[None]
+    found, planes = propagator.crown(box)
+    assert not any(x.isnan().any() for bound in found.values() for x in bound)
+    linear = propagator.backward(last, c, planes)
+    slack = margin_slack(linear, box, torch.zeros(8, dtype=dtype))
+    margins = linear.minimum(box) - slack
+    assert (margins < INFINITY).all()
+    x = torch.tensor([[0.003, -0.5]], dtype=dtype)
+    assert (margins <= graph.double()(x.double()) @ c[0].double().T).all()
+
+
+def test_leaving_the_domain_is_an_error():
+    graph = Graph([Node(None, (), (2,)), Node(Reciprocal(), (0,), (2,))])
+    with pytest.raises(DomainError, match="zero"):
+        Propagator(graph).crown(Interval(-torch.ones(1, 2), torch.ones(1, 2)))
+
+
+def test_multipliers_count_on_nodes_that_the_start_is_not_computed_from():
+    graph, box = toy()
+    nodes = [*graph.nodes, Node(Relu(), (0,), (2,)), Node(Dense(rand(1, 2), None, (2,)), (4,), (1,))]
+    propagator = Propagator(Graph(nodes))
+    bounds = propagator.intervals(box)
+    planes = {i: propagator.relax(i, bounds) for i in propagator.nonlinear}
+    c = torch.ones(1, 1, 1, dtype=torch.float64)
+    without = propagator.backward(3, c, planes)
+    added = {5: torch.full((1, 1, 1), 0.7, dtype=torch.float64)}
+    both = propagator.backward(3, c, planes, added)
+    apart = propagator.backward(5, added[5], planes)
+    torch.testing.assert_close(both.coefficients, without.coefficients + apart.coefficients)
+    torch.testing.assert_close(both.offset, without.offset + apart.offset)

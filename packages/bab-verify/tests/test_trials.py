@@ -1,0 +1,184 @@
+"""Trials: the radius, the answers, and what they come to."""
+
+import json
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from bab_verify import Result, Verifier, robustness, save_vnnlib
+from bab_verify.counterexamples import Counterexample
+from bab_verify.trials import (
+    METHODS,
+    WANTED,
+    Budget,
+    Case,
+    Recipe,
+    Trial,
+    branched,
+    chosen_radius,
+    cost,
+    folder_of,
+    is_wrong,
+    mean_cost,
+    mean_ratio,
+    neurons,
+    proven,
+    ratios,
+    run_trial,
+    solved,
+)
+
+BUDGET = Budget(8, 5, 2, 2, 4, 2)
+TRIAL = Trial(Recipe(hidden=(8,), epochs=2), budget=BUDGET, properties=3, validation=4)
+
+
+@pytest.mark.parametrize("start", [1e-3, 0.1, 0.37, 5.0])
+def test_the_radius_is_where_the_wanted_share_is_proven(start):
+    limits = {stand_in(): 0.05 * (i + 1) for i in range(20)}
+    asked = []
+
+    def proves(prop, radius):
+        asked.append((prop, radius))
+        return radius <= limits[prop]
+
+    radius = chosen_radius(proves, list(limits), start)
+    share = sum(radius <= limit for limit in limits.values()) / len(limits)
+    assert WANTED[0] <= share <= WANTED[1]
+    assert len(asked) == len(set(asked)), "nothing is proven twice"
+
+
+def stand_in():
+    """A property that nobody looks into."""
+    return lambda radius: robustness(torch.zeros(1), 0, radius, 2)
+
+
+def test_a_radius_that_cannot_be_found_ends_the_search():
+    assert math.isfinite(chosen_radius(lambda prop, radius: True, [stand_in()], 0.1))
+    assert chosen_radius(lambda prop, radius: False, [stand_in()], 0.1) > 0
+
+
+def test_a_trial_gives_its_numbers_again():
+    one, other = (json.loads(json.dumps(run_trial(TRIAL, "cpu"))) for _ in range(2))
+    for found in (one, other):
+        for answer in found["answers"]:
+            assert set(answer) == {"alpha", "genbab"}
+            for result in answer.values():
+                del result["seconds"]
+    assert one == other
+    assert len(one["answers"]) == 3
+    assert (one["wrong"], one["neurons"], one["max_domains"]) == (0, 8, 8)
+
+
+def test_seeds_differ():
+    assert run_trial(TRIAL, "cpu")["quality"] != run_trial(replace(TRIAL, seed=1), "cpu")["quality"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_methods_have_the_same_budget(method):
+    config = BUDGET.config(method, 0, "cpu", attack=False)
+    assert (config.timeout, config.max_domains, config.batch, config.root.steps, config.branch.steps) == (5, 8, 4, 2, 2)
+
+
+# ---- wrong answers
+
+
+def linear_case(weight):
+    """y = (0, weight * x), x in [0.4, 0.6]; a violation where the second output is not the smaller."""
+    module = torch.nn.Linear(1, 2, bias=False)
+    with torch.no_grad():
+        module.weight.copy_(torch.tensor([[0.0], [weight]]))
+    network = lambda x: module(x.float()).detach().double()  # noqa: E731
+    specification = robustness(torch.tensor([0.5]), 0, 0.1, 2)
+    return Case(Verifier(module, example=torch.zeros(1, 1)), specification, network)
+
+
+def test_right_answers_are_not_wrong():
+    safe, unsafe = linear_case(-1.0), linear_case(1.0)
+    assert not is_wrong(safe, [Result("unsat"), Result("unknown")], 0)
+    x = torch.tensor([0.5], dtype=torch.float64)
+    found = Counterexample(x, unsafe.network(x), -0.5)
+    assert not is_wrong(unsafe, [Result("sat", counterexample=found), Result("unknown")], 0)
+
+
+def test_wrong_answers_are_found():
+    safe, unsafe = linear_case(-1.0), linear_case(1.0)
+    assert is_wrong(unsafe, [Result("unsat")], 0), "samples violate"
+    assert is_wrong(safe, [Result("unsat"), Result("sat")], 0), "answers differ"
+    x = torch.tensor([0.5], dtype=torch.float64)
+    assert is_wrong(safe, [Result("sat", counterexample=Counterexample(x, safe.network(x), -1.0))], 0)
+    outside = torch.tensor([0.9], dtype=torch.float64)
+    assert is_wrong(unsafe, [Result("sat", counterexample=Counterexample(outside, unsafe.network(outside), -1.0))], 0)
+
+
+# ---- instances in a folder
+
+
+def test_instances_of_a_folder(tmp_path, monkeypatch):
+    module = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU(), torch.nn.Linear(3, 2))
+    folder = tmp_path / "some" / "where"
+    folder.mkdir(parents=True)
+    torch.onnx.export(module, (torch.zeros(1, 2),), folder / "net.onnx", dynamo=False)
+    x = torch.tensor([0.3, 0.7])
+    label = int(module(x).argmax())
+    save_vnnlib(robustness(x, label, 1e-4, 2), folder / "safe.vnnlib")
+    save_vnnlib(robustness(x, 1 - label, 1e-4, 2), folder / "unsafe.vnnlib")
+    (folder / "instances.csv").write_text("net.onnx,safe.vnnlib,5\nnet.onnx,unsafe.vnnlib,5\n")
+    monkeypatch.setenv("SEPARATA_DATA", str(tmp_path))
+    found = run_trial(Trial(folder="some/where", budget=BUDGET), "cpu")
+    assert [answer["alpha"]["status"] for answer in found["answers"]] == ["unsat", "sat"]
+    assert (found["neurons"], found["wrong"]) == (3, 0)
+
+
+def test_a_folder_that_is_not_there_says_where_it_is_wanted(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEPARATA_DATA", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match=r"\$SEPARATA_DATA/vnncomp"):
+        folder_of("vnncomp")
+    monkeypatch.delenv("SEPARATA_DATA")
+    with pytest.raises(FileNotFoundError, match=r"\$SEPARATA_DATA/vnncomp"):
+        folder_of("vnncomp")
+
+
+def test_neurons_are_relus():
+    module = torch.nn.Sequential(torch.nn.Linear(2, 5), torch.nn.ReLU(), torch.nn.Linear(5, 4), torch.nn.Sigmoid())
+    assert neurons(Verifier(module, example=torch.zeros(1, 2)).graph) == 5
+
+
+# ---- what answers come to
+
+
+def answer(alpha, one, visited, other="unsat", other_visited=8):
+    return {
+        "alpha": {"status": alpha, "visited": 0},
+        "one": {"status": one, "visited": visited},
+        "other": {"status": other, "visited": other_visited},
+    }
+
+
+ANSWERS = [
+    answer("unsat", "unsat", 0, "unsat", 0),
+    answer("sat", "sat", 0, "sat", 0),
+    answer("unknown", "unsat", 4),
+    answer("unknown", "sat", 16),
+    answer("unknown", "unknown", 3),
+]
+
+
+def test_counts():
+    assert (proven(ANSWERS, "alpha"), proven(ANSWERS, "one"), proven(ANSWERS, "other")) == (1, 2, 4)
+    assert (solved(ANSWERS, "alpha"), solved(ANSWERS, "one")) == (2, 4)
+    assert branched(ANSWERS) == ANSWERS[2:]
+
+
+def test_an_unsolved_property_costs_the_limit():
+    assert cost(ANSWERS[-1]["one"], 100) == 100
+    assert cost({"status": "unsat", "visited": 130}, 100) == 100
+    assert mean_cost(ANSWERS, "one", 1000) == pytest.approx((4 * 16 * 1000) ** (1 / 3))
+    assert math.isnan(mean_cost(ANSWERS[:2], "one", 1000))
+
+
+def test_ratios_are_of_what_both_decide():
+    assert ratios(ANSWERS, "one", "other") == [0.5, 2]
+    assert mean_ratio([0.5, 2]) == pytest.approx(1)
+    assert math.isnan(mean_ratio([]))
