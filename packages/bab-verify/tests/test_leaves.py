@@ -32,7 +32,7 @@ def network(seed, sizes=(2, 4, 3, 2)):
 def search(graph, c, d):
     box = Interval(*(x * torch.ones(1, graph.n_inputs, dtype=DOUBLE) for x in (-1.0, 1.0)))
     bounds, _ = Propagator(graph).crown(box)
-    return ActivationSearch(graph, box, bounds, (c, d), VerifyConfig(device="cpu"), lambda x: None)
+    return ActivationSearch(graph, box, bounds, (c, d), VerifyConfig(device="cpu"), violated=lambda x: None)
 
 
 def leaf(searching, values, k):

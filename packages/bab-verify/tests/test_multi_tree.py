@@ -38,7 +38,7 @@ def search(graph, limit, cuts="mts", **options):
     bounds, _ = Propagator(graph).crown(box)
     config = VerifyConfig(device="cpu", cuts=cuts, branch=fast, root=fast, **options)
     clauses = (torch.ones(1, 1, 1, dtype=DOUBLE), torch.full((1, 1), limit, dtype=DOUBLE))
-    return ActivationSearch(graph, box, bounds, clauses, config, lambda x: None)
+    return ActivationSearch(graph, box, bounds, clauses, config, violated=lambda x: None)
 
 
 def forest(depth, numbers):

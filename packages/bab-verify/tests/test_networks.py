@@ -116,7 +116,7 @@ def test_classifiers_learn_and_robustly(radius):
     train_classifier(model, images.images, images.labels, epochs=30, radius=radius, generator=generator())
     assert not model.training
     with torch.no_grad():
-        assert (model(images.images).argmax(1) == images.labels).float().mean() > (0.75 if radius else 0.95)
+        assert (model(images.images).argmax(1) == images.labels).float().mean() > (0.75 if radius else 0.9)
 
 
 def test_moved_images_stay_within_the_radius_and_are_worse():

@@ -61,7 +61,8 @@ class ActivationSearch:
         self.batch = config.batch or 64
         self.piecewise_linear = all(isinstance(self.propagator.operator(i), Relu) for i in self.propagator.nonlinear)
         self.cuts: CutInference | None = None
-        self.visited = self.n_cuts = self.unresolved = 0
+        self.visited = self.unresolved = 0
+        self.cut_lengths: list[int] = []
         self.found = False
 
     def run(self) -> tuple[bool, float]:
@@ -74,7 +75,7 @@ class ActivationSearch:
         for clause in range(len(self.c)):
             self.cuts = CutInference(self, clause, strengthen=kind in {"base", "biccos"})
             proven, margin = self._search(torch.tensor([clause], device=self.c.device), trees=kind in {"mts", "biccos"})
-            self.n_cuts += self.cuts.n_found
+            self.cut_lengths += self.cuts.lengths
             least = min(least, margin)
             if not proven:
                 return False, least

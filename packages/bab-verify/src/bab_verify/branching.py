@@ -97,6 +97,7 @@ class Brancher:
         generator: torch.Generator | None = None,
     ) -> None:
         self.propagator, self.box, self.heuristic, self.reduce = propagator, box, heuristic, reduce
+        self.bounds = bounds
         self.generator = generator
         graph = propagator.graph
         consumers: dict[int, list[Consumer]] = {}
@@ -127,11 +128,17 @@ class Brancher:
     def _shortcut(self, node: int, planes: Mapping[int, Relaxation]) -> tuple[LinearBound, LinearBound]:
         if self.heuristic == "babsr":
             return self._bias(node)
-        n = self.propagator.graph.nodes[node].size
-        rows = torch.arange(n, device=self.box.lower.device)[None]
-        linear = self.propagator.unit_backward(node, rows, planes)
-        below = LinearBound(linear.coefficients[:, :n], linear.offset[:, :n])
-        return below, LinearBound(-linear.coefficients[:, n:], -linear.offset[:, n:])
+        n, d = self.propagator.graph.nodes[node].size, self.box.lower.shape[1]
+        flat = [x.flatten(1) for x in self.bounds[node]]
+        rows = self.propagator.undecided(node, *flat)
+        pairs = [(self.box.lower.new_zeros(1, n, d), self.box.lower.new_zeros(1, n)) for _ in range(2)]
+        for part in rows.split(self.propagator.chunk(node), 1):
+            linear = self.propagator.unit_backward(node, part, planes)
+            k = part.shape[1]
+            for sign, half, (coefficients, offset) in zip((1, -1), (slice(k), slice(k, None)), pairs, strict=True):
+                coefficients[:, part[0]] = sign * linear.coefficients[:, half]
+                offset[:, part[0]] = sign * linear.offset[:, half]
+        return LinearBound(*pairs[0]), LinearBound(*pairs[1])
 
     def _bias(self, node: int) -> tuple[LinearBound, LinearBound]:
         """Nothing but the constant of the layer before (BaBSR stops there)."""
@@ -166,6 +173,10 @@ class Brancher:
 
     def best(self, bounds: Bounds, outputs: Mapping[int, Tensor], k: int) -> list[Decision]:
         """The k best splits of each branch, the best first."""
+        if not self.sites:
+            value = next(iter(bounds.values())).lower
+            none, zero = torch.full((len(value),), -1, device=value.device), value.new_zeros(len(value))
+            return [Decision(none, torch.zeros_like(none), zero, zero - float("inf"))]
         nodes, elements, points, scores = [], [], [], []
         for site in self.sites:
             score, point = self._score(site, bounds, outputs)

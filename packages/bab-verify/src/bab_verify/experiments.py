@@ -372,7 +372,7 @@ WIDE = Recipe("wide", dataset="mnist5k", hidden=(64,), epochs=1, radius=0.0, sta
     ),
 )
 def scale(config: Trial, run: Run) -> None:
-    """Cuts for a network of more than fifty thousand ReLUs."""
+    """Cuts for a network of more than fifty thousand ReLUs; BBPS would keep linear bounds of each of these."""
     found = _run({"wide": config}, run)
     for seed in run.seeds:
         one = found["wide", seed]

@@ -45,7 +45,8 @@ def refute_leaf(search: "ActivationSearch", splits: Splits, clause: int) -> bool
     matrix, limits = torch.cat(a).double().cpu().numpy(), torch.cat(b).double().cpu().numpy()
     box = Interval(*(x[0].double().cpu() for x in search.box))
     # The least violation t of all constraints: above zero, none of them can hold at once.
-    norm = np.maximum(np.abs(matrix).max(1, keepdims=True), 1e-30)
+    norm = np.abs(matrix).max(1, keepdims=True)
+    norm[norm < 1e-12] = 1
     program = linprog(
         np.r_[np.zeros(matrix.shape[1]), 1.0],
         A_ub=np.c_[matrix / norm, -np.ones(len(matrix))],

@@ -70,7 +70,8 @@ def multi_tree_search(search: "ActivationSearch", roots: Branches) -> Branches:
     for depth in range(1, ITERATIONS + 1):
         if not len(frontier) or search.found or search.over():
             break
-        per_branch = max(1, TARGET // (2 * len(frontier)))
+        target = min(TARGET, max(2, search.config.max_domains // (2 * ITERATIONS)))
+        per_branch = max(1, target // (2 * len(frontier)))
         parents, decided = _alternatives(search, frontier, per_branch)
         if not len(parents):
             break

@@ -21,6 +21,7 @@ class Result:
         lower_bounds: For each query and clause, the margin that was proven last: positive where it is refuted.
         visited: Branches that were bounded.
         cuts: Cutting planes that were found.
+        cut_length: Mean number of literals of these.
         seconds: Time taken.
         history: Over time: seconds, branches visited, branches open, and the least margin.
     """
@@ -32,4 +33,5 @@ class Result:
     visited: int = 0
     cuts: int = 0
     seconds: float = 0.0
+    cut_length: float = 0.0
     history: tuple[tuple[float, int, int, float], ...] = field(default=(), repr=False)

@@ -147,7 +147,8 @@ class _Run:
         self.started = time.monotonic()
         self.deadline = self.started + self.config.timeout
         self.progress = progress
-        self.visited = self.cuts = 0
+        self.visited = 0
+        self.cut_lengths: list[int] = []
         self.history: list[tuple[float, int, int, float]] = []
         self.counterexample: Counterexample | None = None
         self.query = specification.queries[0]
@@ -169,7 +170,15 @@ class _Run:
     def _finished(self, status: str, reason: str, margins: list[tuple[float, ...]]) -> Result:
         seconds = time.monotonic() - self.started
         return Result(
-            status, reason, self.counterexample, tuple(margins), self.visited, self.cuts, seconds, tuple(self.history)
+            status,
+            reason,
+            self.counterexample,
+            tuple(margins),
+            self.visited,
+            len(self.cut_lengths),
+            seconds,
+            sum(self.cut_lengths) / max(1, len(self.cut_lengths)),
+            tuple(self.history),
         )
 
     def _query(self, query: Query) -> tuple[bool, str, tuple[float, ...]]:
@@ -302,7 +311,7 @@ class _Run:
             )
             proven, lower_bound = search.run()
         self.visited += search.visited
-        self.cuts += search.n_cuts
+        self.cut_lengths += search.cut_lengths
         return proven, "branches" if proven or self.counterexample is not None else self._why(), lower_bound
 
     def _why(self) -> str:
