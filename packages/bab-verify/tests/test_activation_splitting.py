@@ -312,10 +312,7 @@ MIDDLES = {
 @pytest.mark.parametrize("kind", [Relu, Tanh])
 @pytest.mark.parametrize("middle", MIDDLES)
 @pytest.mark.parametrize("cuts", ["none", "biccos"])
-def test_elements_that_are_moved_or_repeated(kind, middle, cuts, request):
-    if (kind, middle) == (Relu, "repeated"):
-        reason = "ActivationSearch.narrowed does not pass splits on to the copies in piecewise linear networks"
-        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
+def test_elements_that_are_moved_or_repeated(kind, middle, cuts):
     graph = repeated(kind, MIDDLES[middle]())
     least = lowest(graph)
     found = search(graph, [[[1.0]]], [[least - 1e-2]], cuts=cuts, max_domains=3000)
@@ -369,7 +366,6 @@ def test_without_memory_for_a_batch_it_goes_on_with_half(solved):
         never.run()
 
 
-@pytest.mark.xfail(strict=True, reason="ActivationSearch._roots bounds all clauses at once and does not halve")
 def test_without_memory_for_all_roots_it_goes_on_with_some():
     graph = network(0, (3, 5, 4, 6))
     rows = torch.cat([torch.eye(6), -torch.eye(6)]).double()
@@ -380,10 +376,7 @@ def test_without_memory_for_all_roots_it_goes_on_with_some():
         assert short.run()[0]
 
 
-@pytest.mark.parametrize(
-    "cuts",
-    ["base", pytest.param("biccos", marks=pytest.mark.xfail(strict=True, reason="multi_tree_search does not halve"))],
-)
+@pytest.mark.parametrize("cuts", ["base", "biccos"])
 def test_without_memory_while_cuts_are_inferred(solved, cuts):
     graph, least = solved[0]
     short = search(graph, [[[1.0]]], [[least - 1e-3]], branch=FAST, root=FAST, cuts=cuts)

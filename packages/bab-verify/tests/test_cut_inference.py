@@ -254,9 +254,6 @@ def test_the_shortest_cuts_are_kept():
     assert len(cuts.matrix) == 2
 
 
-@pytest.mark.xfail(
-    strict=True, reason="CutMatrix.covers counts two splits of one element twice, and splits elsewhere than at 0"
-)
 def test_a_branch_is_not_covered_by_splits_elsewhere():
     """h <= 0 and h <= -1 are one literal, and h >= -1 is none (a node that feeds a ReLU and a smooth operation)."""
     matrix = CutMatrix.of([frozenset({(1, 0, -1), (1, 1, 1)}), frozenset({(1, 2, 1)})], torch.zeros(1, dtype=DOUBLE))

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -60,6 +61,10 @@ class ActivationSearch:
         )
         self.batch = config.batch or 64
         self.piecewise_linear = all(isinstance(self.propagator.operator(i), Relu) for i in self.propagator.nonlinear)
+        # Where splits are of nodes that others repeat, or narrow more than the planes of one operation.
+        self.propagates = not self.piecewise_linear or any(
+            site.node not in self.propagator.needed for site in self.brancher.sites
+        )
         self.cuts: CutInference | None = None
         self.visited = self.unresolved = 0
         self.cut_lengths: list[int] = []
@@ -123,25 +128,24 @@ class ActivationSearch:
         worst = like.new_full((n,), float("-inf"))
         roots = Branches(Splits.none(n, like), clauses, worst, {}, like.new_zeros(n, 0), decision, like.new_zeros(n))
         settings = replace(self.config.branch, steps=max(self.config.branch.steps, self.config.root.steps))
-        return self.bound(roots, settings)[0]
+        return self.bound_in_parts(roots, settings)[0]
 
     def narrowed(self, splits: Splits) -> tuple[Bounds, Tensor]:
-        """Bounds of the nodes in branches, and which branches are empty, (batch,)."""
+        """Bounds of the nodes that planes or splits are about, in branches, and which branches are empty, (batch,)."""
         bounds = splits.apply(self.bounds, self.graph)
         batch = len(splits)
-        if self.piecewise_linear:
-            needed = {i: bounds[i] for i in self.propagator.needed}
-            empty = torch.zeros(batch, dtype=torch.bool, device=self.c.device)
-        else:
-            box = Interval(self.box.lower.expand(batch, -1), self.box.upper.expand(batch, -1))
-            inside = self.propagator.intervals(box, bounds)
-            needed, empty = {}, torch.zeros(batch, dtype=torch.bool, device=self.c.device)
-            for i in self.propagator.needed:
-                lower, upper = inside[i]
-                wrong = lower > upper + 1e-5 * (1 + lower.abs())
-                empty |= wrong.flatten(1).any(1)
-                needed[i] = Interval(torch.minimum(lower, upper), upper)
-        return needed, empty
+        empty = torch.zeros(batch, dtype=torch.bool, device=self.c.device)
+        if not self.propagates:
+            return {i: bounds[i] for i in self.propagator.needed}, empty
+        box = Interval(self.box.lower.expand(batch, -1), self.box.upper.expand(batch, -1))
+        inside = self.propagator.intervals(box, bounds)
+        found = {}
+        for i in (*self.propagator.needed, *(site.node for site in self.brancher.sites)):
+            lower, upper = inside[i]
+            wrong = lower > upper + 1e-5 * (1 + lower.abs())
+            empty |= wrong.flatten(1).any(1)
+            found[i] = Interval(torch.minimum(lower, upper), upper)
+        return found, empty
 
     def optimise(self, branches: Branches, settings: Optimisation, bounds: Bounds) -> Optimised:
         """The bounds of branches, within bounds of their nodes."""
@@ -199,37 +203,44 @@ class ActivationSearch:
             still_open.next = self._decision(still_open, *self._seen(found, bounds, index, rows.indices[index]))
         return still_open, refuted, every[index]
 
+    def bound_in_parts(
+        self, branches: Branches, settings: Optimisation | None = None
+    ) -> tuple[Branches, Branches, Tensor]:
+        """The same, in as many parts as memory asks for."""
+        found = self._in_parts(branches, lambda part: self.bound_with_index(part, settings))
+        opened, done = [one[0] for _, one in found], [one[1] for _, one in found]
+        still_open, refuted = (
+            Branches.cat([some for some in parts if len(some)] or parts[:1]) for parts in (opened, done)
+        )
+        return still_open, refuted, torch.cat([part[one[2]] for part, one in found])
+
     def alternatives(self, branches: Branches, k: int) -> list[Decision]:
         """The k best splits of each branch."""
-        bounds, _ = self.narrowed(branches.splits)
-        found = self.optimise(branches, replace(self.config.branch, steps=0), bounds)
-        index = torch.arange(len(branches), device=self.c.device)
-        return self.brancher.best(*self._seen(found, bounds, index, found.margins.argmax(1)), k)
+
+        def best(part: Branches) -> list[Decision]:
+            bounds, _ = self.narrowed(part.splits)
+            found = self.optimise(part, replace(self.config.branch, steps=0), bounds)
+            index = torch.arange(len(part), device=self.c.device)
+            return self.brancher.best(*self._seen(found, bounds, index, found.margins.argmax(1)), k)
+
+        parts = [one for _, one in self._in_parts(branches, best)]
+        return [Decision.cat(list(some)) for some in zip(*parts, strict=True)]
+
+    def _in_parts(self, branches: Branches, function: Callable[[Branches], Any]) -> list[tuple[Tensor, Any]]:
+        """Which branches, and what a function makes of them, in as many parts as memory asks for."""
+        every = torch.arange(len(branches), device=self.c.device)
+        size = max(1, len(branches))
+        while True:
+            try:
+                return [(part, function(branches[part])) for part in every.split(size)]
+            except torch.OutOfMemoryError:
+                size = halved(size)
 
     def _seen(self, found: Optimised, bounds: Bounds, index: Tensor, best: Tensor) -> tuple[Bounds, dict[int, Tensor]]:
         """What branching heuristics look at: bounds of nodes, and coefficients of outputs for the best row."""
         batch = found.margins.shape[0]
         outputs = {i: a.expand(batch, *a.shape[1:])[index, best] for i, a in found.recording.outputs.items()}
-        return self._whole({i: Interval(x.lower[index], x.upper[index]) for i, x in bounds.items()}), outputs
-
-    def _whole(self, bounds: Bounds) -> Bounds:
-        """With the nodes whose elements branched ones repeat."""
-        whole = dict(bounds)
-        batch = len(next(iter(bounds.values())).lower)
-        for site in self.brancher.sites:
-            if site.node not in whole:
-                user = site.consumers[0]
-                source = self.graph.nodes[user.node].inputs[user.position]
-                size = self.graph.nodes[site.node].size
-                flat = [x.flatten(1) for x in bounds[source]]
-                place = user.place
-                assert place is not None  # noqa: S101
-                index = place.expand(batch, -1)
-                lower = flat[0].new_full((batch, size), float("-inf")).scatter_reduce(1, index, flat[0], "amax")
-                upper = flat[1].new_full((batch, size), float("inf")).scatter_reduce(1, index, flat[1], "amin")
-                shape = (batch, *self.graph.nodes[site.node].shape)
-                whole[site.node] = Interval(lower.reshape(shape), upper.reshape(shape))
-        return whole
+        return {i: Interval(x.lower[index], x.upper[index]) for i, x in bounds.items()}, outputs
 
     def _try(self, found: Optimised, index: Tensor, best: Tensor) -> None:
         """Try the corners where bounds are least as counterexamples."""

@@ -51,14 +51,13 @@ class Branches:
         """All of several."""
         if len(parts) == 1:
             return parts[0]
-        decisions = [part.next for part in parts]
         return Branches(
             Splits.cat([part.splits for part in parts]),
             torch.cat([part.clause for part in parts]),
             torch.cat([part.margin for part in parts]),
             {i: torch.cat([part.parameters[i] for part in parts], 1) for i in parts[0].parameters},
             torch.cat([part.cut_beta for part in parts]),
-            Decision(*(torch.cat([getattr(d, n) for d in decisions]) for n in ("node", "element", "point", "score"))),
+            Decision.cat([part.next for part in parts]),
             torch.cat([part.gain for part in parts]),
         )
 

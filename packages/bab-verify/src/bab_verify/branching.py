@@ -36,6 +36,11 @@ class Decision:
     def __getitem__(self, index: Tensor) -> "Decision":
         return Decision(self.node[index], self.element[index], self.point[index], self.score[index])
 
+    @staticmethod
+    def cat(parts: "list[Decision]") -> "Decision":
+        """Those of several batches."""
+        return Decision(*(torch.cat([getattr(d, n) for d in parts]) for n in ("node", "element", "point", "score")))
+
 
 @dataclass(frozen=True)
 class Consumer:

@@ -108,7 +108,10 @@ class CutInference:
         reduced = replace(parts, node=node, sign=parts.sign * keep, beta=torch.zeros_like(parts.beta)).compact()
         trial = replace(refuted[shorter], splits=reduced)
         bounds, empty = self.search.narrowed(reduced)
-        found = self.search.optimise(trial, self.search.config.branch, bounds)
+        try:
+            found = self.search.optimise(trial, self.search.config.branch, bounds)
+        except torch.OutOfMemoryError:
+            return splits
         holds = (found.margins.amax(1) > 0) | empty
         accepted = reduced[holds.nonzero().squeeze(1)]
         rest = torch.ones(len(splits), dtype=torch.bool, device=holds.device)

@@ -73,7 +73,9 @@ class CutMatrix:
         """Which branches a cut refutes, (batch,): their histories hold every literal of it."""
         literals = (self.q != 0).sum(1)
         same = (splits.node.unsqueeze(2) == self.node) & (splits.element.unsqueeze(2) == self.element)
-        state = (same * splits.sign.unsqueeze(2)).sum(1)
+        # A split elsewhere than at zero says nothing of the state here, and one that is made twice counts once.
+        same &= (splits.point == 0).unsqueeze(2)
+        state = (same * splits.sign.unsqueeze(2)).sum(1).clamp(-1, 1)
         agree = torch.einsum("bk,ck->bc", state.to(self.q), self.q)
         return (agree >= literals).any(1)
 

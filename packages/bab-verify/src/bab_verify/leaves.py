@@ -13,6 +13,9 @@ from .splits import Splits
 if TYPE_CHECKING:
     from .activation_splitting import ActivationSearch
 
+TOLERANCE = {torch.float32: 1e-4, torch.float64: 1e-7}
+"""By how much the constraints of a leaf, each with largest coefficient 1, must miss one another."""
+
 
 def refute_leaf(search: "ActivationSearch", splits: Splits, clause: int) -> bool | Tensor | None:
     """Whether a clause is refuted over a leaf.
@@ -53,7 +56,7 @@ def refute_leaf(search: "ActivationSearch", splits: Splits, clause: int) -> bool
         b_ub=limits / norm[:, 0],
         bounds=[*zip(box.lower.tolist(), box.upper.tolist(), strict=True), (None, None)],
     )
-    if program.status == 0 and program.fun > 1e-7:
+    if program.status == 0 and program.fun > TOLERANCE[search.c.dtype]:
         return True
     if program.status == 0:
         return torch.from_numpy(program.x[:-1][None]).to(search.c)

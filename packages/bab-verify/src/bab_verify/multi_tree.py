@@ -78,7 +78,7 @@ def multi_tree_search(search: "ActivationSearch", roots: Branches) -> Branches:
         trial = frontier[parents]
         trial.next = decided
         children = trial.children()
-        still_open, refuted, index = search.bound_with_index(children)
+        still_open, refuted, index = search.bound_in_parts(children)
         status = {row: place for place, row in enumerate(index.tolist())}
         offset = sum(len(part) for part in every)
         opened: list[TreeNode | None] = [None] * len(still_open)
@@ -108,9 +108,7 @@ def multi_tree_search(search: "ActivationSearch", roots: Branches) -> Branches:
 def _alternatives(search: "ActivationSearch", branches: Branches, k: int) -> tuple[torch.Tensor, Decision]:
     """The k best splits of each branch: whose they are, and what."""
     found = search.alternatives(branches, k)
-    decided = Decision(
-        *(torch.cat([getattr(d, name) for d in found]) for name in ("node", "element", "point", "score"))
-    )
+    decided = Decision.cat(found)
     parents = torch.arange(len(branches), device=branches.margin.device).repeat(len(found))
     useful = (decided.node >= 0).nonzero().squeeze(1)
     return parents[useful], decided[useful]

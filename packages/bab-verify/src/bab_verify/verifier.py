@@ -312,7 +312,9 @@ class _Run:
             proven, lower_bound = search.run()
         self.visited += search.visited
         self.cut_lengths += search.cut_lengths
-        return proven, "branches" if proven or self.counterexample is not None else self._why(), lower_bound
+        decided = proven or self.counterexample is not None
+        why = "branches" if decided else "branches that cannot be split" if search.unresolved else self._why()
+        return proven, why, lower_bound
 
     def _why(self) -> str:
         return "timeout" if time.monotonic() > self.deadline else "domain limit"
