@@ -19,7 +19,8 @@ class Result:
         reason: Why it is unknown (`timeout`, `no branching`, ...), or what decided (`attack`, `bounds`, `branches`).
         counterexample: An input that violates, confirmed by ONNX Runtime or by the module itself.
         lower_bounds: For each query and clause, the margin that was proven last: positive where it is refuted.
-        visited: Branches that were bounded.
+        visited: Branches that were bounded, without those that were bounded once more to strengthen cuts or to choose a
+            split.
         cuts: Cutting planes that were found.
         cut_length: Mean number of literals of these.
         seconds: Time taken.
