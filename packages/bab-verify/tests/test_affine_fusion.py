@@ -1,4 +1,4 @@
-"""Fusion and restriction: the same function, with fewer nodes."""
+"""Fusion, restriction and pruning: the same function, with fewer nodes or elements."""
 
 import torch
 from hypothesis import HealthCheck, given, settings
@@ -9,6 +9,7 @@ from bab_verify.affine_fusion import Combination, fuse, restrict, unrepeated
 from bab_verify.graph import Graph, Interval, Node
 from bab_verify.product import Product
 from bab_verify.propagation import Propagator
+from bab_verify.pruning import prune
 from bab_verify.relu import Relu
 from bab_verify.s_shaped import Tanh
 
@@ -164,3 +165,47 @@ def test_repeated_elements_are_traced_to_where_they_come_from():
     assert unrepeated(graph, 5) == 5
     source, place = Propagator(graph).place(3)
     assert (source, place.tolist()) == (1, [1, 0, 0, 0])
+
+
+kept = st.lists(st.integers(0, SIZE - 1), min_size=1, max_size=SIZE + 1)
+
+
+@few
+@given(recipe=recipes, outputs=kept, limit=st.sampled_from([0, 20, 2**21]), fusing=st.booleans())
+def test_a_pruned_graph_is_the_same_function_of_some_outputs(recipe, outputs, limit, fusing):
+    graph = build(recipe)
+    outputs = torch.tensor(outputs)
+    pruned = prune(fuse(graph) if fusing else graph, outputs, limit)
+    x = rand(7, SIZE, seed=4)
+    torch.testing.assert_close(pruned(x), graph(x)[:, outputs])
+
+
+@few
+@given(recipe=recipes, outputs=kept)
+def test_bounds_of_a_pruned_graph_are_not_looser(recipe, outputs):
+    graph, outputs = fuse(build(recipe)), torch.tensor(outputs)
+    pruned = prune(graph, outputs)
+    box = Interval(*(rand(1, SIZE, seed=5) + end for end in (0, 0.3)))
+    chosen = torch.eye(SIZE, dtype=torch.float64)[outputs]
+    margins = [
+        Propagator(one).backward(
+            len(one.nodes) - 1, rows.reshape(1, len(outputs), *one.output_shape), Propagator(one).crown(box)[1]
+        )
+        for one, rows in ((graph, chosen), (pruned, torch.eye(len(outputs), dtype=torch.float64)))
+    ]
+    before, after = (linear.minimum(box) for linear in margins)
+    inside = box.lower + torch.rand(200, SIZE, dtype=torch.float64) * (box.upper - box.lower)
+    assert (after <= pruned(inside).amin(0) + 1e-9).all()
+    if not any(isinstance(node.operator, Product) for node in graph.nodes):
+        assert (after >= before - 1e-6 * (1 + before.abs())).all()
+
+
+def test_what_an_output_does_not_depend_on_is_gone():
+    nodes = [
+        Node(None, (), (4,)),
+        Node(Relu(), (0,), (4,)),
+        Node(Scale(torch.tensor([1.0, 2, 3, 4]), (4,)), (1,), (4,)),
+    ]
+    pruned = prune(Graph(nodes), torch.tensor([2]))
+    assert [node.shape for node in pruned.nodes if isinstance(node.operator, Relu)] == [(1,)]
+    assert pruned(torch.tensor([[-1.0, 1, 2, 3]])).tolist() == [[6.0]]

@@ -1,5 +1,6 @@
 """Fusion of affine operations: whatever is affine between two nonlinear operations becomes one matrix."""
 
+import copy
 from math import prod
 
 import torch
@@ -144,7 +145,7 @@ def _rebuilt(graph: Graph, kept: list[int], regions: dict[int, tuple[int, ...]])
             node = _fused(graph, index, regions[index])
         place[index] = len(nodes)
         nodes.append(Node(node.operator, tuple(place[source] for source in node.inputs), node.shape, node.name))
-    return Graph(nodes)
+    return Graph(nodes).to(graph.example())
 
 
 def _fused(graph: Graph, anchor: int, sources: tuple[int, ...]) -> Node:
@@ -160,7 +161,7 @@ def _fused(graph: Graph, anchor: int, sources: tuple[int, ...]) -> Node:
             continue
         operator = graph.nodes[index].operator
         assert isinstance(operator, Affine)  # noqa: S101
-        exact = operator if example.dtype == torch.float64 else _double(operator)
+        exact = operator if example.dtype == torch.float64 else double(operator)
         a = pending.pop(index)
         constant = exact.constant()
         if constant is not None:
@@ -177,9 +178,8 @@ def _fused(graph: Graph, anchor: int, sources: tuple[int, ...]) -> Node:
     return Node(Combination(weights, bias.to(example.dtype), shapes, node.shape), sources, node.shape, node.name)
 
 
-def _double(operator: Affine) -> Affine:
-    import copy
-
+def double(operator: Affine) -> Affine:
+    """A copy of an operation in double precision."""
     return copy.deepcopy(operator).double()
 
 
@@ -204,4 +204,4 @@ def restrict(graph: Graph, box: Interval) -> tuple[Graph, Tensor]:
     embed = Combination((weight,), fixed, ((len(free),),), graph.input_shape)
     nodes = [Node(None, (), (len(free),), "free inputs"), Node(embed, (0,), graph.input_shape, "inputs")]
     nodes += [Node(n.operator, tuple(i + 1 for i in n.inputs), n.shape, n.name) for n in graph.nodes[1:]]
-    return Graph(nodes), free
+    return Graph(nodes).to(example), free

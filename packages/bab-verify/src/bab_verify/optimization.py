@@ -11,6 +11,7 @@ from torch import Tensor
 from .cuts import CutMatrix, cut_backward
 from .graph import Interval
 from .propagation import Bounds, LinearBound, Propagator, Recording, ordered
+from .rounding import margin_slack
 from .splits import Splits
 
 Parameters = dict[int, Tensor]
@@ -282,7 +283,16 @@ def refine(
             both = torch.cat([unit, -unit], 1)
             zero = lower.new_zeros(1, both.shape[1])
             best = optimise(
-                propagator, box, found, both, zero, settings, start=index, deadline=deadline, target=float("inf")
+                propagator,
+                box,
+                found,
+                both,
+                zero,
+                settings,
+                slack=margin_slack,
+                start=index,
+                deadline=deadline,
+                target=float("inf"),
             ).margins
             below, above = best[:, : part.shape[1]], -best[:, part.shape[1] :]
             lower.scatter_(1, part, torch.maximum(lower.gather(1, part), below))

@@ -3,7 +3,6 @@
 import copy
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -11,20 +10,18 @@ import torch
 from torch import Tensor, nn
 
 from .activation_splitting import ActivationSearch
-from .affine_fusion import fuse, restrict
 from .attack import pgd_attack
 from .counterexamples import Counterexample, Oracle
-from .graph import Graph, Interval
+from .graph import Graph
 from .input_splitting import InputSplitter, InputSplitting
 from .modules import as_graph
 from .onnx_front_end import load_onnx
-from .optimization import optimise, refine
-from .propagation import Bounds, Propagator
-from .relu import Relu
+from .problem import Problem
+from .propagation import Bounds
 from .results import Result
-from .rounding import margin_slack
+from .root_bounds import Root
 from .settings import VerifyConfig
-from .specification import Clause, Query, Specification, SpecificationError
+from .specification import Query, Specification, SpecificationError
 
 FIRST_ATTACK, SECOND_ATTACK = 0.2, 1.5
 """Seconds that the attack may take before bounds are computed, and after they did not decide."""
@@ -34,46 +31,6 @@ WALKERS, WALK = 16, 8
 """How many of the points that branches suggest are walked downhill, and how many steps."""
 Progress = Callable[[float, int, int, float], None]
 """Told seconds, branches visited, branches open and the least margin."""
-
-
-@dataclass
-class Problem:
-    """One box and the clauses to refute over it, on the device.
-
-    Args:
-        graph: The network as a function of the free inputs, fused.
-        free: Which inputs those are.
-        box: (1, free inputs).
-        c: C, (clauses, rows, outputs); a clause of fewer rows repeats one.
-        d: (clauses, rows).
-    """
-
-    graph: Graph
-    free: Tensor
-    box: Interval
-    c: Tensor
-    d: Tensor
-
-    def to(self, dtype: torch.dtype) -> "Problem":
-        """In other numbers; the box is rounded outward."""
-        if dtype == self.c.dtype:
-            return self
-        graph = copy.deepcopy(self.graph).to(dtype)
-        return Problem(graph, self.free, outward(self.box, dtype), self.c.to(dtype), self.d.to(dtype))
-
-    def only(self, clauses: Tensor) -> "Problem":
-        """With some of the clauses."""
-        return replace(self, c=self.c[clauses], d=self.d[clauses])
-
-
-def outward(x: Interval, dtype: torch.dtype) -> Interval:
-    """Bounds in other numbers, rounded outward."""
-    lower, upper = (end.to(dtype) for end in x)
-    low, high = (torch.full_like(lower, end) for end in (-torch.inf, torch.inf))
-    return Interval(
-        torch.where(lower.to(x.lower) > x.lower, lower.nextafter(low), lower),
-        torch.where(upper.to(x.upper) < x.upper, upper.nextafter(high), upper),
-    )
 
 
 class Verifier:
@@ -188,96 +145,32 @@ class _Run:
             return False, "a clause without constraints", ()
         if self._attacked(query, FIRST_ATTACK):
             return False, "attack", ()
-        problem = self._problem(query)
         with torch.no_grad():
-            bounds, margins = self._root(problem)
-        final = margins.clone()
-        left = (~(margins > 0)).nonzero().squeeze(1)
-        if len(left):
-            # Numbers for all that follows.
-            dtype = self._precision(problem, bounds)
-            problem, bounds = problem.to(dtype), {i: outward(x, dtype) for i, x in bounds.items()}
-        if len(left) and self._attacked(query, SECOND_ATTACK, ~(margins > 0)):
-            return False, "attack", ()
-        splits_input = self._splits_input(problem)
-        if len(left) and self.config.bounds not in {"ibp", "crown"} and not splits_input:
-            bounds, margins = self._optimised_root(problem, bounds, left)
-            final[left] = margins.to(final)
-            left = left[~(margins > 0)]
-        if not len(left):
-            return True, "bounds", tuple(final.tolist())
+            root = Root(Problem.of(self.verifier.graph, query), self.config, self.deadline)
+        if len(root):
+            open_clauses = torch.zeros_like(root.margins, dtype=torch.bool).index_fill(0, root.clauses, value=True)
+            if self._attacked(query, SECOND_ATTACK, open_clauses):
+                return False, "attack", ()
+        with torch.no_grad():
+            root.focus()
+        splits_input = self._splits_input(root.problem)
+        if len(root) and self.config.bounds not in {"ibp", "crown"} and not splits_input:
+            with torch.no_grad():
+                root.optimise()
+        if not len(root):
+            return True, "bounds", tuple(root.margins.tolist())
         if self.config.branching == "none" or self.config.bounds != "beta-crown":
-            return False, "no branching", tuple(final.tolist())
+            return False, "no branching", tuple(root.margins.tolist())
+        with torch.no_grad():
+            problem, bounds = root.rounded(root.dtype())
         search = self._split_input if splits_input else self._split_activations
-        proven, why, lower_bound = search(problem.only(left), bounds)
-        final[left] = lower_bound
-        return proven, why, tuple(final.tolist())
+        proven, why, lower_bound = search(problem, bounds)
+        root.margins[root.clauses] = lower_bound
+        return proven, why, tuple(root.margins.tolist())
 
     def _splits_input(self, problem: Problem) -> bool:
         wanted = self.config.branching
         return wanted == "input" or (wanted == "auto" and len(problem.free) <= self.config.input_dimensions)
-
-    def _problem(self, query: Query) -> Problem:
-        device = self.verifier.device
-        lower, upper = query.lower.to(device), query.upper.to(device)
-        graph, free = restrict(self.verifier.graph, Interval(lower, upper))
-        graph = fuse(graph)
-        c, d = stacked(query.clauses)
-        return Problem(graph, free, Interval(lower[free][None], upper[free][None]), c.to(device), d.to(device))
-
-    def _root(self, problem: Problem) -> tuple[Bounds, Tensor]:
-        """Bounds of all nodes, and margins of the clauses, without optimisation."""
-        propagator = Propagator(problem.graph)
-        if self.config.bounds == "ibp":
-            bounds = propagator.intervals(problem.box)
-            output = bounds[len(problem.graph.nodes) - 1]
-            lower, upper = output.lower.reshape(1, 1, -1), output.upper.reshape(1, 1, -1)
-            least = (problem.c.clamp(min=0) * lower + problem.c.clamp(max=0) * upper).sum(-1)
-            return bounds, (least - problem.d).nan_to_num(nan=-torch.inf, posinf=-torch.inf).amax(1)
-        bounds, planes = propagator.crown(problem.box)
-        c = problem.c.reshape(1, -1, *problem.graph.output_shape)
-        linear = propagator.backward(len(problem.graph.nodes) - 1, c, planes)
-        d = problem.d.reshape(1, -1)
-        margins = linear.minimum(problem.box) - d - margin_slack(linear, problem.box, d)
-        return bounds, margins.reshape(problem.d.shape).amax(1)
-
-    def _optimised_root(self, problem: Problem, bounds: Bounds, left: Tensor) -> tuple[Bounds, Tensor]:
-        """Bounds with optimised planes (alpha-CROWN): of the output, and then of the layers before it."""
-        propagator = Propagator(problem.graph)
-        some = problem.only(left)
-        margins = self._optimised_clauses(propagator, some, bounds)
-        if bool((margins > 0).all()):
-            return bounds, margins
-        share = self.started + self.config.timeout * 0.6
-        steps = replace(self.config.root, steps=max(1, self.config.root.steps // 3))
-        bounds = refine(propagator, problem.box, bounds, steps, share)
-        return bounds, torch.maximum(margins, self._optimised_clauses(propagator, some, bounds))
-
-    def _optimised_clauses(self, propagator: Propagator, problem: Problem, bounds: Bounds) -> Tensor:
-        found = optimise(
-            propagator,
-            problem.box,
-            bounds,
-            problem.c.reshape(1, -1, problem.c.shape[-1]),
-            problem.d.reshape(1, -1),
-            self.config.root,
-            slack=margin_slack,
-            deadline=self.deadline,
-        )
-        return found.margins.reshape(problem.d.shape).amax(1)
-
-    def _precision(self, problem: Problem, bounds: Bounds) -> torch.dtype:
-        """Single precision, unless its rounding would matter."""
-        if self.config.dtype != "auto":
-            return getattr(torch, self.config.dtype)
-        propagator = Propagator(problem.graph)
-        planes = {i: propagator.relax(i, bounds) for i in propagator.nonlinear}
-        c = problem.c.reshape(1, -1, *problem.graph.output_shape)
-        linear = propagator.backward(len(problem.graph.nodes) - 1, c, planes)
-        d = problem.d.reshape(1, -1)
-        margins = (linear.minimum(problem.box) - d).abs()
-        coarse = margin_slack(linear, problem.box, d) * torch.finfo(torch.float32).eps / torch.finfo(d.dtype).eps
-        return torch.float64 if bool((coarse > 0.01 * margins).any()) else torch.float32
 
     def _split_input(self, problem: Problem, bounds: Bounds) -> tuple[bool, str, float]:
         del bounds
@@ -329,7 +222,7 @@ class _Run:
         """An input that is a counterexample, among some (n, free inputs) or a short descent away from the best."""
         if not len(x):
             return None
-        violation = self._violations(problem, x)
+        violation = problem.violations(x)
         found = self._first_confirmed(problem, x, violation)
         if found is None:
             nearest = violation.topk(min(len(x), WALKERS), largest=False).indices
@@ -341,19 +234,14 @@ class _Run:
         for step in range(WALK):
             x = x.detach().requires_grad_()
             with torch.enable_grad():
-                violation = self._violations(problem, x)
+                violation = problem.violations(x)
                 (gradient,) = torch.autograd.grad(violation.sum(), x)
             found = self._first_confirmed(problem, x.detach(), violation.detach())
             if found is not None:
                 return found
             moved = x.detach() - size * 0.5**step * gradient.sign()
             x = torch.maximum(torch.minimum(moved, problem.box.upper), problem.box.lower)
-        return self._first_confirmed(problem, x, self._violations(problem, x))
-
-    def _violations(self, problem: Problem, x: Tensor) -> Tensor:
-        """How far from violated the nearest clause is, (n,)."""
-        rows = torch.einsum("kro,no->nkr", problem.c, problem.graph(x)) - problem.d
-        return rows.amax(2).amin(1)
+        return self._first_confirmed(problem, x, problem.violations(x))
 
     def _first_confirmed(self, problem: Problem, x: Tensor, violation: Tensor) -> Tensor | None:
         for index in (violation <= 0).nonzero().squeeze(1)[:3].tolist():
@@ -388,19 +276,3 @@ class _Run:
             budget=budget,
         )
         return self.counterexample is not None
-
-
-def stacked(clauses: tuple[Clause, ...]) -> tuple[Tensor, Tensor]:
-    """The constraints of clauses as C (clauses, rows, outputs) and d (clauses, rows); the first row fills up."""
-    rows = max(len(clause.d) for clause in clauses)
-    c, d = [], []
-    for clause in clauses:
-        index = torch.arange(rows).clamp(max=len(clause.d) - 1)
-        c.append(clause.C[index])
-        d.append(clause.d[index])
-    return torch.stack(c), torch.stack(d)
-
-
-def has_relus(graph: Graph) -> bool:
-    """Whether any node is a ReLU."""
-    return any(isinstance(node.operator, Relu) for node in graph.nodes)
