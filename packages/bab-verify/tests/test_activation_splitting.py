@@ -26,6 +26,12 @@ CONFIG = {"attack_restarts": 0, "timeout": 20.0, "device": "cpu", "dtype": "floa
 FAST = Optimisation(steps=12, alpha_lr=0.1, beta_lr=0.1)
 
 
+@pytest.fixture(autouse=True)
+def _every_property_is_hard(monkeypatch):
+    """Multi-tree search begins at once."""
+    monkeypatch.setattr("bab_verify.activation_splitting.HARD", 0)
+
+
 def uniform(low, high, *shape, seed=0):
     return low + (high - low) * torch.rand(*shape, generator=torch.Generator().manual_seed(seed), dtype=DOUBLE)
 

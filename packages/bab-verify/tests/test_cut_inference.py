@@ -20,6 +20,12 @@ from bab_verify.splits import Splits
 DOUBLE = torch.float64
 
 
+@pytest.fixture(autouse=True)
+def _every_property_is_hard(monkeypatch):
+    """Multi-tree search begins at once."""
+    monkeypatch.setattr("bab_verify.activation_splitting.HARD", 0)
+
+
 def uniform(low, high, *shape, seed=0):
     return low + (high - low) * torch.rand(*shape, generator=torch.Generator().manual_seed(seed), dtype=DOUBLE)
 

@@ -9,8 +9,9 @@ from torch import nn
 from bab_verify import Clause, Query, Specification, SpecificationError, Verifier, VerifyConfig
 from bab_verify.affine import Dense
 from bab_verify.convex import Exp
-from bab_verify.graph import Graph, Node
+from bab_verify.graph import Graph, Interval, Node
 from bab_verify.product import Product
+from bab_verify.propagation import Propagator
 from bab_verify.relu import Relu
 from bab_verify.s_shaped import Tanh
 
@@ -170,3 +171,25 @@ def test_a_smooth_network_without_constants():
     clause = Clause(torch.eye(2), torch.full((2,), -0.01))
     specification = Specification((Query(-torch.ones(2), torch.ones(2), (clause,)),))
     assert Verifier(graph, VerifyConfig(**CONFIG, branching="input")).verify(specification).status == "unsat"
+
+
+def test_where_nothing_is_wide_enough_to_split_the_input_is_split():
+    nodes, sizes = [Node(None, (), (24,))], (24, 8, 8, 1)
+    for i, (n, m) in enumerate(zip(sizes, sizes[1:])):
+        weight = torch.randn(m, n, generator=torch.Generator().manual_seed(i), dtype=torch.float64) / n**0.5
+        nodes.append(Node(Dense(weight, None, (n,)), (len(nodes) - 1,), (m,)))
+        if m > 1:
+            nodes.append(Node(Tanh(), (len(nodes) - 1,), (m,)))
+    graph, end = Graph(nodes), 5e-4 * torch.ones(24, dtype=torch.float64)
+    x = torch.zeros(1, 24, dtype=torch.float64, requires_grad=True)
+    (slope,) = torch.autograd.grad(graph(x).sum(), x)
+    least = graph(-end * slope.sign()).item()
+    box, planes = Interval(-end[None], end[None]), Propagator(graph).crown(Interval(-end[None], end[None]))[1]
+    bound = Propagator(graph).backward(5, torch.ones(1, 1, 1, dtype=torch.float64), planes).minimum(box).item()
+    threshold = torch.tensor([0.5 * (least + bound)], dtype=torch.float64)
+    specification = Specification((Query(-end, end, (Clause(torch.ones(1, 1, dtype=torch.float64), threshold),)),))
+    found = {
+        name: Verifier(graph, VerifyConfig(**CONFIG, branching=name)).verify(specification) for name in ("bbps", "auto")
+    }
+    assert (found["bbps"].status, found["bbps"].reason) == ("unknown", "branches that cannot be split")
+    assert found["auto"].status == "unsat"

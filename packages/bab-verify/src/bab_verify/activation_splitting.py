@@ -22,6 +22,9 @@ from .rounding import margin_slack
 from .settings import VerifyConfig
 from .splits import Splits
 
+HARD = 500
+"""Branches after which a clause is hard enough for multi-tree search, which visits about as many at once."""
+
 
 class ActivationSearch:
     """Refutes clauses over one box by splitting activations.
@@ -94,12 +97,15 @@ class ActivationSearch:
         return self.config.cuts
 
     def _search(self, clauses: Tensor, trees: bool = False) -> tuple[bool, float]:
-        branches = self._roots(clauses)
-        if trees and len(branches):
-            branches = multi_tree_search(self, branches)
+        branches = roots = self._roots(clauses)
+        begun = self.visited
         while len(branches):
             if self.found or self.over():
                 return False, float(branches.margin.min())
+            if trees and self.cuts is not None and self.visited - begun >= HARD:
+                trees = False
+                branches = multi_tree_search(self, self.cuts.reset(roots))
+                continue
             order = branches.margin.argsort() if self.cuts is None else branches.splits.lengths().argsort(stable=True)
             now, later = branches[order[: self.batch]], branches[order[self.batch :]]
             try:

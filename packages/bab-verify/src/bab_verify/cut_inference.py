@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from .activation_splitting import ActivationSearch
 
 DROP_RATIO = 0.5
-"""The share of a history's splits that strengthening tries to do without."""
+"""The share of a history's splits that strengthening tries to do without, those of least influence."""
+STRENGTHENINGS = 3
+"""How often it does, as long as it succeeds."""
 MAX_ROUNDS = 20
 """Rounds of branch and bound that cuts are inferred in."""
 MAX_VISITED = 10_000
@@ -93,30 +95,41 @@ class CutInference:
         return replace(branches, cut_beta=branches.margin.new_zeros(len(branches), len(self.cuts)))
 
     def _strengthened(self, refuted: Branches) -> Splits:
-        """Histories without the splits that did not matter, where what is left is refuted without them."""
+        """Histories without the splits of least influence, as long as what is left is refuted without them."""
+        done: list[Splits] = []
+        while len(refuted):
+            trial, rest = self._shortened(refuted)
+            done.append(refuted.splits[rest])
+            refuted = trial
+            if len(done) == STRENGTHENINGS:
+                done.append(refuted.splits)
+                break
+        return Splits.cat(done)
+
+    def _shortened(self, refuted: Branches) -> tuple[Branches, Tensor]:
+        """Branches with half of their history that are refuted as well, and which of the given ones are not."""
         splits = refuted.splits
         used = splits.node >= 0
-        scores = splits.influence.masked_fill(~used, float("nan"))
-        threshold = torch.nanquantile(scores.double(), DROP_RATIO, 1, keepdim=True, interpolation="midpoint")
-        kept = used & ((splits.beta > 0) | (scores >= threshold))
-        shorter = (kept.sum(1) < used.sum(1)).nonzero().squeeze(1)
-        if not len(shorter):
-            return splits
-        parts = splits[shorter]
-        keep = kept[shorter]
+        rank = splits.influence.masked_fill(~used, float("inf")).argsort(1).argsort(1)
+        dropped = (DROP_RATIO * used.sum(1, keepdim=True)).long()
+        every = torch.arange(len(splits), device=dropped.device)
+        longer = every[dropped.squeeze(1) > 0]
+        if not len(longer):
+            return refuted[longer], every
+        keep = (used & (rank >= dropped))[longer]
+        parts = splits[longer]
         node = torch.where(keep, parts.node, -1)
         reduced = replace(parts, node=node, sign=parts.sign * keep, beta=torch.zeros_like(parts.beta)).compact()
-        trial = replace(refuted[shorter], splits=reduced)
+        trial = replace(refuted[longer], splits=reduced)
         bounds, empty = self.search.narrowed(reduced)
         try:
             found = self.search.optimise(trial, self.search.config.branch, bounds)
         except torch.OutOfMemoryError:
-            return splits
+            return refuted[longer[:0]], every
         holds = (found.margins.amax(1) > 0) | empty
-        accepted = reduced[holds.nonzero().squeeze(1)]
-        rest = torch.ones(len(splits), dtype=torch.bool, device=holds.device)
-        rest[shorter[holds]] = False
-        return Splits.cat([accepted, splits[rest.nonzero().squeeze(1)]])
+        failed = torch.ones_like(every, dtype=torch.bool)
+        failed[longer[holds]] = False
+        return trial[holds.nonzero().squeeze(1)], every[failed]
 
     def _literals(self, splits: Splits) -> Iterable[Cut | None]:
         """The cut of each history, or `None` where a split is not of a ReLU at zero."""

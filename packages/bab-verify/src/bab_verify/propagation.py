@@ -335,13 +335,13 @@ class Propagator:
             a = pending.pop(index)
             if added and index in added:
                 a = a + added[index]
+            if recording is not None and index in self.nonlinear:
+                recording.outputs[index] = a
             if replaced and index in replaced:
                 part, constant = replaced[index](a)
                 parts: tuple[Tensor, ...] = (part,)
                 offset, size = offset + constant, size + constant.detach().abs()
             else:
-                if recording is not None and index in self.nonlinear:
-                    recording.outputs[index] = a
                 parts, rest, terms = self._through(index, a, planes, sized)
                 offset, size = offset + rest, size + terms
             for source, part in zip(nodes[index].inputs, parts, strict=True):

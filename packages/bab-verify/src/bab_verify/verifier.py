@@ -206,6 +206,9 @@ class _Run:
         self.visited += search.visited
         self.cut_lengths += search.cut_lengths
         decided = proven or self.counterexample is not None
+        if search.unresolved and not decided and self.config.branching == "auto":
+            # Smooth operations over intervals too short to split: only the input is left.
+            return self._split_input(problem, bounds)
         why = "branches" if decided else "branches that cannot be split" if search.unresolved else self._why()
         return proven, why, lower_bound
 
