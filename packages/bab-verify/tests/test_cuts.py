@@ -50,7 +50,7 @@ def test_without_a_cost_it_is_crown():
     x = Interval(uniform(-2, 1, 50, 1, 4), uniform(-2, 1, 50, 1, 4) + uniform(0, 2, 50, 1, 4, seed=1))
     a, alpha = uniform(-2, 2, 50, 3, 4, seed=2), uniform(0, 1, 1, 50, 3, 4, seed=3)
     planes = Relu().relax((x,), alpha)
-    (expected,), constant = Relu().through(a, planes)
+    (expected,), constant, _ = Relu().through(a, planes)
     found = cut_backward(a, x, planes.lower_slopes[0], torch.zeros_like(x.lower))
     torch.testing.assert_close(found, (expected, constant))
 

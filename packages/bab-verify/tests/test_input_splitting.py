@@ -151,7 +151,7 @@ def test_shrunk_boxes_keep_every_violation(kind, dtype):
 
 def test_a_linear_constraint_is_clipped_as_by_hand():
     # x + 2 y - 1 <= 0 over [0, 1]^2 leaves y <= 1/2; and -x + 1/4 <= 0 leaves x >= 1/4.
-    linear = LinearBound(torch.tensor([[[1.0, 2.0], [-1.0, 0.0]]]), torch.tensor([[-1.0, 0.25]]))
+    linear = LinearBound(torch.tensor([[[1.0, 2.0], [-1.0, 0.0]]]), torch.tensor([[-1.0, 0.25]]), torch.ones(1, 2))
     box = Interval(torch.zeros(1, 2), torch.ones(1, 2))
     below, above = clip(linear, linear.minimum(box), box)
     assert below.tolist()[0] == [pytest.approx([0, 0]), pytest.approx([0.25, 0], abs=1e-4)]

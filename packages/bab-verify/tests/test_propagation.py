@@ -3,6 +3,8 @@
 import copy
 import os
 
+import mpmath
+import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
@@ -26,6 +28,8 @@ from bab_verify.step import Sign
 
 SIZE = 4
 INFINITY = float("inf")
+PI = 2 * np.arcsin(np.longdouble(1))
+SMALLEST = mpmath.mpf("1e-4900")
 CURVES = {
     "relu": Relu, "sigmoid": Sigmoid, "tanh": Tanh, "erf": Erf, "sin": Sin, "gelu": Gelu, "tanh_gelu": TanhGelu,
     "exp": Exp, "square": Square, "absolute": Absolute, "sign": Sign, "cube": lambda: Power(3),
@@ -111,9 +115,75 @@ def attacked(graph, box, c):
     return torch.cat([x, worst.detach()])
 
 
+def digits(function):
+    """A function of `mpmath`, to 30 digits, rounded to extended precision."""
+
+    def value(x):
+        with mpmath.workdps(30):
+            y = function(mpmath.mpf(str(x)))
+            return np.longdouble(str(y) if abs(y) > SMALLEST else 0)
+
+    return lambda x: np.array([value(one) for one in x.ravel()], np.longdouble).reshape(x.shape)
+
+
+FUNCTIONS = {
+    Relu: lambda x: np.maximum(x, 0),
+    Sigmoid: lambda x: 1 / (1 + np.exp(-x)),
+    Tanh: np.tanh,
+    Erf: digits(mpmath.erf),
+    Sin: np.sin,
+    Gelu: lambda x: x * digits(mpmath.ncdf)(x),
+    TanhGelu: lambda x: x / (1 + np.exp(-2 * np.sqrt(2 / PI) * (x + np.longdouble("0.044715") * x**3))),
+    Exp: np.exp,
+    Square: np.square,
+    Absolute: np.abs,
+    Sign: np.sign,
+    Power: lambda x: x**3,
+    Reciprocal: np.reciprocal,
+    Log: np.log,
+    Sqrt: np.sqrt,
+    Product: np.multiply,
+}
+
+
+def applied(operator, inputs):
+    """An operation in extended precision: nonlinear ones by `FUNCTIONS`, affine ones as matrices."""
+    if type(operator) in FUNCTIONS:
+        return FUNCTIONS[type(operator)](*inputs)
+    shapes = operator.input_shapes
+    total = 0 if operator.constant() is None else operator.constant().numpy().astype(np.longdouble)
+    for i, x in enumerate(inputs):
+        size = x[0].size
+        units = [torch.zeros(size, *shape, dtype=torch.float64) for shape in shapes]
+        units[i] = torch.eye(size, dtype=torch.float64).reshape(size, *shapes[i])
+        columns = operator.linear(*units).numpy().astype(np.longdouble)
+        total = total + np.tensordot(x.reshape(-1, size), columns, 1)
+    return total
+
+
+def extended(graph, x):
+    """The value of every node in extended precision, at inputs (n, inputs)."""
+    values = [x.numpy().astype(np.longdouble)]
+    with np.errstate(all="ignore"), torch.no_grad():
+        for node in graph.nodes[1:]:
+            values.append(applied(node.operator, [values[source] for source in node.inputs]))
+    return values
+
+
 def held(lower, value):
-    """Whether a lower bound (batch, rows) is below values (n, batch, rows), without tolerance."""
-    return bool((lower.double() <= value).all()) and not bool(lower.isnan().any())
+    """Whether a lower bound (batch, rows) is below values (n, batch, rows), without tolerance.
+
+    What is not even a number in extended precision has no value to compare.
+    """
+    lower = lower.double().numpy().astype(np.longdouble)
+    return not np.isnan(lower).any() and bool(((lower <= value) | np.isnan(value)).all())
+
+
+def assert_below(linear, slack, x, values):
+    """A linear bound (batch, rows) less its slack is below values (n, batch, rows) at inputs (n, batch, inputs)."""
+    a, b, slack = (t.double().numpy().astype(np.longdouble) for t in (linear.coefficients, linear.offset, slack))
+    at = np.einsum("bri,nbi->nbr", a, x.numpy().astype(np.longdouble)) + b - slack
+    assert bool(((at <= values) | np.isnan(values) | np.isinf(slack)).all())
 
 
 @many
@@ -130,9 +200,9 @@ def test_no_point_is_outside_the_bounds(recipe, radius, seed, single, refining):
     c = c.expand(2, -1, -1)
     d = torch.zeros(2, 6, dtype=dtype)
     x = attacked(exact, wide, c)
-    y = exact(x.flatten(0, 1)).reshape(*x.shape[:2], -1)
+    y = extended(exact, x.flatten(0, 1))[-1].reshape(*x.shape[:2], -1)
     # The products with C; where an output overflows, a product with its zeros would be no number.
-    values = torch.cat([y, -y], -1)
+    values = np.concatenate([y, -y], -1)
     propagator, last = Propagator(graph), len(graph.nodes) - 1
     everything = propagator.intervals(box)
     c = c.to(dtype)
@@ -142,13 +212,16 @@ def test_no_point_is_outside_the_bounds(recipe, radius, seed, single, refining):
         crown = linear.minimum(box)
         slack = margin_slack(linear, box, d)
         assert held(crown - slack, values)
-        least = torch.cat([everything[last].lower, -everything[last].upper], 1)
-        assert held(least - 1e3 * torch.finfo(dtype).eps * (1 + least.abs()), values)
-        at = torch.einsum("bri,nbi->nbr", linear.coefficients.double(), x) + linear.offset.double()
-        assert bool((at - slack.double() <= values)[:, slack.isfinite()].all())
-    alpha = optimise(propagator, box, bounds, c, d, Optimisation(steps=3), slack=margin_slack, target=INFINITY)
+        assert held(torch.cat([everything[last].lower, -everything[last].upper], 1), values)
+        assert_below(linear, slack, x, values)
+    start, alpha = (
+        optimise(propagator, box, bounds, c, d, Optimisation(steps=steps), slack=margin_slack, target=INFINITY)
+        for steps in (0, 3)
+    )
     assert held(alpha.margins, values)
-    assert (alpha.margins >= crown - slack).all()
+    assert (alpha.margins >= start.margins).all()
+    # The same bounds, but for the order of their sums.
+    assert ((start.margins - (crown - slack)).abs() <= slack)[slack.isfinite()].all()
     if refining:
         one = Interval(box.lower[:1], box.upper[:1])
         known = {i: Interval(b.lower[:1], b.upper[:1]) for i, b in bounds.items()}
@@ -166,20 +239,20 @@ def test_recorded_linear_bounds_of_inner_nodes_hold_at_every_point(recipe, radiu
     with torch.no_grad():
         bounds, _ = Propagator(graph).crown(box, recorded=recorded, slopes=slopes)
     x = torch.lerp(box.lower, box.upper, rand(50, *box.lower.shape, seed=3).sigmoid())
-    values = graph.values(x.flatten(0, 1))
+    values = extended(graph, x.flatten(0, 1))
     for index, (below, above) in recorded.items():
         value = values[index].reshape(50, 2, -1)
-        for bound, sign in ((below, 1), (above, -1)):
-            line = torch.einsum("bri,nbi->nbr", bound.coefficients, x) + bound.offset
-            slack = margin_slack(bound, box, torch.zeros_like(bound.offset))
-            assert bool((sign * line - slack <= sign * value)[:, slack.isfinite()].all())
+        slack = margin_slack(below, box, torch.zeros_like(below.offset))
+        assert_below(below, slack, x, value)
+        slack = margin_slack(above, box, torch.zeros_like(above.offset))
+        assert_below(LinearBound(-above.coefficients, -above.offset, above.size), slack, x, -value)
         rows, coefficients = slopes[index]
         expected = below.coefficients.gather(1, rows.expand(2, -1).unsqueeze(2).expand(-1, -1, SIZE))
         torch.testing.assert_close(coefficients.expand(2, -1, -1), expected)
     for index, bound in bounds.items():
-        value, slack = values[index].reshape(50, 2, -1), 1e-12
-        assert (bound.lower.flatten(1) <= value + slack * (1 + value.abs())).all()
-        assert (bound.upper.flatten(1) >= value - slack * (1 + value.abs())).all()
+        value = values[index].reshape(50, 2, -1)
+        assert held(bound.lower.flatten(1), value)
+        assert held(-bound.upper.flatten(1), -value)
 
 
 def toy():
@@ -199,14 +272,22 @@ def output(graph, box, sign=1.0):
     return propagator.backward(len(graph.nodes) - 1, box.lower.new_full((1, 1, 1), sign), planes).minimum(box).item()
 
 
+def enclosed(exact, found):
+    """Whether bounds enclose exact ones, and are no wider than rounding takes."""
+    lower, upper = (torch.tensor(x, dtype=torch.float64) for x in exact)
+    outside = bool((found.lower <= lower).all() and (found.upper >= upper).all())
+    return outside and torch.allclose(found.lower, lower, 1e-13) and torch.allclose(found.upper, upper, 1e-13)
+
+
 def test_a_network_that_is_bounded_by_hand():
     graph, box = toy()
     found = Propagator(graph).intervals(box)[3]
-    assert (found.lower.item(), found.upper.item()) == (-6, 4)
+    assert enclosed((-6, 4), found)
     assert output(graph, box) == pytest.approx(-3)
     assert -output(graph, box, -1.0) == pytest.approx(3)
     box = Interval(*(x.repeat(2, 1) for x in box))
-    assert Propagator(graph).crown(box)[0][1].lower.tolist() == [[-2, -3]] * 2
+    first = Propagator(graph).crown(box)[0][1]
+    assert enclosed(([-2, -3], [4, 6]), first)
 
 
 def test_what_is_known_is_kept():
@@ -226,7 +307,7 @@ def test_bounds_that_rounding_made_cross_enclose_both():
 
 def test_the_minimiser_is_where_a_linear_bound_is_least():
     box = boxed(1.0, 3)
-    linear = LinearBound(rand(2, 5, SIZE), rand(2, 5, seed=1))
+    linear = LinearBound(rand(2, 5, SIZE), rand(2, 5, seed=1), torch.zeros(2, 5))
     at = torch.einsum("bri,bri->br", linear.coefficients, linear.minimiser(box)) + linear.offset
     torch.testing.assert_close(at, linear.minimum(box))
 

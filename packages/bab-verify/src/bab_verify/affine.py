@@ -2,13 +2,12 @@
 
 from collections.abc import Callable
 from math import prod
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .graph import Interval, Operator, Shape
+from .graph import STEPS, Interval, Operator, Shape
 
 
 class Affine(Operator):
@@ -26,9 +25,14 @@ class Affine(Operator):
         super().__init__()
         self.input_shapes = tuple(tuple(shape) for shape in input_shapes)
 
-    def absolute(self, *inputs: Any, **_: Any) -> Tensor:  # noqa: ANN401 - a subclass names its inputs
-        """|L|: the operation with the absolute value of each of its coefficients."""
-        return self.linear(*inputs)
+    def least(self, lower: tuple[Tensor, ...], upper: tuple[Tensor, ...]) -> Tensor:
+        """L+ lower + L- upper, with the positive and the negative coefficients of L: its least value over a box.
+
+        Args:
+            lower: Lower bounds of each input, (batch, *shape).
+            upper: Upper bounds of each input.
+        """
+        raise NotImplementedError
 
     def constant(self) -> Tensor | None:
         """c, broadcastable to the output's shape (without batch), or `None` for zero."""
@@ -49,44 +53,47 @@ class Affine(Operator):
         return value if constant is None else value + constant
 
     def interval(self, *inputs: Interval) -> Interval:
-        """Centre and radius: c' = L c + b, r' = |L| r."""
-        centre = self.forward(*((x.lower + x.upper) / 2 for x in inputs))
-        radius = self.absolute(*((x.upper - x.lower) / 2 for x in inputs))
-        if bool((centre.abs() + radius).isfinite().all()):
-            return Interval(centre - radius, centre + radius)
-        return self._unbounded_interval(*inputs)
+        """The range over a box, rounded outward: every term is moved by what rounding may change the sum by."""
+        wide = [x.widened(STEPS / 2) for x in inputs]
+        lower, upper = tuple(x.lower for x in wide), tuple(x.upper for x in wide)
+        if not all(bool(x.isfinite().all()) for x in (*lower, *upper)):
+            return self._unbounded_interval(lower, upper)
+        return self._shifted(self.least(lower, upper), self.least(upper, lower))
 
-    def _unbounded_interval(self, *inputs: Interval) -> Interval:
-        """Interval arithmetic where bounds may be infinite: coefficients of zero take nothing from them."""
-        lower, upper = ([torch.where(x[side].isinf(), 0.0, x[side]) for x in inputs] for side in (0, 1))
-        open_below, open_above = ([x[side].isinf().to(x.lower.dtype) for x in inputs] for side in (0, 1))
+    def _shifted(self, lower: Tensor, upper: Tensor) -> Interval:
+        """Bounds of L(x, ...), as those of L(x, ...) + c."""
+        constant = self.constant()
+        if constant is not None:
+            offset = Interval(constant, constant).widened(STEPS / 2)
+            lower, upper = lower + offset.lower, upper + offset.upper
+        return Interval(lower, upper).defined()
 
-        def split(values: list[Tensor]) -> tuple[Tensor, Tensor]:
-            signed, size = self.linear(*values), self.absolute(*values)
-            return size / 2 + signed / 2, size / 2 - signed / 2
-
-        def pair(low: list[Tensor], high: list[Tensor]) -> tuple[Tensor, Tensor]:
-            (low_positive, low_negative), (high_positive, high_negative) = split(low), split(high)
-            return low_positive - high_negative, high_positive - low_negative
-
-        least, most = pair(lower, upper)
-        at_zero = self.forward(*(torch.zeros_like(x) for x in lower))
-        (below_positive, below_negative), (above_positive, above_negative) = split(open_below), split(open_above)
-        no_lower, no_upper = below_positive + above_negative > 0, above_positive + below_negative > 0
-        # A sum that overflows says nothing.
+    def _unbounded_interval(self, lower: tuple[Tensor, ...], upper: tuple[Tensor, ...]) -> Interval:
+        """The range where bounds may be infinite: coefficients of zero take nothing from them."""
+        low, high = (tuple(torch.where(x.isinf(), 0.0, x) for x in ends) for ends in (lower, upper))
+        below, above = (tuple(x.isinf().to(x.dtype) for x in ends) for ends in (lower, upper))
+        no_lower = self.least(tuple(-x for x in below), above) < 0
+        no_upper = self.least(above, tuple(-x for x in below)) > 0
+        found = self._shifted(self.least(low, high), self.least(high, low))
         infinity = float("inf")
-        return Interval(
-            (least + at_zero).masked_fill(no_lower, -infinity).nan_to_num(-infinity, -infinity, -infinity),
-            (most + at_zero).masked_fill(no_upper, infinity).nan_to_num(infinity, infinity, infinity),
-        )
+        return Interval(found.lower.masked_fill(no_lower, -infinity), found.upper.masked_fill(no_upper, infinity))
 
 
 class Monotone(Affine):
     """An affine operation without negative coefficients: it moves, repeats or adds up elements."""
 
+    def least(self, lower: tuple[Tensor, ...], upper: tuple[Tensor, ...]) -> Tensor:
+        """Lower ends go to lower ends."""
+        del upper
+        return self.linear(*lower)
+
+
+class Rearrangement(Monotone):
+    """A monotone operation that computes nothing: every element of the output is one of an input, or zero."""
+
     def interval(self, *inputs: Interval) -> Interval:
-        """End points go to end points."""
-        return Interval(self.forward(*(x.lower for x in inputs)), self.forward(*(x.upper for x in inputs)))
+        """End points go to end points, without rounding."""
+        return Interval(self.linear(*(x.lower for x in inputs)), self.linear(*(x.upper for x in inputs)))
 
 
 class Dense(Affine):
@@ -100,21 +107,23 @@ class Dense(Affine):
 
     weight: Tensor
     bias: Tensor | None
-    magnitude: Tensor
+    positive: Tensor
+    negative: Tensor
 
     def __init__(self, weight: Tensor, bias: Tensor | None, input_shape: Shape) -> None:
         super().__init__(input_shape)
         self.register_buffer("weight", weight)
         self.register_buffer("bias", bias)
-        self.register_buffer("magnitude", weight.abs(), persistent=False)
+        self.register_buffer("positive", weight.clamp(min=0), persistent=False)
+        self.register_buffer("negative", weight.clamp(max=0), persistent=False)
 
     def linear(self, x: Tensor) -> Tensor:
         """The product, x W^T."""
         return F.linear(x, self.weight)
 
-    def absolute(self, x: Tensor) -> Tensor:
-        """With absolute weights, x |W|^T."""
-        return F.linear(x, self.magnitude)
+    def least(self, lower: tuple[Tensor, ...], upper: tuple[Tensor, ...]) -> Tensor:
+        """The products with positive and with negative weights."""
+        return F.linear(lower[0], self.positive) + F.linear(upper[0], self.negative)
 
     def constant(self) -> Tensor | None:
         """The bias."""
@@ -125,7 +134,20 @@ class Dense(Affine):
         return (coefficients @ self.weight,)
 
 
-class Reshape(Monotone):
+def products(c: Tensor, x: Interval) -> Interval:
+    """Bounds of C x, (batch, rows), rounded outward.
+
+    Args:
+        c: C, (batch or 1, rows, n).
+        x: Of n values, (batch, n).
+    """
+    lower, upper = (end.unsqueeze(2) for end in x.widened(STEPS / 2))
+    positive, negative = c.clamp(min=0), c.clamp(max=0)
+    least, most = positive @ lower + negative @ upper, positive @ upper + negative @ lower
+    return Interval(least.squeeze(2), most.squeeze(2)).defined()
+
+
+class Reshape(Rearrangement):
     """The same elements in the same order, in another shape.
 
     Args:
@@ -146,7 +168,7 @@ class Reshape(Monotone):
         return (coefficients.reshape(coefficients.shape[0], *self.input_shapes[0]),)
 
 
-class Select(Monotone):
+class Select(Rearrangement):
     """Elements of the input, by their flat index: slices, gathers, transposes, repetitions, and zeros.
 
     Args:
@@ -198,9 +220,9 @@ class Scale(Affine):
         """Times the factor."""
         return x * self.factor
 
-    def absolute(self, x: Tensor) -> Tensor:
-        """Times its absolute value."""
-        return x * self.factor.abs()
+    def least(self, lower: tuple[Tensor, ...], upper: tuple[Tensor, ...]) -> Tensor:
+        """Lower ends times positive factors, upper ends times negative ones."""
+        return lower[0] * self.factor.clamp(min=0) + upper[0] * self.factor.clamp(max=0)
 
     def adjoint(self, coefficients: Tensor) -> tuple[Tensor, ...]:
         """Times the factor."""
@@ -251,16 +273,17 @@ class Add(Affine):
         terms = [x if sign > 0 else -x for sign, x in zip(self.signs, inputs, strict=True)]
         return sum(terms[1:], terms[0])
 
-    def absolute(self, *inputs: Tensor) -> Tensor:
-        """The sum."""
-        return sum(inputs[1:], inputs[0])
+    def least(self, lower: tuple[Tensor, ...], upper: tuple[Tensor, ...]) -> Tensor:
+        """The sum of lower ends, less the upper ends of what is taken off."""
+        ends = zip(self.signs, lower, upper, strict=True)
+        return self.linear(*(low if sign > 0 else high for sign, low, high in ends))
 
     def adjoint(self, coefficients: Tensor) -> tuple[Tensor, ...]:
         """The coefficients, with each sign."""
         return tuple(coefficients if sign > 0 else -coefficients for sign in self.signs)
 
 
-class Concatenate(Monotone):
+class Concatenate(Rearrangement):
     """Inputs one after the other along a dimension.
 
     Args:
@@ -352,9 +375,10 @@ class Convolution(Affine):
         """The convolution without its bias."""
         return self._apply_weight(x, self.weight)
 
-    def absolute(self, x: Tensor) -> Tensor:
-        """With the weights' absolute values."""
-        return self._apply_weight(x, self.weight.abs())
+    def least(self, lower: tuple[Tensor, ...], upper: tuple[Tensor, ...]) -> Tensor:
+        """The convolutions with positive and with negative weights."""
+        positive, negative = self.weight.clamp(min=0), self.weight.clamp(max=0)
+        return self._apply_weight(lower[0], positive) + self._apply_weight(upper[0], negative)
 
     def constant(self) -> Tensor | None:
         """The bias, (channels, 1, ...)."""

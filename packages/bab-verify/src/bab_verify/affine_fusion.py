@@ -46,9 +46,12 @@ class Combination(Affine):
         parts = [F.linear(x.flatten(1), weight) for x, weight in zip(inputs, self.weights, strict=True)]
         return sum(parts[1:], parts[0]).reshape(-1, *self.output_shape)
 
-    def absolute(self, *inputs: Tensor) -> Tensor:
-        """With absolute weights."""
-        parts = [F.linear(x.flatten(1), weight.abs()) for x, weight in zip(inputs, self.weights, strict=True)]
+    def least(self, lower: tuple[Tensor, ...], upper: tuple[Tensor, ...]) -> Tensor:
+        """The products with positive and with negative weights."""
+        parts = [
+            F.linear(low.flatten(1), weight.clamp(min=0)) + F.linear(high.flatten(1), weight.clamp(max=0))
+            for low, high, weight in zip(lower, upper, self.weights, strict=True)
+        ]
         return sum(parts[1:], parts[0]).reshape(-1, *self.output_shape)
 
     def constant(self) -> Tensor:

@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from .affine import products
 from .counterexamples import Oracle
 from .graph import Graph, Interval
 from .modules import model_from_module
@@ -17,7 +18,7 @@ from .onnx_registry import NetworkError
 from .optimization import Optimisation, optimise
 from .propagation import LinearBound, Propagator
 from .results import Result
-from .rounding import STEPS, margin_slack
+from .rounding import margin_slack
 from .settings import VerifyConfig
 from .specification import robustness
 from .verifier import Verifier
@@ -108,12 +109,7 @@ def compute_bounds(
     propagator = Propagator(graph)
     with torch.no_grad():
         everywhere = propagator.intervals(box)
-        centre, radius = _centred(everywhere[len(graph.nodes) - 1])
-        middle = (rows @ centre.unsqueeze(2)).squeeze(2)
-        spread = (rows.abs() @ radius.unsqueeze(2)).squeeze(2)
-        largest = (rows.abs() @ (centre.abs() + radius).unsqueeze(2)).squeeze(2)
-        spread = spread + STEPS * torch.finfo(largest.dtype).eps / 2 * largest
-        found = Interval(middle - spread, middle + spread)
+        found = products(rows, Interval(*(x.flatten(1) for x in everywhere[len(graph.nodes) - 1])))
     if method == "ibp":
         return _outward(found, x_lo.dtype)
     below, least = _linear(propagator, box, rows, found.upper, settings if method == "alpha-crown" else None)
@@ -121,7 +117,7 @@ def compute_bounds(
     bounds = _outward(found.intersect(Interval(least, -most)), x_lo.dtype)
     if not return_linear:
         return bounds
-    above = LinearBound(-negative.coefficients, -negative.offset)
+    above = LinearBound(-negative.coefficients, -negative.offset, negative.size)
     return bounds, LinearBounds(below, above)
 
 
@@ -176,12 +172,6 @@ def _rows(graph: Graph, C: Tensor | None, batch: int) -> Tensor:
     if not bool(C.isfinite().all()):
         raise ValueError("C holds NaN or infinity")
     return C.expand(batch, *C.shape[-2:])
-
-
-def _centred(interval: Interval) -> tuple[Tensor, Tensor]:
-    """Centre and radius, flattened, (batch, outputs)."""
-    lower, upper = (x.flatten(1) for x in interval)
-    return (lower + upper) / 2, (upper - lower) / 2
 
 
 def _outward(bounds: Interval, dtype: torch.dtype) -> Interval:

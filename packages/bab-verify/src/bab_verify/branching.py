@@ -143,7 +143,8 @@ class Brancher:
             for sign, half, (coefficients, offset) in zip((1, -1), (slice(k), slice(k, None)), pairs, strict=True):
                 coefficients[:, part[0]] = sign * linear.coefficients[:, half]
                 offset[:, part[0]] = sign * linear.offset[:, half]
-        return LinearBound(*pairs[0]), LinearBound(*pairs[1])
+        below, above = (LinearBound(coefficients, offset, offset.abs()) for coefficients, offset in pairs)
+        return below, above
 
     def _bias(self, node: int) -> tuple[LinearBound, LinearBound]:
         """Nothing but the constant of the layer before (BaBSR stops there)."""
@@ -153,7 +154,7 @@ class Brancher:
         offset = self.box.lower.new_zeros(1, size)
         if constant is not None:
             offset = offset + constant.expand(self.propagator.graph.nodes[node].shape).reshape(1, -1)
-        linear = LinearBound(self.box.lower.new_zeros(1, size, self.box.lower.shape[1]), offset)
+        linear = LinearBound(self.box.lower.new_zeros(1, size, self.box.lower.shape[1]), offset, offset.abs())
         return linear, linear
 
     def _partners(self, planes: Mapping[int, Relaxation]) -> dict[int, tuple[LinearBound, LinearBound]]:

@@ -11,6 +11,9 @@ from torch import Tensor, nn
 
 Shape = tuple[int, ...]
 
+STEPS = 32
+"""Roundings, of half a unit in the last place of the largest terms, that a sum is taken to suffer."""
+
 
 class Interval(NamedTuple):
     """Element-wise bounds of one value: two tensors of one shape."""
@@ -21,6 +24,11 @@ class Interval(NamedTuple):
     def intersect(self, other: "Interval") -> "Interval":
         """What lies in both."""
         return Interval(torch.maximum(self.lower, other.lower), torch.minimum(self.upper, other.upper))
+
+    def widened(self, units: float) -> "Interval":
+        """Moved outwards by units in the last place of each end (so zero stays zero)."""
+        margin = units * torch.finfo(self.lower.dtype).eps
+        return Interval(self.lower - margin * self.lower.abs(), self.upper + margin * self.upper.abs())
 
     def defined(self) -> "Interval":
         """Without NaN, which says nothing, and without a lower bound above all numbers or an upper one below them."""

@@ -137,7 +137,7 @@ class InputSplitter:
         linear = self.propagator.backward(
             start, self.c.reshape(1, -1, *self.graph.output_shape), planes, recording=recording
         )
-        rows = linear.minimum(box) - self.d - margin_slack(linear, box, self.d)
+        rows = linear.sound_minimum(box, self.d)
         clauses, best = self._clauses(rows)
         if self.settings.optimisation.steps:
             linear, rows = self._optimised(box, bounds, linear, rows, clauses, best, parent)
@@ -187,11 +187,7 @@ class InputSplitter:
         linear = LinearBound(
             linear.coefficients.index_put(where, found.linear.coefficients),
             linear.offset.index_put(where, found.linear.offset),
-            None
-            if linear.size is None or found.linear.size is None
-            else linear.size.expand_as(linear.offset).index_put(
-                where, found.linear.size.expand_as(found.linear.offset)
-            ),
+            linear.size.expand_as(linear.offset).index_put(where, found.linear.size.expand_as(found.linear.offset)),
         )
         return linear, rows.index_put(where, torch.maximum(rows[where], found.margins))
 
@@ -247,12 +243,12 @@ class InputSplitter:
         index = (clauses.amin(1) <= 0).nonzero().squeeze(1)
         if not len(index):
             return box, rows, clauses
-        size = None if linear.size is None else linear.size.expand_as(linear.offset)[index]
+        size = linear.size.expand_as(linear.offset)[index]
         part = LinearBound(linear.coefficients[index], linear.offset[index], size)
         inner, least, margins = Interval(box.lower[index], box.upper[index]), rows[index], clauses[index]
         for _ in range(self.settings.rounds_of_clipping):
             inner = self._clipped(part, least, margins, inner)
-            least = part.minimum(inner) - self.d - margin_slack(part, inner, self.d)
+            least = part.sound_minimum(inner, self.d)
             margins = torch.maximum(margins, self._clauses(least)[0])
             empty = (inner.lower > inner.upper).any(1, keepdim=True)
             margins = margins.masked_fill(empty, float("inf"))

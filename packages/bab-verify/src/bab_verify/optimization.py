@@ -170,8 +170,7 @@ class _Bound:
             self.start, self.coefficients, planes, added=added, replaced=replaced, recording=recording
         )
         linear.offset = linear.offset + extra
-        if linear.size is not None:
-            linear.size = linear.size + extra.detach().abs()
+        linear.size = linear.size + extra.detach().abs()
         return linear, linear.minimum(self.box) - self.d
 
     def sound(self, linear: LinearBound, margins: Tensor) -> Tensor:

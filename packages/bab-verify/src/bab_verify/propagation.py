@@ -1,15 +1,15 @@
 """Bound propagation: interval arithmetic (IBP) and linear bounds by a backward pass (CROWN), on any graph."""
 
 from collections.abc import Callable, Mapping, MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from .affine import Affine
 from .affine_fusion import Combination, unrepeated
 from .graph import Graph, Interval
+from .linear_bound import LinearBound
 from .relaxation import Nonlinear, Relaxation
 from .relu import Relu
 
@@ -20,33 +20,6 @@ Planes = Mapping[int, Relaxation]
 
 MAX_ELEMENTS = 2**25
 """Coefficients of one layer that are worked on at once."""
-
-
-@dataclass
-class LinearBound:
-    """A x + b <= C f(x) for every x of the input box, for each row of C.
-
-    Args:
-        coefficients: A, (batch, rows, inputs).
-        offset: b, (batch, rows).
-        size: The absolute values of all terms that b is the sum of, (batch, rows), to which its rounding is relative.
-    """
-
-    coefficients: Tensor
-    offset: Tensor
-    size: Tensor | None = None
-
-    def minimum(self, box: Interval) -> Float[Tensor, "batch rows"]:
-        """The least value over a box (batch, inputs): A centre - |A| radius + b; -infinity where it overflows."""
-        centre, radius = (box.lower + box.upper) / 2, (box.upper - box.lower) / 2
-        value = torch.matmul(self.coefficients, centre.unsqueeze(-1))
-        value = value - torch.matmul(self.coefficients.abs(), radius.unsqueeze(-1))
-        infinity = float("inf")
-        return (value.squeeze(-1) + self.offset).nan_to_num(-infinity, -infinity, -infinity)
-
-    def minimiser(self, box: Interval) -> Float[Tensor, "batch rows inputs"]:
-        """Where it is least: the corner of the box against the signs of A."""
-        return torch.where(self.coefficients > 0, box.lower.unsqueeze(1), box.upper.unsqueeze(1))
 
 
 @dataclass
@@ -221,7 +194,7 @@ class Propagator:
         below, above, coefficients = [], [], []
         for part in rows.split(self.chunk(index, len(lower)), 1):
             linear = self.unit_backward(index, part, planes)
-            least = linear.minimum(box)
+            least = linear.sound_minimum(box)
             below.append(least[:, : part.shape[1]])
             above.append(-least[:, part.shape[1] :])
             coefficients.append(linear.coefficients[:, : part.shape[1]])
@@ -304,7 +277,7 @@ class Propagator:
             recording: Keeps coefficients, if given.
         """
         offset = coefficients.new_zeros(1, coefficients.shape[1])
-        return self._descend(start, {start: coefficients}, offset, planes, 1, added, replaced, recording, sized=True)
+        return self._descend(start, {start: coefficients}, offset, planes, 1, added, replaced, recording)
 
     def _descend(
         self,
@@ -316,10 +289,8 @@ class Propagator:
         added: Mapping[int, Tensor] | None = None,
         replaced: Mapping[int, Callable[[Tensor], tuple[Tensor, Tensor]]] | None = None,
         recording: Recording | None = None,
-        *,
-        sized: bool = False,
     ) -> LinearBound:
-        """Take pending coefficients of nodes down to the input; `sized` asks for the size of the terms, too."""
+        """Take pending coefficients of nodes down to the input."""
         nodes = self.graph.nodes
         order = self.ancestors(start)
         size = offset.detach().abs()
@@ -342,7 +313,7 @@ class Propagator:
                 parts: tuple[Tensor, ...] = (part,)
                 offset, size = offset + constant, size + constant.detach().abs()
             else:
-                parts, rest, terms = self._through(index, a, planes, sized)
+                parts, rest, terms = self._through(index, a, planes)
                 offset, size = offset + rest, size + terms
             for source, part in zip(nodes[index].inputs, parts, strict=True):
                 pending[source] = pending[source] + part if source in pending else part
@@ -351,18 +322,15 @@ class Propagator:
             at_input = at_input + added[0]
         flat_a = at_input.flatten(2)
         batch = max(batch, flat_a.shape[0], offset.shape[0])
-        return LinearBound(
-            flat_a.expand(batch, -1, -1), offset.expand(batch, -1), size.expand(batch, -1) if sized else None
-        )
+        return LinearBound(flat_a.expand(batch, -1, -1), offset.expand(batch, -1), size.expand(batch, -1))
 
     def _through(
-        self, index: int, a: Tensor, planes: Planes, sized: bool
+        self, index: int, a: Tensor, planes: Planes
     ) -> tuple[tuple[Tensor, ...], Tensor | float, Tensor | float]:
-        """From coefficients of a node to those of its inputs, the constant, and the size of its terms if asked for."""
+        """From coefficients of a node to those of its inputs, the constant, and the size of its terms."""
         operator = self.graph.nodes[index].operator
         if not isinstance(operator, Affine):
-            parts, constant = self.operator(index).through(a, planes[index])
-            return parts, constant, _intercepts(a, planes[index]) if sized else 0.0
+            return self.operator(index).through(a, planes[index])
         shape = self.graph.nodes[index].shape
         parts = tuple(x.reshape(*a.shape[:2], *x.shape[1:]) for x in operator.adjoint(a.reshape(-1, *shape)))
         added = operator.constant()
@@ -370,16 +338,9 @@ class Propagator:
             return parts, 0.0, 0.0
         added = added.expand(shape).reshape(-1)
         flat = a.flatten(2)
-        return parts, flat @ added, flat.detach().abs() @ added.abs() if sized else 0.0
-
-
-@torch.no_grad()
-def _intercepts(a: Tensor, planes: Relaxation) -> Tensor:
-    """Absolute values of coefficients times those of the intercepts that they may take, (batch, rows)."""
-    largest = torch.maximum(planes.lower_intercept.abs(), planes.upper_intercept.abs())
-    if largest.shape[1] == 1:
-        return torch.matmul(a.abs().flatten(2), largest.flatten(2).mT).squeeze(-1)
-    return (a.abs() * largest).flatten(2).sum(-1)
+        # |a| |c| <= ||a|| ||c||, which takes one pass over the coefficients.
+        size = torch.linalg.vector_norm(flat.detach(), dim=-1) * torch.linalg.vector_norm(added)
+        return parts, flat @ added, size
 
 
 def ordered(lower: Tensor, upper: Tensor, shape: tuple[int, ...]) -> Interval:
@@ -393,8 +354,8 @@ def ordered(lower: Tensor, upper: Tensor, shape: tuple[int, ...]) -> Interval:
 def _joined(before: tuple[LinearBound, LinearBound] | None, linear: LinearBound) -> tuple[LinearBound, LinearBound]:
     """Rows below, and then the negatives of rows above, after those before."""
     n = linear.offset.shape[1] // 2
-    below = LinearBound(linear.coefficients[:, :n], linear.offset[:, :n])
-    above = LinearBound(-linear.coefficients[:, n:], -linear.offset[:, n:])
+    below = LinearBound(linear.coefficients[:, :n], linear.offset[:, :n], linear.size[:, :n])
+    above = LinearBound(-linear.coefficients[:, n:], -linear.offset[:, n:], linear.size[:, n:])
     if before is None:
         return below, above
     return _stacked(before[0], below), _stacked(before[1], above)
@@ -402,5 +363,5 @@ def _joined(before: tuple[LinearBound, LinearBound] | None, linear: LinearBound)
 
 def _stacked(first: LinearBound, second: LinearBound) -> LinearBound:
     return LinearBound(
-        torch.cat([first.coefficients, second.coefficients], 1), torch.cat([first.offset, second.offset], 1)
+        *(torch.cat([getattr(bound, field.name) for bound in (first, second)], 1) for field in fields(LinearBound))
     )

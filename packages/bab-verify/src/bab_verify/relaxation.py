@@ -65,7 +65,7 @@ class Nonlinear(Operator):
         """
         return self.planes(self.prepare(inputs), parameters)
 
-    def through(self, a: Tensor, planes: Relaxation) -> tuple[tuple[Tensor, ...], Tensor]:
+    def through(self, a: Tensor, planes: Relaxation) -> tuple[tuple[Tensor, ...], Tensor, Tensor]:
         """Coefficients through the relaxed operation: positive ones take the plane below, negative ones that above.
 
         Args:
@@ -73,7 +73,8 @@ class Nonlinear(Operator):
             planes: The relaxation.
 
         Returns:
-            Coefficients of each input, and the constant, (batch, rows).
+            Coefficients of each input; the constant, (batch, rows); and a bound on the sum of its terms' absolute
+            values, without gradient.
         """
         negative, positive = a.clamp(max=0), a.clamp(min=0)
         inputs = tuple(
@@ -81,7 +82,7 @@ class Nonlinear(Operator):
             for below, above in zip(planes.lower_slopes, planes.upper_slopes, strict=True)
         )
         constant = positive * planes.lower_intercept + negative * planes.upper_intercept
-        return inputs, constant.flatten(2).sum(-1)
+        return inputs, constant.flatten(2).sum(-1), intercept_size(a, planes)
 
     def initial_parameters(self, inputs: tuple[Interval, ...]) -> Tensor:
         """Parameters to start from, (n_parameters, *shape of the bounds)."""
@@ -101,6 +102,15 @@ class Nonlinear(Operator):
 
 class DomainError(ValueError):
     """A function of the network is not defined on all that its input can be."""
+
+
+@torch.no_grad()
+def intercept_size(a: Tensor, planes: Relaxation) -> Tensor:
+    """Absolute values of coefficients times the larger of both intercepts, (batch, rows)."""
+    largest = torch.maximum(planes.lower_intercept.abs(), planes.upper_intercept.abs())
+    if largest.shape[1] == 1:
+        return torch.matmul(a.abs().flatten(2), largest.flatten(2).mT).squeeze(-1)
+    return (a.abs() * largest).flatten(2).sum(-1)
 
 
 def secant(f_lower: Tensor, f_upper: Tensor, interval: Interval, flat: Tensor) -> Tensor:

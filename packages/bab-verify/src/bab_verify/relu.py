@@ -52,15 +52,15 @@ class Relu(Nonlinear):
         slope = initial if parameters is None else torch.addcmul(least, span, parameters[0])
         return Relaxation((slope,), torch.zeros((), dtype=chord.dtype, device=chord.device), (chord,), intercept)
 
-    def through(self, a: Tensor, planes: Relaxation) -> tuple[tuple[Tensor, ...], Tensor]:
-        """The plane below has no intercept, which saves passes over the coefficients."""
+    def through(self, a: Tensor, planes: Relaxation) -> tuple[tuple[Tensor, ...], Tensor, Tensor]:
+        """The plane below has no intercept and that above none below zero, which saves passes over the coefficients."""
         below, above = planes.lower_slopes[0], planes.upper_slopes[0]
         negative = a.clamp(max=0)
         if planes.upper_intercept.shape[1] == 1:
             constant = torch.matmul(negative.flatten(2), planes.upper_intercept.flatten(2).mT).squeeze(-1)
         else:
             constant = (negative * planes.upper_intercept).flatten(2).sum(-1)
-        return (torch.addcmul(a * below, negative, above - below),), constant
+        return (torch.addcmul(a * below, negative, above - below),), constant, constant.detach().abs()
 
     def splittable(self, inputs: tuple[Interval, ...], index: int) -> Tensor:
         """Where it is unstable."""

@@ -6,6 +6,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from .affine import products
+from .graph import STEPS, Interval
 from .optimization import optimise, refine
 from .problem import Problem, outward
 from .propagation import Bounds, Propagator
@@ -119,9 +121,10 @@ def plain_bounds(problem: Problem, kind: str) -> tuple[Bounds, Tensor]:
     if kind == "ibp":
         bounds = propagator.intervals(problem.box)
         output = bounds[len(problem.graph.nodes) - 1]
-        lower, upper = output.lower.reshape(1, 1, -1), output.upper.reshape(1, 1, -1)
-        least = (problem.c.clamp(min=0) * lower + problem.c.clamp(max=0) * upper).sum(-1)
-        return bounds, (least - problem.d).nan_to_num(nan=-torch.inf, posinf=-torch.inf).amax(1)
+        d = problem.d.flatten()
+        least = products(problem.c.flatten(0, 1)[None], Interval(*(x.flatten(1) for x in output))).lower
+        least = least - d - STEPS / 2 * torch.finfo(d.dtype).eps * (least.abs() + d.abs())
+        return bounds, least.nan_to_num(nan=-torch.inf, posinf=-torch.inf).reshape(problem.d.shape).amax(1)
     bounds, planes = propagator.crown(problem.box)
     c = problem.c.reshape(1, -1, *problem.graph.output_shape)
     linear = propagator.backward(len(problem.graph.nodes) - 1, c, planes)

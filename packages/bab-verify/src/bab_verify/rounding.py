@@ -3,11 +3,8 @@
 import torch
 from torch import Tensor
 
-from .graph import Interval
-from .propagation import LinearBound
-
-STEPS = 32
-"""Roundings, in units of the last place of the largest terms, that a bound is taken to suffer."""
+from .graph import STEPS, Interval
+from .linear_bound import LinearBound
 
 
 def margin_slack(linear: LinearBound, box: Interval, threshold: Tensor) -> Tensor:
@@ -22,7 +19,7 @@ def margin_slack(linear: LinearBound, box: Interval, threshold: Tensor) -> Tenso
         threshold: d, (batch, rows) or (rows,).
     """
     size = torch.maximum(box.lower.abs(), box.upper.abs()).unsqueeze(-1)
-    offset = linear.offset.abs() if linear.size is None else torch.maximum(linear.size, linear.offset.abs())
+    offset = torch.maximum(linear.size, linear.offset.abs())
     terms = (linear.coefficients.abs() @ size).squeeze(-1) + offset + threshold.abs()
     infinity = float("inf")
     return (STEPS * torch.finfo(terms.dtype).eps / 2 * terms).nan_to_num(infinity, infinity, infinity)

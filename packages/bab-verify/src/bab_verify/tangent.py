@@ -175,8 +175,7 @@ def rounding(magnitude: Tensor) -> Tensor:
 
 def outward(lower: Tensor, upper: Tensor) -> Interval:
     """Bounds, moved outwards by what rounding may change them by, relative to each (so zero stays zero)."""
-    margin = ROUNDING * torch.finfo(lower.dtype).eps
-    return Interval(lower - margin * lower.abs(), upper + margin * upper.abs())
+    return Interval(lower, upper).widened(ROUNDING)
 
 
 def between(start: Tensor, end: Tensor, straight: Tensor) -> Supports:

@@ -39,9 +39,10 @@ class TransposedConvolution(Affine):
         """The transposed convolution."""
         return self._apply_weight(inputs[0], self.weight)
 
-    def absolute(self, *inputs: Tensor) -> Tensor:
-        """With the weights' absolute values."""
-        return self._apply_weight(inputs[0], self.weight.abs())
+    def least(self, lower: tuple[Tensor, ...], upper: tuple[Tensor, ...]) -> Tensor:
+        """The transposed convolutions with positive and with negative weights."""
+        positive, negative = self.weight.clamp(min=0), self.weight.clamp(max=0)
+        return self._apply_weight(lower[0], positive) + self._apply_weight(upper[0], negative)
 
     def adjoint(self, coefficients: Tensor) -> tuple[Tensor, ...]:
         """The convolution."""
