@@ -214,14 +214,9 @@ def test_no_point_is_outside_the_bounds(recipe, radius, seed, single, refining):
         assert held(crown - slack, values)
         assert held(torch.cat([everything[last].lower, -everything[last].upper], 1), values)
         assert_below(linear, slack, x, values)
-    start, alpha = (
-        optimise(propagator, box, bounds, c, d, Optimisation(steps=steps), slack=margin_slack, target=INFINITY)
-        for steps in (0, 3)
-    )
+    alpha = optimise(propagator, box, bounds, c, d, Optimisation(steps=3), slack=margin_slack, target=INFINITY)
     assert held(alpha.margins, values)
-    assert (alpha.margins >= start.margins).all()
-    # The same bounds, but for the order of their sums.
-    assert ((start.margins - (crown - slack)).abs() <= slack)[slack.isfinite()].all()
+    assert (alpha.margins >= crown - slack).all()
     if refining:
         one = Interval(box.lower[:1], box.upper[:1])
         known = {i: Interval(b.lower[:1], b.upper[:1]) for i, b in bounds.items()}
