@@ -1,6 +1,7 @@
 """The command line: what a person sees, right or wrong."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -85,6 +86,25 @@ def test_bad_input_is_refused_in_one_line(main, capsys, arguments, message, tmp_
 def test_an_output_folder_that_cannot_be_is_refused_in_one_line(main, capsys, tmp_path):
     (tmp_path / "file").write_text("")
     assert "cannot write to the folder" in refused(main, capsys, "reproduce", "--out", str(tmp_path / "file" / "out"))
+
+
+@pytest.mark.parametrize("end", ["", "raise SystemExit(10)"])
+@pytest.mark.parametrize("flush", [True, False])
+def test_output_that_nobody_reads_ends_it_without_a_word(flush, end):
+    code = f"""
+from separata import cli
+
+def speak():
+    print("a word", flush={flush})
+    {end}
+
+cli.run("talker", "It talks.", {{"speak": speak, "listen": print}}, lambda: "1")
+"""
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run([sys.executable, "-c", code, "speak"], stdout=write, stderr=subprocess.PIPE, check=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (141, b"")
 
 
 def test_a_program_error_keeps_its_traceback(main, monkeypatch, tmp_path):

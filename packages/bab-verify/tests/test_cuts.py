@@ -114,6 +114,21 @@ def test_branches_with_every_literal_of_a_cut_are_covered():
     assert matrix.covers(Splits.cat(parts)).tolist() == [True, False, False, True, False]
 
 
+def test_layers_with_cuts_record_their_coefficients():
+    """Branching heuristics score these layers by them, as if there were no cuts where multipliers are zero."""
+    graph = network(0)
+    propagator, box = Propagator(graph), Interval(-torch.ones(1, 3, dtype=DOUBLE), torch.ones(1, 3, dtype=DOUBLE))
+    bounds, _ = propagator.crown(box)
+    c, d, matrix = torch.ones(1, 1, 1, dtype=DOUBLE), torch.zeros(1, 1, dtype=DOUBLE), CutMatrix.of(CUTS, box.lower)
+    plain, zero, cut = (
+        optimise(propagator, box, bounds, c, d, Optimisation(steps=0), cuts=cuts, cut_beta=beta).recording.outputs
+        for cuts, beta in ((None, None), (matrix, torch.zeros(1, 3).double()), (matrix, torch.ones(1, 3).double()))
+    )
+    assert set(plain) == set(zero) == set(cut) == {2, 4}
+    torch.testing.assert_close(zero, plain)
+    assert not torch.allclose(cut[2], plain[2])
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_bounds_with_cuts_hold_wherever_the_cuts_do(seed):
     graph, propagator = network(seed), Propagator(network(seed))

@@ -14,6 +14,7 @@ from .paper import Paper
 
 BAD_INPUT = 2
 INTERRUPTED = 130
+UNREAD = 141
 
 
 def default_preset() -> str:
@@ -48,9 +49,14 @@ def run(
         return
     call = _parse(name, description, commands, words)
     try:
-        call()
+        try:
+            call()
+        finally:
+            sys.stdout.flush()
     except KeyboardInterrupt:
         raise SystemExit(INTERRUPTED) from None
+    except BrokenPipeError:
+        _leave_unread()
     except (ValueError, OSError) as error:
         if os.environ.get("SEPARATA_TRACEBACK"):
             raise
@@ -93,6 +99,12 @@ def _refuse(name: str, reason: str) -> NoReturn:
     """Say what a person did wrong as one line on standard error, and leave with exit code 2."""
     print(f"{name}: error: {reason}", file=sys.stderr)  # noqa: T201
     raise SystemExit(BAD_INPUT) from None
+
+
+def _leave_unread() -> NoReturn:
+    """Leave without a word, with the exit code of a program whose output nobody reads any more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise SystemExit(UNREAD) from None
 
 
 def _first_sentence(box: str) -> str:
