@@ -30,7 +30,7 @@ def tox_extend_envs() -> Iterable[str]:
 @impl
 def tox_add_core_config(core_conf: ConfigSet, state: State) -> None:  # noqa: ARG001 (the hook's signature)
     """Install everything where everything is wanted, and elsewhere the one package whole."""
-    for environment in ("all", "gpu", "lint"):
+    for environment in ("all", "explore", "gpu", "lint"):
         state.conf.memory_seed_loaders[environment].append(MemoryLoader(deps=EVERYTHING))
     for name in PACKAGES:
         state.conf.memory_seed_loaders[name].append(MemoryLoader(deps=_requirement(name)))

@@ -13,7 +13,7 @@ def interval(lower, upper, dtype=torch.float64):
     return Interval(*(torch.tensor(x, dtype=dtype).reshape(-1, 1, 1) for x in (lower, upper)))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=settings().max_examples * 3 // 5)
 @given(st.floats(-50, 50), st.floats(0, 8))
 def test_interval_is_exact(lower, width):
     x = interval([lower], [lower + width])

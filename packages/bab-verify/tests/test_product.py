@@ -20,7 +20,7 @@ def value(planes, side, x, y):
     return slopes[0].double() * x + slopes[1].double() * y + intercept.double()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=settings().max_examples * 3 // 5)
 @given(ends, ends, st.floats(0, 1), st.floats(0, 1), st.sampled_from([torch.float32, torch.float64]))
 def test_planes_and_intervals_hold(x_ends, y_ends, r, s, dtype):
     x, y = (interval([low], [high], dtype) for low, high in (x_ends, y_ends))

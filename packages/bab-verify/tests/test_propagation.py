@@ -1,7 +1,6 @@
 """Bounds of whole graphs: no point lies outside, whatever the operations, the box and the method."""
 
 import copy
-import os
 
 import mpmath
 import numpy as np
@@ -36,7 +35,7 @@ CURVES = {
 }  # fmt: skip
 POSITIVE = {"reciprocal": Reciprocal, "log": Log, "sqrt": Sqrt}
 KINDS = [*CURVES, *POSITIVE, "product", "softmax", "add", "dense", "convolution", "repeat"]
-EXAMPLES = 2000 if os.environ.get("HYPOTHESIS_PROFILE") == "explore" else 150
+EXAMPLES = settings().max_examples * 3 // 2
 
 
 def rand(*shape, seed=0):

@@ -206,7 +206,7 @@ def built(m, queries):
     )
 
 
-@hypothesis.settings(max_examples=50)
+@hypothesis.settings(max_examples=hypothesis.settings().max_examples // 2)
 @hypothesis.given(specifications(), st.sampled_from(["p.vnnlib", "p.vnnlib.gz"]))
 def test_round_trip(tmp_path_factory, numbers_of, name):
     spec = built(*numbers_of)

@@ -38,7 +38,7 @@ CURVES = {
 SMOOTH = [name for name in CURVES if name not in {"absolute", "sign", "relu"}]
 each_curve = pytest.mark.parametrize("name", CURVES)
 each_smooth = pytest.mark.parametrize("name", SMOOTH)
-few = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+few = settings(max_examples=settings().max_examples // 4, suppress_health_check=list(HealthCheck))
 
 
 def reals(low, high):

@@ -46,7 +46,7 @@ def circuit_observations(n, n_joints, time_feature):
     return seen.astype(np.float32)
 
 
-@settings(max_examples=60)
+@settings(max_examples=settings().max_examples * 3 // 5)
 @given(
     st.fixed_dictionaries({name: st.booleans() for name in OPTIONS}),
     st.integers(2, 7),
