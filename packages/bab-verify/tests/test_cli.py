@@ -11,7 +11,17 @@ import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
-from bab_verify import Clause, Query, Specification, Verifier, cli, read_counterexample, save_vnnlib
+from bab_verify import (
+    Clause,
+    Query,
+    Specification,
+    Verifier,
+    VerifyConfig,
+    cli,
+    read_counterexample,
+    save_vnnlib,
+)
+from bab_verify.options import Options
 from bab_verify.paper import PAPER
 from separata import cli as core
 
@@ -220,6 +230,10 @@ def test_a_run_that_is_stopped_goes_on(call, files, monkeypatch):
     assert [row["status"] for row in read(files / "results.csv")] == ["unsat", "sat", "error", "unsat"]
 
 
+def test_options_that_are_not_given_are_those_of_the_library():
+    assert Options().config() == VerifyConfig()
+
+
 GOOD = ("net.onnx", "holds.vnnlib")
 
 
@@ -241,8 +255,11 @@ GOOD = ("net.onnx", "holds.vnnlib")
         (("verify", *GOOD, "--device", "abacus"), "must be auto, cpu or cuda, not 'abacus'"),
         (("verify", *GOOD, "--device", "cuda:99"), "no such GPU"),
         (("verify", *GOOD, "--max-domains", "0"), "max_domains"),
-        (("verify", *GOOD, "--restarts", "-1"), "attack_restarts must be at least 0"),
-        (("verify", *GOOD, "--root-steps", "-1"), "steps must not be negative"),
+        (("verify", *GOOD, "--restarts", "-1"), "--restarts must be at least 0, not -1"),
+        (("verify", *GOOD, "--root-steps", "-1"), "--root-steps must be at least 0, not -1"),
+        (("verify", *GOOD, "--branch-steps", "-2"), "--branch-steps must be at least 0, not -2"),
+        (("verify", *GOOD, "--attack-steps", "0"), "--attack-steps must be at least 1, not 0"),
+        (("verify", *GOOD, "--input-dimensions", "-1"), "--input-dimensions must be at least 0, not -1"),
         (("verify", *GOOD, "--beta-lr", "nan"), "learning rates must be more than 0"),
         (("verify", *GOOD, "--save-cex", "."), "is a folder"),
         (("verify", *GOOD, "--save-cex", "garbage/cex"), "cannot write to the folder garbage"),

@@ -77,7 +77,7 @@ def _parse(
                 prog=name,
                 description=f"{description}\n\n--version prints the version.",
                 args=words or ["--help"],
-                config=(tyro.conf.FlagCreatePairsOff,),
+                config=(tyro.conf.FlagCreatePairsOff, tyro.conf.OmitArgPrefixes),
             )
     except SystemExit as end:
         if end.code == BAD_INPUT:

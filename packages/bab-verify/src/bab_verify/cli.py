@@ -4,6 +4,7 @@ from pathlib import Path
 
 from separata import cli
 
+from .options import DEFAULT, Options
 from .paper import PAPER
 
 
@@ -13,28 +14,7 @@ def verify(
     /,
     *,
     timeout: float = 300.0,
-    device: str = "auto",
-    dtype: str = "auto",
-    bounds: str = "beta-crown",
-    branching: str = "auto",
-    points: str = "table",
-    relu_only: bool = False,
-    reduce: str = "min",
-    candidates: int = 3,
-    cuts: str = "auto",
-    max_cuts: int = 200,
-    input_dimensions: int = 20,
-    batch: int = 0,
-    max_domains: int = 10**9,
-    root_steps: int = 60,
-    root_lr: float = 0.1,
-    branch_steps: int = 20,
-    branch_lr: float = 0.05,
-    beta_lr: float = 0.05,
-    cut_lr: float = 0.02,
-    restarts: int = 30,
-    attack_steps: int = 100,
-    seed: int = 0,
+    verification: Options = DEFAULT,
     save_cex: Path | None = None,
     json: bool = False,
 ) -> None:
@@ -46,58 +26,13 @@ def verify(
         network: The network, .onnx or .onnx.gz.
         property: The property, .vnnlib or .vnnlib.gz.
         timeout: Seconds.
-        device: auto, cpu or cuda.
-        dtype: Numbers of the branch and bound: float32, float64, or auto.
-        bounds: ibp, crown, alpha-crown, or beta-crown; only the last one branches.
-        branching: input, bbps, babsr, kfsb, random, none, or auto.
-        points: Where general nonlinearities are split: table or middle.
-        relu_only: Branch on ReLUs alone.
-        reduce: A split is as good as its worse (min) or better (max) child.
-        candidates: Of how many candidates kfsb bounds the children.
-        cuts: Cutting planes: none, base, base-unstrengthened, mts, biccos, or auto.
-        max_cuts: Cuts kept at once.
-        input_dimensions: The most free inputs that auto splits.
-        batch: Branches that are bounded at once; 0 for what suits the network.
-        max_domains: Branches after which it gives up.
-        root_steps: Steps of optimisation at the root.
-        root_lr: Its learning rate.
-        branch_steps: Steps of optimisation in branches.
-        branch_lr: Its learning rate of relaxations.
-        beta_lr: Its learning rate of the multipliers of splits.
-        cut_lr: Its learning rate of the multipliers of cuts.
-        restarts: Random starts of the attack before anything else; 0 for none.
-        attack_steps: Its gradient steps.
-        seed: Of the attack and of random branching.
+        verification: Bounds, branching, cuts, and what may be spent on them.
         save_cex: File for the counterexample, if there is one.
         json: Print as JSON.
     """
     from . import commands
 
-    config = commands.configured(
-        timeout=timeout,
-        device=device,
-        dtype=dtype,
-        bounds=bounds,
-        branching=branching,
-        points=points,
-        relu_only=relu_only,
-        reduce=reduce,
-        candidates=candidates,
-        cuts=cuts,
-        max_cuts=max_cuts,
-        input_dimensions=input_dimensions,
-        batch=batch,
-        max_domains=max_domains,
-        root_steps=root_steps,
-        root_lr=root_lr,
-        branch_steps=branch_steps,
-        branch_lr=branch_lr,
-        beta_lr=beta_lr,
-        cut_lr=cut_lr,
-        attack_restarts=restarts,
-        attack_steps=attack_steps,
-        seed=seed,
-    )
+    config = verification.config(timeout)
     commands.verify(network, property, config, save_cex).show(as_json=json)
 
 
@@ -110,28 +45,7 @@ def run(
     cex_dir: Path | None = None,
     resume: bool = False,
     timeout: float | None = None,
-    device: str = "auto",
-    dtype: str = "auto",
-    bounds: str = "beta-crown",
-    branching: str = "auto",
-    points: str = "table",
-    relu_only: bool = False,
-    reduce: str = "min",
-    candidates: int = 3,
-    cuts: str = "auto",
-    max_cuts: int = 200,
-    input_dimensions: int = 20,
-    batch: int = 0,
-    max_domains: int = 10**9,
-    root_steps: int = 60,
-    root_lr: float = 0.1,
-    branch_steps: int = 20,
-    branch_lr: float = 0.05,
-    beta_lr: float = 0.05,
-    cut_lr: float = 0.02,
-    restarts: int = 30,
-    attack_steps: int = 100,
-    seed: int = 0,
+    verification: Options = DEFAULT,
     json: bool = False,
 ) -> None:
     """Verify a list of instances; each result is on disk before the next begins.
@@ -143,58 +57,13 @@ def run(
         cex_dir: Folder for counterexamples.
         resume: Go on with the results that are there.
         timeout: Seconds for each, instead of those in the list.
-        device: auto, cpu or cuda.
-        dtype: Numbers of the branch and bound: float32, float64, or auto.
-        bounds: ibp, crown, alpha-crown, or beta-crown; only the last one branches.
-        branching: input, bbps, babsr, kfsb, random, none, or auto.
-        points: Where general nonlinearities are split: table or middle.
-        relu_only: Branch on ReLUs alone.
-        reduce: A split is as good as its worse (min) or better (max) child.
-        candidates: Of how many candidates kfsb bounds the children.
-        cuts: Cutting planes: none, base, base-unstrengthened, mts, biccos, or auto.
-        max_cuts: Cuts kept at once.
-        input_dimensions: The most free inputs that auto splits.
-        batch: Branches that are bounded at once; 0 for what suits the network.
-        max_domains: Branches after which it gives up.
-        root_steps: Steps of optimisation at the root.
-        root_lr: Its learning rate.
-        branch_steps: Steps of optimisation in branches.
-        branch_lr: Its learning rate of relaxations.
-        beta_lr: Its learning rate of the multipliers of splits.
-        cut_lr: Its learning rate of the multipliers of cuts.
-        restarts: Random starts of the attack before anything else; 0 for none.
-        attack_steps: Its gradient steps.
-        seed: Of the attack and of random branching.
+        verification: Bounds, branching, cuts, and what may be spent on them.
         json: Print a summary as JSON.
     """
-    from . import commands, instance_runs
+    from . import instance_runs
 
-    config = commands.configured(
-        device=device,
-        dtype=dtype,
-        bounds=bounds,
-        branching=branching,
-        points=points,
-        relu_only=relu_only,
-        reduce=reduce,
-        candidates=candidates,
-        cuts=cuts,
-        max_cuts=max_cuts,
-        input_dimensions=input_dimensions,
-        batch=batch,
-        max_domains=max_domains,
-        root_steps=root_steps,
-        root_lr=root_lr,
-        branch_steps=branch_steps,
-        branch_lr=branch_lr,
-        beta_lr=beta_lr,
-        cut_lr=cut_lr,
-        attack_restarts=restarts,
-        attack_steps=attack_steps,
-        seed=seed,
-    )
     listing = instance_runs.Listing(instances, out, select, timeout, cex_dir, resume)
-    instance_runs.run(listing, config).show(as_json=json)
+    instance_runs.run(listing, verification.config()).show(as_json=json)
 
 
 def bounds(

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -127,43 +127,6 @@ def check_file(path: Path | None) -> None:
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder; name a file to write")
     files.make_writable(path.parent)
-
-
-def configured(
-    *,
-    root_steps: int,
-    root_lr: float,
-    branch_steps: int,
-    branch_lr: float,
-    beta_lr: float,
-    cut_lr: float,
-    **choices: Any,  # noqa: ANN401 - the other fields of the configuration
-) -> VerifyConfig:
-    """A configuration, from the options of a command.
-
-    Args:
-        root_steps: Steps of optimisation at the root.
-        root_lr: Its learning rate.
-        branch_steps: Steps of optimisation in branches.
-        branch_lr: Its learning rate of relaxations.
-        beta_lr: Its learning rate of the multipliers of splits.
-        cut_lr: Its learning rate of the multipliers of cuts.
-        choices: Other fields of `VerifyConfig`.
-
-    Raises:
-        ValueError: if a choice cannot be.
-    """
-    for name, least in (("attack_restarts", 0), ("attack_steps", 1), ("input_dimensions", 0)):
-        if choices[name] < least:
-            raise ValueError(f"{name} must be at least {least}, not {choices[name]}")
-    if min(root_steps, branch_steps) < 0:
-        raise ValueError(f"steps must not be negative, but they are {root_steps} and {branch_steps}")
-    rates = (root_lr, branch_lr, beta_lr, cut_lr)
-    if not all(0 < rate < math.inf for rate in rates):
-        raise ValueError(f"learning rates must be more than 0, not {', '.join(map(str, rates))}")
-    root = replace(VerifyConfig().root, steps=root_steps, alpha_lr=root_lr)
-    branch = replace(VerifyConfig().branch, steps=branch_steps, alpha_lr=branch_lr, beta_lr=beta_lr, cut_lr=cut_lr)
-    return VerifyConfig(root=root, branch=branch, **choices)
 
 
 def load_network(path: Path, config: VerifyConfig) -> Verifier:
