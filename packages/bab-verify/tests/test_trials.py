@@ -30,7 +30,7 @@ from bab_verify.trials import (
     solved,
 )
 
-BUDGET = Budget(8, 5, 2, 2, 4, 2)
+BUDGET = Budget(8, 5, 2, 2, 4, 2, 0.3, 0.4)
 TRIAL = Trial(Recipe(hidden=(8,), epochs=2), budget=BUDGET, properties=3, validation=4)
 
 
@@ -79,6 +79,7 @@ def test_seeds_differ():
 def test_methods_have_the_same_budget(method):
     config = BUDGET.config(method, 0, "cpu", attack=False)
     assert (config.timeout, config.max_domains, config.batch, config.root.steps, config.branch.steps) == (5, 8, 4, 2, 2)
+    assert (config.branch.beta_lr, config.branch.cut_lr) == (0.3, 0.4)
 
 
 # ---- wrong answers

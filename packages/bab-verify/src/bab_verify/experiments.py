@@ -281,13 +281,13 @@ class CuttingPlanes:
 
 CUT_METHODS = ("genbab", "base", "base-unstrengthened", "mts", "biccos")
 RELU = Trial(
-    Recipe("mlp", dataset="mnist5k", size=14, hidden=(100, 100), epochs=20, start=0.05),
+    Recipe("mlp", dataset="mnist5k", size=14, hidden=(100, 100, 100), epochs=20, start=0.05),
     CUT_METHODS,
-    Budget(6000, 60, batch=128),
+    Budget(6000, 60, branch_steps=20, batch=128, beta_lr=0.2, cut_lr=0.1),
     properties=14,
     validation=16,
 )
-LARGE = replace(RELU, budget=Budget(20_000, 60, 60, 20, 1024, 30), properties=20, validation=20)
+LARGE = replace(RELU, budget=Budget(20_000, 60, 60, 20, 1024, 30, 0.2, 0.1), properties=20, validation=20)
 SDP = replace(RELU, recipe=None, budget=Budget(10**9, 200, 100, 20, 4096, 50), properties=10**6)
 SDP_NETWORKS = ("cnn_a_mix", "cnn_a_mix4", "cnn_a_adv", "cnn_a_adv4", "cnn_b_adv", "cnn_b_adv4", "mnist_cnn_a_adv")
 

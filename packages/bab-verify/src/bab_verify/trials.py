@@ -82,6 +82,10 @@ class Budget:
     branch_steps: int = 10
     batch: int = 128
     restarts: int = 10
+    beta_lr: float = 0.05
+    """Learning rate of the multipliers of splits."""
+    cut_lr: float = 0.02
+    """Learning rate of the multipliers of cuts."""
 
     def config(self, method: str, seed: int, device: str, *, attack: bool) -> VerifyConfig:
         """The settings of a method."""
@@ -92,7 +96,7 @@ class Budget:
             batch=self.batch,
             max_domains=self.max_domains,
             root=Optimisation(steps=self.root_steps),
-            branch=Optimisation(steps=self.branch_steps, alpha_lr=0.05),
+            branch=Optimisation(steps=self.branch_steps, alpha_lr=0.05, beta_lr=self.beta_lr, cut_lr=self.cut_lr),
             attack_restarts=self.restarts if attack else 0,
             attack_steps=50,
             seed=seed,
