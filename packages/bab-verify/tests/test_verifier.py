@@ -56,6 +56,16 @@ def test_branching_decides_what_bounds_leave_open(branching, dtype):
     assert toy().double()(x.double()[None]).item() == pytest.approx(y.item())
 
 
+@pytest.mark.gpu
+@pytest.mark.parametrize(("branching", "cuts"), [("input", "none"), ("bbps", "none"), ("bbps", "biccos")])
+@pytest.mark.parametrize("limit", [-2.02, -1.98])
+def test_verdicts_on_a_gpu_are_those_on_the_cpu(branching, cuts, limit):
+    one, other = (
+        verify(at_most(limit), device=device, branching=branching, cuts=cuts).status for device in ("cpu", "cuda")
+    )
+    assert one == other == ("unsat" if limit < -2 else "sat")
+
+
 @pytest.mark.parametrize(
     ("bounds", "proven", "open_"), [("ibp", -6.01, -5.9), ("crown", -3.01, -2.9), ("alpha-crown", -3.0, -1.9)]
 )
