@@ -22,6 +22,8 @@ PAPER = Paper(
             "A linear neuron under Oja's rule turns to the first principal component",
             metric="|cosine| with the leading eigenvector",
             paper={"oja": 1.0},
+            labels={"oja": "Oja's rule"},
+            criterion="above 0.99",
             holds=lambda m: m["oja"] > 0.99,
         ),
         Claim(
@@ -29,13 +31,16 @@ PAPER = Paper(
             "Its weight stays bounded where plain Hebbian learning's grows without limit",
             metric="norm of the weight after training",
             paper={"oja": 1.0, "hebb": None},
+            criterion="within 5 % of one, and plain Hebbian learning above 10; direction: smaller than Hebbian",
             holds=lambda m: abs(m["oja"] - 1) < 0.05 and m["hebb"] > 10,
+            direction=lambda m: m["oja"] < m["hebb"],
         ),
         Claim(
             "fast",
             "It takes a millisecond in squid",
             metric="milliseconds",
             paper={"squid": 1.0},
+            criterion="below 2",
             holds=lambda m: m["squid"] < 2,
             note="There is no squid here.",
         ),
@@ -50,7 +55,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from separata import Run, experiment, plots
+from separata import Run, Unmeasured, experiment, plots
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,7 @@ def final_norm(lr, seed, device):
     return {"norm": (w / w.norm() * (1 + lr)).norm().item()}
 
 
-@experiment("first-component", smoke=Cloud(), quick=Cloud(), gpu=Cloud(), paper=Cloud(passes=9))
+@experiment("first-component", smoke=Cloud(), paper=Cloud(passes=9))
 def leading_direction(config: Cloud, run: Run) -> None:
     counted("leading")
     for seed in run.seeds:
@@ -83,10 +88,11 @@ def leading_direction(config: Cloud, run: Run) -> None:
                 w = w + 0.01 * ((y[:, None] * batch).mean(0) - y.square().mean() * w)
             run.log(step, alignment=w[0].abs() / w.norm())
         run.measure("first-component", oja=w[0].abs() / w.norm())
-    run.figure("alignment", plots.curves(run.history, "alignment", ylabel="|cosine|"))
+    figure = plots.curves(run.history, "alignment", ylabel="|cosine|")
+    run.figure("alignment", figure, caption="The weight turns to the leading eigenvector.")
 
 
-@experiment("bounded", smoke=Cloud(), quick=Cloud(), gpu=Cloud(), paper=Cloud())
+@experiment("bounded", smoke=Cloud(), gpu=Unmeasured("It wants no GPU."))
 def norms(config: Cloud, run: Run) -> None:
     counted("norms")
     for seed in run.seeds:

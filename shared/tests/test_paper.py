@@ -1,13 +1,17 @@
 """Papers and claims."""
 
+from dataclasses import replace
+
 import pytest
 
-from separata import Claim, Paper
+from separata import Claim, Paper, Reference, Unmeasured, experiment
 from separata.experiments import Experiment, of
 
 
 def claim(name: str) -> Claim:
-    return Claim(name, "It works", metric="percent", paper={"ours": None}, holds=lambda m: m["ours"] > 0)
+    return Claim(
+        name, "It works", metric="percent", paper={"ours": None}, criterion="above 0", holds=lambda m: m["ours"] > 0
+    )
 
 
 def test_claims_of_a_paper_have_different_ids():
@@ -32,6 +36,45 @@ def test_bibtex_names_title_authors_and_identifier(oja):
     assert "doi = {10.1007/BF00275687}" in entry
     assert "eprint" not in entry
     assert entry.count("{") == entry.count("}")
+
+
+@pytest.fixture
+def two_papers() -> Paper:
+    second = Reference("Second", "Q", 2001, ("Ann Author", "Bob Writer"), "A Conference", arxiv="2001.00001")
+    claims = (claim("a"), replace(claim("b"), source="Second"))
+    return Paper("p", "P", 2000, claims, ("Zoe Last", "X Y", "Z W"), short="First", others=(second,))
+
+
+def test_each_claim_is_of_one_of_the_papers(two_papers):
+    assert [two_papers.source(one).short for one in two_papers.claims] == ["First", "Second"]
+    assert [one.url for one in two_papers.references] == ["", "https://arxiv.org/abs/2001.00001"]
+    assert [one.cited for one in two_papers.references] == [
+        "Last et al., P (2000)",
+        "Author and Writer, Q (A Conference, 2001)",
+    ]
+    assert [line for line in two_papers.bibtex().splitlines() if line.startswith("@")] == [
+        "@misc{last2000first,",
+        "@inproceedings{author2001second,",
+    ]
+
+
+def test_a_claim_of_a_paper_that_is_not_named_is_refused(two_papers):
+    with pytest.raises(ValueError, match="'a' is of 'Third', but p implements First, Second"):
+        replace(two_papers, claims=(replace(claim("a"), source="Third"),))
+
+
+def test_labels_are_of_what_is_measured():
+    assert replace(claim("a"), paper={"our_own": None}).label("our_own") == "our own"
+    assert replace(claim("a"), labels={"ours": "HLOP"}).label("ours") == "HLOP"
+    with pytest.raises(ValueError, match="'a' labels theirs, which it does not measure"):
+        replace(claim("a"), labels={"theirs": "EWC"})
+
+
+def test_a_preset_that_is_left_out_has_the_settings_of_the_next_smaller_one():
+    absent = Unmeasured("Too long.")
+    assert experiment("a", smoke=1)(print).presets == {"smoke": 1, "quick": 1, "gpu": 1, "paper": 1}
+    found = experiment("a", smoke=1, quick=absent, gpu=3)(print).presets
+    assert found == {"smoke": 1, "quick": absent, "gpu": 3, "paper": 3}
 
 
 def test_experiments_are_found_in_the_order_of_their_module(oja):

@@ -8,10 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from separata import evidence
 from separata.progress import Reporter
 from separata.reproduce import Plan, reproduce
+from separata.run import Compute
 
 
 def counts(tmp_path: Path) -> dict[str, int]:
@@ -31,6 +33,7 @@ def test_claims_are_measured_and_judged(oja, tmp_path):
         "fast": ("not measured", (0, 0)),
     }
     assert found.claims[0].figures == ("quick/alignment.svg",)
+    assert found.captions == {"quick/alignment.svg": "The weight turns to the leading eigenvector."}
     assert found.claims[2].note == "There is no squid here."
     assert found.hardware["torch"]
     evidence.check(evidence.load(tmp_path / "out/quick.json"), oja)
@@ -47,16 +50,46 @@ def test_smoke_has_one_seed_and_the_others_three_unless_told(tmp_path):
     assert Plan("smoke", tmp_path).seed_list == (0,)
     assert Plan("quick", tmp_path).seed_list == (0, 1, 2)
     assert Plan("quick", tmp_path, seeds=5).seed_list == (0, 1, 2, 3, 4)
+    assert Plan("quick", tmp_path, first_seed=100).seed_list == (100, 101, 102)
 
 
 @pytest.mark.parametrize(
     ("plan", "message"),
-    ids=("preset", "seeds"),
-    argvalues=[(("huge", 1), "one of smoke, quick, gpu, paper, not 'huge'"), (("quick", 0), "at least 1, not 0")],
+    ids=("preset", "seeds", "first seed"),
+    argvalues=[
+        ({"preset": "huge"}, "one of smoke, quick, gpu, paper, not 'huge'"),
+        ({"preset": "quick", "seeds": 0}, "at least 1, not 0"),
+        ({"preset": "quick", "first_seed": -1}, "at least 0, not -1"),
+    ],
 )
 def test_a_wrong_plan_is_refused(tmp_path, plan, message):
     with pytest.raises(ValueError, match=message):
-        Plan(plan[0], tmp_path, plan[1])
+        Plan(out=tmp_path, **plan)
+
+
+def test_seeds_may_begin_elsewhere(oja, tmp_path):
+    found = reproduce(oja, Plan("quick", tmp_path, seeds=2, first_seed=100))
+    assert found.seeds == (100, 101)
+    assert found.claims[1].measured["hebb"]["values"] == [120.0, 121.0]
+    assert set(counts(tmp_path)) == {"leading", "norms", "norm-100-0.001", "norm-101-0.001"}
+
+
+def test_a_claim_that_is_not_measured_at_a_preset_says_why(oja, tmp_path):
+    found = reproduce(oja, Plan("gpu", tmp_path, seeds=1))
+    assert [finding.verdict for finding in found.claims] == ["holds", "not measured", "not measured"]
+    assert found.claims[1].note == "It wants no GPU."
+    assert "norms" not in counts(tmp_path)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_an_experiment_computes_on_as_many_threads_as_asked(oja, tmp_path, monkeypatch, threads):
+    import oja_rule.experiments as module
+
+    before, seen = torch.get_num_threads(), []
+    monkeypatch.setattr(module, "counted", lambda name: seen.append(torch.get_num_threads()))
+    reproduce(oja, Plan("smoke", tmp_path, compute=Compute(threads=threads)))
+    assert set(seen) == {threads}
+    assert torch.get_num_threads() == before
 
 
 def test_a_part_of_the_claims_does_not_overwrite_the_report_on_all(oja, tmp_path):

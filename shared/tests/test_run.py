@@ -93,10 +93,11 @@ def test_figures_belong_to_all_claims_or_to_those_named_and_are_the_same_file_ea
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    ids=("unknown", "none", "no gpu"),
+    ids=("unknown", "none", "no threads", "no gpu"),
     argvalues=[
         ({"device": "tpu"}, "one of auto, cpu, cuda, not 'tpu'"),
         ({"devices": 0}, "at least 1, not 0 and 1"),
+        ({"threads": 0}, "threads must be at least 1, not 0"),
         pytest.param(
             {"device": "cuda"},
             "finds no CUDA GPU",

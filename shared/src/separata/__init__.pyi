@@ -11,15 +11,19 @@ from . import readme as readme
 from . import report as report
 from . import sweep as sweep
 from . import training as training
+from .experiments import Unmeasured as Unmeasured
 from .experiments import experiment as experiment
 from .paper import Claim as Claim
 from .paper import Paper as Paper
+from .paper import Reference as Reference
 from .run import Run as Run
 
 __all__ = [
     "Claim",
     "Paper",
+    "Reference",
     "Run",
+    "Unmeasured",
     "cli",
     "data",
     "evidence",

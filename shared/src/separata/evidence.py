@@ -3,22 +3,25 @@
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from . import files
-from .paper import PRESETS, Claim, Paper
+from .paper import PRESETS, Claim, Paper, Reference
 
 SCHEMA = 1
-HOLDS, FAILS, ABSENT = "holds", "does not hold", "not measured"
+HOLDS, DIRECTION, FAILS, ABSENT = "holds", "direction only", "does not hold", "not measured"
+VERDICTS = (HOLDS, DIRECTION, FAILS, ABSENT)
+"""From the strongest to none."""
 
 
 @dataclass(frozen=True)
 class Verdict:
     """Whether a claim holds, and how safely.
 
-    `verdict` is decided on the means over seeds; `support` says in how many seeds, of how many, it holds by itself.
+    `verdict` is decided on the means over seeds. `support` says in how many seeds, of how many, the same is true by
+    itself: the whole statement where the claim holds, and the comparison in it elsewhere.
     """
 
     verdict: str
@@ -30,8 +33,13 @@ def judge(claim: Claim, measured: Sequence[Mapping[str, float]]) -> Verdict:
     if not measured:
         return Verdict(ABSENT, (0, 0))
     means = {key: statistics.fmean(seed[key] for seed in measured) for key in measured[0]}
-    support = sum(bool(claim.holds(seed)) for seed in measured)
-    return Verdict(HOLDS if claim.holds(means) else FAILS, (support, len(measured)))
+    if claim.holds(means):
+        verdict, decisive = HOLDS, claim.holds
+    elif claim.direction:
+        verdict, decisive = DIRECTION if claim.direction(means) else FAILS, claim.direction
+    else:
+        verdict, decisive = FAILS, claim.holds
+    return Verdict(verdict, (sum(bool(decisive(seed)) for seed in measured), len(measured)))
 
 
 @dataclass(frozen=True)
@@ -41,7 +49,12 @@ class Finding:
     id: str
     statement: str
     metric: str
+    criterion: str
+    source: str
+    """The paper that makes the claim, by the usual name of its method."""
     paper: dict[str, float | None]
+    labels: dict[str, str]
+    """A readable name for each key."""
     measured: dict[str, dict[str, Any]]
     """For each key `mean`, sample standard deviation `std`, number of seeds `n`, and the `values` of the seeds."""
     verdict: str
@@ -56,20 +69,36 @@ class Finding:
         columns = [[(key, _number(value)) for value in summary["values"]] for key, summary in self.measured.items()]
         return [dict(row) for row in zip(*columns, strict=True)]
 
+    @property
+    def holds_in_all_seeds(self) -> bool:
+        """Whether the claim holds, and in each seed by itself."""
+        return self.verdict == HOLDS and self.support[0] == self.support[1]
+
 
 @dataclass(frozen=True)
 class Evidence:
     """What was measured of a paper at one preset. Figures are named relative to the evidence file."""
 
     paper: str
+    field: str
+    references: tuple[Reference, ...]
     version: str
     preset: str
+    only: tuple[str, ...]
+    """The claims that the run was restricted to; none if it was not."""
     commit: str | None
     started: str
     seconds: float
     hardware: dict[str, Any]
     seeds: tuple[int, ...]
-    claims: tuple[Finding, ...] = field(default_factory=tuple)
+    captions: dict[str, str]
+    """What each figure shows, in a sentence."""
+    claims: tuple[Finding, ...]
+
+    @property
+    def name(self) -> str:
+        """Stem of its file."""
+        return "-".join([self.preset, *self.only])
 
     def to_json(self) -> dict[str, Any]:
         """The object that the evidence file holds."""
@@ -77,15 +106,35 @@ class Evidence:
             vars(finding) | {"support": list(finding.support), "figures": list(finding.figures)}
             for finding in self.claims
         ]
-        return {"schema": SCHEMA, **vars(self), "seeds": list(self.seeds), "claims": claims}
+        lists = {
+            "references": [asdict(one) | {"authors": list(one.authors), "url": one.url} for one in self.references],
+            "only": list(self.only),
+            "seeds": list(self.seeds),
+            "claims": claims,
+        }
+        return {"schema": SCHEMA, **vars(self), **lists}
 
 
-def find(claim: Claim, measured: Sequence[Mapping[str, float]], **details: Any) -> Finding:  # noqa: ANN401 - of Finding
+def find(
+    paper: Paper,
+    claim: Claim,
+    measured: Sequence[Mapping[str, float]],
+    **details: Any,  # noqa: ANN401 - of Finding
+) -> Finding:
     """The finding for a claim from the numbers of each seed."""
     verdict = judge(claim, measured)
-    summary = {key: _summary([seed[key] for seed in measured]) for key in claim.paper} if measured else {}
     return Finding(
-        claim.id, claim.statement, claim.metric, dict(claim.paper), summary, verdict.verdict, verdict.support, **details
+        claim.id,
+        claim.statement,
+        claim.metric,
+        claim.criterion,
+        paper.source(claim).short,
+        paper=dict(claim.paper),
+        labels={key: claim.label(key) for key in claim.paper},
+        measured={key: _summary([seed[key] for seed in measured]) for key in claim.paper} if measured else {},
+        verdict=verdict.verdict,
+        support=verdict.support,
+        **details,
     )
 
 
@@ -113,7 +162,7 @@ def load(path: Path) -> Evidence:
     value = files.read_json(path)
     try:
         return from_json(value)
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{path} is not evidence in schema {SCHEMA}: {error}") from None
 
 
@@ -132,12 +181,17 @@ def from_json(value: Mapping[str, Any]) -> Evidence:
     )
     for finding in claims:
         _validate(finding)
+    references = tuple(
+        Reference(**{key: item for key, item in one.items() if key != "url"} | {"authors": tuple(one["authors"])})
+        for one in value["references"]
+    )
     fields = {key: item for key, item in value.items() if key != "schema"}
-    return Evidence(**fields | {"seeds": tuple(value["seeds"]), "claims": claims})
+    tuples = {"only": tuple(value["only"]), "seeds": tuple(value["seeds"]), "references": references, "claims": claims}
+    return Evidence(**fields | tuples)
 
 
 def _validate(finding: Finding) -> None:
-    if finding.verdict not in (HOLDS, FAILS, ABSENT):
+    if finding.verdict not in VERDICTS:
         raise ValueError(f"the claim '{finding.id}' has the verdict '{finding.verdict}'")
     for key, summary in finding.measured.items():
         if set(summary) != {"mean", "std", "n", "values"} or summary["n"] != len(summary["values"]):
@@ -150,23 +204,45 @@ def check(evidence: Evidence, paper: Paper) -> None:
     Raises:
         ValueError: at the first thing that does not agree; one sentence.
     """
-    if evidence.paper != paper.name:
-        raise ValueError(f"the evidence is of {evidence.paper}, not of {paper.name}")
+    if (evidence.paper, evidence.field, evidence.references) != (paper.name, paper.field, paper.references):
+        raise ValueError(f"the evidence is of {evidence.paper}, and not of {paper.name} as it is now")
     ids = [finding.id for finding in evidence.claims]
     if ids != [claim.id for claim in paper.claims]:
         raise ValueError(f"the evidence has the claims {ids}, the paper {[claim.id for claim in paper.claims]}")
     for finding, claim in zip(evidence.claims, paper.claims, strict=True):
-        if finding != find(claim, finding.by_seed, note=finding.note, figures=finding.figures, seconds=finding.seconds):
+        details = {"note": finding.note, "figures": finding.figures, "seconds": finding.seconds}
+        if finding != find(paper, claim, finding.by_seed, **details):
             raise ValueError(
                 f"the evidence for '{claim.id}' does not follow from its own numbers and the claim as it is now"
             )
 
 
+def best(found: Sequence[Evidence]) -> list[tuple[Finding, Evidence]]:
+    """Each claim's finding in the first of several pieces of evidence that measured it, in the order of the claims.
+
+    Where none did, it is the first that is not restricted to other claims.
+    """
+    chosen = []
+    for position in range(len(found[0].claims) if found else 0):
+        findings = [(one.claims[position], one) for one in found]
+        measured = [pair for pair in findings if pair[0].verdict != ABSENT]
+        chosen.append([*measured, *(pair for pair in findings if not pair[1].only), *findings][0])
+    return chosen
+
+
+def collect(folder: Path) -> list[Evidence]:
+    """The evidence in a folder: the largest preset first, whole runs before those restricted to some claims.
+
+    What `smoke` measured is not evidence.
+    """
+    found = [load(path) for path in sorted(folder.glob("*.json")) if not path.name.startswith(".")]
+    rank = list(reversed(PRESETS))
+    return sorted((one for one in found if one.preset != "smoke"), key=lambda one: (rank.index(one.preset), one.only))
+
+
 def of(paper: Paper) -> list[Evidence]:
     """The evidence that came with a paper's package, the largest preset first."""
-    folder = folder_of(paper)
-    found = [load(folder / f"{preset}.json") for preset in reversed(PRESETS) if (folder / f"{preset}.json").is_file()]
-    return [evidence for evidence in found if evidence.preset != "smoke"]
+    return collect(folder_of(paper))
 
 
 def folder_of(paper: Paper) -> Path:

@@ -14,6 +14,17 @@ C = TypeVar("C")
 
 
 @dataclass(frozen=True)
+class Unmeasured:
+    """In place of an experiment's settings at a preset: its claims are not measured there.
+
+    Args:
+        reason: Why, in a sentence; it becomes the claims' note at that preset.
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True)
 class Experiment:
     """A function that measures claims, with one configuration for each preset."""
 
@@ -32,14 +43,23 @@ class Experiment:
 
 
 def experiment(
-    *claims: str, smoke: C, quick: C, gpu: C, paper: C
+    *claims: str,
+    smoke: C,
+    quick: C | Unmeasured | None = None,
+    gpu: C | Unmeasured | None = None,
+    paper: C | Unmeasured | None = None,
 ) -> Callable[[Callable[[C, "Run"], None]], Experiment]:
     """Mark a function as the measurement of the claims of these ids.
 
-    The function takes a configuration (a frozen dataclass, one value for each preset) and a `Run`, and calls
-    `run.measure` once for each claim and seed.
+    The function has the signature `(config, run) -> None`. Its configuration is a frozen dataclass, with one value for
+    each preset; a preset that is left out has the value of the next smaller one. The function calls `run.measure` once
+    for each claim and seed of `run.seeds`.
     """
-    presets = dict(zip(PRESETS, (smoke, quick, gpu, paper), strict=True))
+    presets: dict[str, Any] = {}
+    settings: Any = smoke
+    for name, given in zip(PRESETS, (smoke, quick, gpu, paper), strict=True):
+        settings = settings if given is None else given
+        presets[name] = settings
     return lambda function: Experiment(function, claims, presets)
 
 

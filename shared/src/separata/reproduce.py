@@ -3,7 +3,8 @@
 import math
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 from . import evidence, experiments, files, provenance, report
 from .evidence import Evidence
-from .experiments import Experiment
+from .experiments import Experiment, Unmeasured
 from .paper import PRESETS, Paper
 from .progress import Reporter, stopped
 from .run import Compute, Run, _plain
@@ -34,21 +35,25 @@ class Plan:
     only: tuple[str, ...] = ()
     compute: Compute = Compute()
     resume: bool = False
+    first_seed: int = 0
 
     def __post_init__(self) -> None:
         if self.preset not in PRESETS:
             raise ValueError(f"the preset must be one of {', '.join(PRESETS)}, not '{self.preset}'")
         if self.seeds is not None and self.seeds < 1:
             raise ValueError(f"the number of seeds must be at least 1, not {self.seeds}")
+        if self.first_seed < 0:
+            raise ValueError(f"the first seed must be at least 0, not {self.first_seed}")
 
     @property
     def seed_list(self) -> tuple[int, ...]:
-        """The seeds, 0, 1, ..."""
-        return tuple(range(self.seeds or DEFAULT_SEEDS.get(self.preset, 3)))
+        """The seeds: as many as asked for, in a row."""
+        n_seeds = self.seeds or DEFAULT_SEEDS.get(self.preset, 3)
+        return tuple(range(self.first_seed, self.first_seed + n_seeds))
 
     @property
     def name(self) -> str:
-        """Stem of the report files. A part of the claims never overwrites a report on all of them."""
+        """Stem of the report files: a part of the claims never overwrites a report on all of them."""
         return "-".join([self.preset, *self.only])
 
 
@@ -61,6 +66,24 @@ def reproduce(paper: Paper, plan: Plan, reporter: Reporter | None = None) -> Evi
     """
     for claim in plan.only:
         paper.claim(claim)
+    with _threads(plan.compute.threads):
+        return _reproduce(paper, plan, reporter)
+
+
+@contextmanager
+def _threads(n: int) -> Iterator[None]:
+    """PyTorch computes on `n` threads inside the block."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(n)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _reproduce(paper: Paper, plan: Plan, reporter: Reporter | None) -> Evidence:
     files.make_writable(plan.out)
     plan.compute.wait_for_all()
     is_main = plan.compute.rank == 0
@@ -111,11 +134,16 @@ def _fingerprint(paper: Paper, plan: Plan) -> dict[str, Any]:
         "seeds": list(plan.seed_list),
         "device": plan.compute.accelerator,
         "precision": plan.compute.precision,
+        "threads": plan.compute.threads,
     }
 
 
 def _measure_or_recall(paper: Paper, experiment: Experiment, plan: Plan, reporter: Reporter) -> dict[str, Any]:
     config = experiment.presets[plan.preset]
+    if isinstance(config, Unmeasured):
+        reporter.say(f"  not measured at this preset: {config.reason}")
+        notes = {claim: [config.reason] for claim in experiment.claims}
+        return {**EMPTY, "notes": notes, "claims": list(experiment.claims)}
     place = plan.out / ".state" / plan.preset / f"{experiment.name}.json"
     if place.is_file():
         record = files.read_json(place)
@@ -149,10 +177,15 @@ def _measure(paper: Paper, experiment: Experiment, plan: Plan, reporter: Reporte
         "config": _plain(config),
         "measurements": {claim: [_finite(seed) for seed in seeds] for claim, seeds in run.measurements.items()},
         "figures": run.figures,
+        "captions": run.captions,
         "notes": run.notes,
         "seconds": seconds,
         "claims": list(experiment.claims),
     }
+
+
+EMPTY: dict[str, Any] = {"measurements": {}, "figures": {}, "captions": {}, "notes": {}, "seconds": 0.0}
+"""The record of an experiment that was not run."""
 
 
 def _finite(values: Mapping[str, float]) -> dict[str, float | None]:
@@ -162,12 +195,12 @@ def _finite(values: Mapping[str, float]) -> dict[str, float | None]:
 
 def _assemble(paper: Paper, plan: Plan, started: str, records: Sequence[dict[str, Any]]) -> Evidence:
     by_claim = {claim: record for record in records for claim in record["claims"]}
-    empty: dict[str, Any] = {"measurements": {}, "figures": {}, "notes": {}, "seconds": 0.0}
     findings = []
     for claim in paper.claims:
-        record = by_claim.get(claim.id, empty)
+        record = by_claim.get(claim.id, EMPTY)
         findings.append(
             evidence.find(
+                paper,
                 claim,
                 [
                     {key: math.nan if value is None else value for key, value in seed.items()}
@@ -180,12 +213,16 @@ def _assemble(paper: Paper, plan: Plan, started: str, records: Sequence[dict[str
         )
     return Evidence(
         paper.name,
+        paper.field,
+        paper.references,
         paper.version,
         plan.preset,
+        plan.only,
         provenance.commit(paper),
         started,
         round(sum(record["seconds"] for record in records), 1),
         provenance.hardware(),
         plan.seed_list,
+        {name: text for record in records for name, text in record["captions"].items()},
         tuple(findings),
     )

@@ -33,6 +33,8 @@ class Compute:
         precision: Lightning Fabric's name of the precision: `32-true`, `bf16-mixed`, `16-mixed`, `64-true`, ...
         devices: Processes on this node, each with a device of its own.
         nodes: Nodes. The output folder must be one that they all see.
+        threads: PyTorch's threads in each process. More than one pays only for large tensors on an idle machine; cores
+            are used by processes.
 
     Raises:
         ValueError: if the device is not one of the three, is not there, or the counts are not positive.
@@ -42,12 +44,15 @@ class Compute:
     precision: str = "32-true"
     devices: int = 1
     nodes: int = 1
+    threads: int = 1
 
     def __post_init__(self) -> None:
         if self.device not in DEVICES:
             raise ValueError(f"the device must be one of {', '.join(DEVICES)}, not '{self.device}'")
         if self.devices < 1 or self.nodes < 1:
             raise ValueError(f"devices and nodes must be at least 1, not {self.devices} and {self.nodes}")
+        if self.threads < 1:
+            raise ValueError(f"threads must be at least 1, not {self.threads}")
         if self.device == "cuda" and self.accelerator != "cuda":
             raise ValueError("the device cuda was asked for, but PyTorch finds no CUDA GPU here; use --device cpu")
 
@@ -124,6 +129,7 @@ class Run:
         self.measurements: dict[str, list[dict[str, float]]] = {}
         self.history: list[dict[str, Any]] = []
         self.figures: dict[str, list[str]] = {}
+        self.captions: dict[str, str] = {}
         self.notes: dict[str, list[str]] = {}
 
     @property
@@ -174,8 +180,15 @@ class Run:
         """Add what a reader of this claim's numbers must know."""
         self.notes.setdefault(claim, []).append(text)
 
-    def figure(self, name: str, figure: "Figure", claims: Sequence[str] | None = None) -> None:
-        """Keep a figure as SVG, for all claims of the experiment or for those named."""
+    def figure(self, name: str, figure: "Figure", claims: Sequence[str] | None = None, *, caption: str = "") -> None:
+        """Keep a figure as SVG, for all claims of the experiment or for those named.
+
+        Args:
+            name: Stem of its file.
+            figure: The figure, as the functions of `separata.plots` make it.
+            claims: The claims that it belongs to; all of the experiment if not given.
+            caption: What is seen, in a sentence: for those who see the figure, and instead of it for those who do not.
+        """
         import matplotlib as mpl
 
         path = self.out / self.preset / f"{name}.svg"
@@ -183,6 +196,8 @@ class Run:
             # A fixed salt and no date: the same figure is the same file.
             with files.replacing(path) as part, mpl.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
                 figure.savefig(part, format="svg", bbox_inches="tight", metadata={"Date": None})
+        if caption:
+            self.captions[f"{self.preset}/{name}.svg"] = caption
         for claim in claims if claims is not None else self.claims:
             self.figures.setdefault(claim, []).append(f"{self.preset}/{name}.svg")
 
@@ -202,9 +217,12 @@ class Run:
     def map(self, function: Callable[..., T], settings: Sequence[Any], description: str) -> list[T]:
         """`[once(function, setting, device) for setting in settings]`, side by side on all cores or devices.
 
-        Each result is on disk as soon as it is there. On the CPU, the settings are spread over the cores; with several
-        devices, over these. `function(setting, device)` must be importable.
+        Each result is on disk as soon as it is there. On the CPU, the settings are spread over the cores, in processes
+        of `compute.threads` threads each; with several devices, over these. `function(setting, device)` must be
+        importable.
         """
+        import joblib
+
         from .sweep import sweep
 
         device = str(self.device)
@@ -212,9 +230,10 @@ class Run:
         todo = [i for i, place in enumerate(places) if not place.is_file()]
         mine = todo[self.compute.rank :: self.compute.devices * self.compute.nodes]
         jobs = [_Job(_Kept(function, places[i]), settings[i], device) for i in mine]
-        workers = None if device == "cpu" and not self.compute.is_distributed else 1
-        # One thread each, always: a sum over more is another sum, and a resumed run must end with the same numbers.
-        threads = 1 if device == "cpu" else None
+        cores = 1 if device != "cpu" or self.compute.is_distributed else joblib.cpu_count()
+        workers = max(1, cores // self.compute.threads)
+        # As many threads on every machine: a sum over more is another sum.
+        threads = self.compute.threads if device == "cpu" else None
         done = iter(self.track(range(len(jobs)), description))
         next(done, None)
 
