@@ -104,6 +104,15 @@ def test_nothing_more_to_learn(walk, bowl):
     assert learner.steps == 40
 
 
+@pytest.mark.parametrize(("until", "tested"), [(-0.5, [0, 20, 40]), (-100.0, [0]), (1.0, [0, 20, 40, 60])])
+def test_learning_ends_at_the_test_that_reaches_a_return(walk, bowl, until, tested):
+    result = learn(walk(10), lambda: bowl(4), Schedule(60, 20, 1, until=until))
+    assert [point.steps for point in result.history] == tested
+    returns = [point.test_return for point in result.history]
+    assert all(value < until for value in returns[:-1])
+    assert (returns[-1] >= until) == (tested[-1] < 60)
+
+
 def history(*returns):
     return [Point(10 * i, 0.5 * i, math.nan, value, 1.0) for i, value in enumerate(returns)]
 

@@ -89,6 +89,7 @@ class Schedule:
         test_episodes: Episodes of a test.
         test_seed: Of the tests' initial states; the same for every test.
         patience: End at a plateau: when for so many steps no test has exceeded the best before by 1 %. None: never.
+        until: End as soon as a test reaches this return. None: never.
     """
 
     steps: int
@@ -96,6 +97,7 @@ class Schedule:
     test_episodes: int = 5
     test_seed: int = 1_000_003
     patience: int | None = None
+    until: float | None = None
 
     def __post_init__(self) -> None:
         if self.steps < 1 or self.test_every < 1 or self.test_episodes < 1:
@@ -105,6 +107,11 @@ class Schedule:
             )
         if self.patience is not None and self.patience < 1:
             raise ValueError(f"patience must be at least 1 step, not {self.patience}")
+
+    def is_over(self, curve: Sequence[Point]) -> bool:
+        """Whether a curve ends before all steps are taken."""
+        is_reached = self.until is not None and curve[-1].test_return >= self.until
+        return is_reached or _is_plateau(curve, self.patience)
 
 
 def learn(
@@ -142,7 +149,7 @@ def learn(
 
     if not curve:
         test()
-    while learner.steps < schedule.steps and not _is_plateau(curve, schedule.patience):
+    while learner.steps < schedule.steps and not schedule.is_over(curve):
         before = learner.steps
         returns.append(learner.advance())
         if on_advance:

@@ -30,8 +30,8 @@ CONFIG, POLICY, HISTORY, CURVE, CHECKPOINT = (
     "learning-curve.svg",
     "checkpoint.pt",
 )
-NAMES = {"ncap": "circuit", "mlp": "perceptron", "random": "random torques"}
-ALGORITHMS = {"es": "evolution", "ppo": "PPO", "ddpg": "DDPG"}
+NAMES = {"ncap": "circuit", "mlp": "MLP", "random": "random torques"}
+ALGORITHMS = {"es": "ES", "ppo": "PPO", "ddpg": "DDPG"}
 
 
 @dataclass(frozen=True)
