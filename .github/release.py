@@ -10,8 +10,6 @@ import sys
 import tomllib
 from pathlib import Path
 
-ROOT = Path.cwd()
-
 
 def folder_of(tag: str) -> Path:
     """The folder, relative to the root, of the package that `tag` releases.
@@ -24,14 +22,14 @@ def folder_of(tag: str) -> Path:
         raise ValueError(f"a release tag has the form <package>-v<version>, not {tag!r}")
     name, version = match.groups()
     folder = Path("shared") if name == "separata" else Path("packages", name)
-    if not (ROOT / folder / "pyproject.toml").is_file():
+    if not (folder / "pyproject.toml").is_file():
         raise ValueError(f"there is no package {name!r}: {folder}/pyproject.toml is missing")
-    project = tomllib.loads((ROOT / folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     if (project["name"], project["version"]) != (name, version):
         raise ValueError(
             f"{folder}/pyproject.toml is for {project['name']} {project['version']}, the tag for {name} {version}"
         )
-    if (changed := changelog_version(ROOT / folder / "CHANGELOG.md")) != version:
+    if (changed := changelog_version(folder / "CHANGELOG.md")) != version:
         raise ValueError(
             f"the first entry of {folder}/CHANGELOG.md is for {changed or 'no version'}, the tag for {version}"
         )

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from house import ROOT, Done, python
+from house import ROOT, python, script
 
-SCRIPT = ROOT / ".github" / "release.py"
+SCRIPT = script("release")
 
 
 def add(folder: Path, name: str, version: str, changes: str) -> None:
@@ -15,8 +15,16 @@ def add(folder: Path, name: str, version: str, changes: str) -> None:
     (folder / "CHANGELOG.md").write_text(changes)
 
 
-def release(tree: Path, *arguments: str) -> Done:
-    return python(SCRIPT, *arguments, cwd=tree)
+@pytest.fixture
+def release(tree, monkeypatch, capsys):
+    """The script's exit code, output and errors in the tree."""
+    monkeypatch.chdir(tree)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        code = SCRIPT.main(list(arguments))
+        return (code, *capsys.readouterr())
+
+    return run
 
 
 @pytest.fixture
@@ -34,9 +42,8 @@ def tree(tmp_path: Path) -> Path:
     ("tag", "folder"),
     [("separata-v0.2.0", "shared"), ("oja-v1.0.0rc1", "packages/oja"), ("a-v2-v3.1", "packages/a-v2")],
 )
-def test_the_folder_of_a_good_tag(tree: Path, tag: str, folder: str):
-    done = release(tree, tag)
-    assert (done.code, done.out, done.err) == (0, f"{folder}\n", "")
+def test_the_folder_of_a_good_tag(release, tag: str, folder: str):
+    assert release(tag) == (0, f"{folder}\n", "")
 
 
 @pytest.mark.parametrize(
@@ -56,18 +63,24 @@ def test_the_folder_of_a_good_tag(tree: Path, tag: str, folder: str):
         ("silent-v0.2", "CHANGELOG.md"),
     ],
 )
-def test_a_bad_tag_costs_one_line(tree: Path, tag: str, reason: str):
-    done = release(tree, tag)
-    assert (done.code, done.out) == (1, "")
-    assert reason in done.err
-    assert len(done.err.splitlines()) == 1
+def test_a_bad_tag_costs_one_line(release, tag: str, reason: str):
+    code, out, err = release(tag)
+    assert (code, out) == (1, "")
+    assert reason in err
+    assert len(err.splitlines()) == 1
 
 
-def test_a_package_without_a_change_log_is_not_released(tree: Path):
+def test_a_package_without_a_change_log_is_not_released(release, tree: Path):
     (tree / "packages/oja/CHANGELOG.md").unlink()
-    assert release(tree, "oja-v1.0.0rc1").code == 1
+    assert release("oja-v1.0.0rc1")[0] == 1
 
 
-def test_usage(tree: Path):
-    assert release(tree).code == 2
-    assert release(tree, "oja-v1", "separata-v1").code == 2
+def test_usage(release):
+    assert release()[0] == 2
+    assert release("oja-v1", "separata-v1")[0] == 2
+
+
+def test_as_a_script(tree: Path):
+    done = python(ROOT / ".github" / "release.py", "oja-v1.0.0", cwd=tree)
+    assert (done.code, done.out) == (1, "")
+    assert done.err.startswith("release: ")

@@ -4,10 +4,11 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
-from separata import app, cli
+from separata import Reference, app, cli
 
 
 @pytest.fixture
@@ -46,31 +47,62 @@ def test_version_and_citation(main, capsys):
     assert out.startswith("1.2\n@inproceedings{oja1982")
 
 
-def test_claims_are_shown_and_given_as_json(main, capsys):
-    main("claims")
-    assert "bounded: Its weight stays bounded" in capsys.readouterr().out
-    main("claims", "--json")
-    rows = json.loads(capsys.readouterr().out)["claims"]
-    assert [row["id"] for row in rows] == ["first-component", "bounded", "fast"]
+def test_every_reference_is_cited_and_named_in_the_help(oja_site, capsys):
+    from oja_rule.paper import PAPER
+
+    second = Reference("Subspace rule", "Neural networks, principal components", 1989, ("Erkki Oja",), arxiv="1.2")
+    both = replace(PAPER, others=(second,))
+    cli.main(both, [], ["cite"])
+    cited = capsys.readouterr().out
+    assert cited.count("@") == 2
+    assert "year = {1989}" in cited
+    cli.main(both, [], ["--help"])
+    out = " ".join(capsys.readouterr().out.split())
+    assert "Oja, A simplified neuron model as a principal component analyzer (Journal of Mathematical Biology" in out
+    assert "https://doi.org/10.1007/BF00275687 Oja, Neural networks, principal components (1989) https://arxiv" in out
 
 
-def test_help_lists_the_commands(main, capsys):
-    with pytest.raises(SystemExit) as end:
-        main()
-    assert end.value.code in (0, None)
-    out = capsys.readouterr().out
-    assert all(name in out for name in ("fit", "reproduce", "claims", "cite", "--version"))
+@pytest.mark.parametrize("arguments", [(), ("--help",), ("-h",)])
+def test_help_lists_the_commands_one_a_line_in_80_columns(main, capsys, arguments, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    main(*arguments)
+    lines = capsys.readouterr().out.splitlines()
+    assert all(len(line) < 80 for line in lines)
+    listed = lines[lines.index("commands:") + 1 :]
+    assert [line.split()[0] for line in listed[:4]] == ["fit", "reproduce", "claims", "cite"]
+    assert listed[:1] == ["  fit        Learn the leading direction of the rows of a text file"]
+    assert listed[4] == ""
+
+
+@pytest.mark.parametrize(
+    ("sentence", "shown"),
+    [
+        ("Prove it", "Prove it"),
+        ("Prove it, or not; and say so: quickly", "Prove it, or not"),
+        ("Prove it, or say why not in many words", "Prove it"),
+        ("Prove this without any punctuation at all", "Prove this without …"),
+    ],
+)
+def test_what_does_not_fit_in_a_line_ends_where_a_reader_would_pause(sentence, shown):
+    assert cli._short(sentence, 20) == shown
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     ids=lambda value: " ".join(value)[:30] if isinstance(value, tuple) else None,
     argvalues=[
-        (("fit",), "out"),
+        (("fit",), "--out must be given; see oja-rule fit --help"),
+        (("fit", "--out", "o"), "INPUTS must be given"),
         (("fit", "missing.txt", "--out", "o"), "missing.txt"),
-        (("fit", "in", "--out", "o", "--passes", "many"), "passes"),
-        (("fly",), "fly"),
-        (("reproduce", "--nonsense"), "nonsense"),
+        (("fit", "in", "--out", "o", "--passes", "many"), "--passes must be a whole number, not 'many'"),
+        (("fly",), "there is no command fly; the commands are fit, reproduce, claims, cite"),
+        (("reprodcue",), "there is no command reprodcue; did you mean reproduce?"),
+        (("--preset", "smoke"), "there is no command --preset; the commands are"),
+        (("reproduce", "--nonsense"), "there is no option --nonsense; see oja-rule reproduce --help"),
+        (("reproduce", "--presets", "smoke"), "there is no option --presets; did you mean --preset?"),
+        (("reproduce", "--first-seed", "-1"), "at least 0, not -1"),
+        (("reproduce", "--threads", "0"), "--threads must be at least 1, not 0"),
+        (("fit", "in", "--out", "o", "--threads", "0"), "--threads must be at least 1, not 0"),
         (("reproduce", "--preset", "nope"), "one of smoke, quick, gpu, paper, not 'nope'"),
         (("reproduce", "--only", "nothing"), "no claim 'nothing'"),
         (("reproduce", "--seeds", "0"), "at least 1"),
@@ -140,15 +172,6 @@ def separata(monkeypatch):
         app.main()
 
     return run
-
-
-def test_installed_papers_are_listed(separata, oja, capsys):
-    separata("list", "--json")
-    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
-    assert rows["oja-rule"]["version"] == "1.2"
-    assert rows["oja-rule"]["claims"] == 3
-    separata("list")
-    assert "oja-rule" in capsys.readouterr().out
 
 
 def test_papers_are_reproduced_and_put_on_one_page(separata, oja, tmp_path, capsys):

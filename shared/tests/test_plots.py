@@ -1,4 +1,6 @@
 import re
+import statistics
+from itertools import combinations
 
 import matplotlib as mpl
 import numpy as np
@@ -6,7 +8,7 @@ import pytest
 import torch
 from matplotlib.colors import to_hex
 
-from separata import plots
+from separata import Claim, Paper, Run, plots
 
 
 def drawn(axes) -> dict[str, np.ndarray]:
@@ -18,6 +20,22 @@ def texts(axes) -> list[str]:
     return [text.get_text() for text in axes.texts]
 
 
+def legend(figure) -> list[str]:
+    return [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def error_bars(axes) -> list[list[float]]:
+    """[lower, upper] of each error bar, in the order in which they were drawn."""
+    found = [c for c in axes.collections if hasattr(c, "get_segments")]
+    return [sorted(segment[:, 1].tolist()) for lines in found for segment in lines.get_segments()]
+
+
+def places(figure, artists) -> list:
+    """Where artists are drawn, in pixels."""
+    figure.draw_without_rendering()
+    return [artist.get_window_extent() for artist in artists]
+
+
 class TestCurves:
     history = [  # noqa: RUF012
         {"step": step, "method": method, "loss": seed + 10 * step + offset, "seed": seed}
@@ -27,14 +45,15 @@ class TestCurves:
     ]
 
     def test_lines_are_the_means_of_each_group(self):
-        axes = plots.curves(self.history, "loss", by="method").axes[0]
+        figure = plots.curves(self.history, "loss", by="method")
+        axes = figure.axes[0]
         mean = np.mean([0, 1, 5])
         expected = {name: [[x, mean + 10 * x + offset] for x in (0, 1, 2)] for name, offset in (("b", 0), ("a", 100))}
         lines = drawn(axes)
         assert list(lines) == ["b", "a"]
         for name, points in expected.items():
             np.testing.assert_allclose(lines[name], points)
-        assert [text.get_text() for text in axes.get_legend().get_texts()] == ["b", "a"]
+        assert legend(figure) == ["b", "a"]
         assert [line.get_color() for line in axes.get_lines()] == list(plots.PALETTE[:2])
 
     def test_bands_are_one_sample_standard_deviation(self):
@@ -48,11 +67,12 @@ class TestCurves:
             assert at.max() == pytest.approx(2 + 10 * x + spread)
 
     def test_one_group_without_repetitions(self):
-        axes = plots.curves([{"step": 1, "a": 3.0}, {"step": 0, "a": 2.0}, {"step": 1, "b": 9.0}], "a").axes[0]
+        figure = plots.curves([{"step": 1, "a": 3.0}, {"step": 0, "a": 2.0}, {"step": 1, "b": 9.0}], "a")
+        axes = figure.axes[0]
         (line,) = axes.get_lines()
         assert line.get_xydata().tolist() == [[0, 2], [1, 3]]
         assert not axes.collections
-        assert axes.get_legend() is None
+        assert not figure.legends
         assert (axes.get_xlabel(), axes.get_ylabel()) == ("step", "a")
 
     def test_a_single_point_is_seen(self):
@@ -73,9 +93,9 @@ class TestCurves:
 
     def test_another_axis_and_groups_that_are_numbers(self):
         rows = [{"n": n, "seconds": n * width, "width": width} for n in (1, 2) for width in (16, 32)]
-        axes = plots.curves(rows, "seconds", x="n", by="width").axes[0]
-        np.testing.assert_allclose(drawn(axes)["32"], [[1, 32], [2, 64]])
-        assert axes.get_legend().get_title().get_text() == "width"
+        figure = plots.curves(rows, "seconds", x="n", by="width")
+        np.testing.assert_allclose(drawn(figure.axes[0])["32"], [[1, 32], [2, 64]])
+        assert figure.legends[0].get_title().get_text() == "width"
 
     def test_many_groups_stay_distinct(self):
         rows = [{"step": step, "a": step, "by": group} for group in map(str, range(20)) for step in (0, 1)]
@@ -90,19 +110,19 @@ class TestCurves:
 
 class TestBars:
     def test_one_bar_a_group(self):
-        axes = plots.bars({"x": 1.5, "y": -2.0}, errors={"x": 0.25, "y": 0.5}, ylabel="gain").axes[0]
+        figure = plots.bars({"x": 1.5, "y": -2.0}, errors={"x": 0.25, "y": 0.5}, ylabel="gain")
+        axes = figure.axes[0]
         assert [bar.get_height() for bar in axes.patches] == [1.5, -2.0]
         assert [label.get_text() for label in axes.get_xticklabels()] == ["x", "y"]
         assert texts(axes) == ["1.5", "-2"]
         assert axes.get_ylabel() == "gain"
-        assert axes.get_legend() is None
-        (lines,) = [c for c in axes.collections if len(c.get_paths()) == 2]
-        spans = [sorted(path.vertices[:, 1]) for path in lines.get_paths()]
-        assert spans == [[1.25, 1.75], [-2.5, -1.5]]
+        assert not figure.legends
+        assert error_bars(axes) == [[1.25, 1.75], [-2.5, -1.5]]
 
     def test_a_bar_for_each_series_of_each_group(self):
         values = {"mnist": {"bp": 3.0, "ff": 2.0}, "cifar": {"ff": 1.0, "noprop": 4.0}}
-        axes = plots.bars(values, errors={"mnist": {"bp": 0.5}}, fmt=".1f", reference=2.5).axes[0]
+        figure = plots.bars(values, errors={"mnist": {"bp": 0.5}}, fmt=".1f", reference=2.5)
+        axes = figure.axes[0]
         found = {}
         for container in axes.containers:
             if hasattr(container, "patches"):
@@ -113,11 +133,58 @@ class TestBars:
         assert found == {name: {round(x, 3): y for x, y in bars.items()} for name, bars in expected.items()}
         assert len(axes.patches) == 4
         assert sorted(texts(axes)) == ["1.0", "2.0", "3.0", "4.0"]
-        legend = [text.get_text() for text in axes.get_legend().get_texts()]
-        assert sorted(legend) == ["bp", "ff", "noprop", "reference"]
+        assert sorted(legend(figure)) == ["bp", "ff", "noprop", "reference"]
+
+    def test_seeds_are_shown_with_their_mean_and_spread(self):
+        values = {"mnist": {"bp": [3.0, 5.0, 7.0], "ff": (1.0, 2.0)}, "cifar": {"ff": np.array([-4.0, -2.0, 0.0])}}
+        axes = plots.bars(values).axes[0]
+        assert sorted(bar.get_height() for bar in axes.patches) == [-2.0, 1.5, 5.0]
+        half = statistics.stdev([1.0, 2.0])
+        expected = [[3.0, 7.0], [1.5 - half, 1.5 + half], [-4.0, 0.0]]
+        np.testing.assert_allclose(error_bars(axes), expected)
+        dots = [line for line in axes.get_lines() if line.get_marker() == "o"]
+        assert [line.get_ydata().tolist() for line in dots] == [[3.0, 5.0, 7.0], [1.0, 2.0], [-4.0, -2.0, 0.0]]
+        for line, bar in zip(dots, sorted(axes.patches, key=lambda bar: bar.get_height())[::-1]):
+            assert bar.get_x() < min(line.get_xdata()) < max(line.get_xdata()) < bar.get_x() + bar.get_width()
+
+    def test_seeds_that_agree_have_no_spread(self):
+        axes = plots.bars({"x": [4.0, 4.0, 4.0], "y": [4.0]}).axes[0]
+        assert error_bars(axes) == []
+        assert not [line for line in axes.get_lines() if line.get_marker() == "o"]
+
+    def test_the_paper_s_numbers_stand_at_their_bars(self):
+        figure = plots.bars({"x": {"a": 1.0, "b": [2.0, 3.0]}}, paper={"x": {"a": None, "b": 5.0}})
+        axes = figure.axes[0]
+        (line,) = [line for line in axes.get_lines() if line.get_marker() == "D"]
+        bar = max(axes.patches, key=lambda bar: bar.get_height())
+        assert line.get_xydata().tolist() == [[pytest.approx(bar.get_x() + bar.get_width() / 2), 5.0]]
+        assert "paper" in legend(figure)
+
+    def test_numbers_cover_neither_seeds_nor_the_paper_s_number(self):
+        values = {"up": [1.0, 4.0, 2.0], "down": [-1.0, -3.0], "one": [2.0], "none": [0.0, 0.0]}
+        paper = {"up": 4.2, "down": -3.3, "one": 9.0, "none": None}
+        figure = plots.bars(values, paper=paper)
+        axes = figure.axes[0]
+        for text, box, (name, of) in zip(axes.texts, places(figure, axes.texts), values.items(), strict=True):
+            (_, low), (_, high) = axes.transData.inverted().transform(box)
+            sign = -1 if np.mean(of) < 0 else 1
+            nearest = min(sign * low, sign * high)
+            assert nearest >= max(sign * np.asarray(of)) - 1e-9, text
+            assert paper[name] is None or not low <= paper[name] <= high
+
+    def test_large_numbers_are_whole(self):
+        assert texts(plots.bars({"x": 73477.0, "y": 0.12345, "z": 12.345}).axes[0]) == ["73,477", "0.123", "12.3"]
 
     def test_no_numbers(self):
         assert texts(plots.bars({"x": 1.0}, fmt=None).axes[0]) == []
+
+    def test_long_names_wrap_and_do_not_meet(self):
+        names = ["a model trained on complete traces", "a model trained on solutions only", "Dualformer, slow mode"]
+        figure = plots.bars(dict.fromkeys(names, 1.0))
+        labels = figure.axes[0].get_xticklabels()
+        assert [" ".join(label.get_text().split()) for label in labels] == names
+        assert {label.get_rotation() for label in labels} == {0.0}
+        assert not [1 for one, other in combinations(places(figure, labels), 2) if one.overlaps(other)]
 
     def test_long_names_are_slanted(self):
         rotations = [
@@ -132,6 +199,47 @@ class TestBars:
     def test_what_cannot_be_drawn(self, values, hint):
         with pytest.raises(ValueError, match=hint):
             plots.bars(values)
+
+
+class TestClaim:
+    claim = Claim(
+        "rules",
+        "It forgets less",
+        "BWT",
+        {"dsr_ours": -0.1, "dsr_theirs": None, "bptt_ours": None},
+        lambda m: m["dsr_ours"] > m["dsr_theirs"],
+        labels={"dsr_ours": "ours, under DSR"},
+    )
+
+    @pytest.fixture
+    def run(self, tmp_path):
+        run = Run(Paper("x", "X", 2020, (self.claim,)), ["rules"], tmp_path, seeds=(0, 1))
+        run.measure("rules", dsr_ours=-0.25, dsr_theirs=-1, bptt_ours=-0.5)
+        run.measure("rules", dsr_ours=-0.75, dsr_theirs=-2, bptt_ours=-0.5)
+        return run
+
+    def test_every_key_stands_under_its_label(self, run):
+        axes = plots.claim(run, "rules").axes[0]
+        names = [" ".join(label.get_text().split()) for label in axes.get_xticklabels()]
+        assert names == ["ours, under DSR", "dsr theirs", "bptt ours"]
+        assert [bar.get_height() for bar in axes.patches] == [-0.5, -1.5, -0.5]
+        (paper,) = [line for line in axes.get_lines() if line.get_marker() == "D"]
+        assert paper.get_xydata().tolist() == [[0.0, -0.1]]
+        assert axes.get_ylabel() == "BWT"
+
+    def test_keys_may_be_chosen_and_grouped(self, run):
+        assert len(plots.claim(run, "rules", ["dsr_theirs"], ylabel="forgetting").axes[0].patches) == 1
+        groups = {"DSR": {"ours": "dsr_ours", "theirs": "dsr_theirs"}, "BPTT": {"ours": "bptt_ours"}}
+        figure = plots.claim(run, "rules", groups)
+        assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["DSR", "BPTT"]
+        assert sorted(bar.get_height() for bar in figure.axes[0].patches) == [-1.5, -0.5, -0.5]
+        assert legend(figure) == ["ours", "theirs", "paper"]
+
+    def test_what_cannot_be_drawn(self, run, tmp_path):
+        with pytest.raises(ValueError, match="has no key fa"):
+            plots.claim(run, "rules", {"x": {"y": "fa"}})
+        with pytest.raises(ValueError, match="nothing was measured of the claim 'rules'"):
+            plots.claim(Run(run.paper, ["rules"], tmp_path), "rules")
 
 
 class TestHeatmap:
@@ -198,6 +306,25 @@ class TestStyle:
         plots.bars({"MNIST": 1.0}, ylabel="accuracy", title="Learning").savefig(tmp_path / "figure.svg")
         found = re.findall(r"<text[^>]*>([^<]+)</text>", (tmp_path / "figure.svg").read_text())
         assert {"MNIST", "accuracy", "Learning"} <= set(found)
+
+    @pytest.mark.parametrize("names", [["HLOP", "EWC"], ["the baseline, with settings of its own"] * 7, ["word " * 40]])
+    def test_the_legend_covers_nothing(self, names):
+        groups = [f"{name} {i}" for i, name in enumerate(names)]
+        rows = [{"step": step, "a": step * i, "by": group} for i, group in enumerate(groups) for step in (0, 1)]
+        several = {"first": dict.fromkeys(groups, 1.0), "second": {name: [2.0, 3.0] for name in groups}}
+        for figure in (plots.curves(rows, "a", by="by", xlabel="steps"), plots.bars(several, reference=2.0)):
+            below, plot = places(figure, [figure.legends[0], figure.axes[0]])
+            assert below.y1 <= figure.axes[0].get_tightbbox().y0 + 1
+            assert plot.height > 1.5 * figure.dpi, "room is left for the curves"
+            assert below.x0 >= -1
+            assert below.x1 <= figure.bbox.x1 + 1
+
+    def test_figures_are_on_white_on_any_page(self, tmp_path):
+        with mpl.rc_context({"figure.facecolor": "black", "savefig.facecolor": "none", "savefig.transparent": False}):
+            for figure in self.figures():
+                figure.savefig(tmp_path / "figure.png")
+                pixels = mpl.image.imread(tmp_path / "figure.png")
+                assert pixels[0, 0].tolist() == [1, 1, 1, 1]
 
     def test_no_frame_at_the_top_and_right(self):
         axes = next(self.figures()).axes[0]

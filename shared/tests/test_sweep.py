@@ -115,28 +115,6 @@ class TestSweep:
         assert all(sum(first <= start < end for *_, first, end in results) <= 2 for *_, start, _ in results)
 
     @pytest.mark.parametrize("backend", BACKENDS, indirect=True)
-    def test_an_exception_names_its_setting(self, backend):
-        def fail(seed, unportable=False):
-            class UnportableError(Exception):
-                def __init__(self, code, reason):
-                    super().__init__(f"{reason} {code}")
-
-            if unportable:
-                raise UnportableError(7, "reason")
-            if seed == 2:
-                raise KeyError("missing")
-
-        for workers in (1, 2):
-            with pytest.raises(KeyError, match="missing") as caught:
-                sweep(fail, grid(seed=range(4)), backend=backend, workers=workers)
-            assert type(caught.value) is KeyError
-            assert caught.value.__notes__ == ["in the setting {'seed': 2}"]
-        with pytest.raises(
-            RuntimeError, match=r"UnportableError: reason 7, in the setting \{'seed': [01], 'unportable': True\}"
-        ):
-            sweep(fail, grid(seed=range(2), unportable=[True]), backend=backend, workers=2)
-
-    @pytest.mark.parametrize("backend", BACKENDS, indirect=True)
     def test_no_settings(self, backend):
         assert sweep(abs, [], backend=backend) == []
 
@@ -159,6 +137,29 @@ class TestSweep:
         seen = []
         assert sweep(wait, range(4), backend=backend, workers=workers, on_result=take) == [0, 1, 4, 9]
         assert seen == [(0, 0), (1, 1), (2, 4), (3, 9)]
+
+    # The last that needs workers: it ends those of joblib, and new ones take seconds to start.
+    @pytest.mark.parametrize("backend", BACKENDS, indirect=True)
+    def test_an_exception_names_its_setting(self, backend):
+        def fail(seed, unportable=False):
+            class UnportableError(Exception):
+                def __init__(self, code, reason):
+                    super().__init__(f"{reason} {code}")
+
+            if unportable:
+                raise UnportableError(7, "reason")
+            if seed == 2:
+                raise KeyError("missing")
+
+        for workers in (1, 2):
+            with pytest.raises(KeyError, match="missing") as caught:
+                sweep(fail, grid(seed=range(4)), backend=backend, workers=workers)
+            assert type(caught.value) is KeyError
+            assert caught.value.__notes__ == ["in the setting {'seed': 2}"]
+        with pytest.raises(
+            RuntimeError, match=r"UnportableError: reason 7, in the setting \{'seed': [01], 'unportable': True\}"
+        ):
+            sweep(fail, grid(seed=range(2), unportable=[True]), backend=backend, workers=2)
 
     def test_mappings_are_keywords_and_anything_else_the_only_argument(self):
         assert sweep(dict, [{"a": 1}, [("b", 2)]], workers=1) == [{"a": 1}, {"b": 2}]

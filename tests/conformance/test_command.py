@@ -1,93 +1,73 @@
-"""Every package's command answers, and tells in one line what was wrong with a question."""
+"""Every package's command answers, and tells in one line what was wrong with a question, as after a plain install."""
 
+import importlib
 import json
-import re
-from dataclasses import dataclass
-from pathlib import Path
 
-import jsonschema
 import pytest
 
-from house import Done, Package, run
+from house import Package, run
+from parallel import once
+from plain_install import ask
 
-SCHEMA = json.loads(Path(__file__).with_name("evidence.schema.json").read_text(encoding="utf-8"))
-LONGEST_SMOKE = 60
-
-
-@dataclass(frozen=True)
-class Smoke:
-    """A finished `reproduce --preset smoke`."""
-
-    done: Done
-    out: Path
+QUESTIONS = ["--help", "reproduce --help", "claims --help", "--version", "claims", "claims --json", "cite"]
+BAD = [
+    "no-such-command",
+    "reproduce --no-such-option",
+    "reproduce --preset nope",
+    "reproduce --preset smoke --only no-such-claim",
+    "reproduce --preset smoke --seeds 0",
+    "reproduce --preset smoke --seeds three",
+    "reproduce --preset smoke --out a-file/out",
+]
 
 
 @pytest.fixture(scope="session")
-def smoke(package: Package, tmp_path_factory: pytest.TempPathFactory) -> Smoke:
-    out = tmp_path_factory.mktemp(package.name) / "out"
-    return Smoke(run(package.name, "reproduce", "--preset", "smoke", "--out", out, "--json", cwd=out.parent), out)
+def answers(package: Package, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict:
+    """What the command answers to each question, all asked of one process; `""` is what importing it has loaded."""
+
+    def make() -> dict:
+        folders = [tmp_path_factory.mktemp(package.name) for _ in [*QUESTIONS, *BAD]]
+        for folder in folders:
+            # A folder inside a file can be made by nobody, not even by root.
+            (folder / "a-file").write_text("no folder")
+        calls = [(question.split(), folder) for question, folder in zip([*QUESTIONS, *BAD], folders, strict=True)]
+        return dict(zip(["", *QUESTIONS, *BAD], ask(package, calls), strict=True))
+
+    return once(request.config, f"answers of {package}", make)
 
 
-@pytest.mark.parametrize(
-    "arguments", ["--help", "reproduce --help", "claims --help", "--version", "claims", "claims --json", "cite"]
-)
-def test_the_common_commands_answer(package: Package, arguments: str, tmp_path: Path):
-    done = run(package.name, *arguments.split(), cwd=tmp_path)
+def test_importing_is_lazy(package: Package, answers):
+    assert answers[""] == {"package": [], "paper": []}, "what is slow to import is imported when it is first used"
+    assert "lazy_loader" in (package.source / "__init__.py").read_text(encoding="utf-8")
+
+
+def test_the_command_is_installed(package: Package, answers, tmp_path):
+    done = run(package.name, "--help", cwd=tmp_path)
     assert (done.code, done.err) == (0, "")
-    assert done.out.strip()
-    assert not any(tmp_path.iterdir())
+    assert done.out == answers["--help"]["out"]
 
 
-def test_version_is_the_package_s(package: Package, tmp_path: Path):
-    assert package.pyproject["project"]["version"] in run(package.name, "--version", cwd=tmp_path).out.split()
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_the_common_commands_answer(answers, question: str):
+    answer = answers[question]
+    assert (answer["code"], answer["err"]) == (0, "")
+    assert answer["out"].strip()
+    assert answer["left"] == ["a-file"]
 
 
-def test_claims_are_the_paper_s(package: Package, tmp_path: Path):
-    from importlib import import_module
+def test_version_is_the_package_s(package: Package, answers):
+    assert package.pyproject["project"]["version"] in answers["--version"]["out"].split()
 
-    claims = json.loads(run(package.name, "claims", "--json", cwd=tmp_path).out)["claims"]
-    paper = import_module(f"{package.module}.paper").PAPER
+
+def test_claims_are_the_paper_s(package: Package, answers):
+    claims = json.loads(answers["claims --json"]["out"])["claims"]
+    paper = importlib.import_module(f"{package.module}.paper").PAPER
     assert [claim["id"] for claim in claims] == [claim.id for claim in paper.claims]
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        "no-such-command",
-        "reproduce --no-such-option",
-        "reproduce --preset nope",
-        "reproduce --preset smoke --only no-such-claim",
-        "reproduce --preset smoke --seeds 0",
-        "reproduce --preset smoke --seeds three",
-        "reproduce --preset smoke --out a-file/out",
-    ],
-)
-def test_bad_input_costs_one_line(package: Package, arguments: str, tmp_path: Path):
-    # A folder inside a file can be made by nobody, not even by root.
-    (tmp_path / "a-file").write_text("no folder")
-    done = run(package.name, *arguments.split(), cwd=tmp_path)
-    assert (done.code, done.out) == (2, ""), done.err
-    assert len(done.err.splitlines()) == 1, done.err
-    assert [path.name for path in tmp_path.iterdir()] == ["a-file"], "nothing may be left behind"
-
-
-def test_smoke_ends_in_time(smoke: Smoke):
-    assert smoke.done.code == 0, smoke.done.err
-    assert smoke.done.seconds <= LONGEST_SMOKE
-
-
-def test_smoke_prints_and_writes_the_same_evidence(package: Package, smoke: Smoke):
-    assert smoke.done.code == 0, smoke.done.err
-    printed = json.loads(smoke.done.out)
-    jsonschema.validate(printed, SCHEMA)
-    assert printed == json.loads((smoke.out / "smoke.json").read_text(encoding="utf-8"))
-    assert (printed["paper"], printed["preset"]) == (package.name, "smoke")
-
-
-def test_smoke_writes_reports(smoke: Smoke):
-    claims = json.loads((smoke.out / "smoke.json").read_text(encoding="utf-8"))["claims"]
-    markdown = (smoke.out / "smoke.md").read_text(encoding="utf-8")
-    page = (smoke.out / "smoke.html").read_text(encoding="utf-8")
-    assert all(claim["id"] in markdown and claim["id"] in page for claim in claims)
-    assert not [name for claim in claims for name in claim["figures"] if not (smoke.out / name).is_file()]
-    assert not re.search(r"""(src|srcset|data)=["'](?!data:)|<link\b|@import""", page), "the page needs another file"
+@pytest.mark.parametrize("question", BAD)
+def test_bad_input_costs_one_line(answers, question: str):
+    answer = answers[question]
+    assert (answer["code"], answer["out"]) == (2, ""), answer["err"]
+    assert len(answer["err"].splitlines()) == 1, answer["err"]
+    assert answer["left"] == ["a-file"], "nothing may be left behind"

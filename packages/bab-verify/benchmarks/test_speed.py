@@ -1,6 +1,6 @@
 """The hot loops: bounds and input splitting on a network of the shape of ACAS Xu's, and the graph's forward pass.
 
-auto_LiRPA and ONNX Runtime are the peers; a case of auto_LiRPA is skipped where it is not installed.
+auto_LiRPA and ONNX Runtime are the peers; a case of auto_LiRPA is skipped where it does not import.
 """
 
 from functools import partial
@@ -12,20 +12,12 @@ from bab_verify import Interval, Optimisation, Oracle, Propagator, compute_bound
 from bab_verify.input_splitting import InputSplitter, InputSplitting
 from bab_verify.modules import model_from_module
 from bab_verify.optimization import optimise
+from house import peer
 from separata.models import MLP
 
 SIZES = (5, *[50] * 6, 5)
 BATCH = 256
 STEPS = 20
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """What is compared is the work, not how threads share a machine that others use too."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +59,7 @@ def alpha_crown_here(module, boxes):
 
 def with_auto_lirpa(method):
     def prepare(module, boxes):
-        lirpa = pytest.importorskip("auto_LiRPA")
+        lirpa = peer("auto_LiRPA", "BoundedModule", "BoundedTensor", "PerturbationLpNorm")
         perturbation = lirpa.PerturbationLpNorm(x_L=boxes.lower, x_U=boxes.upper)
         x = lirpa.BoundedTensor((boxes.lower + boxes.upper) / 2, perturbation)
         model = lirpa.BoundedModule(module, torch.zeros(1, 5), device="cpu")

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import subprocess
 import sys
 
@@ -73,9 +74,10 @@ def at_most(d, n=2):
     return Specification((Query(lower, upper, (clause,)),))
 
 
-@pytest.fixture
-def files(tmp_path):
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
     """A folder with a network and properties that hold, do not hold, and are about something else."""
+    tmp_path = tmp_path_factory.mktemp("made")
     onnx.save(network(), tmp_path / "net.onnx")
     save_vnnlib(at_most(-2.1), tmp_path / "holds.vnnlib")
     save_vnnlib(at_most(-1.9), tmp_path / "fails.vnnlib.gz")
@@ -90,6 +92,12 @@ def files(tmp_path):
         "net.onnx,holds.vnnlib,20\nnet.onnx,fails.vnnlib,20\nnet.onnx,other.vnnlib,20\nnet.onnx,holds.vnnlib,20\n"
     )
     return tmp_path
+
+
+@pytest.fixture
+def files(made, tmp_path):
+    """The same, for one test to write in."""
+    return shutil.copytree(made, tmp_path / "files")
 
 
 @pytest.mark.parametrize("options", [(), ("--bounds", "alpha-crown"), ("--branching", "bbps"), ("--dtype", "float64")])
@@ -260,6 +268,8 @@ GOOD = ("net.onnx", "holds.vnnlib")
         (("verify", *GOOD, "--branch-steps", "-2"), "--branch-steps must be at least 0, not -2"),
         (("verify", *GOOD, "--attack-steps", "0"), "--attack-steps must be at least 1, not 0"),
         (("verify", *GOOD, "--input-dimensions", "-1"), "--input-dimensions must be at least 0, not -1"),
+        (("verify", *GOOD, "--seed", "-1"), "--seed must be at least 0, not -1"),
+        (("attack", *GOOD, "--seed", "-1"), "the seed must not be negative, but it is -1"),
         (("verify", *GOOD, "--beta-lr", "nan"), "learning rates must be more than 0"),
         (("verify", *GOOD, "--save-cex", "."), "is a folder"),
         (("verify", *GOOD, "--save-cex", "garbage/cex"), "cannot write to the folder garbage"),
@@ -278,7 +288,7 @@ GOOD = ("net.onnx", "holds.vnnlib")
         (("info", "garbage"), "not an ONNX model"),
         (("tables", "--ops", "sigmoid,frobnicate"), "there is no table for 'frobnicate'"),
         (("tables", "burn"), "tables can be built, not 'burn'"),
-        (("tables", "--step", "0"), "the step must be from 0.001 to 1"),
+        (("tables", "--step", "0"), "the step must be from 0.01 to 1"),
         (("run", "none.csv", "--out", "r.csv"), "none.csv: there is no such file"),
         (("run", "garbage", "--out", "r.csv"), "garbage: not a CSV file"),
         (("run", "list.csv", "--out", "r.csv", "--select", "9"), "is not within the list"),
@@ -301,6 +311,7 @@ def test_bad_input_is_one_line_and_leaves_nothing_behind(call, files, arguments,
     assert {path: path.read_bytes() for path in files.rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.slow
 def test_the_installed_command(files):
     words = [sys.executable, "-c", "from bab_verify.cli import main; main()", "verify", *GOOD, "--timeout", "20"]
     done = subprocess.run(words, cwd=files, capture_output=True, text=True, timeout=120)

@@ -5,9 +5,11 @@ import dataclasses
 import pytest
 import torch
 
-from bab_verify import drawing, experiments
-from bab_verify.experiments import competition, published, room_left
+from bab_verify import Interval, drawing, experiments
+from bab_verify.experiments import competition
 from bab_verify.paper import ACTIVATIONS, PAPER
+from bab_verify.published import published
+from bab_verify.room import room, room_left
 from bab_verify.s_shaped import Sigmoid
 from bab_verify.trials import Budget, Trial
 from separata import Run
@@ -15,8 +17,7 @@ from separata import experiments as core
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch):
-    monkeypatch.setenv("BAB_VERIFY_CACHE", str(tmp_path / "cache"))
+def run(tmp_path):
     return lambda *claims: Run(PAPER, claims, tmp_path)
 
 
@@ -68,19 +69,16 @@ def test_networks_of_one_experiment_have_one_limit():
                 assert all(isinstance(trial, Trial) for trial in config.networks)
 
 
-def test_the_room_between_planes_is_an_area(run):
-    table, middle = room_left(Sigmoid(), 50, run("branching-points"))
+def test_the_room_between_planes_is_an_area():
+    table, middle = room_left(Sigmoid(), 50, torch.Generator().manual_seed(0))
     assert 0 < table < middle < 1
     lower, upper = torch.tensor([-3.0, 0.5], dtype=torch.float64), torch.tensor([2.0, 4.0], dtype=torch.float64)
-    from bab_verify import Interval
-    from bab_verify.experiments import _room
-
     planes = Sigmoid().relax((Interval(lower[:, None, None], upper[:, None, None]),))
     steps = torch.linspace(0, 1, 1001, dtype=torch.float64)
     x = lower[:, None] + (upper - lower)[:, None] * steps
     above = planes.upper_slopes[0].flatten()[:, None] * x + planes.upper_intercept.flatten()[:, None]
     below = planes.lower_slopes[0].flatten()[:, None] * x + planes.lower_intercept.flatten()[:, None]
-    torch.testing.assert_close(_room(Sigmoid(), lower, upper), torch.trapezoid(above - below, x))
+    torch.testing.assert_close(room(Sigmoid(), lower, upper), torch.trapezoid(above - below, x))
 
 
 # ---- the competition

@@ -15,6 +15,13 @@ def test_read(tmp_path):
     assert second == Instance(tmp_path / "none.onnx", tmp_path / "b.vnnlib", 2.5)
 
 
+def test_a_folder_does_not_hide_a_file(tmp_path):
+    (tmp_path / "a.onnx").mkdir()
+    (tmp_path / "a.onnx.gz").touch()
+    (tmp_path / "list.csv").write_text("a.onnx,b.vnnlib,10\n")
+    assert read_instances(tmp_path / "list.csv")[0].onnx == tmp_path / "a.onnx.gz"
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

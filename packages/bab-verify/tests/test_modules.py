@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from bab_verify.graph import Graph
-from bab_verify.modules import as_graph, graph_from_module
+from bab_verify.modules import _is_fixed, as_graph, graph_from_module, model_from_module
+from bab_verify.onnx_front_end import graph_from_model
 from bab_verify.onnx_registry import NetworkError, UnsupportedOperatorError
 
 
@@ -55,7 +56,7 @@ CASES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", [*list(CASES)[:-1], pytest.param("sequences", marks=pytest.mark.slow)])
 def test_forward(name):
     build, shape = CASES[name]
     torch.manual_seed(0)
@@ -65,6 +66,36 @@ def test_forward(name):
     x = torch.rand(5, *shape)
     torch.testing.assert_close(graph(x), module.eval()(x), rtol=1e-5, atol=1e-5)
     assert graph.input_shape == (1, *shape)
+
+
+def test_what_is_recorded_is_what_is_read_from_the_code():
+    build, shape = CASES["convolutions"]
+    module, x = build(), torch.rand(5, *shape)
+    recorded, read = (
+        graph_from_model(model_from_module(module, x[:1], fixed=fixed), "network", torch.float64)
+        for fixed in (True, False)
+    )
+    assert [type(node.operator) for node in recorded.nodes] == [type(node.operator) for node in read.nodes]
+    torch.testing.assert_close(recorded(x.double()), read(x.double()))
+
+
+class Choosing(nn.Sequential):
+    """What it does depends on its input."""
+
+    def forward(self, x):
+        return super().forward(x) if x.sum() > 0 else x
+
+
+def test_only_what_does_the_same_for_every_input_is_recorded():
+    assert _is_fixed(nn.Sequential(nn.Flatten(), nn.Sequential(nn.Linear(3, 2), nn.Tanh())))
+    assert not _is_fixed(Choosing(nn.Linear(3, 3)))
+    assert not _is_fixed(nn.Sequential(Choosing(nn.Linear(3, 3))))
+    hooked, replaced = nn.Sequential(nn.Linear(3, 3)), nn.Sequential(nn.Linear(3, 3))
+    hooked[0].register_forward_hook(lambda module, inputs, output: output.abs())
+    assert not _is_fixed(hooked)
+    replaced[0].forward = lambda x: x.abs()
+    assert not _is_fixed(replaced)
+    assert not _is_fixed(nn.utils.parametrizations.weight_norm(nn.Linear(3, 3)))
 
 
 def test_double_precision():

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from bab_verify import graph_from_module
+from bab_verify.modules import model_from_module
 from bab_verify.networks import (
     CONDUCTANCE,
     LINES,
@@ -24,16 +24,12 @@ from bab_verify.networks import (
     train_power_flow,
     wide,
 )
+from bab_verify.onnx_front_end import graph_from_model
 from separata import data
 
 
 def generator(seed=0):
     return torch.Generator().manual_seed(seed)
-
-
-@pytest.fixture(autouse=True)
-def seeded():
-    torch.manual_seed(0)
 
 
 NETWORKS = {
@@ -48,7 +44,7 @@ NETWORKS = {
 @pytest.mark.parametrize("name", NETWORKS)
 def test_graphs_compute_what_the_modules_do(name):
     module, shape = NETWORKS[name]
-    graph = graph_from_module(module, torch.rand(1, *shape)).double()
+    graph = graph_from_model(model_from_module(module, torch.rand(1, *shape), fixed=True), name, torch.float64)
     x = torch.rand(5, *shape)
     with torch.no_grad():
         expected = torch.cat([module(one[None]) for one in x])

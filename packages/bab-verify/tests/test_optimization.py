@@ -6,7 +6,7 @@ from scipy.optimize import linprog
 
 from bab_verify.affine import Dense
 from bab_verify.graph import Graph, Interval, Node
-from bab_verify.optimization import Optimisation, optimise, refine
+from bab_verify.optimization import Optimisation, _Adam, optimise, refine
 from bab_verify.periodic import Sin
 from bab_verify.propagation import Propagator
 from bab_verify.relu import Relu
@@ -41,8 +41,11 @@ D = torch.zeros(1, 2, dtype=DOUBLE)
 kinds = pytest.mark.parametrize("kind", [Relu, Sigmoid, Tanh, Sin])
 
 
+seeds = pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
+
+
 @kinds
-@pytest.mark.parametrize("seed", range(3))
+@seeds
 def test_optimised_bounds_are_tighter_and_refined_ones_tighter_still(kind, seed):
     graph, box = network(seed, kind), boxed()
     propagator = Propagator(graph)
@@ -92,8 +95,10 @@ def histories(entries):
     return found
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_with_all_neurons_split_it_is_the_linear_program_of_the_region(seed):
+@pytest.mark.parametrize(
+    ("seed", "steps", "decay"), [(0, 100, 0.96), (1, 300, 0.98), pytest.param(2, 800, 0.992, marks=pytest.mark.slow)]
+)
+def test_with_all_neurons_split_it_is_the_linear_program_of_the_region(seed, steps, decay):
     graph, box = network(seed, sizes=(3, 4, 4, 2)), boxed()
     values = graph.values(uniform(-1, 1, 1, 3, seed=seed))
     splits = histories([(i, e, 1 if values[i][0, e] > 0 else -1, 0.0) for i in (1, 3) for e in range(4)])
@@ -113,7 +118,7 @@ def test_with_all_neurons_split_it_is_the_linear_program_of_the_region(seed):
     ]
     propagator = Propagator(graph)
     bounds = splits.apply(propagator.crown(box)[0], graph)
-    settings = Optimisation(steps=800, beta_lr=0.2, decay=0.992, patience=800)
+    settings = Optimisation(steps=steps, beta_lr=0.3, decay=decay, patience=steps)
     twice = Splits(*(x.expand(2, -1) for x in splits.fields()))
     bounds = {i: Interval(*(x.expand(2, *x.shape[1:]) for x in b)) for i, b in bounds.items()}
     found = optimise(
@@ -125,7 +130,7 @@ def test_with_all_neurons_split_it_is_the_linear_program_of_the_region(seed):
 
 
 @kinds
-@pytest.mark.parametrize("seed", range(3))
+@seeds
 def test_splits_at_any_point_bound_what_satisfies_them(kind, seed):
     graph, box = network(seed, kind), boxed()
     propagator = Propagator(graph)
@@ -146,6 +151,29 @@ def test_splits_at_any_point_bound_what_satisfies_them(kind, seed):
     assert (found.margins <= values[-1][where].amin(0)).all()
     assert found.margins.sum() >= plain.margins.sum() - 0.05
     assert found.beta.shape == (1, 3)
+
+
+@pytest.mark.parametrize("decay", [1.0, 0.9])
+def test_it_moves_as_pytorch_s_adam_does(decay):
+    ours, theirs = [uniform(-1, 1, 3, 2)], [uniform(-1, 1, 3, 2).requires_grad_()]
+    adam = _Adam([(ours[0], 0.1)], decay)
+    peer = torch.optim.Adam(theirs, 0.1)
+    schedule = torch.optim.lr_scheduler.ExponentialLR(peer, decay)
+    for step in range(20):
+        gradient = uniform(-1, 1, 3, 2, seed=step)
+        theirs[0].grad = gradient.clone()
+        peer.step()
+        schedule.step()
+        adam.step([gradient])
+        torch.testing.assert_close(ours[0], theirs[0].detach())
+
+
+@pytest.mark.parametrize(
+    "options", [{"steps": -1}, {"patience": -1}, {"alpha_lr": float("nan")}, {"beta_lr": 0.0}, {"decay": 1.5}]
+)
+def test_settings_that_cannot_be_are_refused(options):
+    with pytest.raises(ValueError, match="must be"):
+        Optimisation(**options)
 
 
 def test_it_ends_at_the_deadline_at_the_target_and_without_patience():

@@ -35,6 +35,27 @@ def test_clause_without_rows_holds_always():
     assert query.n_outputs == 3
 
 
+@pytest.mark.parametrize(
+    ("image", "clip", "message"),
+    [
+        ([0.0, 255.0], (0.0, 1.0), "to 254.9 or farther out, but pixels are limited to 0 to 1"),
+        ([-1.5, 0.5], (0.0, 1.0), "values from -1.4 to"),
+        ([0.5, 0.5], (1.0, 0.0), "must not be above the second"),
+        ([0.5, 0.5], (0.0, float("nan")), "must not be above the second"),
+    ],
+)
+def test_an_image_that_is_not_of_pixels_is_refused(image, clip, message):
+    """Nothing is left of its box."""
+    with pytest.raises(SpecificationError, match=message):
+        robustness(torch.tensor(image), 0, 0.1, 2, clip)
+
+
+def test_an_image_may_be_beyond_the_limits_by_rounding():
+    (query,) = robustness(torch.tensor([1.0 + 1e-7, 0.0]), 0, 0.1, 2).queries
+    assert (query.lower <= 1).all()
+    assert (query.upper <= 1).all()
+
+
 def test_robustness():
     spec = robustness(torch.tensor([[0.02, 0.5], [0.99, 0.5]]), 1, 0.05, 3)
     (query,) = spec.queries

@@ -9,15 +9,14 @@ import torch
 
 from bab_verify import Result, Verifier, robustness, save_vnnlib
 from bab_verify.counterexamples import Counterexample
+from bab_verify.radius import WANTED, chosen_radii, chosen_radius, largest_radius
 from bab_verify.trials import (
     METHODS,
-    WANTED,
     Budget,
     Case,
     Recipe,
     Trial,
     branched,
-    chosen_radius,
     cost,
     folder_of,
     is_wrong,
@@ -28,10 +27,11 @@ from bab_verify.trials import (
     ratios,
     run_trial,
     solved,
+    tried,
 )
 
 BUDGET = Budget(8, 5, 2, 2, 4, 2, 0.3, 0.4)
-TRIAL = Trial(Recipe(hidden=(8,), epochs=2), budget=BUDGET, properties=3, validation=4)
+TRIAL = Trial(Recipe(hidden=(8,), epochs=1), budget=BUDGET, properties=3, validation=2)
 
 
 @pytest.mark.parametrize("start", [1e-3, 0.1, 0.37, 5.0])
@@ -59,20 +59,54 @@ def test_a_radius_that_cannot_be_found_ends_the_search():
     assert chosen_radius(lambda prop, radius: False, [stand_in()], 0.1) > 0
 
 
-def test_a_trial_gives_its_numbers_again():
-    one, other = (json.loads(json.dumps(run_trial(TRIAL, "cpu"))) for _ in range(2))
-    for found in (one, other):
+@pytest.mark.parametrize("start", [1e-3, 0.1, 0.37, 5.0])
+def test_the_largest_radius_is_found_from_below(start):
+    asked = []
+
+    def proves(radius):
+        asked.append(radius)
+        return radius <= 0.3
+
+    assert 0.3 / 1.01 <= largest_radius(proves, start) <= 0.3
+    assert len(asked) <= 18
+    assert largest_radius(lambda radius: False, start) == 0
+    assert math.isfinite(largest_radius(lambda radius: True, start))
+
+
+def test_each_property_has_its_own_radius_beyond_the_largest_that_is_proven():
+    limits = {stand_in(): limit for limit in (0.1, 0.25)}
+    proves = lambda prop, radius: radius <= limits[prop]  # noqa: E731
+    radii = chosen_radii(proves, (list(limits), []), 0.08, 0.5)
+    for radius, limit in zip(radii, limits.values()):
+        assert 1.5 * limit / 1.01 <= radius <= 1.5 * limit
+    assert len(set(chosen_radii(proves, (list(limits), list(limits)), 0.08, 0))) == 1
+
+
+def test_beyond_what_bounds_verify_they_leave_properties_open():
+    found = run_trial(replace(TRIAL, properties=1, beyond=0.03), "cpu")
+    assert [answer["alpha"]["status"] for answer in found["answers"]] == ["unknown"]
+    assert len(found["radii"]) == 1
+
+
+def test_only_some_properties_are_compared():
+    found = run_trial(replace(TRIAL, methods=("genbab", "random"), compared=1), "cpu")
+    assert [set(answer) for answer in found["answers"]] == [{"alpha", "genbab", "random"}] + 2 * [{"alpha", "genbab"}]
+    assert len(tried(found["answers"], ("genbab", "random"))) == 1
+
+
+def test_a_trial_gives_its_numbers_again_and_another_seed_others():
+    one, again, other = (
+        json.loads(json.dumps(run_trial(trial, "cpu"))) for trial in (TRIAL, TRIAL, replace(TRIAL, seed=1))
+    )
+    for found in (one, again):
         for answer in found["answers"]:
             assert set(answer) == {"alpha", "genbab"}
             for result in answer.values():
                 del result["seconds"]
-    assert one == other
+    assert one == again
     assert len(one["answers"]) == 3
     assert (one["wrong"], one["neurons"], one["max_domains"]) == (0, 8, 8)
-
-
-def test_seeds_differ():
-    assert run_trial(TRIAL, "cpu")["quality"] != run_trial(replace(TRIAL, seed=1), "cpu")["quality"]
+    assert one["quality"] != other["quality"]
 
 
 @pytest.mark.parametrize("method", METHODS)

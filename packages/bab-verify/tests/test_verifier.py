@@ -118,6 +118,14 @@ def test_a_specification_of_another_size_is_refused(n_inputs, n_outputs):
         verify(specification)
 
 
+@pytest.mark.parametrize(
+    "options", [{"seed": -1}, {"attack_restarts": -1}, {"attack_steps": 0}, {"input_dimensions": -1}, {"batch": -1}]
+)
+def test_settings_that_cannot_be_are_refused(options):
+    with pytest.raises(ValueError, match="at least"):
+        VerifyConfig(**options)
+
+
 def test_every_box_and_every_clause_counts():
     safe, unsafe = at_most(-2.5).queries[0], at_most(-2.5, -1.9).queries[0]
     small = Query(torch.zeros(2), torch.full((2,), 0.1), at_most(-1.9).queries[0].clauses)

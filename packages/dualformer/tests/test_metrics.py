@@ -1,3 +1,4 @@
+import itertools
 import math
 
 import numpy as np
@@ -12,6 +13,7 @@ from dualformer import (
     Response,
     SokobanTask,
     at_least_one_of,
+    distinct_among,
     evaluate,
     reference_trace_length,
     tokenizer_for,
@@ -100,6 +102,19 @@ def test_sokoban_is_measured_by_replay():
 def test_the_chance_of_a_right_sample_is_that_of_drawing_without_putting_back(n_right, k):
     expected = np.mean([1 - hypergeom.pmf(0, 10, right, k) for right in n_right])
     assert at_least_one_of(k, n_right, 10) == pytest.approx(expected)
+
+
+@given(st.lists(st.integers(1, 3), min_size=1, max_size=3), st.data())
+def test_different_plans_among_k_are_counted_over_all_draws(counts, data):
+    plans = [i for i, count in enumerate(counts) for _ in range(count)]
+    k = data.draw(st.integers(0, len(plans)))
+    expected = np.mean([len(set(drawn)) for drawn in itertools.combinations(plans, k)])
+    assert distinct_among(k, counts) == pytest.approx(expected)
+
+
+def test_more_draws_than_correct_responses_are_refused():
+    with pytest.raises(ValueError, match="from 0 to the 3 correct"):
+        distinct_among(4, [1, 2])
 
 
 def test_the_reference_is_the_mean_over_searches():

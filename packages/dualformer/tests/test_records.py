@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from dualformer import MazeTask, generate, generate_many, records
+from dualformer import MazeTask, generate, generate_many, random_sokobans, records
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ def file(mazes, tmp_path):
     return tmp_path / "mazes.jsonl"
 
 
-@pytest.mark.parametrize(("kind", "size"), [("maze", 5), ("sokoban", 7)])
+@pytest.mark.parametrize(("kind", "size"), [("maze", 5), ("sokoban", 6)])
 def test_records_come_back_from_disk_as_they_were(kind, size, tmp_path):
     made = list(itertools.islice(generate(kind, size, np.random.default_rng(0), max_trace=4000), 2))
     records.write(tmp_path / "tasks.jsonl", made)
@@ -128,6 +128,37 @@ def test_the_parts_to_train_and_to_test_on_share_no_layout():
     assert test == made[37:]
     assert not {record.task.walls for record in train} & {record.task.walls for record in test}
     assert len(train) == 36
+
+
+@pytest.mark.parametrize(
+    ("size", "n", "options", "words"),
+    [
+        (5, 3, {"max_trace": 5}, "gave up after 30 tasks in a row with traces of more than 5 tokens"),
+        (4, 3, {"tasks_per_layout": 110}, "hardly any layout has 110 tasks"),
+    ],
+)
+def test_a_search_for_tasks_that_do_not_exist_ends(monkeypatch, size, n, options, words):
+    monkeypatch.setattr(records, "MAX_FAILURES", 30)
+    monkeypatch.setattr("dualformer.maze.MAX_FAILURES", 30)
+    with pytest.raises(ValueError, match=words):
+        list(generate_many("maze", size, n, options=options))
+
+
+def test_asking_for_more_tasks_than_there_are_ends(monkeypatch, mazes):
+    def few(kind, size, rng, **options):
+        yield from (mazes[i] for i in rng.permutation(12))
+
+    monkeypatch.setattr(records, "generate", few)
+    monkeypatch.setattr(records, "MAX_FAILURES", 200)
+    with pytest.raises(ValueError, match="found only 12 of 20 such tasks: none of the last 200 was new"):
+        list(generate_many("maze", 5, 20))
+
+
+def test_a_search_for_new_levels_ends_where_all_were_found(monkeypatch):
+    monkeypatch.setattr("dualformer.sokoban.MAX_FAILURES", 100)
+    levels = random_sokobans(5, 5, np.random.default_rng(0), n_walls=0, n_boxes=1)
+    with pytest.raises(ValueError, match="hardly any"):
+        assert len(list(levels)) <= 8 * 8
 
 
 @pytest.mark.parametrize(("n", "share"), [(1, 0.9), (5, 0.0), (5, 1.0)])

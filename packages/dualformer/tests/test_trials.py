@@ -1,4 +1,5 @@
 import json
+import math
 from dataclasses import replace
 
 import pytest
@@ -7,7 +8,17 @@ import torch
 from dualformer import load, shipped
 from dualformer.runs import SHIPPED
 from dualformer.training import Training
-from dualformer.trials import FRESH, Recipe, Trial, data_file, prepare, run_trial, tasks_of
+from dualformer.trials import (
+    FRESH,
+    Recipe,
+    Trial,
+    data_file,
+    equal_diversity,
+    paired_steps,
+    prepare,
+    run_trial,
+    tasks_of,
+)
 
 RECIPE = Recipe(12, 16, 1, 1, Training(steps=3, batch_size=4, lr=1e-3))
 TRIAL = Trial("dualformer", ("slow", "fast"), size=4, n_tasks=3, samples=2, recipe=RECIPE, max_len=20)
@@ -23,6 +34,13 @@ def test_tasks_to_measure_on_share_no_layout_with_those_to_train_on():
     assert not layouts(train) & layouts(test)
     assert tasks_of(replace(TRIAL, model="complete-trace")) == (train, test)
     assert tasks_of(replace(TRIAL, seed=1)) != (train, test)
+
+
+def test_as_released_layouts_are_shared_by_tasks_but_not_with_those_to_measure_on():
+    train, test = tasks_of(replace(TRIAL, size=6, recipe=replace(RECIPE, n_train=60, is_released=True)))
+    assert (len(train), len(test)) == (60, 3)
+    assert len(layouts(train)) < 30
+    assert not layouts(train) & layouts(test)
 
 
 def test_models_that_come_with_the_package_meet_fresh_tasks():
@@ -66,6 +84,18 @@ def test_a_trial_without_a_recipe_cannot_be_trained():
 
     with pytest.raises(ValueError, match="nothing to train"):
         trained(replace(TRIAL, recipe=None), [], "cpu")
+
+
+def test_steps_are_compared_on_mazes_that_both_solve():
+    assert paired_steps({"steps_solved": [10.0, None, 30.0]}, {"steps_solved": [20.0, 5.0, 60.0]}) == 0.5
+    assert math.isnan(paired_steps({"steps_solved": [None]}, {"steps_solved": [5.0]}))
+
+
+def test_plans_are_compared_among_equally_many_correct_responses():
+    one, other = {"plan_counts": [[1, 1, 2], [1], []]}, {"plan_counts": [[2], [3], [4]]}
+    # The first maze alone counts: two of four responses, which differ in five of six pairs, against two equal ones.
+    assert equal_diversity(one, other) == (pytest.approx(1 + 5 / 6), 1)
+    assert all(map(math.isnan, equal_diversity(one, {"plan_counts": [[1], [1], [1]]})))
 
 
 # ---- the models that come with the package

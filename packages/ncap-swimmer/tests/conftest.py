@@ -1,31 +1,29 @@
 from contextlib import contextmanager
+from functools import partial
 
 import gymnasium
-import jaxtyping
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-
-@pytest.fixture(autouse=True, scope="session")
-def one_thread():
-    """With tensors as small as here, a second thread only waits."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+from ncap_swimmer import DeterministicActor
 
 
-@pytest.fixture(autouse=True)
-def seeded():
-    torch.manual_seed(0)
+@pytest.fixture(scope="module")
+def short_episodes():
+    """Episodes of 50 steps, for tests of training that ask nothing of how well is swum."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ncap_swimmer.environments.EPISODE_STEPS", 50)
+        yield
 
 
 @pytest.fixture
-def unchecked(monkeypatch):
-    """As users run it: without the type checks of the tests, which would see bad options before the package does."""
-    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+def small_critics(monkeypatch):
+    """DDPG with critics of (16, 16) units, for tests that ask nothing of how well is learned."""
+    from ncap_swimmer import reinforcement
+
+    monkeypatch.setattr(reinforcement, "DeterministicActor", partial(DeterministicActor, critic_hidden=(16, 16)))
 
 
 class Bowl(gymnasium.Env):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ncap_swimmer import joint_limit, swimmer_xml
+from ncap_swimmer.body import MAX_LINKS
 
 
 def compiled(n_links, **options):
@@ -85,6 +86,12 @@ def test_nose_is_ahead_of_the_head_along_minus_y():
     assert len(spheres) == 1
     np.testing.assert_allclose(data.geom_xpos[spheres[0]] - data.xpos[1], [0, -0.06, 0], atol=1e-12)
     np.testing.assert_allclose(data.xpos[3] - data.xpos[1], [0, 0.2, 0], atol=1e-12)
+
+
+def test_the_longest_body_compiles():
+    assert compiled(MAX_LINKS).nu == MAX_LINKS - 1
+    with pytest.raises(ValueError, match="at most 490 links, not 491"):
+        swimmer_xml(MAX_LINKS + 1)
 
 
 @pytest.mark.parametrize("n_links", [2, 1, 0, -3])

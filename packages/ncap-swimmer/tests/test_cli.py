@@ -2,20 +2,23 @@
 
 import json
 import signal
-import subprocess
 import sys
 import time
 
 import numpy as np
 import onnxruntime
 import pytest
+import torch
 
-from ncap_swimmer import cli
+from house import started
+from ncap_swimmer import ESLearner, cli
 from ncap_swimmer.paper import PAPER
+from ncap_swimmer.runs import load
 from separata import cli as core
 
 COMMANDS = [cli.train, cli.evaluate, cli.trace, cli.export, cli.render]
-SHORT = ("--n-links", "3", "--steps", "4000", "--population", "2", "--test-every", "2000", "--test-episodes", "1")
+SHORT = ("--n-links", "3", "--steps", "200", "--population", "2", "--test-every", "100", "--test-episodes", "1")
+EPISODE_STEPS = "ncap_swimmer.environments.EPISODE_STEPS"
 
 
 @pytest.fixture
@@ -35,10 +38,17 @@ def call(capsys, monkeypatch, tmp_path):
     return run
 
 
+@pytest.fixture
+def brief(monkeypatch):
+    monkeypatch.setattr(EPISODE_STEPS, 50)
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     out = tmp_path_factory.mktemp("run") / "run"
-    core.main(PAPER, COMMANDS, ["train", "--out", str(out), *SHORT])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(EPISODE_STEPS, 50)
+        core.main(PAPER, COMMANDS, ["train", "--out", str(out), *SHORT])
     return out
 
 
@@ -70,18 +80,28 @@ def test_training_says_how_it_goes_and_is_used_afterwards(run, call, tmp_path):
     assert "<svg" in (tmp_path / "trace.svg").read_text()
     assert call("export", run, "--out", tmp_path / "policy.onnx")[0] == 0
     session = onnxruntime.InferenceSession(tmp_path / "policy.onnx", providers=["CPUExecutionProvider"])
-    assert session.run(None, {"observation": np.zeros((1, 12), np.float32)})[0].shape == (1, 2)
+    observation = torch.randn(1000, 12)
+    observation[:, -1] = torch.linspace(-1, 1, 1000)  # every phase of the oscillator
+    (torques,) = session.run(None, {"observation": observation.numpy()})
+    np.testing.assert_allclose(torques, load(run).policy(observation).detach(), atol=1e-5)
 
 
-def test_training_goes_on(call):
-    options = [option if option != "4000" else "8000" for option in SHORT]
+def test_training_goes_on(call, brief):
+    options = [option if option != "200" else "400" for option in SHORT]
     code, _, err = call("train", "--out", "run", *SHORT)
     assert code == 0
-    assert err.count("return") == 3  # before, after 2000 and after 4000 steps
+    assert err.count("return") == 3  # before, after 100 and after 200 steps
     code, out, err = call("train", "--out", "run", *options, "--resume")
     assert code == 0
     assert err.count("return") == 2
-    assert "after 8000 steps" in out
+    assert "after 400 steps" in out
+
+
+def test_a_training_that_made_it_worse_is_warned_of(call, brief, monkeypatch):
+    monkeypatch.setattr("ncap_swimmer.runs.warning", lambda history: f"of {len(history)} tests")
+    code, _, err = call("train", "--out", "run", *SHORT)
+    assert code == 0
+    assert err.splitlines()[-1] == "warning: of 3 tests"
 
 
 BAD = {
@@ -90,8 +110,14 @@ BAD = {
     "a period of none": (("train", "--out", "new", "--period", "0"), "period must be even and at least 2"),
     "two links": (("train", "--out", "new", "--n-links", "2"), "at least 3 links"),
     "two links untrained": (("evaluate", "--init", "--n-links", "2"), "at least 3 links"),
-    "an unknown algorithm": (("train", "--out", "new", "--algo", "sac"), "es, ppo, ddpg"),
-    "an unknown policy": (("evaluate", "--init", "--policy", "gru"), "ncap, mlp, random"),
+    "an unknown algorithm": (("train", "--out", "new", "--algo", "sac"), "one of es, ppo, ddpg"),
+    "an unknown policy": (("evaluate", "--init", "--policy", "gru"), "one of ncap, mlp, random"),
+    "a negative seed": (("train", "--out", "new", "--seed", "-1"), "between 0 and 4294967295, not -1"),
+    "a negative seed of episodes": (("trace", "--init", "--seed", "-1"), "between 0 and 4294967295, not -1"),
+    "a body that cannot be": (("evaluate", "--init", "--n-links", "700"), "at most 490 links"),
+    "a device that evolution has no use for": (("train", "--out", "new", "--device", "cuda"), "runs on the CPU"),
+    "a segment that does not divide": (("train", "--out", "new", "--algo", "ppo", "--segment", "100"), "shared evenly"),
+    "a policy for no reason": (("evaluate", "new", "--policy", "mlp"), "also give --init"),
     "no steps": (("train", "--out", "new", "--steps", "0"), "at least 1"),
     "no workers": (("train", "--out", "new", "--workers", "0"), "at least 1 worker"),
     "no episodes": (("evaluate", "--init", "--episodes", "0"), "at least 1 episode"),
@@ -102,15 +128,14 @@ BAD = {
     "no training there": (("evaluate", "new"), "holds no training"),
     "a trace of another kind": (("trace", "--init", "--out", "new.csv"), ".npz"),
     "an export of another kind": (("export", "--init", "--out", "new.pt"), ".onnx"),
-    "no such phase": (("export", "--init", "--out", "new.onnx", "--phase", "up"), "'dorsal' or 'ventral'"),
+    "no such phase": (("export", "--init", "--out", "new.onnx", "--phase", "up"), "one of dorsal, ventral"),
     "a film of another kind": (("render", "--init", "--out", "new.avi"), ".gif, .mp4, .png"),
     "a film too long": (("render", "--init", "--out", "new.gif", "--seconds", "90"), "at most 30 seconds"),
 }
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_bad_input_is_one_line_and_leaves_nothing(name, call, tmp_path, monkeypatch):
-    monkeypatch.setenv("MUJOCO_GL", "osmesa")
+def test_bad_input_is_one_line_and_leaves_nothing(name, call, tmp_path):
     arguments, words = BAD[name]
     code, out, err = call(*arguments)
     assert code == 2
@@ -121,22 +146,67 @@ def test_bad_input_is_one_line_and_leaves_nothing(name, call, tmp_path, monkeypa
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_unshared_circuit_stays_on_its_body(call):
+@pytest.mark.parametrize(
+    ("arguments", "module", "extra"),
+    [
+        (("export", "--init", "--out", "new.onnx"), "onnxscript", "onnx"),
+        (("export", "--init", "--out", "x.onnx", "--phase", "dorsal", "--property", "x.vnnlib"), "onnx", "onnx"),
+        (("render", "--init", "--out", "new.mp4"), "imageio_ffmpeg", "video"),
+    ],
+)
+def test_what_an_extra_brings_is_asked_for_before_anything_is_written(
+    arguments, module, extra, call, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, module, None)
+    code, out, err = call(*arguments)
+    assert (code, out) == (2, "")
+    assert f"pip install 'ncap-swimmer[{extra}]'" in err
+    assert err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unshared_circuit_stays_on_its_body(call, brief):
     assert call("train", "--out", "own", "--no-share", *SHORT)[0] == 0
     code, _, err = call("evaluate", "own", "--n-links", "8")
     assert code == 2
     assert "without shared weights fits its own 2 joints only" in err
 
 
-def test_a_training_that_is_stopped_says_how_to_go_on(tmp_path):
-    command = [sys.executable, "-c", "from ncap_swimmer.cli import main; main()", "train", "--out", "run", *SHORT]
-    command[command.index("4000")] = "4000000"
-    going = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
-    end = time.monotonic() + 60
-    while not (tmp_path / "run" / "checkpoint.pt").exists() and time.monotonic() < end:
-        time.sleep(0.1)
-    going.send_signal(signal.SIGINT)
-    _, err = going.communicate(timeout=60)
+def test_a_training_that_is_stopped_says_how_to_go_on(call, brief, run, tmp_path, monkeypatch):
+    advance = ESLearner.advance
+    monkeypatch.setattr(ESLearner, "advance", stopped_after(advance, 1))
+    code, out, err = call("train", "--out", "run", *SHORT)
+    assert (code, out) == (130, "")
+    assert "Continue with:" in err
+    assert "--resume" in err
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {
+        *("config.json", "policy.safetensors", "history.csv", "checkpoint.pt")
+    }
+    monkeypatch.setattr(ESLearner, "advance", advance)
+    assert call("train", "--out", "run", *SHORT, "--resume")[0] == 0
+    assert (tmp_path / "run" / "policy.safetensors").read_bytes() == (run / "policy.safetensors").read_bytes()
+
+
+def stopped_after(advance, generations):
+    """A learner's `advance` during which somebody presses Ctrl-C."""
+
+    def stopped(self):
+        if self.generation == generations:
+            raise KeyboardInterrupt
+        return advance(self)
+
+    return stopped
+
+
+@pytest.mark.slow
+def test_a_process_that_is_interrupted_says_how_to_go_on(tmp_path):
+    options = [option if option != "200" else "4000000" for option in SHORT]
+    with started("ncap-swimmer", "train", "--out", "run", *options, cwd=tmp_path) as going:
+        end = time.monotonic() + 120
+        while not (tmp_path / "run" / "checkpoint.pt").exists() and going.poll() is None and time.monotonic() < end:
+            time.sleep(0.1)
+        going.send_signal(signal.SIGINT)
+        _, err = going.communicate(timeout=60)
     assert going.returncode == 130
     assert "--resume" in err
     assert "Traceback" not in err

@@ -1,8 +1,6 @@
 import copy
 import json
 import pickle
-import subprocess
-import sys
 
 import gymnasium
 import mujoco
@@ -11,6 +9,7 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 from scipy.stats import kstest
 
+from house import python
 from ncap_swimmer import NavigateEnv, SwimEnv, make_env
 from ncap_swimmer.policies import observation_size
 
@@ -304,9 +303,8 @@ def test_gymnasium_makes_the_tasks_by_name(name, kind):
 def test_gymnasium_knows_the_names_in_whatever_order_it_is_imported():
     name = "ncap_swimmer.registration:ncap_swimmer/Swim-v0"
     for order in ("ncap_swimmer, gymnasium", "gymnasium, ncap_swimmer", "gymnasium"):
-        script = f"import {order}; print(gymnasium.make({name!r}).unwrapped.n_links)"
-        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-        assert done.stdout == "6\n", done.stderr.splitlines()[-1]
+        done = python("-c", f"import {order}; print(gymnasium.make({name!r}).unwrapped.n_links)")
+        assert done.out == "6\n", done.err.splitlines()[-1]
 
 
 # ---- bad input
@@ -322,6 +320,7 @@ def test_gymnasium_knows_the_names_in_whatever_order_it_is_imported():
         ({"desired_speed": -0.1}, "positive"),
         ({"desired_speed": float("nan")}, "positive"),
         ({"desired_speed": float("inf")}, "positive"),
+        ({"n_links": 491}, "at most 490 links"),
     ],
 )
 def test_bad_options(unchecked, options, remedy):

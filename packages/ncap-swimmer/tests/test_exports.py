@@ -22,11 +22,10 @@ def answer(path, observation):
     return torch.from_numpy(torques)
 
 
-@pytest.mark.parametrize("kind", ["circuit", "perceptron", "navigator"])
+@pytest.mark.parametrize("kind", [pytest.param("perceptron", marks=pytest.mark.slow), "navigator"])
 def test_onnx_runtime_gives_the_same_torques_for_any_batch(kind, tmp_path):
     generator = torch.Generator().manual_seed(1)
     policy, size = {
-        "circuit": lambda: (CircuitPolicy(SwimmerCircuit(5)), 24),
         "perceptron": lambda: (MLPPolicy(24, 5, (16,), generator=generator), 24),
         "navigator": lambda: (
             CircuitPolicy(SwimmerCircuit(4, share=False, init="uniform", turn=True, speed=True), LearnedSteering()),

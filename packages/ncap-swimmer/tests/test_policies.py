@@ -14,10 +14,11 @@ from ncap_swimmer import (
     Standardize,
     SwimmerCircuit,
     circuit_for,
+    controller,
     count_parameters,
     make_env,
 )
-from ncap_swimmer.policies import observation_size
+from ncap_swimmer.policies import ShuffledCircuit, observation_size
 
 
 def observations(n, features, seed=0):
@@ -89,6 +90,22 @@ def test_policy_for_another_body_is_a_copy(steering):
         for parameter in other.parameters():
             parameter.add_(1)
     assert all(torch.equal(value, before[name]) for name, value in policy.state_dict().items())
+
+
+def test_a_shuffled_circuit_senses_other_joints():
+    circuit = SwimmerCircuit(4)
+    seen = torch.zeros(20)
+    seen[:4] = torch.tensor([0.1, -0.2, 0.3, 0.4]) * torch.pi / 2  # shares of the limit of 4 joints, pi / 2.5
+    seen[-1] = -1
+    sensed = 1.25 * torch.tensor([0.1, -0.2, 0.3])
+    torch.testing.assert_close(CircuitPolicy(circuit)(seen), torch.cat((torch.ones(1), sensed)))
+    policy = ShuffledCircuit(circuit, (2, 0, 1))
+    expected = torch.cat((torch.ones(1), sensed[[2, 0, 1]]))
+    torch.testing.assert_close(policy(seen), expected)
+    torch.testing.assert_close(policy.activity(seen).torques, expected)
+    torch.testing.assert_close(torch.from_numpy(controller(policy)(seen.numpy())), expected)
+    with pytest.raises(ValueError, match="one sensor fewer, not 4"):
+        ShuffledCircuit(circuit, (2, 0, 1, 3))
 
 
 def test_circuit_for_another_task_or_body(unchecked):

@@ -19,6 +19,7 @@ from ncap_swimmer import (
 )
 from ncap_swimmer.reinforcement import ddpg_learner, ppo_learner
 
+pytestmark = pytest.mark.usefixtures("small_critics")
 swim = partial(make_env, n_links=3)
 
 
@@ -208,14 +209,14 @@ def test_learning_draws_nothing_global(name, untouched):
 def test_saved_learner_goes_on_bit_for_bit(name, make_policy, through_file):
     make, settings = LEARNERS[name]
     whole = make(make_policy(), swim, 3, settings())
-    advance(whole, 64)
+    advance(whole)
     saved = through_file(whole.state())
     torch.manual_seed(77)
     other = make(make_policy(), swim, 3, settings())
     other.restore(saved)
     assert other.steps == whole.steps
     for learner in (whole, other):
-        advance(learner, 64)
+        advance(learner)
     assert same_parameters(whole, other)
     assert other.steps == whole.steps
     assert torch.equal(vector(whole.policy), vector(other.policy))
@@ -228,7 +229,7 @@ def test_saved_learner_goes_on_across_the_end_of_an_episode(name, through_file, 
     whole, other = (make(circuit(), partial(make_env, "navigate", 3), 0, settings()) for _ in range(2))
     advance(whole)
     other.restore(through_file(whole.state()))
-    returns = [advance(learner, 64) for learner in (whole, other)]
+    returns = [advance(learner) for learner in (whole, other)]
     np.testing.assert_array_equal(*returns)
     assert np.isfinite(returns[0]).any()
     assert same_parameters(whole, other)

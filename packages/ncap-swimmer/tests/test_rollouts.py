@@ -1,4 +1,5 @@
 import math
+import pickle
 from functools import partial
 
 import gymnasium
@@ -19,7 +20,7 @@ from ncap_swimmer import (
     evaluate,
     make_env,
 )
-from ncap_swimmer.rollouts import Evaluator, episode, episode_seeds
+from ncap_swimmer.rollouts import Evaluator, _evaluate_in_worker, _start_worker, episode, episode_seeds
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +42,7 @@ def circuit(weights=None, n_joints=5, **options):
     ("n_joints", "expected", "episodes"),
     [(3, 341, 2), (5, 797, 3), (7, 895, 1), (9, 904, 1), (11, 909, 1), (13, 918, 1)],
 )
-def test_untrained_circuit_swims_in_bodies_of_all_lengths(n_joints, expected, episodes):
+def test_untrained_circuit_swims_in_bodies_of_all_lengths(unchecked, n_joints, expected, episodes):
     env = make_env(n_links=n_joints + 1)
     assert evaluate(circuit_for(env), env, episodes).mean == pytest.approx(expected, rel=0.03)
 
@@ -50,7 +51,7 @@ def test_untrained_circuit_swims_in_bodies_of_all_lengths(n_joints, expected, ep
     ("period", "expected", "tolerance"),
     [(20, 205, 0.2), (30, 490, 0.03), (40, 617, 0.03), (50, 693, 0.03), (80, 798, 0.03), (120, 768, 0.03)],
 )
-def test_untrained_circuits_of_other_periods(env, period, expected, tolerance):
+def test_untrained_circuits_of_other_periods(unchecked, env, period, expected, tolerance):
     assert evaluate(circuit(period=period), env, 1).mean == pytest.approx(expected, rel=tolerance)
 
 
@@ -66,11 +67,11 @@ def test_untrained_circuits_of_other_periods(env, period, expected, tolerance):
         ({"osc": 0.0}, 50, 170),
     ],
 )
-def test_change_of_a_single_weight(env, weights, low, high):
+def test_change_of_a_single_weight(unchecked, env, weights, low, high):
     assert low < evaluate(circuit(weights), env, 1).mean < high
 
 
-def test_no_torque_brings_nothing_and_random_torques_little(env):
+def test_no_torque_brings_nothing_and_random_torques_little(unchecked, env):
     assert evaluate(circuit({"ipsi": 0.0}), env, 1).mean == 0
     assert 88 < evaluate(RandomTorques(5, torch.Generator().manual_seed(0)), env, 1).mean < 112
 
@@ -158,6 +159,19 @@ def test_evaluator_evaluates_each_vector_with_its_seed_and_leaves_the_policy(bow
     assert policy.action.tolist() == [0.25, 0.75]
 
 
+def test_workers_are_sent_what_the_evaluator_has(bowl, monkeypatch):
+    """As `test_two_workers_are_as_one` without the processes: everything goes through pickle."""
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    policy = MLPPolicy(3, 2, (4,))
+    policy.standardize.update(torch.randn(30, 3))
+    vectors = torch.randn(3, sum(p.numel() for p in policy.parameters()))
+    buffers = {name: buffer.numpy() for name, buffer in policy.named_buffers()}
+    here = Evaluator(policy, partial(bowl, 2))(vectors, [1, 2, 2], dict(policy.named_buffers()))
+    _start_worker(*pickle.loads(pickle.dumps((policy, partial(bowl, 2)))))
+    for vector, seed, expected in zip(vectors, (1, 2, 2), here):
+        assert _evaluate_in_worker(pickle.loads(pickle.dumps((vector.numpy(), buffers, seed)))) == expected
+
+
 def test_evaluator_uses_the_buffers_it_is_given(bowl):
     policy = MLPPolicy(3, 2, (4,))
     trained = MLPPolicy(3, 2, (4,))
@@ -168,6 +182,14 @@ def test_evaluator_uses_the_buffers_it_is_given(bowl):
 
 
 # ---- bad input
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_seeds_that_not_every_generator_takes(bowl, constant, seed):
+    with pytest.raises(ValueError, match=f"between 0 and 4294967295, not {seed}"):
+        evaluate(constant(0.0, 0.0), bowl(), 1, seed=seed)
+    with pytest.raises(ValueError, match=f"between 0 and 4294967295, not {seed}"):
+        next(episode(controller(constant(0.0, 0.0)), bowl(), seed))
 
 
 def test_no_episodes(bowl, constant):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from ncap_swimmer import MLPPolicy, circuit_for, make_env
+from ncap_swimmer.policies import ShuffledCircuit
 from ncap_swimmer.traces import Trace, plot, record, wave
 
 
@@ -39,15 +40,50 @@ def test_a_wave_of_known_speed_is_found():
     assert found.lags == (7, 7, 7)
     assert found.correlations == pytest.approx((1, 1, 1), abs=1e-3)
     # A sine and its sign correlate by 2 sqrt(2) / pi.
+    assert found.head_lag == 0
     assert found.head_correlation == pytest.approx(2 * np.sqrt(2) / np.pi, abs=0.01)
+    assert found.is_travelling
     backwards = wave(Trace(joints[:, ::-1], joints, np.zeros(1000, np.float32), oscillator))
     assert backwards.lags == (-7, -7, -7)
+    assert not backwards.is_travelling
 
 
-def test_the_swimming_wave_travels_to_the_tail(swum):
-    found = wave(swum)
-    assert min(found.lags) > 0
-    assert found.head_correlation > 0
+def bending(head_lag, lag, noise=0.0):
+    """Four joints that follow the oscillator and one another by so many steps."""
+    t = np.arange(400)[:, None]
+    joints = np.sin(2 * np.pi * (t - head_lag - lag * np.arange(4)) / 60)
+    joints += noise * np.random.default_rng(0).normal(size=joints.shape)
+    joints = joints.astype(np.float32)
+    return wave(Trace(joints, joints, joints[:, 0], (t[:, 0] % 60 < 30).astype(np.float32)))
+
+
+@pytest.mark.parametrize(
+    ("head_lag", "lag", "noise", "is_travelling"),
+    [
+        (0, 1, 0.0, True),
+        (14, 10, 0.0, True),
+        (5, 29, 0.0, True),
+        (5, 10, 0.1, True),
+        (5, 0, 0.0, False),  # all joints bend at once
+        (5, -3, 0.0, False),  # from the tail to the head
+        (5, 30, 0.0, False),  # neighbours in antiphase: neither follows
+        (16, 10, 0.0, False),  # the head nearer out of phase than in phase
+        (-2, 10, 0.0, False),  # the head before the oscillator
+        (30, 10, 0.0, False),  # the head against the oscillator
+        (5, 10, 1.0, False),  # too little of the motion is the wave
+    ],
+)
+def test_what_travels(head_lag, lag, noise, is_travelling):
+    found = bending(head_lag, lag, noise)
+    assert found.is_travelling == is_travelling
+    if is_travelling:
+        assert (found.head_lag, *found.lags) == pytest.approx((head_lag, lag, lag, lag), abs=10 * noise)
+
+
+def test_the_swimming_wave_travels_to_the_tail_unless_sensors_are_shuffled(swum):
+    assert wave(swum).is_travelling
+    env = make_env("swim", 6)
+    assert not wave(record(ShuffledCircuit(circuit_for(env).circuit, (1, 0, 3, 2)), env, seed=3)).is_travelling
 
 
 def test_joints_that_do_not_move_have_no_correlation():
@@ -55,6 +91,7 @@ def test_joints_that_do_not_move_have_no_correlation():
     found = wave(Trace(still, still, still[:, 0], (np.arange(1000) % 60 < 30).astype(np.float32)))
     assert found.correlations == (0,)
     assert found.head_correlation == 0
+    assert not found.is_travelling
 
 
 def test_arrays_are_saved_whole_or_not_at_all(swum, tmp_path):

@@ -1,14 +1,14 @@
 """Pictures of the swim."""
 
-import subprocess
-import sys
 from pathlib import Path
 
+import imageio_ffmpeg
 import numpy as np
 import pytest
 from PIL import Image
 
-from ncap_swimmer import video
+from house import python
+from ncap_swimmer import circuit_for, make_env, video
 
 DRAW = """
 from ncap_swimmer import video
@@ -17,20 +17,60 @@ import sys
 from pathlib import Path
 from ncap_swimmer import circuit_for, make_env
 env = make_env("swim", 4)
+pictures = list(video.frames(circuit_for(env), env, seconds=0.6, height=64, width=96))
 for name in sys.argv[1:]:
-    pictures = video.frames(circuit_for(env), env, seconds=0.6, height=64, width=96)
-    video.write(pictures, Path(name), 33)
+    video.write(iter(pictures), Path(name), 33)
 """
 
 
+class Renderer:
+    """Draws a grey that is brighter with each step."""
+
+    def __init__(self, model, height, width):
+        self.size, self.step, self.is_closed = (height, width, 3), 0, False
+
+    def update_scene(self, data, camera):
+        assert camera == "above"
+        self.step += 1
+
+    def render(self):
+        return np.full(self.size, 10 * self.step, np.uint8)
+
+    def close(self):
+        self.is_closed = True
+
+
+def test_pictures_are_of_the_steps_asked_for(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(video, "renderer", lambda *args: drawn.append(Renderer(*args)) or drawn[-1])
+    env = make_env("swim", 4)
+    pictures = list(video.frames(circuit_for(env), env, first=5, seconds=0.6, height=64, width=96))
+    assert [picture.shape for picture in pictures] == [(64, 96, 3)] * 20
+    assert drawn[0].is_closed
+    assert env.t == 5 + 20 + 1
+    for name in ("swim.gif", "swim.mp4", "swim.png"):
+        video.write(iter(pictures), tmp_path / name, 33)
+    with Image.open(tmp_path / "swim.gif") as gif:
+        assert gif.n_frames == 10  # every second of 20 steps
+        assert gif.size == (96, 64)
+    with Image.open(tmp_path / "swim.png") as strip:
+        assert strip.size == (6 * 96 + 5 * 4, 64)
+        levels = [np.asarray(strip.convert("L"))[0, i * 100] for i in range(6)]
+    assert levels == [10, 50, 90, 120, 160, 200]  # evenly spread
+    frames = imageio_ffmpeg.read_frames(str(tmp_path / "swim.mp4"))
+    assert next(frames)["size"] == (96, 64)
+    assert len(list(frames)) == 20
+
+
+@pytest.mark.slow
 def test_the_swim_is_drawn(tmp_path):
     """In a process of its own: MuJoCo chooses its renderer when it is imported."""
     names = [str(tmp_path / name) for name in ("swim.gif", "swim.mp4", "swim.png")]
-    done = subprocess.run([sys.executable, "-c", DRAW, *names], capture_output=True, text=True)
-    if "no renderer" in done.stderr:
-        assert "apt-get install libosmesa6" in done.stderr
+    done = python("-c", DRAW, *names)
+    if "no renderer" in done.err:
+        assert "apt-get install libosmesa6" in done.err
         pytest.skip("MuJoCo finds no renderer here")
-    assert done.returncode == 0, done.stderr
+    assert done.code == 0, done.err
     with Image.open(names[0]) as gif:
         assert gif.n_frames == 10  # every second of 20 steps
         assert gif.size == (96, 64)
@@ -55,6 +95,14 @@ def test_a_renderer_that_someone_chose_is_kept(monkeypatch):
     monkeypatch.setenv("MUJOCO_GL", "glfw")
     monkeypatch.setattr(video, "find_library", lambda name: None)
     video.choose_renderer()
+
+
+@pytest.mark.parametrize(("chosen", "library"), [("osmesa", "OSMesa"), ("EGL", "EGL")])
+def test_a_chosen_renderer_that_is_not_there(chosen, library, monkeypatch):
+    monkeypatch.setenv("MUJOCO_GL", chosen)
+    monkeypatch.setattr(video, "find_library", lambda name: None)
+    with pytest.raises(ValueError, match=f"its library {library} is not on this machine"):
+        video.choose_renderer()
 
 
 @pytest.mark.parametrize(

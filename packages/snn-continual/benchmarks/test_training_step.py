@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from house import peer
 from snn_continual import BPTT, DSR, ContinualLearner, SpikingMLP
 from snn_continual.methods import pmnist_dims
 
@@ -53,8 +54,9 @@ def projecting_step(dims=None, *, learns=True, rule=DSR(TIMESTEPS)):  # noqa: B0
 
 def spikingjelly_step(*, encodes_once=False):
     """Multi-step neurons on PyTorch's backend; the input repeated, or the first layer's current repeated instead."""
-    pytest.importorskip("spikingjelly")
-    from spikingjelly.activation_based import functional, layer, neuron, surrogate
+    functional, layer, neuron, surrogate = (
+        peer(f"spikingjelly.activation_based.{name}") for name in ("functional", "layer", "neuron", "surrogate")
+    )
 
     def lif():
         return neuron.LIFNode(
@@ -87,8 +89,7 @@ def spikingjelly_step(*, encodes_once=False):
 
 def snntorch_step():
     """Linear layers over all steps in one batch, and neurons in a loop over the steps."""
-    snntorch = pytest.importorskip("snntorch")
-    from snntorch import surrogate
+    snntorch, surrogate = peer("snntorch", "Leaky"), peer("snntorch.surrogate")
 
     layers = nn.ModuleList(nn.Linear(n, m, bias=False) for n, m in zip(SIZES[:-1], SIZES[1:], strict=True))
     neurons = [snntorch.Leaky(beta=0.5, spike_grad=surrogate.sigmoid(4), reset_mechanism="subtract") for _ in range(2)]
@@ -155,24 +156,12 @@ def medians(steps, repetitions):
     return [statistics.median(one) for one in seconds]
 
 
-@pytest.fixture
-def one_thread():
-    """What is compared is the work, not how threads share a machine that others use too."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.mark.usefixtures("one_thread")
 def test_a_step_takes_at_most_two_thirds_of_the_time_that_it_takes_in_spikingjelly(record_property):
-    pytest.importorskip("spikingjelly")
     ours, *theirs = medians([plain_step(), spikingjelly_step(), spikingjelly_step(encodes_once=True)], 15)
     record_property("ratio", ours / min(theirs))
     assert ours <= 2 / 3 * min(theirs)
 
 
-@pytest.mark.usefixtures("one_thread")
 def test_cost_grows_no_faster_than_the_number_of_time_steps():
     few, many = medians([plain_step(DSR(10)), plain_step(DSR(40))], 9)
     assert many <= 1.3 * 4 * few

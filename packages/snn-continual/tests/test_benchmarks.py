@@ -145,6 +145,9 @@ def test_classes_that_cannot_be_shared_out_evenly_are_refused():
         sequence[0]
     with pytest.raises(ValueError, match="at least 1 task"):
         SplitClasses("cifar10", 0, (0.0,) * 3, (1.0,) * 3)
+    for n_train in (0, -1):
+        with pytest.raises(ValueError, match=f"at least 1 training image of each class, not {n_train}"):
+            split_cifar10(n_train=n_train)
 
 
 # ---- data sets in turn
@@ -195,6 +198,18 @@ def test_held_out_images_and_the_rest_are_all_training_images_and_no_others(shar
     together = torch.cat([task.train_images, task.test_images]), torch.cat([task.train_labels, task.test_labels])
     assert rows(*together) == rows(whole.train_images, whole.train_labels)
     assert torch.equal(task.test_images, sequence[1].test_images)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0, -0.2, float("nan")])
+def test_a_share_that_leaves_nothing_to_train_or_to_test_on_is_refused(share):
+    with pytest.raises(ValueError, match=f"between 0 and 1, not {share}"):
+        HeldOut(PermutedImages("digits", 2), share)
+
+
+@pytest.mark.parametrize("options", [{"n_tasks": 0}, {"n_tasks": -1}, {"std": 0.0}, {"std": float("nan")}], ids=str)
+def test_no_task_and_no_spread_of_pixels_are_refused(options):
+    with pytest.raises(ValueError, match="at least 1 task and a positive std"):
+        PermutedImages("digits", **options)
 
 
 @pytest.mark.parametrize("index", [-1, 2])

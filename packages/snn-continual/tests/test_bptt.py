@@ -3,6 +3,7 @@ import itertools
 import pytest
 import torch
 
+from house import peer
 from snn_continual import SurrogateLIF
 
 OPTIONS = [
@@ -66,9 +67,7 @@ def test_defaults_are_soft_detached_reset_and_no_decay_of_the_input():
 
 @pytest.mark.parametrize("options", OPTIONS, ids=lambda o: "-".join(key for key in o if o[key]) or "none")
 def test_spikes_and_gradients_are_spikingjelly_s(options):
-    neuron = pytest.importorskip("spikingjelly.activation_based.neuron")
-    from spikingjelly.activation_based import surrogate
-
+    neuron, surrogate = (peer(f"spikingjelly.activation_based.{name}") for name in ("neuron", "surrogate"))
     theirs = neuron.LIFNode(
         tau=3.0,
         decay_input=options["decay_input"],
@@ -84,7 +83,7 @@ def test_spikes_and_gradients_are_spikingjelly_s(options):
 
 
 def test_spikes_are_snntorch_s():
-    snntorch = pytest.importorskip("snntorch")
+    snntorch = peer("snntorch", "Leaky")
     theirs = snntorch.Leaky(beta=0.5, threshold=1.0, reset_mechanism="subtract", reset_delay=False)
     current = torch.rand(9, 4, 5)
     membrane, expected = theirs.init_leaky(), []
@@ -109,6 +108,7 @@ def test_a_repeated_current_and_evaluation_without_gradients_give_the_same_spike
         assert torch.equal(neuron(once.expand(6, 4, 5)), spikes)
 
 
-def test_a_time_constant_below_one_step_is_refused():
-    with pytest.raises(ValueError, match="at least 1, not 0.5"):
-        SurrogateLIF(0.5)
+@pytest.mark.parametrize("tau", [0.5, float("nan"), float("inf")])
+def test_a_time_constant_below_one_step_is_refused(tau):
+    with pytest.raises(ValueError, match=f"at least 1, not {tau}"):
+        SurrogateLIF(tau)

@@ -1,6 +1,5 @@
 import io
 import json
-import os
 import pickle
 import shutil
 import signal
@@ -103,7 +102,9 @@ def test_train_evaluate_and_inspect_agree_on_a_folder_of_tasks(call, tasks, tmp_
     assert (code, err) == (0, "")
     assert [row["accuracy"] for row in found["rows"]] == pytest.approx(last, abs=1e-5)
     assert found["acc"] == pytest.approx(np.mean(last), abs=1e-5)
-    assert f"{found['acc']:.4f}" in call("evaluate", out)[1]
+    lines = call("evaluate", out)[1].splitlines()
+    assert [line.split()[0] for line in lines] == ["task", "0", "1", "2", "acc"]
+    assert lines[-1] == f"acc {found['acc']:.4f}"
 
     code, told, err = call("inspect", out, "--json", "--plot", tmp_path / "matrix.svg")
     found = json.loads(told)
@@ -112,7 +113,13 @@ def test_train_evaluate_and_inspect_agree_on_a_folder_of_tasks(call, tasks, tmp_
     assert all(0 < row["dim"] <= row["of"] for row in found["rows"])
     assert all(0 <= row[key] <= 1 for row in found["rows"] for key in ("explained_first_task", "explained_last_task"))
     assert "<svg" in (tmp_path / "matrix.svg").read_text()
-    assert found["rows"][0]["layer"] in call("inspect", out)[1]
+    assert (found["tasks"], type(found["tasks"])) == (3, int)
+    header, *lines, last = call("inspect", out)[1].splitlines()
+    assert header.split()[:4] == ["layer", "dim", "of", "orthonormality"]
+    assert [line.split()[:3] for line in lines] == [
+        [row["layer"], str(row["dim"]), str(row["of"])] for row in found["rows"]
+    ]
+    assert last == "tasks 3"
 
 
 @pytest.mark.parametrize(
@@ -144,35 +151,40 @@ register_optimizer_step_post_hook(lambda *_: next(steps) == 4 and os.kill(os.get
 from snn_continual.cli import main
 main()
 """
+UNFINISHED = {"config.json", "checkpoint.safetensors", "history.csv"}
+"""What a run has written that was broken off in its third task."""
 
 
-def test_a_run_that_was_killed_goes_on_to_what_an_undisturbed_one_gives(call, tasks, tmp_path):
-    options = ("--benchmark", str(tasks), "--timesteps", "3", "--hidden", "12")
-    whole, broken = tmp_path / "whole", tmp_path / "broken"
-    assert call("train", "--out", whole, *options)[0] == 0
+def assert_same_run(one, other):
+    for name in ("accuracy.csv", "history.csv"):
+        assert (one / name).read_text() == (other / name).read_text()
+    found, expected = (files.load_tensors(folder / "model.safetensors")[0] for folder in (one, other))
+    assert all(torch.equal(found[key], expected[key]) for key in expected)
+
+
+@pytest.mark.slow
+def test_a_run_that_was_killed_goes_on_to_what_an_undisturbed_one_gives(call, tasks, finished, tmp_path):
+    out = tmp_path / "broken"
+    options = ("--benchmark", str(tasks), *QUICK)
     done = subprocess.run(
-        [sys.executable, "-c", KILLED, "train", "--out", str(broken), *options],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        check=False,
+        [sys.executable, "-c", KILLED, "train", "--out", str(out), *options], capture_output=True, check=False
     )
     assert done.returncode == -signal.SIGKILL
-    assert {path.name for path in broken.iterdir()} == {"config.json", "checkpoint.safetensors", "history.csv"}
-    assert_refused(call("evaluate", broken), "not ended", "--resume")
-    assert call("train", "--out", broken, *options, "--resume")[0] == 0
-    for name in ("accuracy.csv", "history.csv"):
-        assert (broken / name).read_text() == (whole / name).read_text()
-    one, other = (files.load_tensors(folder / "model.safetensors")[0] for folder in (broken, whole))
-    assert all(torch.equal(one[key], other[key]) for key in other)
+    assert contents(out).keys() == UNFINISHED
+    assert_refused(call("evaluate", out), "not ended", "--resume")
+    assert call("train", "--out", out, *options, "--resume")[0] == 0
+    assert_same_run(out, finished)
 
 
-def test_an_interrupted_run_says_where_it_is_and_how_to_go_on(call, tasks, tmp_path, monkeypatch):
+def test_an_interrupted_run_says_how_to_go_on_and_goes_on_to_what_an_undisturbed_one_gives(
+    call, tasks, finished, tmp_path, monkeypatch
+):
     out, steps = tmp_path / "run", iter(range(10**9))
     words = ["train", "--out", str(out), "--benchmark", str(tasks), *QUICK]
     monkeypatch.setattr(sys, "argv", ["snn-continual", *words])
 
     def interrupt(*_):
-        if next(steps) == 2:
+        if next(steps) == 4:
             raise KeyboardInterrupt
 
     hook = register_optimizer_step_post_hook(interrupt)
@@ -181,6 +193,10 @@ def test_an_interrupted_run_says_where_it_is_and_how_to_go_on(call, tasks, tmp_p
     assert (code, told) == (130, "")
     assert f"snn-continual {' '.join(words)} --resume" in err.splitlines()[-1]
     assert str(out) in err.splitlines()[-1]
+    assert contents(out).keys() == UNFINISHED
+    assert_refused(call("evaluate", out), "not ended", "--resume")
+    assert call(*words, "--resume")[0] == 0
+    assert_same_run(out, finished)
 
 
 def test_a_run_on_a_relative_folder_is_read_from_anywhere(call, tasks, tmp_path, monkeypatch):
@@ -194,6 +210,37 @@ def test_resuming_a_finished_run_changes_nothing(call, tasks, trained):
     before = contents(trained)
     assert call("train", "--out", trained, "--benchmark", tasks, *QUICK, "--resume")[0] == 0
     assert contents(trained) == before
+
+
+# ---- what it tells of a training that goes wrong
+
+
+def test_a_loss_that_exploded_is_warned_of_in_a_line(call, tasks, tmp_path):
+    code, told, err = call("train", "--out", tmp_path / "run", "--benchmark", tasks, *QUICK, "--lr", "1e9")
+    (warning,) = [line for line in err.splitlines() if line.startswith("warning: ")]
+    assert "the loss exploded" in warning
+    assert warning.endswith("lower the learning rate")
+    assert code == 0
+    assert "average accuracy" in told
+
+
+@pytest.mark.parametrize("options", [(), ("--method", "ewc"), ("--method", "gpm")], ids=" ".join)
+def test_a_training_that_diverges_ends_with_its_remedy_and_leaves_nothing(call, tasks, tmp_path, options):
+    out = tmp_path / "run"
+    code, told, err = call("train", "--out", out, "--benchmark", tasks, *QUICK, *options, "--lr", "1e38")
+    assert_refused((code, told, err.splitlines(keepends=True)[-1]), "diverged", "task 1", "lower the learning rate")
+    assert not out.exists()
+
+
+def test_inputs_of_an_unusual_scale_are_warned_of(call, tasks, tmp_path):
+    for scale in (1e-3, 1.0, 1e3):
+        folder = tmp_path / f"tasks-{scale}"
+        folder.mkdir()
+        with np.load(tasks / "0.npz") as arrays:
+            np.savez(folder / "0.npz", **{key: arrays[key] * (scale if key[0] == "x" else 1) for key in arrays})
+        code, _, err = call("train", "--out", tmp_path / f"run-{scale}", "--benchmark", folder, *QUICK)
+        assert code == 0
+        assert ("standardize" in err) == (scale != 1)
 
 
 # ---- what it refuses
@@ -211,11 +258,17 @@ def test_resuming_a_finished_run_changes_nothing(call, tasks, trained):
         (("--epochs", "many"), ("epochs",)),
         (("--lr", "-1"), ("positive", "-1")),
         (("--lr", "nan"), ("positive", "nan")),
+        (("--lr", "inf"), ("positive", "inf")),
+        (("--seed", "-1"), ("from 0", "-1")),
+        (("--seed", str(10**20)), ("from 0", str(10**20))),
+        (("--timesteps", "20000"), ("at most 10000", "20000")),
         (("--hidden", "0"), ("at least 1", "0")),
         (("--rehearse", "-1"), ("negative", "-1")),
         (("--method", "ewc", "--strength", "-1"), ("negative", "-1")),
         (("--method", "ewc", "--strength", "nan"), ("strength", "nan")),
         (("--method", "gpm", "--threshold", "1.5"), ("between 0 and 1", "1.5")),
+        (("--method", "gpm", "--threshold", "nan"), ("between 0 and 1", "nan")),
+        (("--hidden", "200000"), ("at most 100000", "200000")),
         (("--device", "tpu"), ("auto, cpu, cuda", "'tpu'")),
         (("--data", "nowhere"), ("nowhere",)),
         (("--colour", "red"), ("--colour",)),
@@ -373,20 +426,30 @@ def test_a_folder_without_a_run_is_refused(call, tmp_path):
         assert_refused(call(command, tmp_path / "nowhere"), "holds no run")
 
 
+@pytest.mark.parametrize("text", ["", "after,task 0", "after,task 0\n0,high", "after,task 0\n0,", "a\n0,1,1\n1,1"])
+def test_accuracies_that_are_damaged_are_refused(call, trained, tmp_path, text):
+    (trained / "accuracy.csv").write_text(text)
+    assert_refused(call("inspect", trained, "--plot", tmp_path / "matrix.svg"), "accuracy.csv", "does not hold")
+
+
 def test_a_figure_of_an_unknown_kind_is_refused_and_not_left_behind(call, trained, tmp_path):
     assert_refused(call("inspect", trained, "--plot", tmp_path / "matrix.doc"), ".svg, .png or .pdf")
     assert not (tmp_path / "matrix.doc").exists()
 
 
-def test_the_installed_command_tells_an_error_in_one_line(tasks, tmp_path):
+def test_the_installed_command_tells_an_error_in_one_line_before_it_loads_what_is_slow(tasks, tmp_path):
     command = Path(sys.executable).with_name("snn-continual")
     if not command.exists():
         pytest.skip("the command is not installed beside this interpreter")
     done = subprocess.run(
-        [command, "train", "--out", tmp_path / "run", "--benchmark", tasks, "--method", "si"],
+        [sys.executable, "-X", "importtime", command, "train", "--out", "run", "--benchmark", tasks, "--method", "si"],
+        cwd=tmp_path,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert_refused((done.returncode, done.stdout, done.stderr), "'si'")
+    imported = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
+    said = [line for line in done.stderr.splitlines(keepends=True) if not line.startswith("import time:")]
+    assert_refused((done.returncode, done.stdout, "".join(said)), "'si'")
     assert not (tmp_path / "run").exists()
+    assert not [line for line in imported if line.split("|")[-1].strip() == "torch"]

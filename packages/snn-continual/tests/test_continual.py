@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from house import peer
 from separata import files
 from snn_continual import (
     DSRLIF,
@@ -249,9 +250,9 @@ def test_a_plain_training_loop_on_a_plain_model_learns_a_second_task_and_keeps_t
 
 @pytest.mark.parametrize("kind", ["plain", "multi-step"])
 def test_spikingjelly_s_layers_and_neurons_work_as_before_when_wrapped(kind):
-    base = pytest.importorskip("spikingjelly.activation_based.base")
-    from spikingjelly.activation_based import functional, layer, neuron
-
+    base, functional, layer, neuron = (
+        peer(f"spikingjelly.activation_based.{name}") for name in ("base", "functional", "layer", "neuron")
+    )
     linear = (lambda n, m: layer.Linear(n, m, step_mode="m")) if kind == "multi-step" else nn.Linear
     model, x = nn.Sequential(linear(6, 5), neuron.LIFNode(step_mode="m"), linear(5, 3)), 5 * torch.randn(4, 2, 6)
     expected = model(x)

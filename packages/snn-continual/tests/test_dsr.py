@@ -146,7 +146,9 @@ def test_the_threshold_is_held_above_its_bound_in_training_alone():
     assert neuron.threshold.item() == pytest.approx(0.1)
 
 
-@pytest.mark.parametrize("options", [{"threshold": 0}, {"tau": -1}, {"dt": 0}, {"alpha": 0}])
+@pytest.mark.parametrize(
+    "options", [{"threshold": 0}, {"tau": -1}, {"dt": 0}, {"alpha": 0}, {"tau": math.nan}, {"threshold": math.inf}]
+)
 def test_constants_that_are_not_positive_are_refused(options):
     with pytest.raises(ValueError, match="must be positive"):
         DSRLIF(**options)

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from snn_continual import BPTT, DSR, EWC, GPM, HLOP, HLOPLinear, SpikingCNN, SpikingMLP, SpikingNetwork
+from snn_continual import BPTT, DSR, EWC, GPM, HLOP, DivergenceError, HLOPLinear, SpikingCNN, SpikingMLP, SpikingNetwork
 from snn_continual.methods import Memory, Method, pmnist_dims, principal_directions
 
 
@@ -72,7 +72,7 @@ def test_gpm_keeps_the_directions_of_each_layer_s_input_and_projects_from_the_se
         assert (layer.weight.grad @ layer.subspace.fixed.T).abs().max() < 1e-5
 
 
-@pytest.mark.parametrize("threshold", [0.0, 1.0, -1.0])
+@pytest.mark.parametrize("threshold", [0.0, 1.0, -1.0, float("nan")])
 def test_a_share_outside_of_zero_and_one_is_refused(threshold):
     with pytest.raises(ValueError, match="between 0 and 1"):
         GPM(softmax_regression(), threshold)
@@ -149,9 +149,25 @@ def test_estimating_importance_leaves_model_gradients_and_mode_alone():
     assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
 
 
-def test_a_negative_penalty_is_refused():
+@pytest.mark.parametrize("strength", [-1.0, float("nan"), float("inf")])
+def test_a_penalty_that_is_no_positive_number_is_refused(strength):
     with pytest.raises(ValueError, match="negative"):
-        EWC(softmax_regression(), -1.0)
+        EWC(softmax_regression(), strength)
+
+
+@pytest.mark.parametrize("kind", [EWC, GPM])
+def test_learning_a_task_s_importance_from_no_image_is_refused(kind):
+    with pytest.raises(ValueError, match="at least 1 image of each task is needed, not 0"):
+        kind(softmax_regression(), n_images=0)
+
+
+@pytest.mark.parametrize("kind", [EWC, GPM])
+def test_a_network_whose_weights_are_lost_is_told_and_not_decomposed(kind):
+    model = softmax_regression()
+    model.classifier.weight.data.fill_(float("nan"))
+    images = torch.full((4, 3), float("nan"), dtype=torch.float64)
+    with pytest.raises(DivergenceError, match="NaN or infinite"):
+        kind(model).end_task(0, images, torch.zeros(4, dtype=torch.long), None)
 
 
 # ---- HLOP and fine-tuning

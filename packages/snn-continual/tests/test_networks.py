@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+from house import peer
 from snn_continual import (
     BPTT,
     DSR,
@@ -15,11 +16,12 @@ from snn_continual import (
     SpikingCNN,
     SpikingLateral,
     SpikingMLP,
+    SpikingNetwork,
     Synaptic,
     spiking_resnet18,
 )
 from snn_continual.layers import HLOPLayer
-from snn_continual.networks import seeded
+from snn_continual.networks import Heads, seeded
 
 RULES = [DSR(3), BPTT(2), OTTT(2)]
 NAMES = ["dsr", "bptt", "ottt"]
@@ -145,21 +147,55 @@ def test_seeded_networks_depend_on_the_seed_and_leave_the_random_state_alone():
     assert not torch.equal(one[key], third[key])
 
 
+BATCH = ({0: torch.export.Dim("batch")},)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", RULES, ids=NAMES)
 @pytest.mark.usefixtures("unchecked")
 def test_a_network_exports_to_onnx_for_batches_of_any_size(rule, tmp_path):
-    pytest.importorskip("onnx")
-    pytest.importorskip("onnxscript")
-    runtime = pytest.importorskip("onnxruntime")
+    for needed in ("onnx", "onnxscript"):
+        peer(needed)
+    runtime = peer("onnxruntime", "InferenceSession")
     model, x = ForTask(SpikingMLP((6, 8, 3), rule, n_heads=2), 1).eval(), 3 * torch.randn(5, 6)
-    dynamic = ({0: torch.export.Dim("batch")},)
-    torch.onnx.export(model, (x[:2],), tmp_path / "net.onnx", dynamo=True, verbose=False, dynamic_shapes=dynamic)
+    torch.onnx.export(model, (x[:2],), tmp_path / "net.onnx", dynamo=True, verbose=False, dynamic_shapes=BATCH)
     session = runtime.InferenceSession(tmp_path / "net.onnx")
     (found,) = session.run(None, {session.get_inputs()[0].name: x.numpy()})
     np.testing.assert_allclose(found, model(x).detach(), atol=1e-5)
+
+
+@pytest.mark.usefixtures("unchecked")
+@torch.no_grad()
+def test_neurons_of_every_rule_export_for_batches_of_any_size():
+    """What the export to ONNX begins with, for all rules at once."""
+    layers = [nn.Flatten(2)]
+    for n_in, rule in zip((6, 40, 40), RULES, strict=True):
+        layers += [HLOPLinear(n_in, 40), rule.neuron()]
+    model = ForTask(SpikingNetwork(nn.Sequential(*layers), Heads(40, 3, 2), DSR(2)), 1).eval()
+    x = 20 * torch.randn(50, 6)
+    expected = model(x)
+    assert len(expected.unique(dim=0)) > 5
+    torch.testing.assert_close(torch.export.export(model, (x[:2],), dynamic_shapes=BATCH).module()(x), expected)
 
 
 def test_layers_are_linear_and_convolutional_ones():
     model = SpikingCNN(2, widths=(2, 2), image_size=4)
     assert [type(layer) for layer in hlop_layers(model)] == [HLOPConv2d, HLOPConv2d, HLOPLinear]
     assert isinstance(hlop_layers(model)[0], nn.Conv2d)
+
+
+@pytest.mark.parametrize("sizes", [(), (3,), (4, 0), (-1, 3)])
+def test_perceptrons_without_an_input_or_an_output_are_refused(sizes):
+    with pytest.raises(ValueError, match="each at least 1"):
+        SpikingMLP(sizes)
+
+
+@pytest.mark.parametrize("image_size", [0, 6, 9])
+def test_images_that_cannot_be_halved_for_each_block_are_refused(image_size):
+    with pytest.raises(ValueError, match=f"a multiple of 4 pixels, not {image_size}"):
+        SpikingCNN(2, widths=(2, 2), image_size=image_size)
+
+
+def test_a_network_with_heads_for_no_task_is_refused():
+    with pytest.raises(ValueError, match="at least 1 task, not 0"):
+        SpikingMLP((4, 2), n_heads=0)

@@ -121,6 +121,8 @@ def test_state_is_no_part_of_what_is_saved():
     assert not model.state_dict()
 
 
-def test_a_time_constant_below_one_step_is_refused():
-    with pytest.raises(ValueError, match="at least 1, not 0.5"):
-        OnlineLIF(0.5)
+@pytest.mark.parametrize("kind", [OnlineLIF, LeakyTrace])
+@pytest.mark.parametrize("tau", [0.5, float("nan")])
+def test_a_time_constant_below_one_step_is_refused(kind, tau):
+    with pytest.raises(ValueError, match=f"at least 1, not {tau}"):
+        kind(tau)

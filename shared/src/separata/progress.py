@@ -14,7 +14,7 @@ SECONDS_BETWEEN_LINES = 10.0
 
 
 class Reporter:
-    """Says what goes on, to a person who waits."""
+    """Reports progress to a person who is waiting."""
 
     def __init__(self, *, quiet: bool = False) -> None:
         self.quiet = quiet
@@ -72,7 +72,7 @@ class Reporter:
 
 
 def stopped(command: list[str] | None = None) -> str:
-    """How to go on with a run that was interrupted."""
+    """The command that continues an interrupted run."""
     words = command or sys.argv
     name = words[0].rsplit("/", 1)[-1]
     return " ".join([name, *words[1:], *([] if "--resume" in words else ["--resume"])])

@@ -2,23 +2,29 @@
 
 import re
 import tomllib
-from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
-from . import evidence, report
-from .evidence import Evidence
-from .paper import PRESETS
+from . import evidence, markdown, words
+from .evidence import ABSENT, DIRECTION, FAILS, HOLDS
+from .words import MARKS, Tally
 
 PART = re.compile(r"(<!-- separata:(claims|papers) -->\n).*?(<!-- /separata -->)", re.DOTALL)
 """What stands between these comments is rendered."""
+
+UNMEASURED = "Not measured yet"
+
+COUNTED = (MARKS[HOLDS], f"({MARKS[HOLDS]})", MARKS[DIRECTION], MARKS[FAILS], MARKS[ABSENT])
+"""Marks of what a `Tally` counts."""
 
 
 def render(root: Path) -> dict[Path, str]:
     """The text that each README of a source tree should have.
 
-    Between `<!-- separata:claims -->` and `<!-- /separata -->`, a package's README has its claims with their evidence,
-    at each preset that was measured; the root's README has the table of all papers between `<!-- separata:papers -->`
-    and the same end.
+    Between `<!-- separata:claims -->` and `<!-- /separata -->`, a package's README has its claims, each with the best
+    evidence that there is; the root's README has the table of all papers between `<!-- separata:papers -->` and the
+    same end.
 
     Raises:
         ValueError: if a README has no such part.
@@ -36,30 +42,46 @@ def _fill(path: Path, part: str) -> str:
 
 
 def claims(folder: Path) -> str:
-    """The claims of the package in `folder`, at each preset that was measured, with the figures."""
-    parts = []
-    for one in _evidence(folder):
-        figures = dict.fromkeys(name for finding in one.claims for name in finding.figures)
-        images = "\n".join(f"![{Path(name).stem}](results/{name})" for name in figures)
-        parts.append(f"{report.markdown(one)}\n{images}\n" if images else report.markdown(one))
-    return "\n".join(parts) or "Not measured yet.\n"
+    """The claims of the package in `folder` with their evidence."""
+    found = evidence.collect(folder / "results")
+    return markdown.claims(evidence.best(found), found, "results/") if found else f"{UNMEASURED}.\n"
 
 
 def papers(folders: list[Path]) -> str:
-    """The table of all papers with their verdicts."""
-    lines = ["| Package | What it gives you | Claims that hold | Measured with |", "|---|---|---|---|"]
-    for folder in folders:
-        project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-        latest = next(_evidence(folder), None)
-        holding = sum(finding.verdict == evidence.HOLDS for finding in latest.claims) if latest else 0
-        measured = f"{holding} of {len(latest.claims)} | {report.summary(latest)}" if latest else "not measured yet | –"
-        lines.append(f"| [{folder.name}](packages/{folder.name}) | {project['description']} | {measured} |")
-    return "\n".join(lines) + "\n"
+    """The table of all papers by field, with the numbers of their claims by verdict."""
+    listed = sorted(map(_listed, folders), key=lambda one: (one.field == UNMEASURED, one.field, one.name))
+    lines = []
+    for field, of_field in groupby(listed, key=lambda one: one.field):
+        lines.append(("", f"**{field}**", *(f"**{mark}**" for mark in COUNTED)))
+        lines += [one.cells for one in of_field]
+    total = sum((one.tally for one in listed), Tally())
+    legend = ", ".join(f"{mark} {text}" for mark, text in zip(COUNTED, total.told, strict=True))
+    return f"Of {total.total} claims, {legend}.\n\n{markdown.lines(lines, numeric=range(2, 7))}\n"
 
 
-def _evidence(folder: Path) -> Iterator[Evidence]:
-    """The evidence in a package's folder, the largest preset first."""
-    for preset in reversed(PRESETS):
-        path = folder / "results" / f"{preset}.json"
-        if preset != "smoke" and path.is_file():
-            yield evidence.load(path)
+@dataclass(frozen=True)
+class _Listed:
+    """A package as the table of all papers has it."""
+
+    name: str
+    gives: str
+    field: str
+    methods: tuple[str, ...]
+    tally: Tally
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """Its row."""
+        methods = f" ({', '.join(self.methods)})" if self.methods else ""
+        counts = (str(n or "") for n in self.tally.counts)
+        return (f"[{self.name}](packages/{self.name})", markdown.prose(self.gives + methods), *counts)
+
+
+def _listed(folder: Path) -> _Listed:
+    project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    # "What it gives: how"; one line a paper has no room for the second part.
+    gives = project["description"].split(":")[0]
+    found = evidence.collect(folder / "results")
+    references = found[0].references if found else ()
+    methods = tuple(one.short for one in references if one.short != folder.name)
+    return _Listed(folder.name, gives, found[0].field if found else UNMEASURED, methods, words.tally(found))

@@ -1,123 +1,98 @@
-"""Reports on evidence: a terminal table, Markdown, and one self-contained HTML page."""
+"""Reports on evidence: on the terminal, as Markdown, and as one self-contained HTML page."""
 
-import base64
-from collections.abc import Sequence
-from importlib import resources
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from . import files, markdown, words
+from .evidence import ABSENT, DIRECTION, FAILS, HOLDS, Evidence, Finding
+from .page import html
+from .words import Row, Tally, rows, tally, verdict
 
-from . import files
-from .evidence import ABSENT, FAILS, HOLDS, Evidence, Finding
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
 
-MARKS = {HOLDS: "✓", FAILS: "✗", ABSENT: "–"}
-COLOURS = {HOLDS: "green", FAILS: "red", ABSENT: "dim"}
+__all__ = ["STYLES", "Row", "Tally", "html", "rows", "tally", "terminal", "verdict", "write"]
 
+STYLES = {HOLDS: "green", DIRECTION: "blue", FAILS: "red", ABSENT: "dim"}
+"""How the terminal shows each verdict."""
 
-def write(evidence: Evidence, folder: Path, name: str | None = None) -> None:
-    """Write the evidence as JSON, Markdown and HTML to `folder`, under the preset's name or the one given."""
-    name = name or evidence.preset
-    files.write_text(folder / f"{name}.md", markdown(evidence))
-    files.write_text(folder / f"{name}.html", html([(evidence, folder)]))
-    files.write_json(folder / f"{name}.json", evidence.to_json())
+WIDEST = 100
+"""Columns of the terminal that are used."""
 
 
-def number(value: float | None) -> str:
-    """A number as a table shows it."""
-    if value is None:
-        return "–"
-    if value != 0 and (abs(value) >= 1e5 or abs(value) < 1e-3):
-        return f"{value:.2e}"
-    return f"{value:.3g}" if abs(value) < 100 else f"{value:,.0f}"
+def write(found: Evidence, folder: Path, name: str | None = None) -> None:
+    """Write evidence as JSON, Markdown and HTML to `folder`, under its own name or the one given."""
+    name = name or found.name
+    files.write_text(folder / f"{name}.md", markdown.page(found))
+    files.write_text(folder / f"{name}.html", html([(found, folder)]))
+    files.write_json(folder / f"{name}.json", found.to_json())
 
 
-def measured(finding: Finding) -> str:
-    """What was measured, each key with its mean and standard deviation."""
-    return ", ".join(
-        f"{key} {number(value['mean'])}" + (f" ± {number(value['std'])}" if value["n"] > 1 and value["std"] else "")
-        for key, value in finding.measured.items()
-    )
+def terminal(found: Evidence, console: "Console") -> None:
+    """Print each claim with its numbers, and below them all verdicts at a glance."""
+    width = min(console.width, WIDEST)
+    for part in _parts(found):
+        console.print(part, width=width, highlight=False)
 
 
-def stated(finding: Finding) -> str:
-    """The paper's own numbers."""
-    return ", ".join(f"{key} {number(value)}" for key, value in finding.paper.items() if value is not None)
+def _parts(found: Evidence) -> "Iterator[RenderableType]":
+    from rich.rule import Rule
+    from rich.text import Text
+
+    yield Text(f"{found.paper}: {words.summary(found)}", "bold")
+    smoke = [Text(words.NO_EVIDENCE, "bold yellow")] if found.preset == "smoke" else []
+    yield from smoke
+    for finding in words.asked_for(found):
+        yield ""
+        yield from _claim(finding, has_others=len(found.references) > 1)
+    yield Rule(style="dim")
+    yield from _overview(found)
+    yield Text(f"{words.count(words.asked_for(found))}. {words.SUPPORT}")
+    yield from smoke
 
 
-def verdict(finding: Finding) -> str:
-    """The verdict with its mark and support."""
-    support = f" ({finding.support[0]}/{finding.support[1]})" if finding.support[1] else ""
-    return f"{MARKS[finding.verdict]} {finding.verdict}{support}"
+def _claim(finding: Finding, *, has_others: bool) -> "Iterator[RenderableType]":
+    from rich.padding import Padding
+    from rich.text import Text
+
+    yield Text.assemble((finding.id, "bold"), "  ", (verdict(finding), STYLES[finding.verdict]))
+    told = {
+        "Claimed by": finding.source if has_others else "",
+        "Metric": finding.metric,
+        "Criterion": finding.criterion,
+        "Not measured": finding.note if finding.verdict == ABSENT else "",
+    }
+    yield Padding(Text(finding.statement), (0, 0, 0, 2), expand=False)
+    for name, text in told.items():
+        if text:
+            yield Padding(Text.assemble((f"{name}: ", "dim"), text), (0, 0, 0, 2), expand=False)
+    if rows(finding):
+        yield Padding(_numbers(finding), (0, 0, 0, 4), expand=False)
 
 
-def summary(evidence: Evidence) -> str:
-    """How and at what cost the evidence was measured, in one line."""
-    machine = evidence.hardware.get("gpu") or f"{evidence.hardware['cores']} CPU cores"
-    seeds = "1 seed" if len(evidence.seeds) == 1 else f"{len(evidence.seeds)} seeds"
-    return f"preset `{evidence.preset}`, {seeds}, {machine}, {duration(evidence.seconds)}, version {evidence.version}"
+def _numbers(finding: Finding) -> "RenderableType":
+    """The numbers of a claim, without a column that would be empty."""
+    from rich.table import Table
+    from rich.text import Text
+
+    listed = rows(finding)
+    columns = {"measured": [row.measured for row in listed], "paper": [row.paper for row in listed]}
+    shown = {name: cells for name, cells in columns.items() if any(cells)}
+    table = Table(box=None, padding=(0, 3, 0, 0), header_style="dim", show_edge=False)
+    table.add_column("")
+    for name in shown:
+        table.add_column(name, justify="right", no_wrap=True)
+    for row, *cells in zip(listed, *shown.values(), strict=True):
+        table.add_row(Text(row.label), *cells)
+    return table
 
 
-def duration(seconds: float) -> str:
-    """A duration as a person says it."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+def _overview(found: Evidence) -> "Iterator[RenderableType]":
+    """A line for each claim: verdict, support, id."""
+    from rich.text import Text
 
-
-def terminal(evidence: Evidence, console: Console) -> None:
-    """Print the claims with their verdicts."""
-    table = Table(title=f"{evidence.paper}: {summary(evidence)}", title_justify="left", show_lines=True)
-    for heading in ("claim", "measured", "paper", "verdict"):
-        table.add_column(heading, overflow="fold")
-    for finding in evidence.claims:
-        claim = Text.assemble((finding.id, "bold"), f"\n{finding.statement}\n", (finding.metric, "dim"))
-        values = "\n".join(measured(finding).split(", "))
-        table.add_row(
-            claim, values, "\n".join(stated(finding).split(", ")), Text(verdict(finding), COLOURS[finding.verdict])
-        )
-    console.print(table)
-
-
-def markdown(evidence: Evidence) -> str:
-    """The claims as a Markdown table."""
-    lines = [
-        f"Measured with {summary(evidence)}.",
-        "",
-        "| Claim | Metric | Paper | Measured | Verdict |",
-        "|---|---|---|---|---|",
-    ]
-    for finding in evidence.claims:
-        note = f"<br>*{finding.note}*" if finding.note else ""
-        cells = (
-            f"**{finding.id}**: {finding.statement}{note}",
-            finding.metric,
-            stated(finding) or "–",
-            measured(finding) or "–",
-        )
-        lines.append(f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} | {verdict(finding)} |")
-    return "\n".join(lines) + "\n"
-
-
-def html(evidence: Sequence[tuple[Evidence, Path]]) -> str:
-    """One page that needs no other file; each piece of evidence comes with the folder of its figures."""
-    from jinja2 import Environment
-
-    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters.update(number=number, duration=duration, mark=MARKS.__getitem__)
-    template = environment.from_string(resources.files(__package__).joinpath("report.html.j2").read_text("utf-8"))
-    return template.render(papers=[_for_page(one, folder) for one, folder in evidence])
-
-
-def _for_page(evidence: Evidence, folder: Path) -> dict[str, Any]:
-    counts = {verdict: sum(f.verdict == verdict for f in evidence.claims) for verdict in MARKS}
-    figures = {name: _image(folder / name) for finding in evidence.claims for name in finding.figures}
-    return {"evidence": evidence, "counts": counts, "figures": figures, "summary": summary(evidence).replace("`", "")}
-
-
-def _image(path: Path) -> str:
-    """The figure as a data URI; as an image, nothing in it can run."""
-    kind = {".svg": "image/svg+xml", ".png": "image/png"}[path.suffix]
-    return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"
+    listed = [(f"{words.MARKS[one.verdict]} {one.verdict}", words.support(one), one) for one in words.asked_for(found)]
+    first, second = (max(map(len, column)) for column in ([one[0] for one in listed], [one[1] for one in listed]))
+    for told, support, finding in listed:
+        yield Text.assemble((told.ljust(first), STYLES[finding.verdict]), f"  {support:<{second}}  {finding.id}")

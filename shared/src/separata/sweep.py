@@ -1,4 +1,4 @@
-"""The same function over many settings, side by side on the cores of a machine or a cluster."""
+"""One function over many settings, in parallel on the cores of a machine or a cluster."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +11,8 @@ from typing import Any, Literal, TypeVar
 
 import joblib
 import torch
+
+from .extras import require
 
 Result = TypeVar("Result")
 
@@ -46,7 +48,7 @@ def sweep(
 
     A setting that is a mapping is passed as keyword arguments, `function(**setting)`; any other as the only argument,
     `function(setting)`. The results depend neither on the backend nor on the number of workers as long as the function
-    draws its randomness from seeds in its setting. Where they are to agree to the last bit, give `threads`: PyTorch may
+    draws its randomness from seeds in its setting. For results that agree to the last bit, fix `threads`: PyTorch may
     sum in another order on another number of threads.
 
     Args:
@@ -60,7 +62,7 @@ def sweep(
             the cluster's GPUs.
         threads: PyTorch threads of each call; by default the cores divided by the workers, and in this process as many
             as it has.
-        on_result: Called in this process with the place of a setting and its result, in the order of the settings, as
+        on_result: Called in this process with the index of a setting and its result, in the order of the settings, as
             soon as the results are there.
 
     Returns:
@@ -68,7 +70,7 @@ def sweep(
 
     Raises:
         ValueError: if the backend is unknown, or `workers` or `threads` is not positive.
-        ModuleNotFoundError: if Ray is asked for and not installed.
+        MissingExtraError: if Ray is asked for and not installed.
         Exception: whatever the function raises for a setting, with a note that names the setting.
     """
     if backend not in ("joblib", "ray"):
@@ -111,10 +113,8 @@ def _on_ray(
 ) -> Generator[Result, None, None]:
     # Not joblib's Ray backend: that hands over no result before the last one, and deals the settings out in turn, to
     # workers that are free and to busy ones alike.
-    try:
-        import ray
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError("the backend ray needs Ray: pip install 'separata[ray]'") from error
+    require("ray", extra="separata[ray]")
+    import ray
 
     with _connected(ray):
         cluster = ray.cluster_resources()

@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 def accuracy(
     model: nn.Module, images: Shaped[Tensor, "n *sample"], labels: Int[Tensor, "n"], *, batch_size: int = 1024
 ) -> float:
-    """Fraction of samples whose largest logit is that of their class.
+    """Fraction of samples that are classified correctly, by the largest logit.
 
-    The model is put into evaluation mode and afterwards back into the mode that each of its modules was in.
+    The model runs in evaluation mode; afterwards, each of its modules is back in the mode it was in.
 
     Args:
         model: Maps a batch of samples to logits of shape (batch, classes).
         images: The samples, on the model's device.
         labels: The class of each sample.
-        batch_size: Samples in one forward pass.
+        batch_size: Samples per forward pass.
 
     Raises:
         ValueError: if there are no samples, or not one label for each.
@@ -58,8 +58,8 @@ def train(
     The model is left in training mode. For what does not fit (augmentation, several losses, a learning rule other than
     back-propagation), write the loop: it is ten lines over `data.batches`.
 
-    With a `fabric` of several processes, each batch is shared out among them, so that the gradients and the history are
-    those of one process; the last, smaller batch of an epoch is then left out. Batch normalisation sees its own share
+    With a `fabric` of several processes, each batch is split among them, so that the gradients and the history are
+    those of one process; the last, smaller batch of an epoch is then dropped. Batch normalisation sees its own share
     alone.
 
     Args:
@@ -67,17 +67,17 @@ def train(
         images: The samples, on the model's device; with several processes, all of them in each.
         labels: The class of each sample.
         epochs: Passes over the samples.
-        batch_size: Samples in a step, over all processes together.
+        batch_size: Samples per step, over all processes together.
         optimizer: Updates the model's parameters.
         generator: Draws the order of the samples; equally seeded in all processes.
         loss: Maps logits and labels to the mean loss of a batch.
         scheduler: Stepped after each epoch.
-        track: Shows progress: called with the epochs and a description, gives back the epochs. `run.track` and
+        track: Shows progress: called with the epochs and a description, it returns the epochs. `run.track` and
             `tqdm.tqdm` are two.
         fabric: Scales and synchronises the gradients; its `setup` has been applied to model and optimizer.
 
     Returns:
-        One row an epoch: "step" (epochs done), "loss" and "accuracy" (means over the samples, each as its batch was
+        One row per epoch: "step" (epochs done), "loss" and "accuracy" (means over the samples, each as its batch was
         trained on).
 
     Raises:

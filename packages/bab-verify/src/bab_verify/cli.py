@@ -18,17 +18,17 @@ def verify(
     save_cex: Path | None = None,
     json: bool = False,
 ) -> None:
-    """Prove or refute a property: prints sat, unsat or unknown; exit code 10, 0 or 20.
+    """Prove or refute a property: prints unsat, sat or unknown, and exits with 0, 10 or 20.
 
-    The property describes what must not happen: unsat says that it cannot. After sat comes the counterexample.
+    The property states what must not happen: unsat means that no input causes it; sat comes with an input that does.
 
     Args:
-        network: The network, .onnx or .onnx.gz.
-        property: The property, .vnnlib or .vnnlib.gz.
-        timeout: Seconds.
-        verification: Bounds, branching, cuts, and what may be spent on them.
-        save_cex: File for the counterexample, if there is one.
-        json: Print as JSON.
+        network: Network, .onnx or .onnx.gz.
+        property: Property, .vnnlib or .vnnlib.gz.
+        timeout: Time limit in seconds.
+        verification: Bounds, branching, cuts, and their budgets.
+        save_cex: File to write the counterexample to, if one is found.
+        json: Print the result as JSON.
     """
     from . import commands
 
@@ -48,16 +48,16 @@ def run(
     verification: Options = DEFAULT,
     json: bool = False,
 ) -> None:
-    """Verify a list of instances; each result is on disk before the next begins.
+    """Verify a list of instances, saving each result before the next instance starts.
 
     Args:
-        instances: The list, rows onnx,vnnlib,timeout as in VNN-COMP, with paths relative to its folder.
-        out: File for the results, .csv.
-        select: Which, counted from 0, such as 0,3-5; all if not given.
-        cex_dir: Folder for counterexamples.
-        resume: Go on with the results that are there.
-        timeout: Seconds for each, instead of those in the list.
-        verification: Bounds, branching, cuts, and what may be spent on them.
+        instances: CSV file with rows onnx,vnnlib,timeout as in VNN-COMP; paths are relative to its folder.
+        out: CSV file to write the results to.
+        select: Instances to verify, counted from 0, such as 0,3-5; all if not given.
+        cex_dir: Folder to write counterexamples to.
+        resume: Continue an interrupted run from the results in --out.
+        timeout: Time limit for each instance in seconds, instead of those in the list.
+        verification: Bounds, branching, cuts, and their budgets.
         json: Print a summary as JSON.
     """
     from . import instance_runs
@@ -79,18 +79,18 @@ def bounds(
     out: Path | None = None,
     json: bool = False,
 ) -> None:
-    """Bounds of each output over a box of inputs.
+    """Bound each output over a box of inputs, given by --center and --eps or by --lower and --upper.
 
     Args:
-        network: The network, .onnx or .onnx.gz.
-        center: Centre of the box, .npy.
-        eps: Its radius in every input.
-        lower: Instead, smallest inputs, .npy.
-        upper: And largest inputs, .npy.
-        method: ibp, crown or alpha-crown.
-        device: auto, cpu or cuda.
-        out: File for the bounds, .npz: lower, upper, x_lower, x_upper.
-        json: Print as JSON.
+        network: Network, .onnx or .onnx.gz.
+        center: Center of the box, .npy.
+        eps: Radius of the box in every input.
+        lower: Lower corner of the box, .npy.
+        upper: Upper corner of the box, .npy.
+        method: Bounding method: ibp, crown or alpha-crown.
+        device: Device to run on: auto, cpu or cuda.
+        out: File to write the bounds to, .npz with lower, upper, x_lower and x_upper.
+        json: Print the bounds as JSON.
     """
     from . import commands
 
@@ -110,18 +110,18 @@ def attack(
     save_cex: Path | None = None,
     json: bool = False,
 ) -> None:
-    """Look for a counterexample by gradient descent: prints sat or unknown; exit code 10 or 20.
+    """Search for a counterexample by gradient descent (PGD): prints sat or unknown, and exits with 10 or 20.
 
     Args:
-        network: The network, .onnx or .onnx.gz.
-        property: The property, .vnnlib or .vnnlib.gz.
-        timeout: Seconds.
+        network: Network, .onnx or .onnx.gz.
+        property: Property, .vnnlib or .vnnlib.gz.
+        timeout: Time limit in seconds.
         restarts: Random starts for each clause.
-        steps: Gradient steps from each.
-        device: auto, cpu or cuda.
-        seed: Of the starts.
-        save_cex: File for the counterexample, if there is one.
-        json: Print as JSON.
+        steps: Gradient steps from each start.
+        device: Device to run on: auto, cpu or cuda.
+        seed: Seed of the random starts.
+        save_cex: File to write the counterexample to, if one is found.
+        json: Print the result as JSON.
     """
     from . import commands
 
@@ -136,12 +136,12 @@ def info(
     *,
     json: bool = False,
 ) -> None:
-    """Operators, parameters and shapes of a network; and with a property, its size and the unstable neurons.
+    """Show a network's operators, parameters and shapes and, given a property, its size and the unstable neurons.
 
     Args:
-        network: The network, .onnx or .onnx.gz.
-        property: The property, .vnnlib or .vnnlib.gz.
-        json: Print as JSON.
+        network: Network, .onnx or .onnx.gz.
+        property: Property, .vnnlib or .vnnlib.gz.
+        json: Print the description as JSON.
     """
     from . import commands
 
@@ -156,13 +156,13 @@ def tables(
     step: float | None = None,
     json: bool = False,
 ) -> None:
-    """Build tables of branching points beforehand, in $BAB_VERIFY_CACHE or ~/.cache/bab-verify.
+    """Precompute tables of branching points, kept in $BAB_VERIFY_CACHE or ~/.cache/bab-verify.
 
     Args:
-        action: build.
-        ops: Operations, with commas.
-        step: Spacing of the bounds that a table has; 0.02, or 0.1 for mul, if not given.
-        json: Print as JSON.
+        action: What to do; build is the only choice.
+        ops: Operations, separated by commas.
+        step: Grid spacing of the table, from 0.01 to 1; 0.02, or 0.1 for mul, if not given.
+        json: Print a summary as JSON.
     """
     from . import commands
 

@@ -200,6 +200,8 @@ class Attack:
     def __post_init__(self) -> None:
         if self.restarts < 1 or self.steps < 1:
             raise ValueError(f"restarts and steps must be at least 1, not {self.restarts} and {self.steps}")
+        if self.seed < 0:
+            raise ValueError(f"the seed must not be negative, but it is {self.seed}")
         if not self.timeout > 0:
             raise ValueError(f"the timeout must be more than 0 seconds, not {self.timeout}")
 
@@ -385,8 +387,8 @@ def tables(action: str, ops: str, step: float | None) -> Shown:
     for name in names:
         if name not in OPERATIONS:
             raise ValueError(f"there is no table for '{name}', but for {', '.join(OPERATIONS)}")
-    if step is not None and not 0.001 <= step <= 1:
-        raise ValueError(f"the step must be from 0.001 to 1, not {step}")
+    if step is not None and not 0.01 <= step <= 1:
+        raise ValueError(f"the step must be from 0.01 to 1, not {step}")
     rows, lines = [], []
     for name in Reporter().track(names, "tables"):
         operator = OPERATIONS[name]()

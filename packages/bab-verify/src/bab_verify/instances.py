@@ -71,7 +71,7 @@ def _instance(row: list[str], path: Path, line: int) -> Instance:
 def _either(path: Path) -> Path:
     """The file as it is there, compressed or not."""
     other = path.with_suffix("") if path.suffix == ".gz" else path.with_name(f"{path.name}.gz")
-    return other if not path.exists() and other.exists() else path
+    return other if not path.is_file() and other.is_file() else path
 
 
 def select(instances: list[Instance], ranges: str) -> list[Instance]:

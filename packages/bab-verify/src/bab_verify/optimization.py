@@ -1,7 +1,8 @@
 """Optimised bounds: alpha-CROWN (planes), beta-CROWN (multipliers of splits), GCP-CROWN (multipliers of cuts)."""
 
+import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -41,6 +42,13 @@ class Optimisation:
     cut_lr: float = 0.02
     decay: float = 0.98
     patience: int = 10
+
+    def __post_init__(self) -> None:
+        rates = (self.alpha_lr, self.beta_lr, self.cut_lr)
+        if not all(0 < rate < math.inf for rate in rates):
+            raise ValueError(f"learning rates must be more than 0, not {', '.join(map(str, rates))}")
+        if self.steps < 0 or self.patience < 0 or not 0 < self.decay <= 1:
+            raise ValueError("steps and patience must be at least 0, and decay more than 0 and at most 1")
 
 
 @dataclass
@@ -151,13 +159,11 @@ class _Bound:
         """Those that there are."""
         return [x for x in (self.beta, self.gamma) if x is not None]
 
-    def groups(self, settings: Optimisation) -> list[dict[str, Any]]:
-        """The variables with their learning rates."""
-        found: list[dict[str, Any]] = [{"params": list(self.chosen.values()), "lr": settings.alpha_lr}]
-        for multiplier, lr in ((self.beta, settings.beta_lr), (self.gamma, settings.cut_lr)):
-            if multiplier is not None:
-                found.append({"params": [multiplier], "lr": lr})
-        return found
+    def variables(self, settings: Optimisation) -> list[tuple[Tensor, float]]:
+        """The variables, each with its learning rate."""
+        multipliers = ((self.beta, settings.beta_lr), (self.gamma, settings.cut_lr))
+        planes = [(tensor, settings.alpha_lr) for tensor in self.chosen.values()]
+        return planes + [(tensor, lr) for tensor, lr in multipliers if tensor is not None]
 
     def evaluate(self, recording: Recording | None = None) -> tuple[LinearBound, Tensor]:
         """The linear bound, and the margins (batch, rows)."""
@@ -184,14 +190,13 @@ class _Bound:
 
     def climb(self, settings: Optimisation, deadline: float, target: float) -> Tensor:
         """Optimise; the best margins (batch, rows), and the variables as they were there."""
-        groups = self.groups(settings)
-        variables = [tensor for group in groups for tensor in group["params"]]
+        rates = self.variables(settings)
+        variables = [tensor for tensor, _ in rates]
         best = self.d.new_full((len(self.box.lower), self.d.shape[1]), float("-inf"))
         if not variables or not settings.steps or not best.numel():
             return best
         kept = [tensor.clone() for tensor in variables]
-        optimiser = torch.optim.Adam(groups)
-        schedule = torch.optim.lr_scheduler.ExponentialLR(optimiser, settings.decay)
+        adam = _Adam(rates, settings.decay)
         stale = 0
         for _ in range(settings.steps):
             for tensor in variables:
@@ -208,10 +213,7 @@ class _Bound:
                 best = torch.maximum(best, now)
             if stale > settings.patience or bool((best > target).all()) or time.monotonic() > deadline:
                 break
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            schedule.step()
+            adam.step(torch.autograd.grad(loss, variables, allow_unused=True))
             self._project()
         for tensor, last in zip(variables, kept, strict=True):
             tensor.requires_grad_(requires_grad=False)
@@ -229,6 +231,31 @@ class _Bound:
             tensor.clamp_(0, 1)
         for multiplier in self.multipliers:
             multiplier.clamp_(min=0)
+
+
+class _Adam:
+    """Adam with learning rates that decay, as in `torch.optim`, which takes over a second to load.
+
+    Args:
+        rates: Tensors to minimise over, each with its learning rate.
+        decay: What the learning rates are multiplied by after each step.
+    """
+
+    def __init__(self, rates: list[tuple[Tensor, float]], decay: float) -> None:
+        self.rates, self.decay, self.steps = rates, decay, 0
+        self.moments = [(torch.zeros_like(tensor), torch.zeros_like(tensor)) for tensor, _ in rates]
+
+    @torch.no_grad()
+    def step(self, gradients: Sequence[Tensor | None]) -> None:
+        """Move against the gradients; a tensor without one stays where it is."""
+        scale = self.decay**self.steps
+        self.steps += 1
+        first, second = 1 - 0.9**self.steps, math.sqrt(1 - 0.999**self.steps)
+        for (tensor, lr), (mean, square), gradient in zip(self.rates, self.moments, gradients, strict=True):
+            if gradient is not None:
+                mean.lerp_(gradient, 0.1)
+                square.mul_(0.999).addcmul_(gradient, gradient, value=0.001)
+                tensor.addcdiv_(mean, (square.sqrt() / second).add_(1e-8), value=-lr * scale / first)
 
 
 def _initial(

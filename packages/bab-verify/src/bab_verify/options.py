@@ -13,28 +13,28 @@ class Options:
     """How a property is verified.
 
     Args:
-        device: auto, cpu or cuda.
-        dtype: Numbers of the branch and bound: float32, float64, or auto.
-        bounds: ibp, crown, alpha-crown, or beta-crown; only the last one branches.
-        branching: input, bbps, babsr, kfsb, random, none, or auto.
-        points: Where general nonlinearities are split: table or middle.
-        relu_only: Branch on ReLUs alone.
-        reduce: A split is as good as its worse (min) or better (max) child.
-        candidates: Of how many candidates kfsb bounds the children.
+        device: Device to run on: auto, cpu or cuda.
+        dtype: Precision of branch and bound: float32, float64, or auto.
+        bounds: Bounding method: ibp, crown, alpha-crown or beta-crown; only beta-crown branches.
+        branching: Branching heuristic: input, bbps, babsr, kfsb, random, none, or auto.
+        points: Branching points of general nonlinearities: table (optimised beforehand) or middle.
+        relu_only: Branch on ReLUs only.
+        reduce: Score a split by its worse child (min) or its better child (max).
+        candidates: Number of candidate splits whose children kfsb bounds.
         cuts: Cutting planes: none, base, base-unstrengthened, mts, biccos, or auto.
-        max_cuts: Cuts kept at once.
-        input_dimensions: The most free inputs that auto splits.
-        batch: Branches that are bounded at once; 0 for what suits the network.
-        max_domains: Branches after which it gives up.
-        root_steps: Steps of optimisation at the root.
-        root_lr: Its learning rate.
-        branch_steps: Steps of optimisation in branches.
-        branch_lr: Its learning rate of relaxations.
-        beta_lr: Its learning rate of the multipliers of splits.
-        cut_lr: Its learning rate of the multipliers of cuts.
-        restarts: Random starts of the attack before anything else; 0 for none.
-        attack_steps: Its gradient steps.
-        seed: Of the attack and of random branching.
+        max_cuts: Largest number of cuts kept at once.
+        input_dimensions: Largest number of free inputs for which --branching auto splits the input.
+        batch: Branches bounded at once; 0 to choose by the size of the network.
+        max_domains: Largest number of branches to visit.
+        root_steps: Optimisation steps at the root.
+        root_lr: Learning rate at the root.
+        branch_steps: Optimisation steps in a branch.
+        branch_lr: Learning rate of the relaxations in a branch.
+        beta_lr: Learning rate of the multipliers of splits.
+        cut_lr: Learning rate of the multipliers of cuts.
+        restarts: Random starts of the attack that precedes verification; 0 to skip it.
+        attack_steps: Gradient steps from each start of the attack.
+        seed: Seed of the attack and of random branching.
     """
 
     device: str = "auto"
@@ -78,6 +78,7 @@ class Options:
             ("--input-dimensions", self.input_dimensions, 0),
             ("--root-steps", self.root_steps, 0),
             ("--branch-steps", self.branch_steps, 0),
+            ("--seed", self.seed, 0),
         ):
             if value < least:
                 raise ValueError(f"{name} must be at least {least}, not {value}")

@@ -152,6 +152,10 @@ def robustness(
 
     Returns:
         y_label - y_j <= 0 for each other class j, a clause each.
+
+    Raises:
+        SpecificationError: if there is no such class, eps is negative or not a number, or nothing within eps of the
+            image is within `clip`.
     """
     if not 0 <= label < n_classes:
         raise SpecificationError(f"the label is {label}, but the classes are 0 to {n_classes - 1}")
@@ -160,8 +164,23 @@ def robustness(
     centre = image.detach().flatten().to("cpu", torch.float64)
     lower, upper = centre - eps, centre + eps
     if clip is not None:
+        _check_meet((lower, upper), clip)
         lower, upper = lower.clamp(*clip), upper.clamp(*clip)
     identity = torch.eye(n_classes, dtype=torch.float64)
     zero = torch.zeros(1, dtype=torch.float64)
     clauses = (Clause((identity[label] - identity[j])[None], zero) for j in range(n_classes) if j != label)
     return Specification((Query(lower, upper, tuple(clauses)),))
+
+
+def _check_meet(box: tuple[Tensor, Tensor], clip: tuple[float, float]) -> None:
+    """Raise if no point of a box is within the limits of a pixel."""
+    low, high = clip
+    if not low <= high:
+        raise SpecificationError(f"the limits of a pixel are {low} and {high}; the first must not be above the second")
+    spare = 1e-6 * (high - low)
+    lower, upper = box
+    if bool(((lower > high + spare) | (upper < low - spare)).any()):
+        raise SpecificationError(
+            f"the image has values from {upper.min():g} to {lower.max():g} or farther out, but pixels are limited to "
+            f"{low:g} to {high:g}; give other limits, or none, as clip"
+        )

@@ -22,6 +22,7 @@ from .modules import model_from_module
 from .onnx_front_end import graph_from_model, load_onnx
 from .optimization import Optimisation
 from .property_files import load_vnnlib
+from .radius import Property, chosen_radii
 from .relu import Relu
 from .results import Result
 from .settings import VerifyConfig
@@ -35,20 +36,15 @@ METHODS: dict[str, dict[str, Any]] = {
     "random": {"branching": "random"},
     "middle": {"points": "middle"},
     "base": {"cuts": "base"},
+    "babsr-base": {"branching": "babsr", "cuts": "base"},
     "base-unstrengthened": {"cuts": "base-unstrengthened"},
     "mts": {"cuts": "mts"},
     "biccos": {"cuts": "biccos"},
 }
 """What methods change: without changes BBPS, points from the table, and no cuts; on ReLUs that is beta-CROWN."""
 
-WANTED = (0.3, 0.6)
-"""Share of properties that alpha-CROWN is to prove at the radius that is chosen."""
-
 SPARE = 0.02
 """By how much the limit of a line exceeds its largest flow at the corners of the box, as a share of the range there."""
-
-Property = Callable[[float], Specification]
-"""A property at a radius."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +104,8 @@ class Budget:
 class Trial:
     """Methods on the properties of one network: everything that the result depends on.
 
-    The radius of the properties is chosen on others (images or loads), so that alpha-CROWN proves 30 to 60 % of those.
+    The radius of the properties is chosen on others (images or loads), so that alpha-CROWN proves 30 to 60 % of those;
+    or each property has its own, beyond the largest that alpha-CROWN verifies. Either depends on bounds alone.
     """
 
     recipe: Recipe | None = None
@@ -119,6 +116,12 @@ class Trial:
     """Images, or loads with a property for each line."""
     validation: int = 12
     """Those that the radius is chosen on."""
+    compared: int = 10**9
+    """Properties that all methods are tried on, the first ones; on the others only the first method is."""
+    beyond: float = 0.0
+    """By what share the radius of each property exceeds the largest that alpha-CROWN verifies; 0 for one for all."""
+    radius: float = 0.0
+    """Of all properties, without a search; 0 for a search."""
     folder: str = ""
     """Instead of a recipe: a folder in `$SEPARATA_DATA` with an `instances.csv` as in VNN-COMP."""
     seed: int = 0
@@ -138,19 +141,19 @@ def run_trial(trial: Trial, device: str) -> dict[str, Any]:
     about, cases = _cases(trial, device)
     answers: list[dict[str, dict[str, Any]]] = []
     wrong = 0
-    for case in cases:
-        found = _decide(case, trial, device)
+    for i, case in enumerate(cases):
+        found = _decide(case, trial, trial.methods if i < trial.compared else trial.methods[:1], device)
         answers.append({method: _plain(result) for method, result in found.items()})
         wrong += is_wrong(case, found.values(), trial.seed)
     return {**about, "answers": answers, "wrong": wrong, "max_domains": trial.budget.max_domains}
 
 
-def _decide(case: Case, trial: Trial, device: str) -> dict[str, Result]:
+def _decide(case: Case, trial: Trial, methods: Sequence[str], device: str) -> dict[str, Result]:
     """The results of each method; what attack or bounds at the root decide, they decide for all."""
     case.verifier.config = trial.budget.config("alpha", trial.seed, device, attack=True)
     root = case.verifier.verify(case.specification)
     found = {"alpha": root}
-    for method in trial.methods:
+    for method in methods:
         if root.status == "unknown":
             case.verifier.config = trial.budget.config(method, trial.seed, device, attack=False)
         found[method] = case.verifier.verify(case.specification) if root.status == "unknown" else root
@@ -199,7 +202,7 @@ def is_wrong(case: Case, results: Iterable[Result], seed: int) -> bool:
 def _cases(trial: Trial, device: str) -> tuple[dict[str, Any], list[Case]]:
     if trial.recipe is None:
         cases = _from_folder(trial, device)
-        return {"radius": 0.0, "quality": 0.0, "neurons": max(neurons(case.verifier.graph) for case in cases)}, cases
+        return {"radii": [], "quality": 0.0, "neurons": max(neurons(case.verifier.graph) for case in cases)}, cases
     generator = torch.Generator().manual_seed(1_000_003 * (trial.seed + 1))
     with torch.random.fork_rng():
         torch.manual_seed(trial.seed)
@@ -207,7 +210,7 @@ def _cases(trial: Trial, device: str) -> tuple[dict[str, Any], list[Case]]:
     make = _power if trial.recipe.network == "power" else _classifier
     quality, properties, validation, example = make(trial, module.to(device), generator)
     module = module.cpu().eval()
-    model = model_from_module(module, example)
+    model = model_from_module(module, example, fixed=True)
     graph = graph_from_model(model, trial.recipe.network, torch.float64)
     config = trial.budget.config("alpha", trial.seed, device, attack=False)
     verifier = Verifier(graph, config, Oracle(model))
@@ -219,36 +222,16 @@ def _cases(trial: Trial, device: str) -> tuple[dict[str, Any], list[Case]]:
     def network(x: Tensor) -> Tensor:
         return module(x.float().reshape(example.shape)).flatten().double()
 
-    radius = chosen_radius(proves, validation, trial.recipe.start)
-    about = {"radius": radius, "quality": quality, "neurons": neurons(graph)}
-    return about, [Case(verifier, prop(radius), network) for prop in properties]
+    radii = [trial.radius] * len(properties)
+    if not trial.radius:
+        radii = chosen_radii(proves, (properties, validation), trial.recipe.start, trial.beyond)
+    about = {"radii": radii, "quality": quality, "neurons": neurons(graph)}
+    return about, [Case(verifier, prop(radius), network) for prop, radius in zip(properties, radii, strict=True)]
 
 
 def neurons(graph: Graph) -> int:
     """How many ReLUs a network has."""
     return sum(node.size for node in graph.nodes if isinstance(node.operator, Relu))
-
-
-def chosen_radius(proves: Callable[[Property, float], bool], properties: Sequence[Property], start: float) -> float:
-    """A radius at which the wanted share of properties is proven, by doubling and halving, and then between.
-
-    Args:
-        proves: Whether a property is proven at a radius. What holds at a radius is taken to hold at smaller ones.
-        properties: At least one.
-        start: The first radius.
-    """
-    known = [(0.0, math.inf) for _ in properties]
-    below, above, radius = 0.0, math.inf, start
-    for _ in range(12):
-        for i, (most, least) in enumerate(known):
-            if most < radius < least:
-                known[i] = (radius, least) if proves(properties[i], radius) else (most, radius)
-        share = sum(radius <= most for most, _ in known) / len(known)
-        if WANTED[0] <= share <= WANTED[1]:
-            break
-        below, above = (radius, above) if share > WANTED[1] else (below, radius)
-        radius = math.sqrt(below * above) if 0 < below < above < math.inf else radius * (2 if below else 0.5)
-    return radius
 
 
 def build(recipe: Recipe) -> nn.Module:
@@ -383,6 +366,11 @@ def proven(answers: Answers, method: str) -> int:
 def solved(answers: Answers, method: str) -> int:
     """How many it has proven or refuted."""
     return sum(one[method]["status"] != "unknown" for one in answers)
+
+
+def tried(answers: Answers, methods: Iterable[str]) -> Answers:
+    """The answers to the properties that all of the methods were tried on."""
+    return [one for one in answers if one.keys() >= set(methods)]
 
 
 def branched(answers: Answers) -> list[Mapping[str, Mapping[str, Any]]]:

@@ -17,6 +17,7 @@ from .maze import MazeTask as MazeTask
 from .maze import random_mazes as random_mazes
 from .metrics import PlanningReport as PlanningReport
 from .metrics import at_least_one_of as at_least_one_of
+from .metrics import distinct_among as distinct_among
 from .metrics import evaluate as evaluate
 from .metrics import reference_trace_length as reference_trace_length
 from .planner import Planner as Planner
@@ -81,6 +82,7 @@ __all__ = [
     "buckets",
     "build_model",
     "collate",
+    "distinct_among",
     "evaluate",
     "generate",
     "generate_many",

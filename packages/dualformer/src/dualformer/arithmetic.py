@@ -1,4 +1,4 @@
-"""Made-up sums in several steps, for small language models of characters."""
+"""Synthetic sums in several steps, for small character models."""
 
 from dataclasses import dataclass
 
@@ -7,9 +7,9 @@ import numpy as np
 from .steps import StepDropper
 
 CHARACTERS = "0123456789+-*=;#"
-"""Digits, operations, and the signs that end a step and begin the answer."""
+"""Digits, operations, and the marks that end a step and begin the answer."""
 FIRST_ID = 2
-"""Number of the first character, after bos and eos."""
+"""Token ID of the first character, after bos and eos."""
 VOCAB_SIZE = FIRST_ID + len(CHARACTERS)
 
 
@@ -28,9 +28,14 @@ class Problem:
     answer: str
 
     def solution(self, dropper: StepDropper, rng: np.random.Generator) -> str:
-        """The steps that are left and the answer, `3+9=2;2*2=4;#0`."""
+        """The remaining steps and the answer, `3+9=2;2*2=4;#0`."""
         *kept, answer = dropper(self.steps, self.answer, rng)
         return "".join(f"{step};" for step in kept) + f"#{answer}"
+
+
+def n_problems(n_steps: int) -> int:
+    """Number of different problems with this many operations."""
+    return 10 * 30**n_steps
 
 
 def random_problem(n_steps: int, rng: np.random.Generator) -> Problem:
@@ -47,15 +52,15 @@ def random_problem(n_steps: int, rng: np.random.Generator) -> Problem:
 
 
 def encode(text: str) -> list[int]:
-    """Numbers of the characters."""
+    """Token IDs of the characters."""
     return [FIRST_ID + CHARACTERS.index(character) for character in text]
 
 
 def decode(ids: list[int]) -> str:
-    """The characters of numbers; bos and eos have none."""
+    """The characters of token IDs; bos and eos have none."""
     return "".join(CHARACTERS[index - FIRST_ID] for index in ids if index >= FIRST_ID)
 
 
 def answer_of(solution: str) -> str:
-    """What stands behind the last `#`; empty if there is none."""
+    """What follows the last `#`; empty if there is none."""
     return solution.rpartition("#")[2] if "#" in solution else ""

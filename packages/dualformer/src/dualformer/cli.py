@@ -17,6 +17,7 @@ def generate(
     n: int = 1000,
     test_out: Path | None = None,
     tasks_per_layout: int = 1,
+    every_task: bool = False,
     max_trace: int | None = None,
     deterministic: bool = False,
     strict: bool = False,
@@ -24,26 +25,28 @@ def generate(
     workers: int = 1,
     json: bool = False,
 ) -> None:
-    """Make tasks with the traces and plans of A*, a JSON object a line.
+    """Generate tasks with the traces and plans of A*, as JSON lines.
 
     Args:
-        drawings: Instead of random tasks, mazes (# . S G) or Sokoban levels (.xsb) from these files.
+        drawings: Mazes (# . S G) or Sokoban levels (.xsb) to solve instead of random tasks.
         out: File for the tasks, .jsonl.
-        task: maze or sokoban.
-        size: Cells in each direction.
+        task: Kind of random tasks: maze or sokoban.
+        size: Number of rows and of columns.
         n: Number of tasks.
         test_out: File for the last tenth of the tasks; the two files share no layout.
-        tasks_per_layout: Mazes that share their walls.
-        max_trace: Leave out tasks with more trace tokens than this.
+        tasks_per_layout: Mazes with the same walls.
+        every_task: Keep every success of 100 draws of start and goal per layout, as the released generator does.
+        max_trace: Skip tasks with more trace tokens than this.
         deterministic: Let A* break ties in a fixed order instead of at random.
-        strict: Refuse a drawing that has no solution instead of leaving it out.
-        seed: Of the tasks.
-        workers: Processes; 0 for one on each core.
-        json: Print what was made as JSON.
+        strict: Refuse a drawing without a solution instead of skipping it.
+        seed: Random seed.
+        workers: Number of processes; 0 for one per core.
+        json: Print a summary as JSON.
     """
     from . import commands
 
-    options = {"tasks_per_layout": tasks_per_layout, "deterministic": deterministic, "max_trace": max_trace}
+    per_layout = None if every_task else tasks_per_layout
+    options = {"tasks_per_layout": per_layout, "deterministic": deterministic, "max_trace": max_trace}
     made = (
         commands.convert(drawings, seed=seed, deterministic=deterministic, strict=strict)
         if drawings
@@ -63,16 +66,16 @@ def trace(
     seed: int = 0,
     json: bool = False,
 ) -> None:
-    """Show what A* does on a task, at a level of dropping.
+    """Show A*'s trace and plan for a task, at a level of dropping.
 
     Args:
         maze: Maze drawn with #, ., S and G.
         sokoban: Sokoban level, .xsb.
-        level: 0 keeps all; 1 drops close; 2 also costs; 3 also a share of create; 4 the whole trace.
-        create_drop: Share of clauses that level 3 drops.
-        variant: paper, released or released-sokoban.
+        level: What to drop: 0 nothing; 1 close clauses; 2 also costs; 3 also some create clauses; 4 the whole trace.
+        create_drop: Share of create clauses that level 3 drops.
+        variant: How level 3 drops: paper, released or released-sokoban.
         deterministic: Break ties in a fixed order instead of at random.
-        seed: Of ties and dropping.
+        seed: Random seed of ties and dropping.
         json: Print as JSON.
     """
     from . import commands
@@ -108,34 +111,34 @@ def train(
     nodes: int = 1,
     resume: bool = False,
 ) -> None:
-    """Train a planner on tasks with traces; traces are dropped anew each time that they are learned from.
+    """Train a planner on tasks with traces, which are dropped anew each time an example is drawn.
 
     Args:
         data: Tasks, .jsonl.
         out: Folder for the model, its settings and its history.
-        probs: Shares of the levels 0 to 4: five numbers with commas, or maze, sokoban, complete-trace, solution-only,
-            mix-P, level-1, levels-1-2, levels-1-2-3; the paper's for the kind of task if not given.
-        create_drop: Share of clauses that level 3 drops.
-        variant: paper, released or released-sokoban.
-        model: s, m, l or xl.
-        dim: Width, instead of that of the model's size.
-        layers: Layers of encoder and of decoder, instead.
-        heads: Heads of attention, instead.
-        steps: Steps of the optimiser.
-        batch_size: Tasks in a step, over all devices.
-        lr: Largest learning rate.
-        warmup: Steps of warm-up; 2000 if not given, or a twentieth of the steps if that is less.
-        weight_decay: Of AdamW.
-        max_tokens: Tokens, padding included, that a device takes at once; a step is cut into parts of similar lengths.
-        validation: Tasks whose loss is logged, .jsonl.
-        weights: Number format of the saved weights, float32 or bfloat16.
-        start_from: Run, or model that comes with this package, to begin with instead of random weights.
-        seed: Of the initial weights, the order of tasks and the dropping.
-        device: auto, cpu or cuda.
-        precision: 32-true, bf16-mixed or 16-mixed.
-        devices: Processes on this machine, each with a device of its own.
-        nodes: Machines.
-        resume: Go on with an interrupted training in the same folder.
+        probs: Probabilities of levels 0 to 4: five numbers with commas, or maze, sokoban, complete-trace,
+            solution-only, mix-P, level-1, levels-1-2, levels-1-2-3; the paper's for the kind of task if not given.
+        create_drop: Share of create clauses that level 3 drops.
+        variant: How level 3 drops: paper, released or released-sokoban.
+        model: Size of the model: s, m, l or xl.
+        dim: Width, if not that of the size.
+        layers: Layers of encoder and decoder, if not those of the size.
+        heads: Attention heads, if not those of the size.
+        steps: Optimizer steps.
+        batch_size: Tasks per step, over all devices.
+        lr: Peak learning rate.
+        warmup: Warm-up steps; 2000, or a twentieth of the steps if that is less, if not given.
+        weight_decay: Weight decay of AdamW.
+        max_tokens: Most tokens in one pass, padding included; larger steps accumulate gradients.
+        validation: Tasks for the validation loss, .jsonl.
+        weights: Number format of the saved weights: float32 or bfloat16.
+        start_from: Run, or model that comes with the package, to initialize from.
+        seed: Random seed of initialization, order of tasks and dropping.
+        device: Where to train: auto, cpu or cuda.
+        precision: Precision of training: 32-true, bf16-mixed or 16-mixed.
+        devices: Number of processes on this machine, each with its own device.
+        nodes: Number of machines.
+        resume: Resume an interrupted training in the same folder.
     """
     from separata.run import Compute
 
@@ -177,20 +180,20 @@ def solve(
     device: str = "auto",
     json: bool = False,
 ) -> None:
-    """Solve mazes or Sokoban levels with a trained planner; the shortest right plan among the samples is shown.
+    """Solve mazes or Sokoban levels; of the sampled plans, the shortest correct one is shown.
 
     Args:
-        run: Folder that `train` wrote, or a model that comes with this package: dualformer, complete-trace,
+        run: Folder that `train` wrote, or a model that comes with the package: dualformer, complete-trace or
             solution-only (mazes of 8x8).
-        tasks: Mazes (# . S G), Sokoban levels (.xsb), or .jsonl files.
-        mode: fast (answer at once), slow (search first) or auto (as the model decides).
-        samples: Responses to each task.
-        temperature: Of sampling; 0 for the most likely token.
+        tasks: Mazes (# . S G), Sokoban levels (.xsb) or .jsonl files.
+        mode: How to think: fast (answer at once), slow (search first) or auto (as the model decides).
+        samples: Responses per task.
+        temperature: Sampling temperature; 0 for greedy decoding.
         max_len: Most tokens of a response.
         draw: Draw the task, the explored cells and the path.
         image: File to draw the first task to, or a folder for all of them; .png, .svg or .pdf.
-        seed: Of sampling.
-        device: auto, cpu or cuda.
+        seed: Random seed of sampling.
+        device: Where to compute: auto, cpu or cuda.
         json: Print as JSON.
     """
     from . import commands
@@ -217,19 +220,19 @@ def eval(  # noqa: A001 - the command's name
     device: str = "auto",
     json: bool = False,
 ) -> None:
-    """Measure a planner: optimal and solved tasks, success weighted by cost, trace length, diversity.
+    """Evaluate a planner: optimal and solved tasks, success weighted by cost, trace length, diversity.
 
     Args:
-        run: Folder that `train` wrote, or a model that comes with this package.
+        run: Folder that `train` wrote, or a model that comes with the package.
         tasks: Test tasks: .jsonl files, mazes or Sokoban levels.
-        mode: fast, slow, auto, or all.
-        samples: Responses to each task.
-        temperature: Of sampling.
+        mode: How to think: fast, slow, auto, or all three.
+        samples: Responses per task.
+        temperature: Sampling temperature; 0 for greedy decoding.
         max_len: Most tokens of a response.
-        limit: Take only the first tasks.
-        batch_rows: Responses that are written at once.
-        seed: Of sampling.
-        device: auto, cpu or cuda.
+        limit: Number of tasks to evaluate, from the first; all if not given.
+        batch_rows: Most responses that are sampled at once.
+        seed: Random seed of sampling.
+        device: Where to compute: auto, cpu or cuda.
         json: Print as JSON.
     """
     from . import commands

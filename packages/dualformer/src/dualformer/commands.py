@@ -1,4 +1,4 @@
-"""What the commands do: generate, show, solve and evaluate."""
+"""What the commands do: generate tasks, show traces, solve and evaluate."""
 
 import io
 import json
@@ -19,7 +19,7 @@ from .astar import astar
 from .dropping import TraceDropper
 from .inputs import read_records, read_task, solved
 from .metrics import evaluate, reference_trace_length
-from .planner import MODES, Response
+from .planner import MODES, Planner, Response
 from .records import Record
 from .tokenizer import tokenizer_for
 
@@ -28,13 +28,13 @@ PICTURES = (".png", ".svg", ".pdf")
 
 @dataclass(frozen=True)
 class Shown:
-    """Something to show to a person, as text, or to a program, as JSON."""
+    """A result, as text for people and as JSON for programs."""
 
     value: Any
     text: str
 
     def show(self, *, as_json: bool) -> str:
-        """As text."""
+        """The text, or the JSON."""
         return json.dumps(self.value, indent=2) if as_json else self.text
 
 
@@ -42,9 +42,10 @@ def generated(kind: str, size: int, n: int, *, seed: int, workers: int, options:
     """Random tasks, with progress."""
     if workers < 0:
         raise ValueError(f"the number of workers must not be negative, but it is {workers}")
-    max_trace = options["max_trace"]
-    if max_trace is not None and max_trace < 1:
-        raise ValueError(f"the most trace tokens must be at least 1, not {max_trace}")
+    if options["tasks_per_layout"] is not None and options["tasks_per_layout"] < 1:
+        raise ValueError(f"--tasks-per-layout must be at least 1, not {options['tasks_per_layout']}")
+    if options["max_trace"] is not None and options["max_trace"] < 1:
+        raise ValueError(f"--max-trace must be at least 1, not {options['max_trace']}")
     if n < 1:
         raise ValueError(f"the number of tasks must be at least 1, not {n}")
     made = records.generate_many(kind, size, n, seed=seed, workers=workers or None, options=options)
@@ -52,8 +53,8 @@ def generated(kind: str, size: int, n: int, *, seed: int, workers: int, options:
 
 
 def convert(drawings: Sequence[Path], *, seed: int, deterministic: bool, strict: bool) -> list[Record]:
-    """Drawn tasks with their traces; those without a solution are left out, or refused if it is to be strict."""
-    rng = np.random.default_rng(seed)
+    """Drawn tasks with their traces; those without a solution are skipped, or refused where `strict`."""
+    rng = _generator(seed)
     found, left_out = [], []
     for path in drawings:
         task = read_task(path)
@@ -67,16 +68,16 @@ def convert(drawings: Sequence[Path], *, seed: int, deterministic: bool, strict:
     if not found:
         raise ValueError("none of the tasks has a solution: no path from S to G")
     for path in left_out:
-        Reporter().say(f"{path} is left out: it has no solution")
+        Reporter().say(f"{path} is skipped: it has no solution")
     return found
 
 
 def store(made: list[Record], out: Path, test_out: Path | None) -> Shown:
-    """Write tasks, the last tenth to a file of its own if there is one, and say what they are like."""
+    """Write tasks, the last tenth to a file of its own if one is given, and sum them up."""
     train, test = (made, []) if test_out is None else records.split(made)
     if test_out is not None:
         if test_out.resolve() == out.resolve():
-            raise ValueError(f"the tasks to test on need another file than {out}")
+            raise ValueError(f"--test-out must be another file than --out, {out}")
         records.write(test_out, test)
     records.write(out, train)
     lengths = [len(one.reasoning) for one in made]
@@ -89,12 +90,22 @@ def store(made: list[Record], out: Path, test_out: Path | None) -> Shown:
         "mean_prompt_tokens": float(np.mean([len(one.prompt) for one in made])),
         "sha256": records.fingerprint(out),
     }
-    beside = f" and {len(test)} to test on in {test_out}" if test_out else ""
+    beside = f" and {_count(len(test), 'test task')} in {test_out}" if test_out else ""
     return Shown(
         value,
-        f"{len(train)} tasks in {out}{beside}: on average {value['mean_trace_tokens']:.0f} trace tokens, plans of "
-        f"{value['mean_plan_positions']:.1f} positions, prompts of {value['mean_prompt_tokens']:.0f} tokens",
+        f"{_count(len(train), 'task')} in {out}{beside}; means: {value['mean_trace_tokens']:.0f} trace tokens, "
+        f"{value['mean_plan_positions']:.1f} plan positions, {value['mean_prompt_tokens']:.0f} prompt tokens",
     )
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'s' if n != 1 else ''}"
+
+
+def _generator(seed: int) -> np.random.Generator:
+    if seed < 0:
+        raise ValueError(f"the seed must be at least 0, not {seed}")
+    return np.random.default_rng(seed)
 
 
 def show_trace(
@@ -107,13 +118,13 @@ def show_trace(
     deterministic: bool,
     seed: int,
 ) -> Shown:
-    """The trace and the plan of A* on a drawn task, at a level of dropping."""
+    """A*'s trace and plan for a drawn task, at a level of dropping."""
     given = [(path, kind) for path, kind in ((maze, "maze"), (sokoban, "sokoban")) if path is not None]
     if len(given) != 1:
         raise ValueError("give one task, with --maze or with --sokoban")
     path, kind = given[0]
     dropper = TraceDropper(create_drop=create_drop, variant=variant)  # type: ignore[arg-type] # it checks the name
-    rng = np.random.default_rng(seed)
+    rng = _generator(seed)
     task = read_task(path, kind)
     tokenizer = tokenizer_for(task)
     found = astar(task, deterministic=deterministic, rng=rng)
@@ -129,10 +140,10 @@ def show_trace(
 
 @dataclass(frozen=True)
 class Sampling:
-    """How responses are written.
+    """How responses are sampled.
 
     Raises:
-        ValueError: if there is no such mode.
+        ValueError: if a number is out of range.
     """
 
     mode: str = "auto"
@@ -142,14 +153,23 @@ class Sampling:
     seed: int = 0
     batch_rows: int = 2048
 
+    def __post_init__(self) -> None:
+        _generator(self.seed)
+        if self.batch_rows < 1:
+            raise ValueError(f"--batch-rows must be at least 1, not {self.batch_rows}")
+
     def modes(self) -> tuple[str, ...]:
-        """The mode, or all of them."""
+        """The mode, or all three.
+
+        Raises:
+            ValueError: if there is no such mode.
+        """
         if self.mode not in (*MODES, "all"):
             raise ValueError(f"the mode must be one of {', '.join(MODES)}, not '{self.mode}'")
         return MODES if self.mode == "all" else (self.mode,)
 
     def write(self, planner: Any, tasks: Sequence[Record], mode: str) -> list[list[Response]]:  # noqa: ANN401 - a Planner
-        """Responses to tasks."""
+        """The planner's responses to tasks."""
         return planner.solve_all(
             [one.task for one in tasks],
             mode,
@@ -164,48 +184,48 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Solution:
-    """The best of several responses to a task: the shortest right plan, or the first response if none is right."""
+    """Responses to a task, of which the best has the shortest correct plan; if none is correct, it is the first."""
 
     name: str
     record: Record
     responses: list[Response]
 
     @property
-    def n_right(self) -> int:
-        """Number of responses with a right plan."""
+    def n_correct(self) -> int:
+        """Number of responses with a correct plan."""
         return sum(one.solves(self.record.task) for one in self.responses)
 
     @property
     def best(self) -> Response:
         """The response to show."""
-        right = [one for one in self.responses if one.solves(self.record.task)]
-        return min(right, key=lambda one: (len(one.plan or ()), one.trace_length), default=self.responses[0])
+        correct = [one for one in self.responses if one.solves(self.record.task)]
+        return min(correct, key=lambda one: (len(one.plan or ()), one.trace_length), default=self.responses[0])
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON holds it."""
-        is_right = self.n_right > 0
+        """For JSON."""
+        is_solved = self.n_correct > 0
         return {
             "task": self.name,
-            "solved": is_right,
-            "optimal": is_right and len(self.best.plan or ()) == self.record.plan_length,
-            "plan": [list(cell) for cell in self.best.plan or ()] if is_right else None,
+            "solved": is_solved,
+            "optimal": is_solved and len(self.best.plan or ()) == self.record.plan_length,
+            "plan": [list(cell) for cell in self.best.plan or ()] if is_solved else None,
             "shortest": self.record.plan_length,
-            "right": self.n_right,
+            "right": self.n_correct,
             "samples": len(self.responses),
             "trace_tokens": self.best.trace_length,
             "reasoning": list(self.best.trace),
         }
 
     def summary(self) -> str:
-        """For a person."""
+        """For people."""
         value = self.to_json()
-        thought = f"{value['trace_tokens']} trace tokens" if value["trace_tokens"] else "no trace"
+        trace = f"{value['trace_tokens']} trace tokens" if value["trace_tokens"] else "no trace"
         if not value["solved"]:
-            return f"{self.name}: no right plan in {value['samples']} samples ({thought} in the first)"
-        kind = "the shortest" if value["optimal"] else f"the shortest has {value['shortest']}"
+            return f"{self.name}: no correct plan in {value['samples']} samples ({trace} in the first)"
+        kind = "optimal" if value["optimal"] else f"the optimum is {value['shortest']}"
         return (
-            f"{self.name}: a way of {len(value['plan'])} positions, {kind}; right in {value['right']} of "
-            f"{value['samples']} samples, {thought}"
+            f"{self.name}: a plan of {len(value['plan'])} positions ({kind}) with {trace}; {value['right']} of "
+            f"{value['samples']} samples are correct"
         )
 
 
@@ -213,14 +233,24 @@ def solve(run: str, paths: Sequence[Path], sampling: Sampling, *, device: str) -
     """Solve the tasks of files.
 
     Raises:
-        ValueError: if a task has no solution or is not of the size of the model's vocabulary.
+        ValueError: if no file is given, or a task has no solution or another size than the model's vocabulary.
     """
     (mode,) = sampling.modes() if sampling.mode != "all" else (_refuse_all(),)
-    planner = runs.load(run, Compute(device).torch_device)
-    named = read_records(paths, np.random.default_rng(sampling.seed))
-    runs.check_tasks(planner, named)
+    planner, named = _prepare(run, paths, _generator(sampling.seed), device=device)
     responses = sampling.write(planner, [record for _, record in named], mode)
     return [Solution(name, record, of) for (name, record), of in zip(named, responses, strict=True)]
+
+
+def _prepare(
+    run: str, paths: Sequence[Path], rng: np.random.Generator, *, device: str
+) -> tuple[Planner, list[tuple[str, Record]]]:
+    """The planner of a run, and the tasks of files, which are of its size."""
+    if not paths:
+        raise ValueError("give a task after the model: a maze (.txt), a Sokoban level (.xsb) or a .jsonl file")
+    planner = runs.load(run, Compute(device).torch_device)
+    named = read_records(paths, rng)
+    runs.check_tasks(planner, named)
+    return planner, named
 
 
 def _refuse_all() -> str:
@@ -228,7 +258,7 @@ def _refuse_all() -> str:
 
 
 def show_solutions(solutions: Sequence[Solution], *, draws: bool, as_json: bool) -> str:
-    """Solutions as text."""
+    """Solutions, as text or as JSON."""
     if as_json:
         return json.dumps([one.to_json() for one in solutions], indent=2)
     return "\n".join(line for one in solutions for line in _told(one, draws=draws))
@@ -237,14 +267,14 @@ def show_solutions(solutions: Sequence[Solution], *, draws: bool, as_json: bool)
 def _told(solution: Solution, *, draws: bool) -> Iterator[str]:
     if draws:
         best = solution.best
-        plan = best.plan if solution.n_right else None
+        plan = best.plan if solution.n_correct else None
         yield colored(drawing.text(solution.record.task, best.trace, plan or ()))
         yield "  ".join(f"{mark} {word}" for mark, word in drawing.LEGEND.items())
     yield solution.summary()
 
 
 def colored(drawn: str) -> str:
-    """A drawing in colours, if standard output is a terminal that shows them."""
+    """A drawing, in colour if standard output is a terminal that shows it."""
     from rich.console import Console
     from rich.text import Text
 
@@ -258,40 +288,43 @@ def colored(drawn: str) -> str:
 
 
 def draw(solutions: Sequence[Solution], path: Path) -> None:
-    """Draw the first solution to a file, or all to a folder, as PNG.
+    """Draw the first solution to a file, or all of them as PNG to a folder.
 
     Raises:
-        ValueError: if the file is of another kind than .png, .svg or .pdf.
+        ValueError: if the file is neither .png, .svg nor .pdf.
     """
     if path.suffix and path.suffix not in PICTURES:
-        raise ValueError(f"a picture is written as {', '.join(PICTURES)}, not as {path.name}")
+        raise ValueError(f"a picture is a {', '.join(PICTURES)} file, not {path.name}")
     targets: Iterable[tuple[Solution, Path]] = [(solutions[0], path)]
     if not path.suffix:
         names = [f"{number:03}-{Path(one.name.split(':')[0]).stem}.png" for number, one in enumerate(solutions, 1)]
         targets = [(one, path / name) for one, name in zip(solutions, names, strict=True)]
     for one, target in targets:
-        plan = one.best.plan if one.n_right else None
+        plan = one.best.plan if one.n_correct else None
         figure = drawing.figure(one.record.task, one.best.trace, plan or ())
         with files.replacing(target) as part:
             figure.savefig(part, bbox_inches="tight", dpi=150)
 
 
 def evaluate_run(run: str, paths: Sequence[Path], sampling: Sampling, *, limit: int | None, device: str) -> Shown:
-    """Measure a planner on the tasks of files, in one mode or all."""
+    """Evaluate a planner on the tasks of files, in one mode or all."""
     modes = sampling.modes()
     if limit is not None and limit < 1:
-        raise ValueError(f"the number of tasks must be at least 1, not {limit}")
-    planner = runs.load(run, Compute(device).torch_device)
-    rng = np.random.default_rng(sampling.seed)
-    named = read_records(paths, rng)[:limit]
-    runs.check_tasks(planner, named)
-    tasks = [record for _, record in named]
+        raise ValueError(f"--limit must be at least 1, not {limit}")
+    rng = _generator(sampling.seed)
+    planner, named = _prepare(run, paths, rng, device=device)
+    tasks = [record for _, record in named[:limit]]
     reference = [reference_trace_length(one.task, rng) for one in tasks]
     found = {mode: evaluate(sampling.write(planner, tasks, mode), tasks, reference=reference) for mode in modes}
     value = {mode: report.to_json() for mode, report in found.items()}
     names = list(next(iter(value.values())))
-    rows = ["  ".join([f"{'':20}", *(f"{mode:>8}" for mode in modes)])]
-    for name in names:
-        cells = [value[mode][name] for mode in modes]
-        rows.append("  ".join([f"{name:20}", *(f"{'-' if cell is None else f'{cell:.4g}':>8}" for cell in cells)]))
+    table = [("", modes), *((name, [_cell(value[mode][name]) for mode in modes]) for name in names)]
+    rows = ["  ".join([f"{name:20}", *(f"{cell:>8}" for cell in cells)]) for name, cells in table]
     return Shown(value if sampling.mode == "all" else value[modes[0]], "\n".join(rows))
+
+
+def _cell(value: float | None) -> str:
+    """A number of a table: counts in full, others with four digits."""
+    if value is None:
+        return "-"
+    return str(value) if isinstance(value, int) else f"{value:.4g}"

@@ -14,6 +14,9 @@ Cell = tuple[int, int]
 
 WALL, FLOOR, START, GOAL = "#", ".", "S", "G"
 
+MAX_FAILURES = 2000
+"""Unsuitable random tasks in a row after which the search for a suitable one is given up."""
+
 
 @dataclass(frozen=True)
 class MazeTask(SearchTask[Cell]):
@@ -150,50 +153,87 @@ def random_mazes(
     height: int,
     rng: np.random.Generator,
     *,
-    tasks_per_layout: int = 1,
+    tasks_per_layout: int | None = 1,
     num_attempts: int = 100,
     deterministic: bool = False,
 ) -> Iterator[tuple[MazeTask, Trace]]:
-    """Mazes like the paper's, each with its A* trace, without end; no two layouts are equal.
+    """Mazes drawn as in the paper, each with its A* trace, without end; no two layouts are equal.
 
-    30 % to 50 % of the cells are walls, drawn uniformly. Start and goal are drawn again until the task is solvable with
-    a plan of at least max(width, height) positions; a layout without enough such tasks in `num_attempts` is dropped.
+    Walls are 30 % to 50 % of the cells, drawn uniformly. Start and goal are drawn until the task is solvable with a
+    plan of at least max(width, height) positions.
+
+    The released generator keeps every success of 100 draws for each layout (`tasks_per_layout=None`), so that layouts
+    with many long ways come up more often; its traces are about 15 % longer than those of one task a layout.
 
     Args:
-        width: Cells in a row.
-        height: Cells in a column.
-        rng: Source of the randomness.
-        tasks_per_layout: Tasks that share the walls of a maze, different in start or goal.
-        num_attempts: Draws of start and goal for each task of a layout.
-        deterministic: Whether the traces are of deterministic search.
+        width: Number of columns.
+        height: Number of rows.
+        rng: Source of randomness.
+        tasks_per_layout: Tasks with the same walls and another start or goal; layouts with fewer are skipped. None for
+            every different success among `num_attempts` draws.
+        num_attempts: Draws of start and goal without a new task after which a layout is given up; or, if every success
+            is kept, all draws for a layout.
+        deterministic: Whether A* breaks ties in a fixed order.
 
     Raises:
-        ValueError: if the maze would be too small for walls and ways, or a count is not positive.
+        ValueError: if the maze is too small, a count is not positive, or about 2,000 mazes in a row are unsuitable.
     """
     if min(width, height) < 2 or width * height < 10:
-        raise ValueError(f"random mazes have at least 2 cells in each direction and 10 in all, not {width}x{height}")
-    if tasks_per_layout < 1 or num_attempts < 1:
+        raise ValueError(f"random mazes need at least 2 rows, 2 columns and 10 cells, not {width}x{height}")
+    if num_attempts < 1 or (tasks_per_layout is not None and tasks_per_layout < 1):
         raise ValueError(f"tasks and attempts must be at least 1, not {tasks_per_layout} and {num_attempts}")
-    seen: set[tuple[Cell, ...]] = set()
+    room = width * height - 3 * (width * height // 10)
+    if (tasks_per_layout or 1) > room * (room - 1):
+        raise ValueError(
+            f"a maze of {width}x{height} has at most {room:,} free cells for start and goal, too few for "
+            f"{tasks_per_layout:,} tasks"
+        )
     cells = [(i % width, i // width) for i in range(width * height)]
     tenth = len(cells) // 10
-    while True:
+    seen: set[tuple[Cell, ...]] = set()
+    failures = 0
+    while failures < MAX_FAILURES:
         order = rng.permutation(len(cells)).tolist()
         n_walls = int(rng.integers(3 * tenth, 5 * tenth + 1))
         walls = tuple(cells[i] for i in sorted(order[:n_walls]))
         if walls in seen:
+            failures += 1
             continue
         seen.add(walls)
-        free = [cells[i] for i in order[n_walls:]]
+        layout = _Layout(width, height, [cells[i] for i in order[n_walls:]], walls)
+        found = layout.tasks(rng, tasks_per_layout, num_attempts, deterministic=deterministic)
+        if len(found) >= (tasks_per_layout or 1):
+            failures = 0
+            yield from found.items()
+        else:
+            failures += 1 + len(found) // 10
+    wanted = "is new" if tasks_per_layout in (1, None) else f"has {tasks_per_layout:,} tasks"
+    raise ValueError(f"gave up looking for random mazes of {width}x{height}: hardly any layout {wanted}")
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """The walls of a maze, and its free cells in random order."""
+
+    width: int
+    height: int
+    free: list[Cell]
+    walls: tuple[Cell, ...]
+
+    def tasks(
+        self, rng: np.random.Generator, n: int | None, num_attempts: int, *, deterministic: bool
+    ) -> dict[MazeTask, Trace]:
+        """Up to `n` tasks with their traces, or every success of `num_attempts` draws."""
         found: dict[MazeTask, Trace] = {}
-        for _ in range(num_attempts * tasks_per_layout):
-            start, goal = (free[i] for i in rng.choice(len(free), 2, replace=False).tolist())
-            task = MazeTask(width, height, start, goal, walls)
+        misses = 0
+        while misses < num_attempts and len(found) != n:
+            start, goal = (self.free[i] for i in rng.choice(len(self.free), 2, replace=False).tolist())
+            task = MazeTask(self.width, self.height, start, goal, self.walls)
+            misses += 1
             if task in found:
                 continue
             trace = astar(task, deterministic=deterministic, rng=rng)
-            if len(trace.plan) >= max(width, height):
+            if len(trace.plan) >= max(self.width, self.height):
                 found[task] = trace
-            if len(found) == tasks_per_layout:
-                yield from found.items()
-                break
+                misses = misses if n is None else 0
+        return found

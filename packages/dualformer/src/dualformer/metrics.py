@@ -79,6 +79,25 @@ def at_least_one_of(k: int, n_right: Sequence[int], n_samples: int) -> float:
     return float(np.mean([1 - math.comb(n_samples - right, k) / math.comb(n_samples, k) for right in n_right]))
 
 
+def distinct_among(k: int, counts: Sequence[int]) -> float:
+    """Expected number of different plans among k correct responses of a task (rarefaction, Hurlbert 1971).
+
+    A model that solves more of its samples finds more different plans by that alone; among equally many correct
+    responses, models can be compared.
+
+    Args:
+        k: Correct responses that are drawn without replacement.
+        counts: How often each plan occurs among all correct responses.
+
+    Raises:
+        ValueError: if there are fewer than k correct responses.
+    """
+    n = sum(counts)
+    if not 0 <= k <= n:
+        raise ValueError(f"expected k from 0 to the {n} correct responses, not {k}")
+    return sum(1 - math.comb(n - count, k) / math.comb(n, k) for count in counts)
+
+
 def reference_trace_length(task: Task, rng: np.random.Generator, runs: int = 8) -> float:
     """Mean tokens of the trace of nondeterministic A*, over several runs: t* of the improved length ratio."""
     from .tokenizer import tokenizer_for

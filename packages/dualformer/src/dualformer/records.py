@@ -15,7 +15,7 @@ import numpy as np
 from separata import files
 
 from .astar import Trace
-from .maze import MazeTask, random_mazes
+from .maze import MAX_FAILURES, MazeTask, random_mazes
 from .sokoban import SokobanTask, random_sokobans
 from .tokenizer import CLOSE, CREATE, TASKS, TaskTokenizer, make_tokenizer, tokenizer_for
 
@@ -108,7 +108,7 @@ def generate(
     size: int,
     rng: np.random.Generator,
     *,
-    tasks_per_layout: int = 1,
+    tasks_per_layout: int | None = 1,
     deterministic: bool = False,
     max_trace: int | None = None,
 ) -> Iterator[Record]:
@@ -116,14 +116,14 @@ def generate(
 
     Args:
         kind: `maze` or `sokoban`.
-        size: Cells in each direction.
-        rng: Source of the randomness.
-        tasks_per_layout: Mazes that share their walls.
+        size: Number of rows and of columns.
+        rng: Source of randomness.
+        tasks_per_layout: Mazes with the same walls; None for as many as the released generator keeps.
         deterministic: Whether A* breaks ties in a fixed order.
-        max_trace: Tasks with more trace tokens are left out.
+        max_trace: Most tokens of a trace; tasks with longer ones are skipped.
 
     Raises:
-        ValueError: if there is no such kind or the size is too small.
+        ValueError: if there is no such kind, the size is too small, or no suitable task is found among 2,000 in a row.
     """
     tokenizer = make_tokenizer(kind, size, size)
     tasks: Iterator[tuple[Task, Trace]] = (
@@ -131,10 +131,15 @@ def generate(
         if kind == "maze"
         else random_sokobans(size, size, rng, deterministic=deterministic)
     )
+    failures = 0
     for task, trace in tasks:
         record = record_of(task, trace, tokenizer)
+        failures += 1
         if max_trace is None or len(record.reasoning) <= max_trace:
+            failures = 0
             yield record
+        elif failures == MAX_FAILURES:
+            raise ValueError(f"gave up after {failures:,} tasks in a row with traces of more than {max_trace} tokens")
 
 
 CHUNK = 250
@@ -156,20 +161,22 @@ def generate_many(
         kind: `maze` or `sokoban`.
         size: Cells in each direction.
         n: Number of tasks.
-        seed: Of the tasks.
-        workers: Processes; None for one on each core.
+        seed: Random seed.
+        workers: Processes; None for one a core.
         options: Further arguments of `generate`.
 
     Raises:
-        ValueError: if `n` is not positive, or for what `generate` refuses.
+        ValueError: if `n` is not positive, the seed is negative, there are not `n` such tasks, or `generate` refuses.
     """
     if n < 1:
         raise ValueError(f"the number of tasks must be at least 1, not {n}")
+    if seed < 0:
+        raise ValueError(f"the seed must be at least 0, not {seed}")
     options = dict(options or {})
     # What cannot be made is refused here, before processes start.
     next(generate(kind, size, np.random.default_rng(0), **options))
     seen: set[Any] = set()
-    made = number = 0
+    made = number = failures = 0
     with joblib.Parallel(n_jobs=workers or -1, return_as="generator", pre_dispatch="2*n_jobs") as parallel:
         while made < n:
             sizes = [min(CHUNK, n - made - start) for start in range(0, n - made, CHUNK)]
@@ -180,6 +187,9 @@ def generate_many(
                 seen.update(_identity(one) for one in chunk)
                 yield from fresh
                 made += len(fresh)
+                failures = 0 if fresh else failures + len(chunk)
+            if failures >= MAX_FAILURES:
+                raise ValueError(f"found only {made:,} of {n:,} such tasks: none of the last {failures:,} was new")
 
 
 def _identity(record: Record) -> Hashable:

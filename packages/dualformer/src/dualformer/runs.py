@@ -1,5 +1,6 @@
 """Trained models on disk: a folder with the weights, all that they depend on, and how training went."""
 
+import math
 import shlex
 import sys
 from collections.abc import Callable, Sequence
@@ -112,8 +113,9 @@ def train(settings: Settings, out: Path, *, compute: Compute | None = None, resu
     compute = compute or Compute()
     reporter = Reporter()
     data, validation, tokenizer = _read(settings)
-    config = describe(settings, data, tokenizer, compute)
-    first = load(settings.start_from) if settings.start_from else None
+    start = find(settings.start_from) if settings.start_from else None
+    config = describe(settings, data, tokenizer, compute, start)
+    first = _load(start, "cpu") if start else None
     if first is not None and (asdict(first.model.config), first.tokenizer.spec()) != (
         config["model"],
         config["tokenizer"],
@@ -155,12 +157,18 @@ def train(settings: Settings, out: Path, *, compute: Compute | None = None, resu
     except KeyboardInterrupt:
         reporter.say(f"Stopped at step {trainer.done}; {out} has all of them. Go on with: {stopped()}")
         raise
+    except FloatingPointError as error:
+        raise ValueError(str(error)) from None
     compute.wait_for_all()
     if compute.rank == 0:
         dtype = DTYPES[settings.weights]
         files.save_tensors(out / MODEL, {key: value.to(dtype) for key, value in model.state_dict().items()})
     compute.wait_for_all()
-    return Result(out, history.rows[-1] if history.rows else {"loss": float("nan"), "step": 0, "sequences": 0}, n)
+    row = history.rows[-1] if history.rows else {"loss": float("nan"), "step": 0, "sequences": 0}
+    guessing = math.log(len(tokenizer.vocab))
+    if row["loss"] > guessing + 1:
+        reporter.say(f"Training diverged: guessing has a loss of {guessing:.1f}. Lower the learning rate.")
+    return Result(out, row, n)
 
 
 def _read(settings: Settings) -> tuple[PlanningData, list[Example] | None, TaskTokenizer]:
@@ -175,8 +183,10 @@ def _read(settings: Settings) -> tuple[PlanningData, list[Example] | None, TaskT
     return data, [held_out.draw(i, np.random.default_rng(i)) for i in range(len(held_out))], tokenizer
 
 
-def describe(settings: Settings, data: PlanningData, tokenizer: TaskTokenizer, compute: Compute) -> dict[str, Any]:
-    """All that a run depends on, as JSON holds it."""
+def describe(
+    settings: Settings, data: PlanningData, tokenizer: TaskTokenizer, compute: Compute, start: Path | None
+) -> dict[str, Any]:
+    """All that a run depends on, for its config.json."""
     from importlib.metadata import version
 
     dropper, shape = settings.dropper(tokenizer.kind), settings.shape(len(tokenizer.vocab))
@@ -187,7 +197,7 @@ def describe(settings: Settings, data: PlanningData, tokenizer: TaskTokenizer, c
         "training": asdict(settings.training),
         "data": {"file": settings.data.name, "sha256": records.fingerprint(settings.data), "records": len(data)},
         "weights": settings.weights,
-        "start_from": records.fingerprint(find(settings.start_from) / MODEL) if settings.start_from else "",
+        "start_from": records.fingerprint(start / MODEL) if start else "",
         "precision": compute.precision,
         "devices": compute.devices * compute.nodes,
         "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
@@ -239,20 +249,26 @@ def shipped() -> list[str]:
 
 
 def find(run: Path | str) -> Path:
-    """The folder of a run: one's own, or that of a model that comes with this package, by its name.
+    """The folder of a run: that of a model that comes with this package, by its name, or one's own.
+
+    The name of a model that comes with the package always means that model; a folder of the same name is `./name`, or
+    a `Path`.
 
     Raises:
         FileNotFoundError: if there is neither.
     """
     folder = Path(run)
-    if not folder.is_dir() and str(run) in shipped():
-        return SHIPPED / str(run)
+    if isinstance(run, str) and run in shipped():
+        if (folder / CONFIG).is_file():
+            Reporter().say(f"{run} is the model that comes with the package; write ./{run} for the run in this folder")
+        return SHIPPED / run
     if not (folder / CONFIG).is_file():
         raise FileNotFoundError(
-            f"{run} holds no run: there is no {CONFIG} in it; models that come with the package: {', '.join(shipped())}"
+            f"there is no run in {run}: it has no {CONFIG}; the models that come with the package are "
+            f"{', '.join(shipped())}"
         )
     if not (folder / MODEL).is_file():
-        raise FileNotFoundError(f"the run in {run} has not ended; go on with its `dualformer train` and --resume")
+        raise FileNotFoundError(f"the run in {run} is not finished; resume its `dualformer train` with --resume")
     return folder
 
 
@@ -260,10 +276,18 @@ def load(run: Path | str, device: torch.device | str = "cpu") -> Planner:
     """The trained planner of a run, or of a model that comes with this package, by its name.
 
     Raises:
-        FileNotFoundError: if there is no such run, or it has not ended.
+        FileNotFoundError: if there is no such run, or it is not finished.
         ValueError: if a file is damaged, or the weights are of another model.
     """
-    folder = find(run)
+    return _load(find(run), device)
+
+
+def load_shipped(name: str, device: torch.device | str = "cpu") -> Planner:
+    """The planner of a model that comes with this package."""
+    return _load(SHIPPED / name, device)
+
+
+def _load(folder: Path, device: torch.device | str) -> Planner:
     config = files.read_json(folder / CONFIG)
     try:
         tokenizer = make_tokenizer(**config["tokenizer"])

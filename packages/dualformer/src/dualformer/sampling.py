@@ -1,7 +1,6 @@
 """Batched sampling with a cache of keys and values: many tasks and many samples of each at once."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,9 +14,6 @@ from .transformer import CrossAttention, DecoderBlock, EncoderDecoder
 FIRST_CAPACITY = 64
 """Positions that a cache has room for at first; it doubles when they are full."""
 
-
-SMALL = 1 << 16
-"""Features of all sequences together up to which a step on the CPU is left to one thread."""
 MOST_IDLE = 1 / 8
 """Share of sequences that have ended from which they are taken out: each time, all that is kept is copied."""
 
@@ -173,26 +169,6 @@ def sample(
     _check(prefix, num_samples, temperature, max_len, generator)
     model.eval()
     n, device = len(prompt) * num_samples, prompt.device
-    with _one_thread(is_wanted=device.type == "cpu" and n * model.config.dim <= SMALL):
-        written = _sample(
-            model, prompt, prompt_mask, prefix, num_samples, temperature, max_len, generator, use_cache, track
-        )
-    return [written[i : i + num_samples] for i in range(0, n, num_samples)]
-
-
-def _sample(  # noqa: PLR0917 - as they are given
-    model: EncoderDecoder,
-    prompt: Tensor,
-    prompt_mask: Tensor,
-    prefix: Sequence[int],
-    num_samples: int,
-    temperature: float,
-    max_len: int,
-    generator: torch.Generator | None,
-    use_cache: bool,
-    track: Callable[[int, int], None] | None,
-) -> list[list[int]]:
-    n, device = len(prompt) * num_samples, prompt.device
     features = model.encode(prompt, prompt_mask)
     cache = DecoderCache(model, features, prompt_mask, num_samples, max_len)
     tokens = torch.full((n, max_len), EOS, device=device)
@@ -220,20 +196,8 @@ def _sample(  # noqa: PLR0917 - as they are given
             rows, alive = rows[going], alive[going]
             if use_cache:
                 cache.keep(going)
-    return [_until_eos(row) for row in tokens[:, len(prefix) :].tolist()]
-
-
-@contextmanager
-def _one_thread(*, is_wanted: bool) -> Iterator[None]:
-    """One thread for steps so small that others only wait, and on a busy machine wait for long."""
-    before = torch.get_num_threads()
-    if is_wanted:
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        if is_wanted:
-            torch.set_num_threads(before)
+    written = [_until_eos(row) for row in tokens[:, len(prefix) :].tolist()]
+    return [written[i : i + num_samples] for i in range(0, n, num_samples)]
 
 
 def _choose(

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .astar import SearchTask, Trace, astar
-from .maze import Cell
+from .maze import MAX_FAILURES, Cell
 
 MARKS = " #.@+$*"
 """Floor, wall, dock, worker, worker on a dock, box, box on a dock."""
@@ -207,7 +207,7 @@ def random_sokobans(
         deterministic: Whether the traces are of deterministic search.
 
     Raises:
-        ValueError: if the level is too small for what is to stand in it.
+        ValueError: if the level is too small for what is to stand in it, or none of 2,000 in a row is new and solvable.
     """
     inner = [(x, y) for y in range(1, height - 1) for x in range(1, width - 1)]
     if (width - 4) * (height - 4) < n_walls + n_boxes or min(width, height) < 5 or n_boxes < 1 or n_walls < 0:
@@ -222,7 +222,9 @@ def random_sokobans(
         return chosen
 
     middle = [(x, y) for x, y in inner if 2 <= x < width - 2 and 2 <= y < height - 2]
-    while True:
+    failures = 0
+    while failures < MAX_FAILURES:
+        failures += 1
         taken: set[Cell] = set()
         walls = draw(n_walls, inner, taken)
         boxes = draw(n_boxes, middle, taken)
@@ -234,4 +236,6 @@ def random_sokobans(
         seen.add(task)
         trace = astar(task, deterministic=deterministic, rng=rng)
         if trace.is_solved:
+            failures = 0
             yield task, trace
+    raise ValueError(f"gave up looking for random levels of {width}x{height}: hardly any is new and can be solved")

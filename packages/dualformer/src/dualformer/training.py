@@ -94,6 +94,8 @@ class Training:
             raise ValueError(f"the weight decay must not be negative, but it is {self.weight_decay}")
         if self.warmup is not None and self.warmup < 0:
             raise ValueError(f"the steps of warm-up must not be negative, but they are {self.warmup}")
+        if self.seed < 0:
+            raise ValueError(f"the seed must be at least 0, not {self.seed}")
 
     @property
     def warmup_steps(self) -> int:

@@ -1,10 +1,12 @@
 """Single measurements of planners: models that come with the package, or trained for the purpose."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
@@ -12,7 +14,7 @@ from torch import Tensor, nn
 from . import records, runs
 from .dropping import TraceDropper, level_shares
 from .examples import PlanningData
-from .metrics import evaluate
+from .metrics import distinct_among, evaluate
 from .planner import Planner
 from .records import Record
 from .tokenizer import make_tokenizer
@@ -20,12 +22,14 @@ from .training import Trainer, Training
 from .transformer import EncoderDecoder, EncoderDecoderConfig, build_model
 
 FRESH = 1_000
-"""Tasks to measure on have seeds from here on; those that come with the package were trained on seeds below."""
+"""Evaluation tasks have seeds from here on; the models that come with the package were trained on seeds below."""
+SPARE = 100
+"""Further tasks that are generated where layouts are shared: training tasks with the layout of a test task go."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How models are trained to be compared: everything but the shares of the levels, which are what differs."""
+    """How models are trained for a comparison: everything but the shares of the levels, which differ."""
 
     n_train: int
     dim: int
@@ -33,26 +37,29 @@ class Recipe:
     heads: int
     training: Training
     is_mixed: bool = False
-    """Whether matrix products are in bfloat16."""
+    """Whether matrix products are computed in bfloat16."""
+    is_released: bool = False
+    """Whether mazes are drawn as by the released generator, which keeps every success of 100 draws per layout."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One model, measured in some modes on unseen mazes: all that its numbers depend on."""
+    """One model, evaluated in some modes on unseen mazes: all that its numbers depend on."""
 
     model: str
-    """Name of shares of levels, `dualformer` for the paper's; or of a model that comes with the package."""
+    """`dualformer` for the paper's shares of the levels, or a name of `level_shares`; without a recipe, one of the
+    models that come with the package."""
     modes: tuple[str, ...]
     size: int
     n_tasks: int
     samples: int
     recipe: Recipe | None = None
-    """How it is trained; none for a model that comes with the package."""
+    """How it is trained; None for a model that comes with the package."""
     seed: int = 0
     max_len: int | None = None
     batch_rows: int = 2048
     folder: str = ""
-    """Where tasks and checkpoints are kept, for training that is too long to repeat."""
+    """Where tasks and checkpoints of long trainings are kept."""
 
     @property
     def shares(self) -> tuple[float, float, float, float, float]:
@@ -61,9 +68,9 @@ class Trial:
 
 
 def run_trial(trial: Trial, device: str) -> dict[str, Any]:
-    """For each mode the measures, the optimal responses of each task, and how often each level was written."""
+    """For each mode the metrics, and for each task the optimal responses, the steps and the plans of correct ones."""
     train, test = tasks_of(trial)
-    planner = runs.load(trial.model, device) if trial.recipe is None else trained(trial, train, device)
+    planner = runs.load_shipped(trial.model, device) if trial.recipe is None else trained(trial, train, device)
     return {mode: _in_mode(trial, planner, test, mode) for mode in trial.modes}
 
 
@@ -78,38 +85,70 @@ def _in_mode(trial: Trial, planner: Planner, test: Sequence[Record], mode: str) 
     )
     report = evaluate(responses, test)
     written = [response.level for of in responses for response in of]
-    levels = {str(level): written.count(level) / len(written) for level in (0, 1, 2, 4)}
-    return {**report.to_json(), "n_optimal": list(report.n_optimal), "levels": levels}
+    correct = [[one for one in of if one.solves(record.task)] for of, record in zip(responses, test, strict=True)]
+    return {
+        **report.to_json(),
+        "n_optimal": list(report.n_optimal),
+        "levels": {str(level): written.count(level) / len(written) for level in (0, 1, 2, 4)},
+        "steps_solved": [float(np.mean([one.trace_clauses for one in of])) if of else None for of in correct],
+        "plan_counts": [sorted(Counter(one.plan for one in of).values()) for of in correct],
+    }
+
+
+def paired_steps(one: Mapping[str, Any], other: Mapping[str, Any]) -> float:
+    """Ratio of the steps of correct responses, each maze that both solve counted once; NaN if there is none."""
+    pairs = [
+        (a, b) for a, b in zip(one["steps_solved"], other["steps_solved"], strict=True) if None not in (a, b) and b
+    ]
+    mine, others = (sum(column) for column in zip(*pairs, strict=True)) if pairs else (0.0, 0.0)
+    return mine / others if others else float("nan")
+
+
+def equal_diversity(one: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[float, float]:
+    """Expected different plans among equally many correct responses, on mazes that both solve twice; NaN if none."""
+    found = [
+        (distinct_among(k, a), distinct_among(k, b))
+        for a, b in zip(one["plan_counts"], other["plan_counts"], strict=True)
+        if (k := min(sum(a), sum(b))) >= 2
+    ]
+    mine, others = np.mean(found, 0).tolist() if found else (float("nan"), float("nan"))
+    return mine, others
 
 
 def tasks_of(trial: Trial) -> tuple[list[Record], list[Record]]:
-    """Tasks to train on, none for a model that comes with the package, and unseen ones with other layouts."""
+    """Training tasks, none for a model that comes with the package, and unseen ones with other layouts."""
+    made = records.read(data_file(trial)) if trial.folder and trial.recipe else list(_made(trial))
+    test, rest = made[: trial.n_tasks], made[trial.n_tasks :]
     if trial.recipe is None:
-        return [], list(records.generate_many("maze", trial.size, trial.n_tasks, seed=FRESH + trial.seed))
-    n = trial.n_tasks + trial.recipe.n_train
-    if not trial.folder:
-        made = list(records.generate_many("maze", trial.size, n, seed=FRESH + trial.seed))
-        return made[trial.n_tasks :], made[: trial.n_tasks]
-    kept = records.read(data_file(trial))
-    return kept[trial.n_tasks :], kept[: trial.n_tasks]
+        return [], test
+    layouts = {record.task.layout for record in test}
+    return [record for record in rest if record.task.layout not in layouts][: trial.recipe.n_train], test
+
+
+def _made(trial: Trial, workers: int | None = 1) -> Iterator[Record]:
+    """The tasks of a trial: those to test on, and then those to train on."""
+    recipe, seed = trial.recipe, FRESH + trial.seed
+    if recipe is None or not recipe.is_released:
+        n = trial.n_tasks + (recipe.n_train if recipe else 0)
+        return records.generate_many("maze", trial.size, n, seed=seed, workers=workers)
+    n = trial.n_tasks + recipe.n_train + SPARE
+    return records.generate_many("maze", trial.size, n, seed=seed, workers=workers, options={"tasks_per_layout": None})
 
 
 def data_file(trial: Trial) -> Path:
-    """Where the tasks of long trainings are kept, the same for all models of a seed."""
+    """File of the tasks of a long training, the same for all models of a seed."""
     return Path(trial.folder) / f"maze-{trial.size}-{trial.seed}.jsonl"
 
 
 def prepare(trials: Sequence[Trial]) -> None:
-    """Make the tasks of long trainings, on all cores, where they are not on disk yet."""
+    """Generate the tasks of long trainings that are not on disk yet, on all cores."""
     for trial in trials:
         if trial.folder and trial.recipe is not None and not data_file(trial).is_file():
-            n = trial.n_tasks + trial.recipe.n_train
-            made = records.generate_many("maze", trial.size, n, seed=FRESH + trial.seed, workers=None)
-            records.write(data_file(trial), made)
+            records.write(data_file(trial), _made(trial, workers=None))
 
 
 def trained(trial: Trial, train: Sequence[Record], device: str) -> Planner:
-    """A planner, trained as the trial says."""
+    """The planner that the trial's recipe trains."""
     recipe = trial.recipe
     if recipe is None:
         raise ValueError("a trial without a recipe has nothing to train")
@@ -126,7 +165,7 @@ def trained(trial: Trial, train: Sequence[Record], device: str) -> Planner:
 
 
 class _Mixed(nn.Module):
-    """A model whose matrix products are in bfloat16, without Fabric: `run.map` has given out the devices already."""
+    """A model under bfloat16 autocast, without Fabric: `run.map` has assigned the devices already."""
 
     def __init__(self, model: EncoderDecoder) -> None:
         super().__init__()

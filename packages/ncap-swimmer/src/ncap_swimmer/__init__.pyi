@@ -14,6 +14,9 @@ from .environments import make_env as make_env
 from .evolution import ESLearner as ESLearner
 from .evolution import ESSettings as ESSettings
 from .evolution import train_es as train_es
+from .exports import export_onnx as export_onnx
+from .exports import phase_network as phase_network
+from .exports import wrong_sign_property as wrong_sign_property
 from .learning import Learner as Learner
 from .learning import Point as Point
 from .learning import Schedule as Schedule
@@ -25,10 +28,10 @@ from .policies import RandomTorques as RandomTorques
 from .policies import Standardize as Standardize
 from .policies import circuit_for as circuit_for
 from .policies import count_parameters as count_parameters
-from .reinforcement import DDPGSettings as DDPGSettings
-from .reinforcement import PPOSettings as PPOSettings
 from .reinforcement import train_ddpg as train_ddpg
 from .reinforcement import train_ppo as train_ppo
+from .rl_settings import DDPGSettings as DDPGSettings
+from .rl_settings import PPOSettings as PPOSettings
 from .rollouts import Evaluation as Evaluation
 from .rollouts import evaluate as evaluate
 from .steering import FixedSteering as FixedSteering
@@ -63,11 +66,14 @@ __all__ = [
     "controller",
     "count_parameters",
     "evaluate",
+    "export_onnx",
     "joint_limit",
     "learn",
     "make_env",
+    "phase_network",
     "swimmer_xml",
     "train_ddpg",
     "train_es",
     "train_ppo",
+    "wrong_sign_property",
 ]

@@ -1,4 +1,4 @@
-"""Any policy module as the actor of stable-baselines3's PPO and DDPG, beside a perceptron as the critic."""
+"""Any policy module as the actor of stable-baselines3's PPO and DDPG, beside an MLP as the critic."""
 
 import copy
 import math
@@ -25,11 +25,11 @@ class StochasticActor:
 
     Args:
         policy: From an observation to an action.
-        std: Standard deviation in every dimension, at the beginning.
-        learn_std: Learn it, one number a dimension.
-        learning_rate: Of Adam.
-        critic_learning_rate: Of the critic's Adam.
-        critic_hidden: Width of the critic's hidden layers (tanh).
+        std: Initial standard deviation in every dimension.
+        learn_std: Learn it, one number per dimension.
+        learning_rate: Learning rate of Adam.
+        critic_learning_rate: Learning rate of the critic's Adam.
+        critic_hidden: Widths of the critic's hidden layers (tanh).
     """
 
     policy: nn.Module
@@ -96,9 +96,9 @@ class DeterministicActor:
 
     Args:
         policy: From an observation to an action in [-1, 1].
-        learning_rate: Of Adam.
-        critic_learning_rate: Of the critic's Adam.
-        critic_hidden: Width of the critic's hidden layers (ReLU).
+        learning_rate: Learning rate of Adam.
+        critic_learning_rate: Learning rate of the critic's Adam.
+        critic_hidden: Widths of the critic's hidden layers (ReLU).
     """
 
     policy: nn.Module

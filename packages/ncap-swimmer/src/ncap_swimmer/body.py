@@ -18,6 +18,9 @@ NOSE = -0.06
 TARGET_RADIUS = 0.1
 """Metres."""
 
+MAX_LINKS = 490
+"""How deep MuJoCo nests bodies."""
+
 
 def joint_limit(n_links: int) -> float:
     """How far a joint of a body with `n_links` links bends to either side, in radians: a full circle over the links."""
@@ -32,14 +35,16 @@ def swimmer_xml(n_links: int, *, target: bool = False) -> str:
     `rotation_i`, head first). Contacts are off; the fluid has density 3000 kg/m^3.
 
     Args:
-        n_links: Number of links, at least 3; one more than joints.
+        n_links: Number of links, from 3 to 490; one more than joints.
         target: Also draw a target (geom `target`, no physics) for the task *navigate*.
 
     Raises:
-        ValueError: if there are fewer than 3 links.
+        ValueError: if there are fewer or more links.
     """
     if n_links < 3:
         raise ValueError(f"a swimmer needs at least 3 links, not {n_links}")
+    if n_links > MAX_LINKS:
+        raise ValueError(f"a swimmer has at most {MAX_LINKS} links, not {n_links}: MuJoCo nests bodies no deeper")
     model = ET.Element("mujoco", model=f"swimmer{n_links}")
     ET.SubElement(model, "compiler", autolimits="true")
     option = ET.SubElement(model, "option", timestep=str(PHYSICS_TIMESTEP), density="3000")

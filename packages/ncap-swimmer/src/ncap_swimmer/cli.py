@@ -1,6 +1,8 @@
 """The command line `ncap-swimmer`."""
 
+import sys
 from pathlib import Path
+from typing import Literal
 
 from separata import cli
 
@@ -10,26 +12,27 @@ from .paper import PAPER
 def train(
     *,
     out: Path,
-    policy: str = "ncap",
-    algo: str = "es",
-    task: str = "swim",
+    policy: Literal["ncap", "mlp"] = "ncap",
+    algo: Literal["es", "ppo", "ddpg"] = "es",
+    task: Literal["swim", "navigate"] = "swim",
     n_links: int = 6,
     steps: int = 500_000,
     seed: int = 0,
     workers: int = 1,
-    device: str = "cpu",
+    device: Literal["auto", "cpu", "cuda"] = "cpu",
     hidden: tuple[int, ...] = (256, 256),
     period: int = 60,
     share: bool = True,
     signed: bool = True,
-    init: str = "constant",
+    init: Literal["constant", "uniform"] = "constant",
     proprioception: bool = True,
     oscillator: bool = True,
-    steering: str = "fixed",
+    steering: Literal["fixed", "learned"] = "fixed",
     desired_speed: float = 0.1,
     learning_rate: float | None = None,
     population: int | None = None,
     sigma: float | None = None,
+    segment: int | None = None,
     std: float | None = None,
     warmup: int | None = None,
     test_every: int = 20_000,
@@ -37,36 +40,40 @@ def train(
     patience: int | None = None,
     resume: bool = False,
 ) -> None:
-    """Train a policy; keep its weights, settings, history.csv, learning curve and checkpoint in a folder.
+    """Train a policy.
+
+    The folder of the run gets its weights (policy.safetensors), settings (config.json), learning curve (history.csv,
+    learning-curve.svg) and a checkpoint.
 
     Args:
-        out: The folder.
-        policy: ncap or mlp.
-        algo: es, ppo or ddpg.
-        task: swim or navigate.
+        out: Folder of the run.
+        policy: Policy to train: the circuit (ncap) or a multilayer perceptron (mlp).
+        algo: Learning algorithm.
+        task: Task to learn.
         n_links: Links of the body, at least 3; one more than joints.
-        steps: Environment steps, at least.
-        seed: Of initial weights, exploration and initial states.
-        workers: Processes that act.
-        device: cpu or cuda, for the networks of ppo and ddpg.
-        hidden: Widths of the perceptron's hidden layers.
-        period: Steps of the circuit's oscillation, even.
-        share: One circuit weight a kind instead of one a joint and side.
-        signed: Hold the circuit's weights to the sign of their synapse.
-        init: Of the circuit's weights, constant or uniform.
-        proprioception: Let joints feel the joint before them.
-        oscillator: Let the head oscillate.
-        steering: Of a circuit that navigates, fixed or learned.
-        desired_speed: Of swim, in metres a second.
-        learning_rate: Of the policy; the algorithm's own if not given.
-        population: Of es, even.
-        sigma: Of es, the size of perturbations.
-        std: Of ppo, the initial spread of actions.
-        warmup: Of ddpg, steps of random torques before learning.
-        test_every: Steps between tests of the policy without noise.
-        test_episodes: Episodes of a test.
-        patience: End at a plateau: when no test exceeded the best before by 1 % for so many steps.
-        resume: Go on from the checkpoint in the folder; steps and patience may be others than before.
+        steps: Environment steps to train for.
+        seed: Seed of the initial weights, the exploration and the initial states.
+        workers: Processes that simulate.
+        device: Device of the networks of PPO and DDPG; small ones are fastest on the CPU.
+        hidden: Widths of the MLP's hidden layers.
+        period: Period of the circuit's oscillator in steps of 30 ms; must be even.
+        share: Share the circuit's weights along the body; with --no-share each joint and side has its own.
+        signed: Constrain the circuit's weights to the sign of their synapse; with --no-signed they may take any.
+        init: Initial weights of the circuit: +1 and -1 (constant), or drawn between 0 and those (uniform).
+        proprioception: Let each joint sense the joint before it; --no-proprioception is an ablation.
+        oscillator: Drive the head with the oscillator; --no-oscillator is an ablation.
+        steering: How a navigating circuit turns the target into commands: the paper's rule, or a learned linear map.
+        desired_speed: Speed from which swim pays its full reward, in m/s.
+        learning_rate: Learning rate of the policy; by default the one tuned for policy and algorithm.
+        population: Population size of ES; must be even.
+        sigma: Standard deviation of the perturbations of ES.
+        segment: Steps between two updates of PPO; must be a multiple of 8.
+        std: Initial standard deviation of the actions of PPO.
+        warmup: Steps of random torques before DDPG begins to learn.
+        test_every: Steps between two tests of the policy without exploration.
+        test_episodes: Episodes of each test.
+        patience: Stop at a plateau: when no test has exceeded the best so far by 1 % for this many steps.
+        resume: Continue from the checkpoint in the folder; only --steps and --patience may differ.
     """
     from . import runs
     from .settings import Training
@@ -90,6 +97,7 @@ def train(
         learning_rate=learning_rate,
         population=population,
         sigma=sigma,
+        segment=segment,
         std=std,
         warmup=warmup,
         test_every=test_every,
@@ -97,6 +105,8 @@ def train(
         patience=patience,
     )
     trained, result = runs.train(training, out, workers=workers, device=device, resume=resume)
+    if warning := runs.warning(result.history):
+        print(f"warning: {warning}", file=sys.stderr)
     print(f"return {result.history[-1].test_return:.1f} after {result.history[-1].steps} steps; {trained.describe()}")
 
 
@@ -105,29 +115,31 @@ def evaluate(
     /,
     *,
     init: bool = False,
-    policy: str = "ncap",
-    task: str = "swim",
+    policy: Literal["ncap", "mlp", "random"] | None = None,
+    task: Literal["swim", "navigate"] | None = None,
     n_links: int | None = None,
     episodes: int = 10,
     seed: int = 0,
     json: bool = False,
 ) -> None:
-    """Return of a policy in test episodes, on its own body or another.
+    """Measure the return of a policy, on its own body or another.
 
     Args:
-        run: Folder that `train` wrote.
-        init: Take a policy before training instead.
-        policy: With --init, ncap, mlp or random.
-        task: With --init, swim or navigate.
-        n_links: Links of the body; the run's, or 6, if not given.
-        episodes: How many.
-        seed: Of the initial states (and with --init of the policy).
+        run: Folder that train wrote.
+        init: Evaluate an untrained policy instead of a run.
+        policy: Untrained policy to evaluate; the circuit (ncap) if not given.
+        task: Task of the untrained policy; swim if not given.
+        n_links: Links of the body; those of the run, or 6, if not given.
+        episodes: Number of episodes.
+        seed: Seed of the initial states, and of the untrained policy.
         json: Print as JSON.
     """
     from . import runs
     from .settings import PolicySettings
 
-    settings = PolicySettings(policy=policy, task=task, seed=seed)
+    if not init and (policy or task):
+        raise ValueError("--policy and --task are for an untrained policy: also give --init")
+    settings = PolicySettings(policy=policy or "ncap", task=task or "swim", seed=seed)
     trained = runs.choose(run, init=init, settings=settings, n_links=n_links)
     print(runs.show(runs.evaluate(trained, episodes, seed), as_json=json))
 
@@ -142,15 +154,15 @@ def trace(
     plot: bool = False,
     seed: int = 0,
 ) -> None:
-    """Record what joints, neurons and muscles do in one episode, as .npz; and how the wave travels.
+    """Record joints, neurons and muscles over one episode, and measure the travelling wave.
 
     Args:
-        run: Folder that `train` wrote.
-        init: Take the circuit before training instead.
-        n_links: Links of the body; the run's, or 6, if not given.
-        out: File to write; trace.npz in the run's folder, or here, if not given.
-        plot: Also draw an excerpt, beside it as .svg.
-        seed: Of the initial state.
+        run: Folder that train wrote.
+        init: Trace the untrained circuit instead of a run.
+        n_links: Links of the body; those of the run, or 6, if not given.
+        out: File to write, .npz; trace.npz in the folder of the run, or in this folder, if not given.
+        plot: Also draw an excerpt, as .svg beside it.
+        seed: Seed of the initial state.
     """
     from separata import files
 
@@ -178,20 +190,18 @@ def export(
     out: Path,
     init: bool = False,
     n_links: int | None = None,
-    phase: str | None = None,
+    phase: Literal["dorsal", "ventral"] | None = None,
     property: Path | None = None,  # noqa: A002 (an option's name)
 ) -> None:
     """Write a policy as ONNX, from an observation to torques.
 
     Args:
-        run: Folder that `train` wrote.
+        run: Folder that train wrote.
         out: File to write, .onnx.
-        init: Take the circuit before training instead.
-        n_links: Links of the body; the run's, or 6, if not given.
-        phase: dorsal or ventral, for the circuit with its oscillator held there, as linear layers and ReLUs from
-            normalised joints to torques: what verifiers of networks read.
-        property: With --phase, also write a property to verify, .vnnlib: a positive bend of the head gives no torque
-            of the wrong sign behind it.
+        init: Export the untrained circuit instead of a run.
+        n_links: Links of the body; those of the run, or 6, if not given.
+        phase: Side at which to hold the circuit's oscillator; writes linear layers and ReLUs, for network verifiers.
+        property: With --phase, file for a property to verify, .vnnlib: bending the head gives no wrong torque behind.
     """
     from . import exports, runs
     from .settings import PolicySettings
@@ -213,25 +223,25 @@ def render(
     height: int = 280,
     seed: int = 0,
 ) -> None:
-    """Draw the swim from above: an .mp4, a .gif, or a .png with six pictures side by side.
+    """Draw the swim from above, as a video or a strip of pictures.
 
     Args:
-        run: Folder that `train` wrote.
-        out: File to write.
-        init: Take the circuit before training instead.
-        n_links: Links of the body; the run's, or 6, if not given.
-        seconds: How long, from the third second on.
-        width: Of a picture, in pixels.
-        height: Of a picture, in pixels.
-        seed: Of the initial state.
+        run: Folder that train wrote.
+        out: File to write: .gif, .mp4 (needs the extra video), or .png for a strip of six pictures.
+        init: Draw the untrained circuit instead of a run.
+        n_links: Links of the body; those of the run, or 6, if not given.
+        seconds: Length, from the third second of the episode on.
+        width: Width of a picture in pixels.
+        height: Height of a picture in pixels.
+        seed: Seed of the initial state.
     """
     from . import video
 
+    video.check(out, seconds, height, width)
     video.choose_renderer()
     from . import runs
     from .settings import PolicySettings
 
-    video.check(out, seconds, height, width)
     trained = runs.choose(run, init=init, settings=PolicySettings(), n_links=n_links)
     env = trained.env()
     pictures = video.frames(trained.policy, env, seed=seed, first=100, seconds=seconds, height=height, width=width)

@@ -27,7 +27,7 @@ class Resettable(Protocol):
 def controller(policy: nn.Module) -> Controller:
     """The policy, with the weights it has now, as a function from one observation to one action.
 
-    The circuit and perceptrons become numpy code, several times faster for one observation than PyTorch; any other
+    The circuit and MLPs become numpy code, several times faster for one observation than PyTorch; any other
     module is called without gradients. A module with a method `reset` is told when an episode begins, which is now.
     """
     # Exactly these classes: one derived from them may compute something else.

@@ -39,7 +39,7 @@ class SwimmerEnv(gymnasium.Env[Observation, Action]):
         n_links: Links of the body, at least 3; J = n_links - 1.
         time_feature: Append the time to observations.
         render_mode: `rgb_array` to let `render` draw.
-        seed: Of the first episode, when `reset` gives none.
+        seed: Seed of the first episode, when `reset` gives none.
 
     Raises:
         ValueError: if there are fewer than 3 links.
@@ -261,10 +261,10 @@ def make_env(
     Args:
         task: `swim` or `navigate`.
         n_links: Links of the body, at least 3.
-        desired_speed: Of *swim*, in metres a second.
+        desired_speed: Speed that *swim* pays in full, in metres a second.
         time_feature: Append the time to observations; the circuit reads its oscillator's clock there.
         render_mode: `rgb_array` to draw.
-        seed: Of the first episode.
+        seed: Seed of the first episode.
 
     Raises:
         ValueError: if the task is unknown or a number is out of range.

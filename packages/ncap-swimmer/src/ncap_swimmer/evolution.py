@@ -4,7 +4,7 @@ import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,19 +16,19 @@ from .learning import Learner, Point, Projectable, Schedule, TrainResult, learn
 from .policies import CircuitPolicy, Standardize
 from .rollouts import EnvFactory, Evaluator, episode, episode_seeds, get_parameters, set_parameters
 
-if TYPE_CHECKING:
-    from evotorch.distributions import SymmetricSeparableGaussian
-
 
 @dataclass(frozen=True)
 class ESSettings:
-    """Settings of the evolution strategy; defaults are the paper's code's, with a population that suits the circuit.
+    """Settings of the evolution strategy; the defaults are those of the paper's code, except for the population.
 
     Args:
-        population: Perturbed policies a generation, even: each perturbation is tried with both signs.
+        population: Perturbed policies per generation; must be even, since each perturbation is tried with both signs.
         sigma: Standard deviation of the perturbations.
-        learning_rate: Of Adam, on the centre.
+        learning_rate: Learning rate of Adam on the centre.
         weight_decay: L2 penalty on the centre.
+
+    Raises:
+        ValueError: if a setting is out of range.
     """
 
     population: int = 32
@@ -38,7 +38,7 @@ class ESSettings:
 
     @classmethod
     def for_policy(cls, policy: nn.Module) -> "ESSettings":
-        """What was best in a small search, for a circuit's few weights or for a perceptron's many."""
+        """The best settings of a small search, for the few weights of a circuit or the many of an MLP."""
         return cls(sigma=0.1, learning_rate=0.1) if isinstance(policy, CircuitPolicy) else cls(learning_rate=0.03)
 
     def __post_init__(self) -> None:
@@ -54,23 +54,25 @@ class ESSettings:
 
 
 class ESLearner(Learner):
-    """Evolution of any policy's parameters; one piece is one generation.
+    """OpenAI's evolution strategy on any policy's parameters; one piece is one generation.
 
     A generation tries centre + eps and centre - eps for population / 2 draws eps ~ N(0, sigma^2), each pair from one
     initial state, and moves the centre along
 
         g = 1 / (population sigma) sum_i u_i eps_i,    u_i = rank of return i, scaled to [-1/2, 1/2],
 
-    each entry clipped to [-1, 1], by Adam. Sampling, ranks and g are evotorch's; its own searchers are not used since
-    they know neither the penalty nor the clip, and their state could only be pickled. A policy with `Standardize`
-    modules also acts once a generation at its centre, to learn its observations' mean and variance.
+    each entry clipped to [-1, 1], by Adam. A policy with `Standardize` modules also acts once per generation at the
+    centre, to update the mean and variance of its observations.
 
     Args:
         policy: Any module from an observation to an action.
-        env: Makes an environment; for several workers a function that can be pickled.
-        seed: Of perturbations and initial states.
-        settings: Of the strategy.
+        env: Makes an environment; with several workers it must be picklable.
+        seed: Seed of perturbations and initial states.
+        settings: Settings of the strategy.
         workers: Processes that act.
+
+    Raises:
+        ValueError: if the policy has no trainable parameters, or there are no workers.
     """
 
     def __init__(
@@ -151,9 +153,10 @@ def sample(
     center: Float[Tensor, "parameters"], sigma: float, population: int, generator: torch.Generator
 ) -> Float[Tensor, "population parameters"]:
     """Antithetic perturbations of the centre: rows 0 and 1 are a pair, rows 2 and 3, and so on."""
-    with torch.random.fork_rng(devices=[]):  # the library also touches the global generator
-        drawn: Tensor = _distribution(center, sigma).sample(population, generator=generator)
-    return drawn
+    samples = torch.empty(population, len(center))
+    samples[::2].normal_(generator=generator)
+    samples[1::2] = -samples[::2]
+    return samples.mul_(sigma).add_(center)
 
 
 def ascent(
@@ -163,18 +166,17 @@ def ascent(
     returns: Float[Tensor, "population"],
 ) -> Float[Tensor, "parameters"]:
     """The direction g in which the centre moves (see `ESLearner`), each entry clipped to [-1, 1]."""
-    gradients = _distribution(center, sigma).compute_gradients(
-        samples, returns, objective_sense="max", ranking_method="centered"
-    )
-    direction: Tensor = gradients["mu"] / sigma
-    return direction.clamp(-1, 1)
+    u, eps = centered_ranks(returns), samples[::2] - center
+    # The two of a pair have opposite eps, so a pair's share is the difference of its ranks.
+    gradient = ((u[::2] - u[1::2]) / 2)[:, None].mul(eps).sum(0) / len(eps)
+    return (gradient / sigma).clamp(-1, 1)
 
 
-def _distribution(center: Tensor, sigma: float) -> "SymmetricSeparableGaussian":
-    from evotorch.distributions import SymmetricSeparableGaussian
-
-    spread = torch.full_like(center, sigma)
-    return SymmetricSeparableGaussian({"mu": center, "sigma": spread, "divide_mu_grad_by": "num_directions"})
+def centered_ranks(returns: Float[Tensor, "population"]) -> Float[Tensor, "population"]:
+    """Ranks of returns, spread evenly from -1/2 for the lowest to 1/2 for the highest; ties are broken arbitrarily."""
+    ranks = torch.empty_like(returns)
+    ranks[returns.argsort()] = torch.arange(len(returns), dtype=returns.dtype) / (len(returns) - 1) - 0.5
+    return ranks
 
 
 def train_es(
@@ -187,16 +189,16 @@ def train_es(
     workers: int = 1,
     on_point: Callable[[Point, Learner], None] | None = None,
 ) -> TrainResult:
-    """Train a policy by evolution (see `ESLearner` for the method, `learn` for what is returned).
+    """Train a policy with an evolution strategy (see `ESLearner` for the method, `learn` for what is returned).
 
     The policy is changed in place.
 
     Args:
         policy: Any module from an observation to an action.
-        env: Makes an environment; for several workers a function that can be pickled.
+        env: Makes an environment; with several workers it must be picklable.
         schedule: Environment steps, and how often to test.
-        seed: Of perturbations and initial states.
-        settings: Of the strategy.
+        seed: Seed of perturbations and initial states.
+        settings: Settings of the strategy.
         workers: Processes that act.
         on_point: Called at each new point of the learning curve.
     """

@@ -1,128 +1,46 @@
 """How the claims of Bhattasali, Zador and Engel (2022) are measured."""
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
 
 from separata import Run, Unmeasured, experiment, plots
 
 from .environments import make_env
-from .learning import Schedule, TrainResult, learn
 from .paper import BODIES
-from .policies import CircuitPolicy, count_parameters
-from .rollouts import evaluate
+from .policies import count_parameters
 from .runs import ALGORITHMS, NAMES
-from .settings import PolicySettings, Training
-from .traces import plot, record, wave
-
-TEST_SEED = 500_000
-"""Initial states that decide a claim are drawn apart from those of the tests during learning."""
-
-LEVEL = 850.0
-"""The return to reach: above that of any policy before training, and within reach of all."""
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One training and how it is tested: everything that its result depends on."""
-
-    policy: str = "ncap"
-    algo: str = "es"
-    n_links: int = 6
-    steps: int = 200_000
-    test_every: int = 16_384
-    test_episodes: int = 3
-    final_episodes: int = 10
-    signed: bool = True
-    init: str = "constant"
-    hidden: tuple[int, ...] = (256, 256)
-    population: int | None = None
-    patience: int | None = None
-    until: float | None = None
-    seed: int = 0
-
-    def training(self) -> Training:
-        """As the command line would train it."""
-        return Training(
-            policy=self.policy,
-            algo=self.algo,
-            n_links=self.n_links,
-            steps=self.steps,
-            signed=self.signed,
-            init=self.init,
-            hidden=self.hidden,
-            population=self.population if self.algo == "es" else None,
-            seed=self.seed,
-        )
-
-
-SMOKE = Trial(n_links=3, steps=4096, test_every=4096, test_episodes=1, final_episodes=1, hidden=(16,), population=2)
-
-
-def train_and_test(trial: Trial, device: str) -> dict[str, Any]:
-    """The learning curve of a trial, its returns before and after training, and the weights of a circuit."""
-    training = trial.training()
-    policy = training.build_policy()
-
-    def tested() -> float:
-        return evaluate(policy, training.env(), trial.final_episodes, TEST_SEED + trial.seed).mean
-
-    before = tested()
-    learner = training.learner(policy, device=device)
-    try:
-        schedule = Schedule(
-            trial.steps, trial.test_every, trial.test_episodes, patience=trial.patience, until=trial.until
-        )
-        result: TrainResult = learn(learner, training.env, schedule)
-    finally:
-        learner.close()
-    policy = policy.cpu()
-    reached = result.steps_to(LEVEL)
-    return {
-        "curve": [[point.steps, point.test_return] for point in result.history],
-        "before": before,
-        "after": tested(),
-        "steps_to_level": reached if np.isfinite(reached) else None,
-        "weights": policy.circuit.weights() if isinstance(policy, CircuitPolicy) else {},
-    }
-
-
-@dataclass(frozen=True)
-class Untrained:
-    """Policies before training."""
-
-    n_links: int = 6
-    episodes: int = 10
-    perceptrons: int = 3
-    """Draws of initial weights a seed."""
+from .settings import PolicySettings
+from .traces import Wave, plot, record
+from .trials import (
+    LEVEL,
+    SMOKE,
+    TEST_SEED,
+    Draws,
+    Moved,
+    Trial,
+    Untrained,
+    Wiring,
+    returns_by_body,
+    returns_by_initialization,
+    returns_untrained,
+    train_and_test,
+    waves_by_wiring,
+)
 
 
 @experiment(
     "initial-performance",
     smoke=Untrained(4, 1, 1),
     quick=Untrained(),
-    gpu=Untrained(perceptrons=10),
-    paper=Untrained(episodes=100, perceptrons=10),
+    gpu=Untrained(mlps=10),
+    paper=Untrained(episodes=100, mlps=10),
 )
 def initial_performance(config: Untrained, run: Run) -> None:
-    """The circuit, perceptrons and random torques from the same initial states."""
-    env = make_env("swim", config.n_links)
-
-    def tested(policy: str, seed: int, episodes: int) -> float:
-        settings = PolicySettings(policy=policy, n_links=config.n_links, seed=seed)
-        return evaluate(settings.build(), env, episodes, TEST_SEED + seed).mean
-
-    for seed in run.track(run.seeds, "seeds"):
-        draws = [1000 * seed + draw for draw in range(config.perceptrons)]
-        few = max(1, config.episodes // config.perceptrons)
-        run.measure(
-            "initial-performance",
-            ncap=tested("ncap", seed, config.episodes),
-            mlp=np.mean([tested("mlp", draw, few) for draw in draws]),
-            random=tested("random", seed, config.episodes),
-        )
+    for found in run.map(returns_untrained, [replace(config, seed=seed) for seed in run.seeds], "seeds"):
+        run.measure("initial-performance", **found)
 
 
 @dataclass(frozen=True)
@@ -249,145 +167,177 @@ class Sizes:
     n_links: int = 6
 
 
-@experiment("parameters", smoke=Sizes(), quick=Sizes(), gpu=Sizes(), paper=Sizes())
+@experiment("parameters", smoke=Sizes())
 def parameters(config: Sizes, run: Run) -> None:
-    settings = PolicySettings(n_links=config.n_links)
+    circuit = PolicySettings(n_links=config.n_links)
+    mlp = replace(circuit, policy="mlp")
     for _ in run.seeds:
         run.measure(
             "parameters",
-            ncap=count_parameters(settings.build()),
-            ncap_not_shared=count_parameters(replace(settings, share=False).build()),
-            mlp=count_parameters(replace(settings, policy="mlp").build()),
+            ncap=count_parameters(circuit.build()),
+            ncap_not_shared=count_parameters(replace(circuit, share=False).build()),
+            mlp=count_parameters(mlp.build()),
+            mlp_small=count_parameters(replace(mlp, hidden=(64, 64)).build()),
         )
+
+
+BRIEFLY = Trial(steps=100_000)
+AT_LENGTH = Trial(steps=500_000)
+IN_FULL = Trial(steps=5_000_000, test_every=50_000)
 
 
 @dataclass(frozen=True)
 class Transfer:
-    """The circuit, evolved on 5 joints, on other bodies."""
+    """The circuit, trained with 5 joints, on other bodies."""
 
-    trial: Trial = Trial(steps=100_000)
-    episodes: int = 3
+    trial: Trial
+    episodes: int
 
 
 @experiment(
     "transfer",
-    smoke=Transfer(replace(SMOKE, n_links=6), 1),
-    quick=Transfer(),
-    gpu=Transfer(Trial(steps=500_000), 10),
-    paper=Transfer(Trial(steps=5_000_000, test_every=50_000), 100),
+    smoke=Transfer(SMOKE, 1),
+    quick=Transfer(BRIEFLY, 3),
+    gpu=Transfer(AT_LENGTH, 10),
+    paper=Transfer(IN_FULL, 100),
 )
 def transfer(config: Transfer, run: Run) -> None:
     """After training, and before it, on each body; beside random torques there."""
-    trials = [replace(config.trial, seed=seed) for seed in run.seeds]
+    bodies = tuple(sorted((5, *BODIES)))
+    tests = [Moved(weights, bodies, config.episodes, seed) for seed, weights in _weights(config.trial, run).items()]
+    results = run.map(returns_by_body, tests, "seeds")
+    for found in results:
+        trained = dict(zip(bodies, found["trained"], strict=True))
+        untrained = [value for n, value in zip(bodies, found["untrained"], strict=True) if n in BODIES]
+        run.measure(
+            "transfer",
+            trained_on=trained[5],
+            **{f"joints_{n}": trained[n] for n in BODIES},
+            untrained=np.mean(untrained),
+            most_random=max(found["random"]),
+        )
+    names = {"trained": "circuit trained with 5 joints", "untrained": "untrained circuit", "random": "random torques"}
+    shown = {
+        f"{n} joints": {label: [found[name][i] for found in results] for name, label in names.items()}
+        for i, n in enumerate(bodies)
+    }
+    run.figure(
+        "transfer",
+        plots.bars(shown, ylabel="return"),
+        caption="Return on bodies on which the circuit was not trained, beside the one with 5 joints on which it was: "
+        "mean, standard deviation and each seed.",
+    )
+
+
+def _weights(trial: Trial, run: Run) -> dict[int, dict[str, float]]:
+    """By seed, the weights of the circuit after training."""
+    trials = [replace(trial, seed=seed) for seed in run.seeds]
     results = run.map(train_and_test, trials, "trainings")
-    bodies = (5, *BODIES)
-    shown: dict[str, dict[str, list[float]]] = {str(n): {} for n in sorted(bodies)}
-    for seed, found in zip(run.seeds, results, strict=True):
-        settings = PolicySettings(n_links=6, seed=seed)
-        trained = _with_weights(settings, found["weights"])
-        returns: dict[int, float] = {}
-        untrained: dict[int, float] = {}
-        random: list[float] = []
-        for n in run.track(bodies, "bodies"):
-            env = make_env("swim", n + 1)
-            for name, policy in (("after training", trained), ("before training", settings.build())):
-                moved = settings.fit(policy, n + 1)
-                value = evaluate(moved, env, config.episodes, TEST_SEED + seed).mean
-                shown[str(n)].setdefault(name, []).append(value)
-            returns[n] = shown[str(n)]["after training"][-1]
-            untrained[n] = shown[str(n)]["before training"][-1]
-            drawn = replace(settings, policy="random", n_links=n + 1).build()
-            random.append(evaluate(drawn, env, config.episodes, TEST_SEED + seed).mean)
-            shown[str(n)].setdefault("random torques", []).append(random[-1])
-        others = {f"joints_{n}": returns[n] for n in BODIES}
-        before = np.mean([untrained[n] for n in BODIES])
-        run.measure("transfer", trained_on=returns[5], untrained=before, most_random=max(random), **others)
-    means = {body: {name: float(np.mean(values)) for name, values in by.items()} for body, by in shown.items()}
-    run.figure("transfer", plots.bars(means, ylabel="return, by number of joints; trained with 5"))
-
-
-def _with_weights(settings: PolicySettings, weights: dict[str, float]) -> CircuitPolicy:
-    policy = settings.build()
-    assert isinstance(policy, CircuitPolicy)  # noqa: S101 (the settings' default)
-    with torch.no_grad():
-        for name, value in weights.items():
-            policy.circuit.weight[name].fill_(value)
-    return policy
+    return {seed: found["weights"] for seed, found in zip(run.seeds, results, strict=True)}
 
 
 @dataclass(frozen=True)
 class Signs:
-    """Evolution from uniform random weights."""
+    """ES from uniform random weights."""
 
-    trial: Trial = Trial(steps=64_000, test_every=64_000, test_episodes=1, final_episodes=3, init="uniform")
-    draws: int = 4
-    """Initial weights a seed."""
+    trial: Trial
+    draws: int
+    """Initial weights per seed."""
+
+
+TEN_GENERATIONS = Trial(
+    steps=80_000, test_every=80_000, test_episodes=1, final_episodes=3, init="uniform", population=8
+)
 
 
 @experiment(
     "sign-constraint",
     smoke=Signs(replace(SMOKE, init="uniform"), 1),
-    quick=Signs(),
-    gpu=Signs(Trial(steps=128_000, test_every=64_000, init="uniform"), 4),
-    paper=Signs(Trial(steps=5_000_000, test_every=50_000, init="uniform"), 10),
+    quick=Signs(TEN_GENERATIONS, 4),
+    gpu=Signs(replace(TEN_GENERATIONS, steps=320_000), 4),
+    paper=Signs(replace(IN_FULL, init="uniform", population=8), 10),
 )
 def sign_constraint(config: Signs, run: Run) -> None:
     """With the constraint and without it, from as many draws each."""
-    seeds = [1000 * seed + draw for seed in run.seeds for draw in range(config.draws)]
-    trials = [replace(config.trial, seed=seed, signed=signed) for seed in seeds for signed in (True, False)]
-    results = dict(zip(trials, run.map(train_and_test, trials, "trainings"), strict=True))
-    finals = {
-        signed: [found["after"] for trial, found in results.items() if trial.signed == signed]
+    trials = {
+        (seed, signed): [replace(config.trial, seed=1000 * seed + draw, signed=signed) for draw in range(config.draws)]
+        for seed in run.seeds
         for signed in (True, False)
     }
-    for index in range(len(run.seeds)):
-        mine = slice(index * config.draws, (index + 1) * config.draws)
-        run.measure("sign-constraint", signed=np.mean(finals[True][mine]), unsigned=np.mean(finals[False][mine]))
-    before = {
-        signed: float(np.mean([found["curve"][0][1] for trial, found in results.items() if trial.signed == signed]))
-        for signed in (True, False)
+    every = [trial for some in trials.values() for trial in some]
+    results = dict(zip(every, run.map(train_and_test, every, "trainings"), strict=True))
+
+    def mean(seed: int, *, signed: bool, when: str) -> float:
+        return float(np.mean([results[trial][when] for trial in trials[seed, signed]]))
+
+    for seed in run.seeds:
+        run.measure(
+            "sign-constraint",
+            signed=mean(seed, signed=True, when="after"),
+            unsigned=mean(seed, signed=False, when="after"),
+            signed_before=mean(seed, signed=True, when="before"),
+            unsigned_before=mean(seed, signed=False, when="before"),
+        )
+    keys = {
+        "signs constrained": {"before training": "signed_before", "after training": "signed"},
+        "signs free": {"before training": "unsigned_before", "after training": "unsigned"},
     }
-    values = {
-        name: {"before evolution": before[signed], "after evolution": float(np.mean(finals[signed]))}
-        for name, signed in (("signed", True), ("unsigned", False))
-    }
-    run.figure("sign-constraint", plots.bars(values, ylabel="return, from uniform random weights"))
+    run.figure(
+        "sign-constraint",
+        plots.claim(run, "sign-constraint", keys, ylabel="return"),
+        caption="Return before and after ES from uniform random weights: mean, standard deviation and each seed.",
+    )
 
 
-@dataclass(frozen=True)
-class Draws:
-    """Initial weights."""
-
-    n_links: int = 6
-    draws: int = 20
-
-
-@experiment("weight-initialization", smoke=Draws(4, 2), quick=Draws(), gpu=Draws(draws=100), paper=Draws(draws=100))
+@experiment("weight-initialization", smoke=Draws(4, 2), quick=Draws(), gpu=Draws(draws=100))
 def weight_initialization(config: Draws, run: Run) -> None:
-    """Constant and uniform weights of the right signs, before training."""
-    env = make_env("swim", config.n_links)
-    for seed in run.track(run.seeds, "seeds"):
-        settings = PolicySettings(n_links=config.n_links)
-        constant = evaluate(settings.build(), env, config.draws, TEST_SEED + seed).mean
-        drawn = [replace(settings, init="uniform", seed=1000 * seed + draw).build() for draw in range(config.draws)]
-        uniform = [evaluate(policy, env, 1, TEST_SEED + seed + draw).mean for draw, policy in enumerate(drawn)]
-        run.measure("weight-initialization", constant=constant, uniform=np.mean(uniform))
+    for found in run.map(returns_by_initialization, [replace(config, seed=seed) for seed in run.seeds], "seeds"):
+        run.measure("weight-initialization", **found)
 
 
 @dataclass(frozen=True)
 class Activity:
-    """One episode of the untrained circuit."""
+    """Episodes of the circuit before and after training, and with its sensors shuffled."""
 
-    n_links: int = 6
+    trial: Trial
+    """As of the claim `transfer`, whose training it shares."""
+    episodes: int
 
 
-@experiment("interpretability", smoke=Activity(), quick=Activity(), gpu=Activity(), paper=Activity())
+@experiment(
+    "interpretability",
+    smoke=Activity(SMOKE, 2),
+    quick=Activity(BRIEFLY, 9),
+    gpu=Activity(AT_LENGTH, 50),
+    paper=Activity(IN_FULL, 100),
+)
 def interpretability(config: Activity, run: Run) -> None:
-    """Lags between neighbouring joints, and the head beside the oscillator."""
-    settings = PolicySettings(n_links=config.n_links)
-    for index, seed in enumerate(run.seeds):
-        trace = record(settings.build(), make_env("swim", config.n_links), TEST_SEED + seed)
-        found = wave(trace, settings.period)
-        run.measure("interpretability", shortest_lag=min(found.lags), head_correlation=found.head_correlation)
-        if index == 0:
-            run.figure("activity", plot(trace))
+    """In how many episodes bending begins with the oscillator and travels from joint to joint."""
+    settings = [Wiring(weights, config.episodes, seed) for seed, weights in _weights(config.trial, run).items()]
+    results = run.map(waves_by_wiring, settings, "seeds")
+    for found in results:
+        shares = {name: np.mean([Wave(**each).is_travelling for each in waves]) for name, waves in found.items()}
+        run.measure("interpretability", **shares)
+    run.note("interpretability", _told([Wave(**each) for found in results for each in found["ncap"]]))
+    circuit = PolicySettings()
+    run.figure(
+        "activity",
+        plot(record(circuit.build(), make_env("swim", circuit.n_links), TEST_SEED + run.seeds[0])),
+        caption="Activity of the untrained circuit, the head on top: neurons and muscles (dorsal minus ventral) and "
+        "joint angles, with the oscillator's dorsal half shaded.",
+    )
+
+
+def _told(waves: list[Wave]) -> str:
+    lags = Counter(lag for one in waves for lag in one.lags)
+    heads = [one.head_lag for one in waves]
+    weakest = min(correlation for one in waves for correlation in (*one.correlations, one.head_correlation))
+    return (
+        f"In the untrained circuit, the head follows the oscillator by {_range(heads)} steps of 30 ms and each joint "
+        f"the one before it by {_range(list(lags))}; the weakest correlation is {weakest:.2f}."
+    )
+
+
+def _range(values: list[int]) -> str:
+    low, high = min(values), max(values)
+    return str(low) if low == high else f"{low} to {high}"

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from separata import files
+from separata.extras import require
 
 from .circuit import SwimmerCircuit
 from .policies import CircuitPolicy
@@ -26,7 +27,8 @@ def write(
     """Export a policy as the command line does: whole, or a circuit at a phase, with a property to verify beside it.
 
     Raises:
-        ValueError: if a phase or a property is asked for without what it needs.
+        ValueError: if a phase or a property is asked for without what it needs, or a suffix is another.
+        MissingExtraError: if the extra `onnx` is not installed.
     """
     if phase is None:
         if property_out is not None:
@@ -53,16 +55,12 @@ def export_onnx(policy: nn.Module, path: Path, n_observations: int) -> None:
         n_observations: Numbers in an observation.
 
     Raises:
-        ValueError: if the extra `onnx` is not installed, the file is not to be called .onnx, or outputs differ.
+        ValueError: if the path does not end in .onnx, or outputs differ.
+        MissingExtraError: if the extra `onnx` is not installed.
     """
     if path.suffix != ".onnx":
         raise ValueError(f"a policy is exported as .onnx, not as {path.name}")
-    try:
-        import onnx  # noqa: F401 (PyTorch's exporter needs these two)
-        import onnxruntime  # noqa: F401
-        import onnxscript  # noqa: F401
-    except ImportError:
-        raise ValueError("to export to ONNX, install more: pip install 'ncap-swimmer[onnx]'") from None
+    require("onnx", "onnxruntime", "onnxscript", extra="ncap-swimmer[onnx]")
     policy = policy.cpu().eval()
     batch = torch.export.Dim("batch")
     with files.replacing(path) as part, warnings.catch_warnings(), torch.no_grad():

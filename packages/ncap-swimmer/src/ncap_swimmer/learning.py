@@ -87,8 +87,8 @@ class Schedule:
         steps: Environment steps, at least; learning ends with the piece that reaches them.
         test_every: Steps between tests of the deterministic policy.
         test_episodes: Episodes of a test.
-        test_seed: Of the tests' initial states; the same for every test.
-        patience: End at a plateau: when for so many steps no test has exceeded the best before by 1 %. None: never.
+        test_seed: Seed of the initial states, the same for every test.
+        patience: End at a plateau: when no test has exceeded the best so far by 1 % for this many steps. None: never.
         until: End as soon as a test reaches this return. None: never.
     """
 

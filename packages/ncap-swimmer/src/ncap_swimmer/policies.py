@@ -1,4 +1,4 @@
-"""Policies: modules from observations to torques. The circuit, and the multilayer perceptrons it is compared with."""
+"""Policies: modules from observations to torques. The circuit, and the perceptrons (MLPs) it is compared with."""
 
 import copy
 from collections.abc import Sequence
@@ -176,6 +176,29 @@ class RandomTorques(nn.Module):
     def forward(self, observation: Float[Tensor, "*batch features"]) -> Float[Tensor, "*batch joints"]:
         """Torques, uniform in [-1, 1]."""
         return 2 * torch.rand(*observation.shape[:-1], self.n_joints, generator=self.generator) - 1
+
+
+class ShuffledCircuit(CircuitPolicy):
+    """A control: the same circuit with its sensors in the wrong places, so that joints follow joints at random.
+
+    Args:
+        circuit: As of a `CircuitPolicy` that does not steer.
+        sources: For each joint but the first, the joint that its neurons sense instead of the one before it.
+
+    Raises:
+        ValueError: if there are too few or too many sources.
+    """
+
+    def __init__(self, circuit: SwimmerCircuit, sources: Sequence[int]) -> None:
+        super().__init__(circuit)
+        if len(sources) != circuit.n_joints - 1:
+            raise ValueError(f"a circuit of {circuit.n_joints} joints has one sensor fewer, not {len(sources)}")
+        self.sources = tuple(sources)
+
+    def _inputs(self, observation: Tensor) -> tuple[Tensor, Tensor | None, dict[str, Tensor]]:
+        joints, t, given = super()._inputs(observation)
+        # The last joint's bend drives nothing.
+        return joints[..., [*self.sources, self.circuit.n_joints - 1]], t, given
 
 
 def circuit_for(env: SwimmerEnv, circuit: SwimmerCircuit | None = None) -> CircuitPolicy:

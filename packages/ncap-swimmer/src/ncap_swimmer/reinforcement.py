@@ -5,7 +5,6 @@ import json
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,104 +20,8 @@ from torch import nn
 from .actor_critic import DDPGPolicy, DeterministicActor, PPOPolicy, StochasticActor
 from .learning import Learner, Point, Schedule, TrainResult, learn
 from .policies import CircuitPolicy, Standardize
+from .rl_settings import DDPGSettings, PPOSettings
 from .rollouts import EnvFactory
-
-
-@dataclass(frozen=True)
-class PPOSettings:
-    """Settings of PPO, by default the paper's code's. A circuit explores with a fixed spread, others learn theirs.
-
-    Args:
-        segment: Environment steps between two rounds of learning.
-        n_envs: Environments that act side by side; must divide `segment`.
-        epochs: Passes over a segment.
-        batch_size: Of one gradient step; None: the whole segment.
-        gamma: Discount.
-        gae_lambda: Of the advantage estimate.
-        clip: Of the probability ratio.
-        target_kl: A round ends early when the policy has moved farther than this; infinite: never.
-        learning_rate: Of the actor.
-        critic_learning_rate: Of the critic.
-        std: Initial spread of the actions; None: 0.1 for a circuit (then fixed), else 0.5 (then learned).
-    """
-
-    segment: int = 4096
-    n_envs: int = 8
-    epochs: int = 80
-    batch_size: int | None = None
-    gamma: float = 0.99
-    gae_lambda: float = 0.97
-    clip: float = 0.2
-    target_kl: float = 0.015
-    learning_rate: float = 3e-4
-    critic_learning_rate: float = 1e-3
-    std: float | None = None
-
-    @classmethod
-    def for_policy(cls, policy: nn.Module) -> "PPOSettings":
-        """What was best in a small search, for a circuit's few weights or for a perceptron's many."""
-        if isinstance(policy, CircuitPolicy):
-            return cls(epochs=10, batch_size=256, learning_rate=3e-3)
-        return cls()
-
-    def __post_init__(self) -> None:
-        if self.n_envs < 1 or self.segment < 2 * self.n_envs or self.segment % self.n_envs:
-            raise ValueError(
-                f"a segment is shared evenly by the environments; {self.segment} steps and {self.n_envs} do not fit"
-            )
-        if self.epochs < 1 or not 2 <= (self.batch_size or self.segment) <= self.segment:
-            raise ValueError(
-                f"epochs must be at least 1 and batch_size 2 to {self.segment} steps, "
-                f"not {self.epochs} and {self.batch_size}"
-            )
-        _check(self, positive=("target_kl", "clip", "std"))
-
-
-@dataclass(frozen=True)
-class DDPGSettings:
-    """Settings of DDPG.
-
-    Args:
-        buffer: Transitions that replay keeps.
-        warmup: Steps of uniform random torques before learning begins.
-        every: Steps between two rounds of learning, and gradient steps of a round.
-        batch_size: Of one gradient step.
-        gamma: Discount.
-        tau: Share of the new weights in the targets.
-        noise: Standard deviation of the normal noise on actions.
-        learning_rate: Of the actor.
-        critic_learning_rate: Of the critic.
-    """
-
-    buffer: int = 1_000_000
-    warmup: int = 10_000
-    every: int = 50
-    batch_size: int = 100
-    gamma: float = 0.99
-    tau: float = 0.005
-    noise: float = 0.1
-    learning_rate: float = 1e-3
-    critic_learning_rate: float = 1e-3
-
-    def __post_init__(self) -> None:
-        if min(self.buffer, self.every, self.batch_size) < 1 or self.warmup < 0:
-            raise ValueError(
-                "buffer, every and batch_size must be at least 1 and warmup not negative, not "
-                f"{self.buffer}, {self.every}, {self.batch_size} and {self.warmup}"
-            )
-        if not 0 <= self.noise < math.inf:
-            raise ValueError(f"noise must not be negative, but it is {self.noise}")
-        _check(self, positive=("tau",))
-
-
-def _check(settings: "PPOSettings | DDPGSettings", positive: tuple[str, ...]) -> None:
-    for name in positive:
-        value = getattr(settings, name)
-        if value is not None and not value > 0:
-            raise ValueError(f"{name} must be positive, not {value}")
-    for name in ("learning_rate", "critic_learning_rate"):
-        if not getattr(settings, name) >= 0:  # 0 freezes that part
-            raise ValueError(f"{name} must not be negative, but it is {getattr(settings, name)}")
 
 
 class PPO(sb3.PPO):
@@ -401,11 +304,11 @@ def train_ppo(
 
     Args:
         policy: Any module from an observation to an action in [-1, 1].
-        env: Makes an environment; for several workers a function that can be pickled.
+        env: Makes an environment; with several workers it must be picklable.
         schedule: Environment steps, and how often to test.
-        seed: Of actions, batches and initial states.
-        settings: Of the algorithm.
-        workers: With more than one, each environment acts in a process of its own.
+        seed: Seed of actions, batches and initial states.
+        settings: Settings of the algorithm.
+        workers: With more than one, each environment runs in a process of its own.
         device: Where the networks live.
         on_point: Called at each new point of the learning curve.
     """

@@ -18,6 +18,9 @@ from .controllers import Controller, controller
 
 EnvFactory: TypeAlias = Callable[[], "gymnasium.Env[Any, Any]"]
 
+SEEDS = 2**32
+"""Seeds are smaller than this: more, and some random generators refuse them."""
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -38,10 +41,10 @@ class Evaluation:
     @property
     def ci(self) -> tuple[float, float]:
         """95 % confidence interval of the mean (Student's t); not a number for one episode."""
-        from scipy.stats import t
+        from scipy.special import stdtrit
 
         n = len(self.returns)
-        half = float(t.ppf(0.975, n - 1)) * self.std / n**0.5 if n > 1 else float("nan")
+        half = float(stdtrit(n - 1, 0.975)) * self.std / n**0.5 if n > 1 else float("nan")
         return self.mean - half, self.mean + half
 
 
@@ -52,17 +55,29 @@ def evaluate(policy: nn.Module, env: "gymnasium.Env[Any, Any]", episodes: int = 
 
     Args:
         policy: From an observation to an action.
-        env: Any gymnasium environment with a box of actions.
-        episodes: At least 1.
-        seed: Of the initial states.
+        env: Any gymnasium environment with a box of actions whose episodes end (else wrap it in gymnasium's
+            `TimeLimit`).
+        episodes: Number of episodes, at least 1.
+        seed: Seed of the initial states.
 
     Raises:
-        ValueError: if there are no episodes, the policy's actions do not fit the environment, or an observation is not
-            a number.
+        ValueError: if there are no episodes, the seed is negative or too large, the policy's actions do not fit the
+            environment, or an observation is not finite.
     """
     if episodes < 1:
         raise ValueError(f"there must be at least 1 episode, not {episodes}")
+    check_seed(seed)
     return Evaluation(tuple(episode_return(policy, env, each) for each in episode_seeds(seed, episodes)))
+
+
+def check_seed(seed: int) -> None:
+    """See that a seed is one that every random generator takes.
+
+    Raises:
+        ValueError: if it is not.
+    """
+    if not 0 <= seed < SEEDS:
+        raise ValueError(f"a seed must be between 0 and {SEEDS - 1}, not {seed}")
 
 
 def episode_seeds(seed: int | Sequence[int], episodes: int) -> list[int]:
@@ -79,8 +94,10 @@ def episode(act: Controller, env: "gymnasium.Env[Any, Any]", seed: int) -> Itera
     """Go through one episode; each step gives the observation that was acted on and the reward it brought.
 
     Raises:
-        ValueError: if the policy's actions do not fit the environment or an observation is not a number.
+        ValueError: if the seed is negative or too large, the policy's actions do not fit the environment, or an
+            observation is not finite.
     """
+    check_seed(seed)
     observation, _ = env.reset(seed=seed)
     is_over, t = False, 0
     while not is_over:

@@ -4,17 +4,19 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, astuple, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
 import torch
 from torch import nn
 
-from separata import files, plots
+from separata import files
 from separata.progress import Reporter, stopped
+from separata.run import Compute
 
 from .learning import Learner, Point, Schedule, TrainResult, learn
 from .policies import CircuitPolicy, count_parameters
@@ -60,7 +62,7 @@ class Trained:
         kind = NAMES[self.settings.policy]
         weights = ""
         if isinstance(self.policy, CircuitPolicy) and self.policy.circuit.share:
-            weights = ": " + ", ".join(f"{name} {value:.3f}" for name, value in self.policy.circuit.weights().items())
+            weights = ": " + ", ".join(f"{name} {value:.4g}" for name, value in self.policy.circuit.weights().items())
         return f"{kind} with {count_parameters(self.policy)} parameters{weights}"
 
 
@@ -70,15 +72,16 @@ def train(
     """Train as set, and keep everything in a folder from the first test on.
 
     Raises:
-        ValueError: if a setting is wrong, or the folder holds another training.
-        FileNotFoundError: if there is nothing to go on with.
+        ValueError: if a setting is wrong, the folder holds another training, or the training diverges.
     """
     if workers < 1:
         raise ValueError(f"there must be at least 1 worker, not {workers}")
+    if device != "cpu" and training.algo == "es":
+        raise ValueError("evolution runs on the CPU: the device is for the networks of ppo and ddpg")
+    device = str(Compute(device).torch_device)
     schedule = Schedule(training.steps, training.test_every, training.test_episodes, patience=training.patience)
     policy = training.build_policy()
     _claim(training, out, resume=resume)
-    torch.set_num_threads(1)  # small matrices; more threads only wait for each other
     learner = training.learner(policy, workers, device)
     try:
         history = _resume(learner, out) if resume and (out / CHECKPOINT).is_file() else []
@@ -89,6 +92,14 @@ def train(
         learner.close()
     _draw(training, result.history, out)
     return Trained(training, policy), result
+
+
+def warning(history: Sequence[Point]) -> str | None:
+    """What is suspicious about a learning curve, in a sentence."""
+    first, last = history[0].test_return, history[-1].test_return
+    if last < first / 2:
+        return f"the return fell from {first:.1f} to {last:.1f} during training; a smaller learning rate may help"
+    return None
 
 
 def _learn(training: Training, learner: Learner, schedule: Schedule, history: list[Point], out: Path) -> TrainResult:
@@ -107,10 +118,25 @@ def _learn(training: Training, learner: Learner, schedule: Schedule, history: li
 
     with _progress(reporter, learner.steps, training.steps) as advance:
         try:
-            return learn(learner, training.env, schedule, history=history, on_point=keep, on_advance=advance)
+            # What overflows ends as an error below, and needs no warning before it.
+            with np.errstate(over="ignore", invalid="ignore"):
+                return learn(learner, training.env, schedule, history=history, on_point=keep, on_advance=advance)
         except KeyboardInterrupt:
-            reporter.say(f"Stopped; {out} has all up to its last test. Go on with: {stopped()}")
+            reporter.say(f"Stopped; {out} has everything up to the last test. Continue with: {stopped()}")
             raise
+        except (ValueError, RuntimeError) as error:
+            if not _is_divergence(error, learner.policy):
+                raise
+            raise ValueError(
+                f"the training diverged after {learner.steps} steps: its numbers are no longer finite; {out} has "
+                "everything up to the last test; try a smaller learning rate, sigma or std"
+            ) from error
+
+
+def _is_divergence(error: Exception, policy: nn.Module) -> bool:
+    """Whether an error comes of numbers that are too large: each library complains of them in its own way."""
+    is_finite = all(parameter.isfinite().all() for parameter in policy.parameters())
+    return not is_finite or "overflow" in str(error) or "not finite" in str(error)
 
 
 @contextmanager
@@ -158,7 +184,7 @@ def _claim(training: Training, out: Path, *, resume: bool) -> None:
             raise ValueError(f"{out} is a file; name a folder")
         return
     if not resume:
-        raise ValueError(f"{out} already holds a training; go on with it by --resume, or choose another folder")
+        raise ValueError(f"{out} already holds a training; continue it with --resume, or choose another folder")
     earlier = asdict(read(out / CONFIG))
     changed = [
         name for name, value in asdict(training).items() if earlier[name] != value and name not in {"steps", "patience"}
@@ -177,6 +203,8 @@ def history_csv(history: list[Point]) -> str:
 
 
 def _draw(training: Training, history: list[Point], out: Path) -> None:
+    from separata import plots
+
     rows = [{"return": point.test_return, "steps": float(point.steps)} for point in history]
     figure = plots.curves(
         rows,
@@ -212,13 +240,13 @@ def load(run: Path) -> Trained:
 
 
 def choose(run: Path | None, *, init: bool, settings: PolicySettings, n_links: int | None) -> Trained:
-    """The policy of a run, or with `init` one before training, for a body.
+    """The policy of a run, or with `init` an untrained one, for a body.
 
     Raises:
         ValueError: if neither or both are asked for, or the policy does not fit the body.
     """
     if (run is None) != init:
-        raise ValueError("name the folder of a training, or give --init for a policy before training")
+        raise ValueError("name the folder of a training, or give --init for an untrained policy")
     if run is not None:
         return load(run).for_body(n_links)
     settings = replace(settings, n_links=n_links or settings.n_links)
@@ -238,7 +266,7 @@ def evaluate(trained: Trained, episodes: int, seed: int) -> dict[str, Any]:
         "parameters": count_parameters(trained.policy),
         "episodes": episodes,
         "mean": result.mean,
-        "std": result.std,
+        "std": result.std if episodes > 1 else None,
         "ci95": None if math.isnan(low) else [low, high],
         "returns": list(result.returns),
     }
@@ -248,8 +276,11 @@ def show(found: dict[str, Any], *, as_json: bool) -> str:
     """An evaluation for a program or a person."""
     if as_json:
         return json.dumps(found, indent=2)
-    interval = "" if found["ci95"] is None else f" (95 % of the mean: {found['ci95'][0]:.1f} to {found['ci95'][1]:.1f})"
+    spread = ""
+    if found["ci95"] is not None:
+        low, high = found["ci95"]
+        spread = f" ± {found['std']:.1f} (95 % confidence interval of the mean: {low:.1f} to {high:.1f})"
     rows = [f"  episode {i}: {value:.1f}" for i, value in enumerate(cast("list[float]", found["returns"]))]
     kind = NAMES[found["policy"]]
     head = f"{found['task']}, {found['n_links']} links, {kind} with {found['parameters']} parameters"
-    return "\n".join([head, *rows, f"return {found['mean']:.1f} ± {found['std']:.1f}{interval}"])
+    return "\n".join([head, *rows, f"return {found['mean']:.1f}{spread}"])

@@ -13,6 +13,7 @@ from separata import files
 from .circuit import Init, SwimmerCircuit
 from .environments import DESIRED_SPEED, SwimmerEnv, Task, make_env
 from .policies import CircuitPolicy, MLPPolicy, RandomTorques, observation_size
+from .rollouts import check_seed
 from .steering import LearnedSteering
 
 if TYPE_CHECKING:
@@ -28,18 +29,21 @@ class PolicySettings:
     """A policy before training.
 
     Args:
-        policy: The circuit, a multilayer perceptron, or random torques.
-        task: What it is for.
-        n_links: The body.
-        hidden: Widths of the perceptron's hidden layers.
-        period: Steps of the circuit's oscillation.
-        share: One weight a kind.
-        signed: Hold weights to their sign.
-        init: Of the circuit's weights.
-        proprioception: An ablation when off.
-        oscillator: An ablation when off.
-        steering: Of a circuit that navigates.
-        seed: Of the initial weights.
+        policy: `ncap` (the circuit), `mlp` (a multilayer perceptron) or `random` (random torques).
+        task: `swim` or `navigate`.
+        n_links: Links of the body.
+        hidden: Widths of the MLP's hidden layers.
+        period: Steps of one oscillation of the circuit.
+        share: Share the circuit's weights along the body.
+        signed: Constrain the circuit's weights to the sign of their synapse.
+        init: Initial weights of the circuit, `constant` or `uniform`.
+        proprioception: Whether joints sense the joint before them (off: an ablation).
+        oscillator: Whether the head oscillates (off: an ablation).
+        steering: How a circuit that navigates turns a target into commands, `fixed` or `learned`.
+        seed: Seed of the initial weights.
+
+    Raises:
+        ValueError: if a name is unknown or a number out of range.
     """
 
     policy: str = "ncap"
@@ -61,6 +65,7 @@ class PolicySettings:
                 raise ValueError(f"{name} must be one of {', '.join(get_args(allowed))}, not '{getattr(self, name)}'")
         if self.n_links < 3:
             raise ValueError(f"a swimmer needs at least 3 links, not {self.n_links}")
+        check_seed(self.seed)
 
     def build(self, activation: Literal["tanh", "relu"] = "tanh") -> nn.Module:
         """The policy with its initial weights."""
@@ -95,11 +100,12 @@ class PolicySettings:
         """
         if n_links is None or n_links == self.n_links:
             return policy
+        replace(self, n_links=n_links)  # refuses a body that cannot be
         if isinstance(policy, CircuitPolicy):
             return policy.for_body(n_links - 1)
         if isinstance(policy, RandomTorques):
             return RandomTorques(n_links - 1, policy.generator)
-        raise ValueError(f"a perceptron fits its own body of {self.n_links} links only, not one of {n_links}")
+        raise ValueError(f"an MLP fits its own body of {self.n_links} links only, not one of {n_links}")
 
 
 @dataclass(frozen=True)
@@ -107,17 +113,21 @@ class Training(PolicySettings):
     """A policy and how it is trained; what is None takes the algorithm's own value.
 
     Args:
-        algo: Evolution, PPO or DDPG.
-        steps: Environment steps, at least.
-        desired_speed: Of *swim*, in metres a second.
-        learning_rate: Of the policy.
-        population: Of evolution.
-        sigma: Of evolution.
-        std: Of PPO's actions.
-        warmup: Of DDPG.
-        test_every: Steps between tests.
+        algo: `es`, `ppo` or `ddpg`.
+        steps: Environment steps; training ends with the generation or segment that reaches them.
+        desired_speed: Speed that *swim* pays in full, in metres a second.
+        learning_rate: Learning rate of the policy.
+        population: Population of ES.
+        sigma: Standard deviation of the perturbations of ES.
+        segment: Steps between two updates of PPO.
+        std: Initial standard deviation of the actions of PPO.
+        warmup: Steps of random torques before DDPG learns.
+        test_every: Steps between two tests.
         test_episodes: Episodes of a test.
         patience: Steps without progress after which training ends.
+
+    Raises:
+        ValueError: if a name is unknown, a number out of range, or a setting belongs to another algorithm.
     """
 
     algo: str = "es"
@@ -126,6 +136,7 @@ class Training(PolicySettings):
     learning_rate: float | None = None
     population: int | None = None
     sigma: float | None = None
+    segment: int | None = None
     std: float | None = None
     warmup: int | None = None
     test_every: int = 20_000
@@ -142,7 +153,7 @@ class Training(PolicySettings):
             value = getattr(self, name)
             if value is not None and not 0 < value < float("inf"):
                 raise ValueError(f"{name} must be positive, not {value}")
-        owners = {"population": "es", "sigma": "es", "std": "ppo", "warmup": "ddpg"}
+        owners = {"population": "es", "sigma": "es", "segment": "ppo", "std": "ppo", "warmup": "ddpg"}
         for name, algo in owners.items():
             if getattr(self, name) is not None and self.algo != algo:
                 raise ValueError(f"{name} is a setting of {algo}, not of {self.algo}")
@@ -159,27 +170,29 @@ class Training(PolicySettings):
     def learner(self, policy: nn.Module, workers: int = 1, device: str = "cpu") -> "Learner":
         """The algorithm.
 
-        Raises:
-            ValueError: if a setting is out of range, or what training needs is not installed.
-        """
-        try:
-            return self._learner(policy, workers, device)
-        except ImportError as error:
-            raise ValueError(f"to train, install more: pip install 'ncap-swimmer[train]' ({error})") from None
+        Args:
+            policy: What learns.
+            workers: Processes that act.
+            device: Where the networks of PPO and DDPG live.
 
-    def _learner(self, policy: nn.Module, workers: int, device: str) -> "Learner":
+        Raises:
+            ValueError: if a setting is out of range.
+        """
         if self.algo == "es":
             from .evolution import ESLearner, ESSettings
 
             given = self._given("learning_rate", "population", "sigma")
             defaults = ESSettings.for_policy(policy)
             return ESLearner(policy, self.env, self.seed, replace(defaults, **given), workers)
-        from . import reinforcement
+        from . import reinforcement, rl_settings
 
         if self.algo == "ppo":
-            ppo = replace(reinforcement.PPOSettings.for_policy(policy), **self._given("learning_rate", "std"))
+            tuned = rl_settings.PPOSettings.for_policy(policy)
+            given = self._given("segment", "learning_rate", "std")
+            batch_size = min(tuned.batch_size or tuned.segment, given.get("segment", tuned.segment))
+            ppo = replace(tuned, **given, batch_size=batch_size if tuned.batch_size else None)
             return reinforcement.ppo_learner(policy, self.env, self.seed, ppo, workers, device)
-        ddpg = replace(reinforcement.DDPGSettings(), **self._given("learning_rate", "warmup"))
+        ddpg = replace(rl_settings.DDPGSettings(), **self._given("learning_rate", "warmup"))
         return reinforcement.ddpg_learner(policy, self.env, self.seed, ddpg, workers, device)
 
     def _given(self, *names: str) -> dict[str, Any]:

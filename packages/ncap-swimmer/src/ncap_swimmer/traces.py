@@ -22,6 +22,9 @@ STEP_SECONDS = 0.03
 TRANSIENT = 100
 """Steps until the wave has settled; left out of its analysis."""
 
+FOLLOWS = 0.7
+"""Correlation from which one thing follows another: half of the variance is explained."""
+
 _CELLS = ("oscillator", "dorsal_neurons", "ventral_neurons", "dorsal_muscles", "ventral_muscles")
 
 
@@ -64,9 +67,9 @@ def record(policy: nn.Module, env: SwimmerEnv, seed: int = 0) -> Trace:
     """Trace one episode.
 
     Args:
-        policy: Of any kind; a `CircuitPolicy` also shows its cells.
+        policy: Any policy; a `CircuitPolicy` also shows its cells.
         env: One of the swimmer's tasks.
-        seed: Of the initial state.
+        seed: Seed of the initial state.
     """
     steps = list(episode(controller(policy), env, seed))
     observations = np.stack([observation for observation, _ in steps])
@@ -89,13 +92,29 @@ class Wave:
     lags: tuple[int, ...]
     """For each joint but the last, the steps until the next joint follows it best; positive: towards the tail."""
     correlations: tuple[float, ...]
-    """Of the two at that lag."""
+    """Of the bends of the two joints at that lag."""
+    head_lag: int
+    """Steps until the bend of the first joint follows the oscillator best."""
     head_correlation: float
-    """Between the oscillator (as ±1) and the bend of the first joint, without a lag."""
+    """Of the oscillator (as ±1) and the bend of the first joint at that lag."""
+    period: int
+    """Steps of one oscillation."""
+
+    @property
+    def is_travelling(self) -> bool:
+        """Whether the head bends with the oscillator, and every other joint follows the one before it.
+
+        To follow is to correlate by at least 0.7, so that half of the variance is explained, at a lag of less than half
+        a period. The head's lag must be less than a quarter of a period: nearer in phase than out of phase.
+        """
+        is_wave = all(0 < lag < self.period / 2 for lag in self.lags) and min(self.correlations) >= FOLLOWS
+        return is_wave and 0 <= self.head_lag < self.period / 4 and self.head_correlation >= FOLLOWS
 
 
 def wave(trace: Trace, period: int = 60) -> Wave:
     """Cross-correlate each joint's angle with the next one's, at lags up to half a period, once the wave has settled.
+
+    The first joint's angle is correlated with the oscillator in the same way.
 
     Raises:
         ValueError: if the trace has no oscillator or is too short.
@@ -106,8 +125,8 @@ def wave(trace: Trace, period: int = 60) -> Wave:
         raise ValueError(f"a trace of {len(trace.joints)} steps is too short for a wave of period {period}")
     settled = trace.joints[TRANSIENT:].astype(float)
     found = [_lag(settled[:, joint], settled[:, joint + 1], period // 2) for joint in range(settled.shape[1] - 1)]
-    head = _correlation(2 * trace.oscillator[TRANSIENT:].astype(float) - 1, settled[:, 0])
-    return Wave(tuple(lag for lag, _ in found), tuple(correlation for _, correlation in found), head)
+    head = _lag(2 * trace.oscillator[TRANSIENT:].astype(float) - 1, settled[:, 0], period // 2)
+    return Wave(tuple(lag for lag, _ in found), tuple(correlation for _, correlation in found), *head, period)
 
 
 def _lag(first: NDArray[np.float64], second: NDArray[np.float64], longest: int) -> tuple[int, float]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from separata import files
+from separata.extras import require
 
 if TYPE_CHECKING:
     import mujoco
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from .environments import SwimmerEnv
 
 SUFFIXES = (".gif", ".mp4", ".png")
+LIBRARIES = {"osmesa": "OSMesa", "egl": "EGL"}
+"""What MuJoCo draws with where there is no screen."""
+
 NO_RENDERER = (
     "MuJoCo finds no renderer on this machine: install OSMesa (Debian: apt-get install libosmesa6) or EGL with a "
     "graphics driver, and set MUJOCO_GL=osmesa or MUJOCO_GL=egl"
@@ -29,11 +33,14 @@ def choose_renderer() -> None:
     """Set MUJOCO_GL where no screen is and nobody has; MuJoCo reads it when it is first imported.
 
     Raises:
-        ValueError: if there is no screen, and neither OSMesa nor EGL.
+        ValueError: if there is no screen and neither OSMesa nor EGL, or the one that MUJOCO_GL names is not there.
     """
-    if "MUJOCO_GL" in os.environ or os.environ.get("DISPLAY") or os.name != "posix":
+    chosen = os.environ.get("MUJOCO_GL", "").lower()
+    if chosen in LIBRARIES and not find_library(LIBRARIES[chosen]):
+        raise ValueError(f"MUJOCO_GL is {chosen}, but its library {LIBRARIES[chosen]} is not on this machine")
+    if chosen or os.environ.get("DISPLAY") or os.name != "posix":
         return
-    found = next((name for name, library in (("osmesa", "OSMesa"), ("egl", "EGL")) if find_library(library)), None)
+    found = next((name for name, library in LIBRARIES.items() if find_library(library)), None)
     if found is None:
         raise ValueError(NO_RENDERER)
     os.environ["MUJOCO_GL"] = found
@@ -68,7 +75,7 @@ def frames(
     Args:
         policy: From an observation to torques.
         env: One of the swimmer's tasks.
-        seed: Of the initial state.
+        seed: Seed of the initial state.
         first: Step of the first picture.
         seconds: How long, of the 30 of an episode.
         height: In pixels.
@@ -99,7 +106,8 @@ def write(pictures: Iterator[NDArray[np.uint8]], path: Path, fps: int) -> None:
     """Write pictures as .gif, .mp4, or .png (six of them side by side), whole or not at all.
 
     Raises:
-        ValueError: if the suffix is another, or .mp4 is asked for without `imageio[ffmpeg]`.
+        ValueError: if the suffix is another.
+        MissingExtraError: if .mp4 is asked for without the extra `video`.
     """
     check_suffix(path)
     if path.suffix == ".mp4":
@@ -114,7 +122,8 @@ def check(path: Path, seconds: float, height: int, width: int) -> None:
     """See that such pictures can be made and written under this name.
 
     Raises:
-        ValueError: if the suffix is unknown or needs what is not installed, or a number is out of range.
+        ValueError: if the suffix is unknown or a number is out of range.
+        MissingExtraError: if .mp4 is asked for without the extra `video`.
     """
     if not 0 < seconds <= 30:
         raise ValueError(f"a video has more than 0 and at most 30 seconds, the length of an episode; not {seconds}")
@@ -127,17 +136,13 @@ def check_suffix(path: Path) -> None:
     """See that a file can be written under this name.
 
     Raises:
-        ValueError: if the suffix is unknown, or needs what is not installed.
+        ValueError: if the suffix is unknown.
+        MissingExtraError: if .mp4 is asked for without the extra `video`.
     """
     if path.suffix not in SUFFIXES:
         raise ValueError(f"the swim is written as {', '.join(SUFFIXES)}, not as {path.name}")
     if path.suffix == ".mp4":
-        try:
-            import imageio_ffmpeg  # noqa: F401
-        except ImportError:
-            raise ValueError(
-                "to write .mp4, install more: pip install 'ncap-swimmer[video]'; or write a .gif"
-            ) from None
+        require("imageio_ffmpeg", extra="ncap-swimmer[video]")
 
 
 def _write_mp4(pictures: Iterator[NDArray[np.uint8]], path: Path, fps: int) -> None:

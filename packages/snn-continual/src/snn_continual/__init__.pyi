@@ -37,11 +37,12 @@ from .rules import DSR as DSR
 from .rules import OTTT as OTTT
 from .rules import TrainingRule as TrainingRule
 from .rules import training_rule as training_rule
+from .schedule import Rehearsal as Rehearsal
+from .schedule import Training as Training
+from .subspace import DivergenceError as DivergenceError
 from .subspace import HebbianSubspace as HebbianSubspace
 from .subspace import SpikingLateral as SpikingLateral
-from .training import Rehearsal as Rehearsal
 from .training import Trainer as Trainer
-from .training import Training as Training
 from .training import run_benchmark as run_benchmark
 
 __all__ = [
@@ -55,6 +56,7 @@ __all__ = [
     "OTTT",
     "AccuracyMatrix",
     "ContinualLearner",
+    "DivergenceError",
     "ForTask",
     "HLOPConv2d",
     "HLOPLinear",

@@ -1,4 +1,4 @@
-"""Sequences of tasks: permuted images, the classes of a data set, or several data sets."""
+"""Task sequences: permuted images, the classes of a data set in turn, or several data sets in turn."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
@@ -34,9 +34,9 @@ class Task:
 
 
 class TaskSequence(ABC):
-    """Tasks that are made when they are asked for, so that they need not be in memory together.
+    """Tasks in order, each made on access, so that they need not be in memory together.
 
-    One's own sequence says how many tasks there are, of how many classes, and how one is made.
+    A sequence of your own defines the number of tasks, the number of classes, and how a task is made.
     """
 
     @property
@@ -74,14 +74,17 @@ class TaskSequence(ABC):
 
 @dataclass(frozen=True)
 class PermutedImages(TaskSequence):
-    """The same images with their pixels in another order for each task (domain-incremental; permuted MNIST).
+    """The same images with the pixels in another random order for each task (domain-incremental, as permuted MNIST).
 
     Args:
         dataset: Name of the data set, for `separata.data.load`.
         n_tasks: Number of tasks.
-        seed: Of the permutations.
-        mean: Of the pixels, for normalisation.
-        std: Of the pixels.
+        seed: Seed of the permutations.
+        mean: Mean of the pixels, for normalisation.
+        std: Standard deviation of the pixels.
+
+    Raises:
+        ValueError: if there is no task, or `std` is not positive.
     """
 
     dataset: str = "mnist"
@@ -90,6 +93,10 @@ class PermutedImages(TaskSequence):
     mean: float = 0.1307
     std: float = 0.3081
     shares_head = True
+
+    def __post_init__(self) -> None:
+        if self.n_tasks < 1 or not self.std > 0:
+            raise ValueError(f"there must be at least 1 task and a positive std, not {self.n_tasks} and {self.std}")
 
     @property
     def n_classes(self) -> int:
@@ -113,16 +120,19 @@ class PermutedImages(TaskSequence):
 
 @dataclass(frozen=True)
 class SplitClasses(TaskSequence):
-    """The classes of one data set, some in each task (task-incremental: each task has a head of its own).
+    """The classes of one data set, split among the tasks (task-incremental: each task has its own head).
 
     Args:
         dataset: Name of the data set.
         n_tasks: Number of tasks, which divides the number of classes.
-        mean: Of each channel, for normalisation.
-        std: Of each channel.
-        size: Height and width to which images are resized; None for their own.
-        shuffle_seed: Seed of the order of the classes; None for their own order.
+        mean: Mean of each channel, for normalisation.
+        std: Standard deviation of each channel.
+        size: Height and width to which images are resized; None to keep theirs.
+        shuffle_seed: Seed of the order of the classes; None to keep theirs.
         n_train: Training images of each class, at most; None for all.
+
+    Raises:
+        ValueError: if there is no task, or no training image.
     """
 
     dataset: str
@@ -137,6 +147,8 @@ class SplitClasses(TaskSequence):
     def __post_init__(self) -> None:
         if self.n_tasks < 1:
             raise ValueError(f"there must be at least 1 task, not {self.n_tasks}")
+        if self.n_train is not None and self.n_train < 1:
+            raise ValueError(f"there must be at least 1 training image of each class, not {self.n_train}")
 
     @cached_property
     def n_classes(self) -> int:
@@ -197,15 +209,22 @@ class SeveralDatasets(TaskSequence):
 
 @dataclass(frozen=True)
 class HeldOut(TaskSequence):
-    """A sequence whose test images are held out of its training images: for choosing settings without the test set.
+    """A sequence that tests on a held-out part of its training images, to choose settings without the test set.
 
     Args:
         sequence: The sequence.
         share: Share of the training images that is held out.
+
+    Raises:
+        ValueError: if the share is not between 0 and 1.
     """
 
     sequence: TaskSequence
     share: float = 0.2
+
+    def __post_init__(self) -> None:
+        if not 0 < self.share < 1:
+            raise ValueError(f"the share that is held out must be between 0 and 1, not {self.share}")
 
     @property
     def n_classes(self) -> int:
@@ -236,18 +255,18 @@ def normalize(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Te
 
 
 def pad_to(images: Tensor, size: int) -> Tensor:
-    """Images with zeros around, of the given height and width."""
+    """Images padded with zeros to the given height and width."""
     margin = size - images.shape[-1]
     return F.pad(images, (margin // 2, margin - margin // 2) * 2)
 
 
 def in_colour(images: Tensor) -> Tensor:
-    """Images with three channels, equal where there was one."""
+    """Images with three channels; a single channel is repeated."""
     return images.expand(-1, 3, -1, -1)
 
 
 def permuted_mnist(dataset: str = "mnist", n_tasks: int = 10, seed: int = 0) -> PermutedImages:
-    """Permuted MNIST: ten tasks, one shared head, the task of an input unknown."""
+    """Permuted MNIST: ten tasks, one shared head, task identity unknown."""
     return PermutedImages(dataset, n_tasks, seed)
 
 

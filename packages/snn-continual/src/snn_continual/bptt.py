@@ -1,5 +1,6 @@
 """Back-propagation through time with a surrogate for the derivative of the spike."""
 
+import math
 from typing import Any
 
 import torch
@@ -14,6 +15,16 @@ def sigmoid_surrogate(distance: Float[Tensor, "*neurons"], slope: float) -> Floa
     """`slope · σ(1 - σ)` at `slope · distance`, in place of the derivative of a spike by its distance to threshold."""
     sigmoid = torch.sigmoid(slope * distance)
     return slope * sigmoid * (1 - sigmoid)
+
+
+def check_time_constant(tau: float) -> None:
+    """See that a time constant is one in steps.
+
+    Raises:
+        ValueError: if it is below 1.
+    """
+    if not 1 <= tau < math.inf:
+        raise ValueError(f"tau is counted in steps and must be at least 1, not {tau}")
 
 
 class _Unrolled(torch.autograd.Function):
@@ -76,8 +87,7 @@ class SurrogateLIF(nn.Module):
         timesteps: int | None = None,
     ) -> None:
         super().__init__()
-        if tau < 1:
-            raise ValueError(f"tau is counted in steps and must be at least 1, not {tau}")
+        check_time_constant(tau)
         self.tau, self.threshold, self.slope, self.timesteps = tau, threshold, slope, timesteps
         self.soft_reset, self.detach_reset = soft_reset, detach_reset
         self.gain = 1 / tau if decay_input else 1.0

@@ -27,31 +27,31 @@ def train(
     device: str = "auto",
     resume: bool = False,
 ) -> None:
-    """Train a spiking network on tasks in sequence, and save it with its accuracy on each.
+    """Train a spiking network on a sequence of tasks, and save it with its accuracy on each.
 
     Args:
-        out: Folder for the network, its settings, the accuracy matrix and the history.
-        benchmark: pmnist5k, pmnist, cifar10, cifar100, mini-imagenet, five-datasets, five-datasets-domain, or a folder
-            with a file .npz for each task (x_train, y_train, x_test, y_test).
-        method: hlop, finetune, ewc, gpm, replay or joint.
-        training: dsr, bptt or ottt.
-        feedback: bp, fa or sign.
-        data: Folder with data sets; $SEPARATA_DATA if not given.
-        timesteps: Steps of simulation; 20 for dsr and 6 for the others if not given.
-        epochs: Passes over each task's images; the paper's if not given.
-        lr: Learning rate; the paper's if not given.
-        hidden: Width of the perceptron's hidden layers.
-        spiking_lateral: Let lateral neurons answer in bursts of spikes.
-        rehearse: Images of each class to keep and rehearse, with any method; 50 for replay if not given.
-        strength: Strength of EWC's penalty.
-        threshold: Share of energy that GPM keeps.
-        seed: Of the initial weights, the tasks and the order of images.
+        out: Output folder for the network, its settings, the accuracy matrix and the history.
+        benchmark: Folder with an .npz file for each task (x_train, y_train, x_test, y_test), or the name of a
+            benchmark: pmnist5k, pmnist, cifar10, cifar100, mini-imagenet, five-datasets or five-datasets-domain.
+        method: Method of continual learning: hlop, finetune, ewc, gpm, replay or joint.
+        training: Training rule: dsr, bptt or ottt.
+        feedback: Error propagation: bp (back-propagation), fa (feedback alignment) or sign (sign-symmetric).
+        data: Folder with the data sets; $SEPARATA_DATA if not given.
+        timesteps: Time steps of the simulation; 20 under dsr and 6 under the others if not given.
+        epochs: Epochs per task; the benchmark's own if not given.
+        lr: Learning rate; the benchmark's own if not given.
+        hidden: Width of the hidden layers of a perceptron.
+        spiking_lateral: Use spiking lateral neurons, which answer in bursts.
+        rehearse: Images per class that are kept for rehearsal, with any method; 0 stands for 50 under replay.
+        strength: Strength of the penalty of ewc.
+        threshold: Share of the activity's energy that gpm keeps.
+        seed: Seed of the initial weights, the tasks and the order of the images.
         device: auto, cpu or cuda.
-        resume: Go on after the last task that an interrupted training finished.
+        resume: Continue an interrupted training after its last finished task.
     """
-    from . import runs
+    from .settings import Settings
 
-    settings = runs.Settings(
+    settings = Settings(
         benchmark,
         method,
         training,
@@ -66,16 +66,18 @@ def train(
         threshold,
         seed,
     )
+    from . import runs
+
     result = runs.train(settings, out, data=data, device=device, resume=resume)
     print(result.summary())
 
 
 def evaluate(run: Path, /, *, data: Path | None = None, device: str = "auto", json: bool = False) -> None:
-    """Test a trained network on all tasks again.
+    """Test a trained network on all tasks.
 
     Args:
-        run: Folder that `train` wrote.
-        data: Folder with data sets; $SEPARATA_DATA if not given.
+        run: Folder written by train.
+        data: Folder with the data sets; $SEPARATA_DATA if not given.
         device: auto, cpu or cuda.
         json: Print as JSON.
     """
@@ -85,12 +87,14 @@ def evaluate(run: Path, /, *, data: Path | None = None, device: str = "auto", js
 
 
 def inspect(run: Path, /, *, data: Path | None = None, plot: Path | None = None, json: bool = False) -> None:
-    """Show what each subspace holds: dimensions, orthonormality, and the share of the activity that it explains.
+    """Show how much of each layer's activity its subspace explains.
+
+    The subspace's dimensions stand beside, and how far its rows are from orthonormal.
 
     Args:
-        run: Folder that `train` wrote.
-        data: Folder with data sets; $SEPARATA_DATA if not given.
-        plot: File to draw the accuracy matrix to, .svg, .png or .pdf.
+        run: Folder written by train.
+        data: Folder with the data sets; $SEPARATA_DATA if not given.
+        plot: Figure of the accuracy matrix to write: .svg, .png or .pdf.
         json: Print as JSON.
     """
     from . import runs

@@ -1,4 +1,4 @@
-"""Learning tasks in sequence with HLOP layers, in one's own training loop."""
+"""Learning tasks in sequence with HLOP layers, in a training loop of your own."""
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +13,7 @@ from .layers import Feedback, HLOPConv2d, HLOPLayer, HLOPLinear
 from .subspace import HebbianSubspace
 
 Dims = int | float | Sequence[int]
-"""Dimensions to add for a task: a number for each layer, one number for all, or a share of each layer's width."""
+"""Dimensions to add for a task: a number per layer, one number for all layers, or a share of each layer's width."""
 
 
 def wrap(
@@ -105,7 +105,7 @@ def _swap(module: nn.Module, subspace: dict[str, Any], **options: Any) -> nn.Mod
 
 
 def freeze_all_but_matrices(model: nn.Module) -> None:
-    """Fix all parameters but weight matrices, and the statistics of normalisation layers, for good."""
+    """Freeze everything but weight matrices: other parameters, and the statistics of normalisation layers."""
     for parameter in model.parameters():
         if parameter.ndim <= 1:
             parameter.requires_grad = False
@@ -120,14 +120,14 @@ def _sleep(module: nn.Module, _: Any) -> None:  # noqa: ANN401 - the inputs
 
 
 class ContinualLearner:
-    """Brackets the training on each task with what its HLOP layers need before and after.
+    """Prepares a model's HLOP layers for each task, and fixes what they learned after it.
 
     `begin_task` adds dimensions to the subspaces and lets them learn; from the second task on, it also projects
     gradients and freezes what is not a weight matrix (biases, thresholds, normalisation), as the paper does. `end_task`
     fixes what was learned.
 
     Args:
-        model: A model with HLOP layers. Their order is that of `model.modules()`.
+        model: A model with HLOP layers, taken in the order of `model.modules()`.
 
     Raises:
         ValueError: if the model has no HLOP layer.
@@ -142,10 +142,10 @@ class ContinualLearner:
         self._in_task = False
 
     def begin_task(self, dims: Dims, generator: torch.Generator | None = None) -> None:
-        """Begin a task, with so many new dimensions for each layer.
+        """Begin a task with new dimensions for each layer's subspace.
 
         Raises:
-            ValueError: if the last task was not ended, the list is not one number for each layer, or a subspace would
+            ValueError: if the last task was not ended, the list does not have one number per layer, or a subspace would
                 have more dimensions than its layer has inputs; nothing is changed then.
         """
         if self._in_task:
@@ -162,10 +162,10 @@ class ContinualLearner:
         self._in_task = True
 
     def dims_of(self, dims: Dims) -> list[int]:
-        """The dimensions for each layer that are meant by a list, one number, or a share.
+        """The dimensions for each layer, from a list, one number, or a share.
 
         Raises:
-            ValueError: if a list has not one number for each layer, or a share is not between 0 and 1.
+            ValueError: if a list does not have one number per layer, or a share is not between 0 and 1.
         """
         if isinstance(dims, float):
             if not 0 < dims <= 1:
@@ -182,7 +182,7 @@ class ContinualLearner:
         return wanted
 
     def end_task(self, *, orthonormalize: bool = False) -> None:
-        """End the task: the subspaces are fixed, and stop learning.
+        """End the task: the subspaces stop learning and are fixed.
 
         Args:
             orthonormalize: Make their rows exactly orthonormal.
@@ -199,14 +199,14 @@ class ContinualLearner:
         self._in_task = False
 
     def resume(self, n_tasks: int) -> None:
-        """Go on after so many tasks, with a model whose state was loaded."""
+        """Continue after this many tasks, with a model whose state was loaded."""
         self.n_tasks = n_tasks
         if n_tasks > 1:
             freeze_all_but_matrices(self.model)
 
     @contextmanager
     def not_learning(self) -> Iterator[None]:
-        """Leave the subspaces as they are for a while, as in the first epochs of a task."""
+        """Pause the learning of the subspaces, as in the first epochs of a task."""
         before = [layer.is_learning for layer in self.layers]
         for layer in self.layers:
             layer.is_learning = False
@@ -217,18 +217,18 @@ class ContinualLearner:
                 layer.is_learning = was
 
     def trainable_parameters(self) -> list[nn.Parameter]:
-        """What an optimiser should train in the present task."""
+        """The parameters to optimise in the present task."""
         return [parameter for parameter in self.model.parameters() if parameter.requires_grad]
 
     def guard(self, optimizer: torch.optim.Optimizer, *, project_update: bool = False) -> None:
         """See that an optimiser's steps stay orthogonal to earlier tasks.
 
-        Plain SGD and SGD with momentum do, if they are new for each task. Others scale the gradient by entry, and
-        weight decay shrinks what earlier tasks need: both leave the orthogonal space.
+        Those of SGD do, with or without momentum, if there is a new optimiser for each task. Others rescale each entry
+        of the gradient, and weight decay shrinks what earlier tasks need: both leave the orthogonal space.
 
         Args:
             optimizer: The optimiser of the present task.
-            project_update: Project the change of the weights after every step, so that any optimiser may be used.
+            project_update: Project the change of the weights after every step, which allows any optimiser.
 
         Raises:
             ValueError: for weight decay without `project_update`.

@@ -84,7 +84,7 @@ class DSRLIF(nn.Module):
         timesteps: int | None = None,
     ) -> None:
         super().__init__()
-        if min(threshold, tau, dt, alpha) <= 0:
+        if not all(0 < constant < math.inf for constant in (threshold, tau, dt, alpha)):
             raise ValueError(f"threshold, tau, dt and alpha must be positive, not {threshold}, {tau}, {dt}, {alpha}")
         self.threshold = nn.Parameter(torch.tensor(float(threshold)))
         self.tau, self.dt, self.alpha, self.min_threshold, self.timesteps = tau, dt, alpha, min_threshold, timesteps

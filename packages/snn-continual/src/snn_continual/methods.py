@@ -1,20 +1,22 @@
-"""Methods of continual learning: HLOP, and the baselines that it is compared with.
+"""Methods of continual learning: HLOP and its baselines.
 
-Each method is told when a task begins and ends, and may change gradients in between. All of them freeze what is not a
-weight matrix after the first task, as the paper does.
+Each is told when a task begins and ends, and may change gradients in between. All freeze everything but weight matrices
+after the first task, as the paper does.
 """
 
+import math
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 from .continual import ContinualLearner, Dims, freeze_all_but_matrices
-from .networks import SpikingNetwork
+from .networks import SpikingNetwork, activity
+from .subspace import DivergenceError
 
 
 class Method:
-    """Sequential fine-tuning: train on each task as if there were no other. The other methods extend it.
+    """Sequential fine-tuning: train on each task in turn, regardless of the others. The other methods extend it.
 
     Args:
         model: The network.
@@ -24,7 +26,7 @@ class Method:
         self.model = model
 
     def begin_task(self, index: int) -> None:
-        """Prepare for the task of that number."""
+        """Prepare for a task."""
         if index == 1:
             freeze_all_but_matrices(self.model)
 
@@ -35,19 +37,19 @@ class Method:
         """See that the optimiser does not undo what the method does."""
 
     def end_task(self, index: int, images: Tensor, labels: Tensor, head: int | None) -> None:
-        """Keep what is needed of the task that was learned."""
+        """Keep what is needed of the learned task."""
 
     def resume(self, n_tasks: int) -> None:
-        """Go on after so many tasks, with the model as it was then."""
+        """Continue after this many tasks, with the model as it was then."""
         if n_tasks > 1:
             freeze_all_but_matrices(self.model)
 
     def tensors(self) -> dict[str, Tensor]:
-        """What it keeps besides the model, for a checkpoint."""
+        """What a checkpoint needs besides the model."""
         return {}
 
     def load(self, tensors: dict[str, Tensor]) -> None:
-        """Take back what `tensors` gave."""
+        """Restore what `tensors` returned."""
 
 
 class HLOP(Method):
@@ -55,8 +57,8 @@ class HLOP(Method):
 
     Args:
         model: The network.
-        dims: From a task's number to the dimensions that each layer's subspace gains for it, as far as it has room.
-        seed: Of the initial lateral weights.
+        dims: Maps the number of a task to the dimensions that each layer's subspace gains, as far as it has room.
+        seed: Seed of the initial lateral weights.
     """
 
     def __init__(self, model: SpikingNetwork, dims: Callable[[int], Dims], seed: int = 0) -> None:
@@ -80,7 +82,7 @@ class HLOP(Method):
         self.learner.end_task()
 
     def resume(self, n_tasks: int) -> None:
-        """Go on after so many tasks."""
+        """Continue after this many tasks."""
         self.learner.resume(n_tasks)
 
 
@@ -101,6 +103,7 @@ class GPM(Method):
         super().__init__(model)
         if not 0 < threshold < 1:
             raise ValueError(f"the threshold is a share of energy between 0 and 1, not {threshold}")
+        check_images(n_images)
         self.learner = ContinualLearner(model)
         self.threshold, self.n_images = threshold, n_images
 
@@ -116,26 +119,30 @@ class GPM(Method):
 
     def end_task(self, index: int, images: Tensor, labels: Tensor, head: int | None) -> None:  # noqa: ARG002
         """Extend each layer's subspace by the principal directions of what it does not explain."""
-        for layer, samples in zip(self.learner.layers, self._activity(images[: self.n_images], head), strict=True):
+        for layer, samples in zip(
+            self.learner.layers, activity(self.model, images[: self.n_images], head), strict=True
+        ):
             layer.subspace.extend(principal_directions(samples, layer.subspace.fixed, self.threshold))
 
-    @torch.no_grad()
-    def _activity(self, images: Tensor, head: int | None) -> list[Tensor]:
-        seen: dict[int, Tensor] = {}
-        hooks = [
-            layer.register_forward_pre_hook(lambda one, inputs: seen.__setitem__(id(one), one.samples(inputs[0])))
-            for layer in self.learner.layers
-        ]
-        was_training = self.model.training
-        self.model.eval()(images, head)
-        self.model.train(was_training)
-        for hook in hooks:
-            hook.remove()
-        return [seen[id(layer)] for layer in self.learner.layers]
+
+def check_images(n_images: int) -> None:
+    """See that there are images to learn from.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    if n_images < 1:
+        raise ValueError(f"at least 1 image of each task is needed, not {n_images}")
 
 
 def principal_directions(samples: Tensor, known: Tensor, threshold: float) -> Tensor:
-    """Rows (k, features) that, with the `known` orthonormal ones, explain the share `threshold` of the energy."""
+    """Rows (k, features) that, with the `known` orthonormal ones, explain the share `threshold` of the energy.
+
+    Raises:
+        DivergenceError: if the samples are not finite.
+    """
+    if not torch.isfinite(samples).all():
+        raise DivergenceError("the activity that is decomposed has NaN or infinite entries")
     total = samples.double().square().sum()
     unexplained = samples.double() - samples.double() @ known.double().T @ known.double()
     if len(samples) < samples.shape[1]:
@@ -160,13 +167,14 @@ class EWC(Method):
         model: The network.
         strength: Weight of the penalty, λ.
         n_images: Images from which the Fisher information is estimated.
-        seed: Of the drawn labels.
+        seed: Seed of the drawn labels.
     """
 
     def __init__(self, model: SpikingNetwork, strength: float = 100.0, n_images: int = 200, seed: int = 0) -> None:
         super().__init__(model)
-        if strength < 0:
+        if not 0 <= strength < math.inf:
             raise ValueError(f"the strength of the penalty must not be negative, but it is {strength}")
+        check_images(n_images)
         self.strength, self.n_images, self.seed = strength, n_images, seed
         self._optimizer: torch.optim.Optimizer | None = None
         self.importance = {name: torch.zeros_like(p) for name, p in model.named_parameters()}
@@ -200,9 +208,10 @@ class EWC(Method):
         was_training = self.model.training
         self.model.eval()
         with torch.no_grad():
-            drawn = torch.multinomial(self.model(images, head).softmax(1).cpu(), 1, generator=generator).to(
-                images.device
-            )
+            chances = self.model(images, head).softmax(1).cpu()
+        if not torch.isfinite(chances).all():
+            raise DivergenceError("the network's outputs are NaN or infinite")
+        drawn = torch.multinomial(chances, 1, generator=generator).to(images.device)
         for image, label in zip(images, drawn, strict=True):
             self.model.zero_grad()
             self.model.loss(image[None], label, head).backward()
@@ -220,7 +229,7 @@ class EWC(Method):
         }
 
     def load(self, tensors: dict[str, Tensor]) -> None:
-        """Take back the summed penalties."""
+        """Restore the summed penalties."""
         for name in self.importance:
             self.importance[name].copy_(tensors[f"importance.{name}"])
             self.anchor[name].copy_(tensors[f"anchor.{name}"])

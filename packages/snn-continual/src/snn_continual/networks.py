@@ -1,4 +1,4 @@
-"""The paper's spiking networks, of HLOP layers: a perceptron, a convolutional and an 18-layer residual network."""
+"""The paper's spiking networks: a perceptron, a convolutional and an 18-layer residual network of HLOP layers."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from .layers import Feedback, HLOPConv2d, HLOPLinear
+from .layers import Feedback, HLOPConv2d, HLOPLayer, HLOPLinear
 from .rates import repeat
 from .rules import DSR, TrainingRule
 from .subspace import HebbianSubspace, SpikingLateral
@@ -35,7 +35,7 @@ class Synaptic:
     def linear(
         self, n_in: int, n_out: int, rule: TrainingRule, *, lr: float | None = None, is_first: bool = False
     ) -> HLOPLinear:
-        """A linear layer without bias. Traces begin above the `is_first`, which sees the input itself."""
+        """A linear layer without bias; the first one sees the input itself and needs no trace."""
         return HLOPLinear(
             n_in,
             n_out,
@@ -50,7 +50,7 @@ class Synaptic:
     def convolution(
         self, n_in: int, n_out: int, kernel: int, rule: TrainingRule, *, stride: int = 1, is_first: bool = False
     ) -> HLOPConv2d:
-        """A convolution without bias, that keeps the size at stride 1."""
+        """A convolution without bias that keeps the image size at stride 1."""
         layer = HLOPConv2d(
             n_in,
             n_out,
@@ -87,10 +87,15 @@ class Heads(nn.Module):
         n_features: Width of the input.
         n_classes: Classes of each task.
         n_tasks: Number of tasks.
+
+    Raises:
+        ValueError: if there is no task.
     """
 
     def __init__(self, n_features: int, n_classes: int, n_tasks: int) -> None:
         super().__init__()
+        if n_tasks < 1:
+            raise ValueError(f"there must be a head for at least 1 task, not {n_tasks}")
         self.heads = nn.ModuleList(nn.Linear(n_features, n_classes) for _ in range(n_tasks))
 
     def forward(self, x: Tensor, task: int | None) -> Tensor:
@@ -127,7 +132,7 @@ class SpikingNetwork(nn.Module):
         return self.classifier(features, task) if isinstance(self.classifier, Heads) else self.classifier(features)
 
     def forward(self, x: Tensor, task: int | None = None) -> Tensor:
-        """Logits (batch, classes); `task` picks the head, where there is one for each."""
+        """Logits (batch, classes); `task` chooses the head, where each task has one."""
         return self.rule.readout(self.step_outputs(x, task))
 
     def loss(self, x: Tensor, labels: Tensor, task: int | None = None) -> Tensor:
@@ -136,7 +141,7 @@ class SpikingNetwork(nn.Module):
 
 
 class ForTask(nn.Module):
-    """A network with one of its tasks chosen, so that it takes nothing but images: to test or to export it.
+    """A network with its task chosen, so that images are its only input: for tests and export.
 
     Args:
         network: The network.
@@ -174,7 +179,12 @@ def SpikingMLP(  # noqa: N802 - stands for a class
         rule: The training rule.
         synaptic: How its layers learn.
         n_heads: Number of tasks, if each has a classifier of its own.
+
+    Raises:
+        ValueError: if a width is not positive, or there are fewer than two.
     """
+    if len(sizes) < 2 or min(sizes) < 1:
+        raise ValueError(f"a perceptron needs the widths of its input and output, each at least 1, not {tuple(sizes)}")
     *widths, n_classes = sizes
     layers: list[nn.Module] = [nn.Flatten(2)]
     for i, (n_in, n_out) in enumerate(pairwise(widths)):
@@ -203,7 +213,14 @@ def SpikingCNN(  # noqa: N802 - stands for a class
         image_size: Their height and width; a multiple of 2 to the number of blocks.
         synaptic: How its layers learn.
         n_heads: Number of tasks, if each has a classifier of its own.
+
+    Raises:
+        ValueError: if the images cannot be halved so often.
     """
+    if image_size < 1 or image_size % 2 ** len(widths):
+        raise ValueError(
+            f"{len(widths)} blocks need images of a multiple of {2 ** len(widths)} pixels, not {image_size}"
+        )
     layers: list[nn.Module] = []
     for i, (n_in, n_out) in enumerate(zip((in_channels, *widths[:-1]), widths, strict=True)):
         convolution = synaptic.convolution(n_in, n_out, 3, rule, is_first=i == 0)
@@ -277,3 +294,21 @@ def seeded(build: Build, rule: TrainingRule, synaptic: Synaptic, seed: int) -> S
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return build(rule, synaptic)
+
+
+@torch.no_grad()
+def activity(network: SpikingNetwork, images: Tensor, task: int | None = None) -> list[Tensor]:
+    """What each HLOP layer's subspace would learn from, (samples, features), when the network sees these images."""
+    seen: dict[nn.Module, Tensor] = {}
+
+    def note(layer: HLOPLayer, inputs: tuple[Tensor, ...]) -> None:
+        seen[layer] = layer.samples(inputs[0])
+
+    layers = [module for module in network.modules() if isinstance(module, HLOPLayer)]
+    hooks = [layer.register_forward_pre_hook(note) for layer in layers]
+    was_training = network.training
+    network.eval()(images, task)
+    network.train(was_training)
+    for hook in hooks:
+        hook.remove()
+    return [seen[layer] for layer in layers]

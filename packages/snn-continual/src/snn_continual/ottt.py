@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from .bptt import sigmoid_surrogate
+from .bptt import check_time_constant, sigmoid_surrogate
 from .rates import split_time
 
 
@@ -40,10 +40,14 @@ class LeakyTrace(Stateful):
 
     Args:
         tau: Time constant, in steps.
+
+    Raises:
+        ValueError: if `tau` is below 1.
     """
 
     def __init__(self, tau: float = 2.0) -> None:
         super().__init__()
+        check_time_constant(tau)
         self.decay = 1 - 1 / tau
 
     def forward(self, x: Float[Tensor, "time *features"]) -> Float[Tensor, "time *features"]:
@@ -97,8 +101,7 @@ class OnlineLIF(Stateful):
         self, tau: float = 2.0, *, threshold: float = 1.0, slope: float = 4.0, timesteps: int | None = None
     ) -> None:
         super().__init__()
-        if tau < 1:
-            raise ValueError(f"tau is counted in steps and must be at least 1, not {tau}")
+        check_time_constant(tau)
         self.tau, self.threshold, self.slope, self.timesteps = tau, threshold, slope, timesteps
 
     def unroll(self, current: Float[Tensor, "time *neurons"]) -> tuple[Tensor, Tensor]:

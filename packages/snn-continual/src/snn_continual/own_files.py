@@ -1,4 +1,4 @@
-"""One's own tasks, from files of arrays."""
+"""Your own tasks, from files of arrays."""
 
 import zlib
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ ARRAYS = ("x_train", "y_train", "x_test", "y_test")
 
 @dataclass(frozen=True)
 class OwnFiles(TaskSequence):
-    """One's own tasks: a folder of files `*.npz`, in the order of their names.
+    """Your own tasks: a folder of `*.npz` files, in the order of their names.
 
     Each has the arrays `x_train`, `y_train`, `x_test` and `y_test`. Inputs (samples, ...) are used as they are, in the
     same shape in all files; labels (samples) are whole numbers from 0.
@@ -46,7 +46,7 @@ class OwnFiles(TaskSequence):
 
     @property
     def n_classes(self) -> int:
-        """Classes of each task: the largest label of all, and one."""
+        """Classes of each task: one more than the largest label."""
         return 1 + max(int(torch.cat([task.train_labels, task.test_labels]).max()) for task in self)
 
     def __len__(self) -> int:

@@ -11,7 +11,7 @@ from .methods import pmnist_dims
 from .networks import SpikingCNN, SpikingMLP, SpikingNetwork, Synaptic, spiking_resnet18
 from .own_files import OwnFiles
 from .rules import TrainingRule
-from .training import Rehearsal, Training
+from .schedule import Rehearsal, Training
 
 WIDEST = 100_000
 RESIDUAL_FIRST = [24, 90, 90, 90, 90, 90, 180, 10, 180, 180, 180, 360, 20, 360, 360, 360, 720, 40, 720, 720]
@@ -26,10 +26,10 @@ class Protocol:
 
     Args:
         sequence: The tasks.
-        build: What makes the network for a training rule and a way of learning.
+        build: Makes the network for a training rule and the options of its HLOP layers.
         training: How each task is trained.
-        dims: From a task's number to the dimensions that each HLOP layer gains for it.
-        rehearsal: How a memory is rehearsed, where there is one.
+        dims: Maps the number of a task to the dimensions that each HLOP layer gains.
+        rehearsal: How the memory is rehearsed, if there is one.
     """
 
     sequence: TaskSequence
@@ -40,12 +40,12 @@ class Protocol:
 
 
 def protocol(benchmark: str, hidden: int = 800, seed: int = 0) -> Protocol:
-    """The protocol of a benchmark by name, or of a folder with one's own files.
+    """The protocol of a benchmark by name, or of a folder with your own files.
 
     Args:
         benchmark: A name, or the path of a folder.
-        hidden: Width of a perceptron's hidden layers; the paper's 800 in general. Dimensions are scaled with it.
-        seed: Of the tasks, where they are random.
+        hidden: Width of a perceptron's hidden layers, 800 in the paper. Dimensions are scaled with it.
+        seed: Seed of the tasks, where they are random.
 
     Raises:
         ValueError: if it is neither a known name nor a folder.
@@ -69,7 +69,7 @@ def protocol(benchmark: str, hidden: int = 800, seed: int = 0) -> Protocol:
 
 
 def _permuted(sequence: PermutedImages, hidden: int) -> Protocol:
-    """One pass, on line; three passes where there are only a few thousand images."""
+    """One pass over the images (online learning); three where there are only a few thousand."""
     small = sequence.dataset != "mnist"
     return Protocol(
         sequence,
@@ -120,7 +120,7 @@ def _several(sequence: SeveralDatasets) -> Protocol:
 
 
 def _own_files(sequence: OwnFiles, hidden: int) -> Protocol:
-    """A perceptron, whose subspaces share its layers' widths evenly among the tasks, with some room left."""
+    """A perceptron whose subspaces share out each layer's width evenly among the tasks, with some room left."""
     n_inputs = sequence[0].train_images[0].numel()
     return Protocol(
         sequence,

@@ -18,7 +18,13 @@ def is_constant(x: Tensor) -> bool:
 
 
 def repeat(x: Float[Tensor, "batch *features"], timesteps: int) -> Float[Tensor, "time batch *features"]:
-    """Present the same input at each of `timesteps` steps, without copying it."""
+    """Present the same input at each of `timesteps` steps, without copying it.
+
+    Raises:
+        ValueError: if there is no step.
+    """
+    if timesteps < 1:
+        raise ValueError(f"a spiking network needs at least 1 time step, not {timesteps}")
     return x.expand(timesteps, *x.shape)
 
 
@@ -28,6 +34,8 @@ def split_time(x: Float[Tensor, "time_batch *features"], timesteps: int) -> Floa
     Raises:
         ValueError: if the first dimension is not a multiple of `timesteps`.
     """
+    if timesteps < 1:
+        raise ValueError(f"a spiking network needs at least 1 time step, not {timesteps}")
     if x.shape[0] % timesteps:
         raise ValueError(
             f"the first dimension must be {timesteps} time steps times the batch size, "
@@ -60,10 +68,17 @@ class WeightedRate(MeanRate):
     Args:
         tau: Membrane time constant.
         dt: Duration of a step, in the unit of `tau`.
+
+    Raises:
+        ValueError: if one is not positive.
     """
 
     tau: float = 1.0
     dt: float = 0.05
+
+    def __post_init__(self) -> None:
+        if not (0 < self.tau < math.inf and 0 < self.dt < math.inf):
+            raise ValueError(f"tau and dt must be positive, not {self.tau} and {self.dt}")
 
     def weights(self, timesteps: int) -> Float[Tensor, "time"]:
         """The weight of each step; they sum to 1."""

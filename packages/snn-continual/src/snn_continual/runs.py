@@ -1,13 +1,14 @@
-"""Runs on disk: a folder with a trained network, its settings, its accuracy on each task, and how training went."""
+"""Runs on disk: a folder with a trained network, its settings, its accuracy on each task, and the training history."""
 
 import json
 import math
 import os
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 import torch
 
@@ -18,73 +19,37 @@ from separata.run import Compute
 from .accuracy import AccuracyMatrix
 from .benchmarks import BENCHMARKS
 from .continual import ContinualLearner
-from .layers import FEEDBACKS, HLOPLayer
-from .methods import METHODS, Memory
-from .networks import ForTask, SpikingNetwork, Synaptic, seeded
+from .methods import Memory
+from .networks import SpikingNetwork, Synaptic, activity, seeded
 from .protocols import Protocol, protocol
 from .rules import training_rule
-from .subspace import SpikingLateral
-from .training import Rehearsal, load_model, run_benchmark, test
+from .schedule import Rehearsal
+from .settings import CONFIG, Settings, load_settings
+from .subspace import DivergenceError, SpikingLateral
+from .training import load_model, run_benchmark, test
 
-CONFIG, MODEL, CHECKPOINT, MATRIX, HISTORY = (
-    "config.json",
-    "model.safetensors",
-    "checkpoint.safetensors",
-    "accuracy.csv",
-    "history.csv",
-)
+MODEL, CHECKPOINT, MATRIX, HISTORY = "model.safetensors", "checkpoint.safetensors", "accuracy.csv", "history.csv"
 N_INSPECTED = 256
 """Images whose activity is inspected."""
+USUAL_SCALES = (0.05, 20.0)
+"""Standard deviations of inputs outside of these are warned of."""
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What a run depends on."""
+def protocol_of(settings: Settings) -> Protocol:
+    """The benchmark's protocol, with what was set otherwise."""
+    known = protocol(settings.benchmark, settings.hidden, settings.seed)
+    changes = {key: value for key in ("epochs", "lr") if (value := getattr(settings, key)) is not None}
+    if "epochs" in changes:
+        changes["warmup"] = min(known.training.warmup, changes["epochs"] - 1)
+    rehearsal = replace(known.rehearsal, per_class=settings.rehearse) if settings.rehearse else known.rehearsal
+    return replace(known, training=replace(known.training, **changes), rehearsal=rehearsal)
 
-    benchmark: str = "pmnist5k"
-    method: str = "hlop"
-    training: str = "dsr"
-    feedback: str = "bp"
-    timesteps: int | None = None
-    epochs: int | None = None
-    lr: float | None = None
-    hidden: int = 800
-    spiking_lateral: bool = False
-    rehearse: int = 0
-    strength: float = 10.0
-    threshold: float = 0.97
-    seed: int = 0
 
-    def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            raise ValueError(f"the method must be one of {', '.join(METHODS)}, not '{self.method}'")
-        if self.feedback not in FEEDBACKS:
-            raise ValueError(f"the feedback must be one of {', '.join(FEEDBACKS)}, not '{self.feedback}'")
-        if self.epochs is not None and self.epochs < 1:
-            raise ValueError(f"the number of epochs must be at least 1, not {self.epochs}")
-        if self.lr is not None and not (self.lr > 0 and math.isfinite(self.lr)):
-            raise ValueError(f"the learning rate must be positive, not {self.lr}")
-        if not self.strength >= 0 or not math.isfinite(self.strength):
-            raise ValueError(f"the strength of EWC's penalty must not be negative, but it is {self.strength}")
-        if not 0 < self.threshold < 1:
-            raise ValueError(f"the threshold is a share of energy between 0 and 1, not {self.threshold}")
-        if self.rehearse < 0:
-            raise ValueError(f"the number of images to rehearse must not be negative, but it is {self.rehearse}")
-
-    def protocol(self) -> Protocol:
-        """The benchmark's protocol, with what was set otherwise."""
-        known = protocol(self.benchmark, self.hidden, self.seed)
-        changes = {key: value for key in ("epochs", "lr") if (value := getattr(self, key)) is not None}
-        if "epochs" in changes:
-            changes["warmup"] = min(known.training.warmup, changes["epochs"] - 1)
-        rehearsal = replace(known.rehearsal, per_class=self.rehearse) if self.rehearse else known.rehearsal
-        return replace(known, training=replace(known.training, **changes), rehearsal=rehearsal)
-
-    def network(self, plan: Protocol) -> SpikingNetwork:
-        """The network as it is before training."""
-        spiking = SpikingLateral() if self.spiking_lateral else None
-        synaptic = Synaptic(self.feedback, spiking=spiking)  # type: ignore[arg-type] # one of FEEDBACKS
-        return seeded(plan.build, training_rule(self.training, self.timesteps), synaptic, self.seed)
+def network_of(settings: Settings, plan: Protocol) -> SpikingNetwork:
+    """The network as it is before training."""
+    spiking = SpikingLateral() if settings.spiking_lateral else None
+    synaptic = Synaptic(settings.feedback, spiking=spiking)  # type: ignore[arg-type] # one of FEEDBACKS
+    return seeded(plan.build, training_rule(settings.training, settings.timesteps), synaptic, settings.seed)
 
 
 @dataclass(frozen=True)
@@ -105,14 +70,17 @@ class Table:
     """Rows to show to a person or a program."""
 
     rows: list[dict[str, Any]]
-    totals: dict[str, float | None]
+    totals: dict[str, float | int]
 
     def show(self, *, as_json: bool) -> str:
-        """As text."""
+        """As JSON, or as a table in columns with the totals below."""
         if as_json:
             return json.dumps({**self.totals, "rows": self.rows}, indent=2)
-        lines = ["  ".join(f"{key} {_short(value)}" for key, value in row.items()) for row in self.rows]
-        return "\n".join([*lines, "  ".join(f"{key} {_short(value)}" for key, value in self.totals.items())])
+        table = [list(self.rows[0]), *([_short(cell) for cell in row.values()] for row in self.rows)]
+        table[0] = [key.replace("_", " ") for key in table[0]]
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        lines = ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in table]
+        return "\n".join([*lines, *(f"{key.replace('_', ' ')} {_short(value)}" for key, value in self.totals.items())])
 
 
 def _short(value: Any) -> str:  # noqa: ANN401 - a cell
@@ -121,7 +89,7 @@ def _short(value: Any) -> str:  # noqa: ANN401 - a cell
 
 @contextmanager
 def data_from(folder: Path | None) -> Iterator[None]:
-    """Let data sets come from a folder for a while.
+    """Take data sets from a folder inside the block.
 
     Raises:
         FileNotFoundError: if there is no such folder.
@@ -143,7 +111,7 @@ def data_from(folder: Path | None) -> Iterator[None]:
 def train(
     settings: Settings, out: Path, *, data: Path | None = None, device: str = "auto", resume: bool = False
 ) -> Result:
-    """Train a network as set, and write it to a folder.
+    """Train a network and write it to a folder.
 
     Nothing is written before the settings are known to be right and the data to be there.
 
@@ -154,11 +122,12 @@ def train(
     if Path(settings.benchmark).is_dir() and settings.benchmark not in BENCHMARKS:
         settings = replace(settings, benchmark=str(Path(settings.benchmark).resolve()))
     with data_from(data):
-        plan, target = settings.protocol(), Compute(device).torch_device
-        model = settings.network(plan).to(target)
+        plan, target = protocol_of(settings), Compute(device).torch_device
+        model = network_of(settings, plan).to(target)
         _claim(settings, out, resume=resume)
         rehearsal = plan.rehearsal if settings.rehearse or settings.method == "replay" else None
         _check_data(plan, rehearsal)
+        is_new = not out.exists()
         files.make_writable(out)
         files.write_json(out / CONFIG, asdict(settings))
         reporter = Reporter()
@@ -166,38 +135,86 @@ def train(
             f"{settings.benchmark}: {len(plan.sequence)} tasks, {settings.method}, {settings.training}, to {out}"
         )
         history = _History(out / HISTORY, reporter)
-        try:
-            matrix = run_benchmark(
-                plan.sequence,
-                model,
-                settings.method,
-                plan.training,
-                dims=plan.dims,
-                rehearsal=rehearsal,
-                seed=settings.seed,
-                strength=settings.strength,
-                threshold=settings.threshold,
-                checkpoint=out / CHECKPOINT,
-                track=reporter.track,
-                log=history,
-            )
-        except KeyboardInterrupt:
-            reporter.say(f"Stopped; {out} has all finished tasks. Go on with: {stopped()}")
-            raise
+        with _warnings_by(reporter):
+            _check_scale(plan)
+            try:
+                matrix = _train(settings, plan, model, out, rehearsal, history, reporter)
+            except DivergenceError:
+                _withdraw(out, is_new=is_new)
+                raise
     files.write_text(out / MATRIX, matrix.to_csv())
     files.save_tensors(out / MODEL, model.state_dict())
     return Result(out, matrix)
 
 
+def _train(
+    settings: Settings,
+    plan: Protocol,
+    model: SpikingNetwork,
+    out: Path,
+    rehearsal: Rehearsal | None,
+    history: "_History",
+    reporter: Reporter,
+) -> AccuracyMatrix:
+    """Train from the last checkpoint on; say how to go on where it is interrupted."""
+    try:
+        return run_benchmark(
+            plan.sequence,
+            model,
+            settings.method,
+            plan.training,
+            dims=plan.dims,
+            rehearsal=rehearsal,
+            seed=settings.seed,
+            strength=settings.strength,
+            threshold=settings.threshold,
+            checkpoint=out / CHECKPOINT,
+            track=reporter.track,
+            log=history,
+        )
+    except KeyboardInterrupt:
+        reporter.say(f"Stopped; {out} has all finished tasks. Go on with: {stopped()}")
+        raise
+
+
+def _withdraw(out: Path, *, is_new: bool) -> None:
+    """Free the folder of a run that diverged in its first task, so that it can be tried again with other settings."""
+    if not (out / CHECKPOINT).exists():
+        for name in (CONFIG, HISTORY):
+            (out / name).unlink(missing_ok=True)
+        if is_new:
+            out.rmdir()
+
+
+@contextmanager
+def _warnings_by(reporter: Reporter) -> Iterator[None]:
+    """Say warnings as lines among the others."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = lambda message, *_, **__: reporter.say(f"warning: {message}")
+        yield
+
+
+def _check_scale(plan: Protocol) -> None:
+    """Warn of inputs that make spiking neurons silent or saturate them."""
+    scale = plan.sequence[0].train_images.std().item()
+    if not USUAL_SCALES[0] <= scale <= USUAL_SCALES[1]:
+        warnings.warn(
+            f"the inputs have a standard deviation of {scale:.3g}; networks learn best where it is about 1, so "
+            "standardize them",
+            stacklevel=2,
+        )
+
+
 def _check_data(plan: Protocol, rehearsal: Rehearsal | None) -> None:
-    """Find data that is missing, damaged or too little before anything is written."""
+    """Find missing, damaged or insufficient data before anything is written."""
     for task in plan.sequence:
         if rehearsal is not None:
             Memory(rehearsal.per_class).choose(task.train_labels)
 
 
 def _claim(settings: Settings, out: Path, *, resume: bool) -> None:
-    """See that the folder is free, or holds the run to go on with."""
+    """Check that the folder is free, or holds the run to continue."""
     if not (out / CONFIG).exists():
         return
     if not resume:
@@ -223,26 +240,6 @@ class _History:
         self.reporter.say(f"  task {row['task'] + 1}, epoch {row['epoch'] + 1}: loss {row['loss']:.4f}")
 
 
-def load_settings(run: Path) -> Settings:
-    """The settings of a run.
-
-    Raises:
-        FileNotFoundError: if the folder holds no run.
-        ValueError: if its settings cannot be read.
-    """
-    if not (run / CONFIG).is_file():
-        raise FileNotFoundError(f"{run} holds no run: there is no {CONFIG} in it")
-    try:
-        values = files.read_json(run / CONFIG)
-        settings = Settings(**values)
-    except TypeError:
-        raise ValueError(f"{run / CONFIG} does not hold the settings of a run") from None
-    known = get_type_hints(Settings)
-    if any(not isinstance(value, known[key]) for key, value in values.items()):
-        raise ValueError(f"{run / CONFIG} does not hold the settings of a run")
-    return settings
-
-
 def load(run: Path, device: str = "auto") -> tuple[Settings, Protocol, SpikingNetwork]:
     """The settings, the protocol and the trained network of a run.
 
@@ -251,13 +248,13 @@ def load(run: Path, device: str = "auto") -> tuple[Settings, Protocol, SpikingNe
         ValueError: if a file is damaged or of another kind.
     """
     settings = load_settings(run)
-    plan = settings.protocol()
+    plan = protocol_of(settings)
     if not (run / MODEL).is_file() and (run / CHECKPOINT).is_file():
         raise FileNotFoundError(
             f"the run in {run} has not ended; go on with `snn-continual train --out {run} --resume` and its settings"
         )
     tensors, _ = files.load_tensors(run / MODEL)
-    model = settings.network(plan)
+    model = network_of(settings, plan)
     load_model(model, tensors, run / MODEL)
     return settings, plan, model.to(Compute(device).torch_device).eval()
 
@@ -294,31 +291,29 @@ def inspect(run: Path, *, data: Path | None = None, plot: Path | None = None) ->
         }
         for i, layer in enumerate(layers)
     ]
-    return Table(rows, {"tasks": float(last + 1)})
+    return Table(rows, {"tasks": last + 1})
 
 
-@torch.no_grad()
 def _explained(model: SpikingNetwork, plan: Protocol, index: int) -> list[float]:
     """For each layer, the share of its activity under a task's test images that its subspace explains."""
-    shares: dict[HLOPLayer, float] = {}
-
-    def note(layer: HLOPLayer, inputs: Any) -> None:  # noqa: ANN401 - PyTorch's
-        shares[layer] = layer.subspace.explained(layer.samples(inputs[0]))
-
-    layers = ContinualLearner(model).layers
-    hooks = [layer.register_forward_pre_hook(note) for layer in layers]
-    ForTask(model, None if plan.sequence.shares_head else index)(plan.sequence[index].test_images[:N_INSPECTED])
-    for hook in hooks:
-        hook.remove()
-    return [shares[layer] for layer in layers]
+    images = plan.sequence[index].test_images[:N_INSPECTED]
+    seen = activity(model, images, None if plan.sequence.shares_head else index)
+    return [
+        layer.subspace.explained(samples) for layer, samples in zip(ContinualLearner(model).layers, seen, strict=True)
+    ]
 
 
 def _plot(run: Path, path: Path) -> None:
     """Draw the accuracy matrix that training wrote."""
-    lines = (run / MATRIX).read_text().splitlines()[1:]
-    rows = [[math.nan if cell == "" else float(cell) for cell in line.split(",")[1:]] for line in lines]
-    figure = plots.heatmap(torch.tensor(rows).numpy(), xlabel="accuracy on task", ylabel="after learning task")
     if path.suffix not in (".svg", ".png", ".pdf"):
         raise ValueError(f"a figure is written as .svg, .png or .pdf, not as {path.name}")
+    try:
+        lines = (run / MATRIX).read_text().splitlines()[1:]
+        rows = torch.tensor([[float(cell or "nan") for cell in line.split(",")[1:]] for line in lines])
+    except ValueError:
+        rows = torch.empty(0)
+    if rows.dim() != 2 or not rows[-1].isfinite().all():
+        raise ValueError(f"{run / MATRIX} does not hold the accuracies of a run")
+    figure = plots.heatmap(rows, xlabel="accuracy on task", ylabel="after learning task")
     with files.replacing(path) as part:
         figure.savefig(part, bbox_inches="tight")

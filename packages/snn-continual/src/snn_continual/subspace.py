@@ -1,11 +1,16 @@
 """The Hebbian subspace: lateral neurons that learn the principal subspace of a layer's activity."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+
+
+class DivergenceError(ValueError):
+    """Learning ran away: activity, weights or the loss are no longer finite."""
 
 
 @dataclass(frozen=True)
@@ -15,10 +20,19 @@ class SpikingLateral:
     Args:
         scale: Largest response.
         timesteps: Most spikes that a burst can have.
+
+    Raises:
+        ValueError: if either is not positive.
     """
 
     scale: float = 20.0
     timesteps: int = 40
+
+    def __post_init__(self) -> None:
+        if not 0 < self.scale < math.inf or self.timesteps < 1:
+            raise ValueError(
+                f"bursts need a positive scale and at least 1 time step, not {self.scale} and {self.timesteps}"
+            )
 
     def __call__(self, y: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
         """The response that bursts can express, nearest to `y`."""
@@ -43,6 +57,9 @@ class HebbianSubspace(nn.Module):
         spiking: How lateral neurons round their responses; None for real-valued ones.
         max_update: Bound on each entry of an update.
         normalize: Divide `lr` by the mean of ‖x‖², so that it is stable at any scale of the activity.
+
+    Raises:
+        ValueError: if an option is out of its range.
     """
 
     fixed: Tensor
@@ -63,6 +80,13 @@ class HebbianSubspace(nn.Module):
         normalize: bool = False,
     ) -> None:
         super().__init__()
+        if n_features < 1 or iterations < 1:
+            raise ValueError(f"features and iterations must be at least 1, not {n_features} and {iterations}")
+        if not 0 <= lr < math.inf or not 0 <= momentum < 1 or not max_update > 0:
+            raise ValueError(
+                "Hebbian learning needs lr from 0, momentum from 0 to below 1, and a positive max_update, "
+                f"not {lr}, {momentum} and {max_update}"
+            )
         self.n_features = n_features
         self.lr = lr
         self.momentum = momentum
@@ -102,7 +126,7 @@ class HebbianSubspace(nn.Module):
         self.velocity = torch.cat([self.velocity, torch.zeros_like(rows).to(self.velocity)])
 
     def extend(self, rows: Float[Tensor, "k features"]) -> None:
-        """Add rows that are known already, as fixed ones; rows that were still learning are dropped."""
+        """Add known rows as fixed ones; rows that were still learning are dropped."""
         self._fix(torch.cat([self.fixed, rows.to(self.fixed)]))
 
     def merge(self, *, orthonormalize: bool = False) -> None:
@@ -123,7 +147,7 @@ class HebbianSubspace(nn.Module):
         """Update the rows of the present task on a batch of activity.
 
         Raises:
-            ValueError: if the activity or the updated weights are not finite; the weights stay as they were.
+            DivergenceError: if the activity or the updated weights are not finite; the weights stay as they were.
         """
         if not len(self.learning) or not len(x):
             return
@@ -140,8 +164,11 @@ class HebbianSubspace(nn.Module):
             learning = learning + lr * velocity
         if not torch.isfinite(learning).all():
             if not torch.isfinite(x).all():
-                raise ValueError("the activity from which the subspace learns has NaN or infinite entries")
-            raise ValueError(f"Hebbian learning diverged at lr={self.lr}; lower it, or set normalize=True")
+                raise DivergenceError("the activity from which the subspace learns has NaN or infinite entries")
+            raise DivergenceError(
+                f"Hebbian learning diverged at lr={self.lr} on activity with a mean ‖x‖² of "
+                f"{x.square().sum(1).mean():.3g}; scale the inputs to unit variance, lower lr, or set normalize=True"
+            )
         self.learning, self.velocity = learning, velocity
 
     def _update_rule(self, x: Float[Tensor, "samples features"]) -> Any:  # noqa: ANN401 - a closure
@@ -192,7 +219,7 @@ class HebbianSubspace(nn.Module):
         return f"{self.n_features}, dim={self.dim}, fixed={len(self.fixed)}, lr={self.lr}"
 
     def _load_from_state_dict(self, state_dict: Any, prefix: str, *args: Any) -> None:  # noqa: ANN401 - PyTorch's
-        """Take the size of the saved subspace, whatever this one's."""
+        """Adopt the size of the saved subspace."""
         for name in ("fixed", "learning", "velocity"):
             saved = state_dict.get(prefix + name)
             if saved is not None and saved.shape[1:] == (self.n_features,):
@@ -201,5 +228,5 @@ class HebbianSubspace(nn.Module):
 
 
 def orthonormal(rows: Float[Tensor, "k features"]) -> Float[Tensor, "k features"]:
-    """An orthonormal basis of what the rows span, in double precision meanwhile."""
+    """An orthonormal basis of the span of the rows, computed in double precision."""
     return torch.linalg.qr(rows.double().T).Q.T.to(rows.dtype).contiguous()

@@ -195,13 +195,29 @@ def _weight_gradient(
         return (rows - (rows @ basis.T) @ basis).reshape(weight.shape)
     if ctx.subspace.spiking is None:
         grad, seen = _without_time(grad, seen)
-    else:  # bursts are not linear: each step is projected by itself
-        grad, seen = grad.flatten(0, 1), seen.flatten(0, 1)
-    samples = connection.samples(seen).to(basis.dtype)
-    responses = samples @ basis.T
-    if ctx.subspace.spiking is not None:
-        responses = ctx.subspace.spiking(responses)
+        samples = connection.samples(seen).to(basis.dtype)
+        responses = samples @ basis.T
+    else:
+        grad, samples, responses = _bursts(ctx, grad, seen, basis)
     return connection.weight_gradient_from_samples(grad.to(basis.dtype), samples - responses @ basis, weight)
+
+
+def _bursts(
+    ctx: Any,  # noqa: ANN401 - PyTorch's
+    grad: Tensor,
+    seen: Tensor,
+    basis: Tensor,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Error, activity and the bursts that answer it, (batch, ...): bursts are not linear, so they are added after."""
+    timesteps = seen.shape[0]
+    steps = seen[0] if is_constant(seen) else seen.flatten(0, 1)
+    samples = ctx.connection.samples(steps).to(basis.dtype)
+    responses = ctx.subspace.spiking(samples @ basis.T)
+    if is_constant(seen):
+        return grad[0] * timesteps if is_constant(grad) else grad.sum(0), samples, responses
+    if is_constant(grad):
+        return grad[0], *(each.unflatten(0, (timesteps, -1)).sum(0) for each in (samples, responses))
+    return grad.flatten(0, 1), samples, responses
 
 
 def _without_time(grad: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,9 +1,10 @@
-"""Training a network on a sequence of tasks, and the accuracy matrix that comes of it."""
+"""Training a network on a sequence of tasks, which yields the accuracy matrix."""
 
 import json
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,63 +20,17 @@ from .benchmarks import Task, TaskSequence
 from .continual import Dims
 from .methods import EWC, GPM, HLOP, METHODS, Memory, Method
 from .networks import ForTask, SpikingNetwork
+from .schedule import Rehearsal, Training
+from .subspace import DivergenceError
 
 Track = Callable[[Iterable[int], str], Iterable[int]]
 """Wraps a loop to show its progress."""
 TEST_BATCH = 128
 """Images tested at once; activity over time is large."""
+EXPLODED = 10
+"""A loss this many times that of guessing is warned about."""
 Log = Callable[[dict[str, float]], None]
-"""Takes the numbers of each epoch."""
-
-
-@dataclass(frozen=True)
-class Training:
-    """How each task is trained.
-
-    Args:
-        epochs: Passes over a task's images.
-        batch_size: Images in a batch.
-        lr: Learning rate of SGD.
-        later_lr: Learning rate from the second task on; the same if not given.
-        momentum: Momentum of SGD; each task has a new optimiser.
-        cosine: Let the learning rate fall to zero over each task along a cosine.
-        warmup: Epochs over which the learning rate rises at first.
-        hebbian_start: First epoch in which subspaces learn.
-    """
-
-    epochs: int = 1
-    batch_size: int = 64
-    lr: float = 0.1
-    later_lr: float | None = None
-    momentum: float = 0.0
-    cosine: bool = False
-    warmup: int = 0
-    hebbian_start: int = 0
-
-    def factor(self, epoch: int) -> float:
-        """What the learning rate is multiplied with in an epoch."""
-        if epoch < self.warmup:
-            return (epoch + 1) / self.warmup
-        if not self.cosine:
-            return 1.0
-        return 0.5 * (1 + math.cos(math.pi * (epoch - self.warmup) / (self.epochs - self.warmup)))
-
-
-@dataclass(frozen=True)
-class Rehearsal:
-    """Training on a memory of all tasks after each task but the first.
-
-    Args:
-        per_class: Images of each class that are kept.
-        epochs: Passes over the memory.
-        lr: Learning rate.
-        batch_size: Images of each task in a batch.
-    """
-
-    per_class: int = 50
-    epochs: int = 1
-    lr: float = 0.01
-    batch_size: int = 50
+"""Receives the numbers of each epoch."""
 
 
 def make_method(
@@ -87,14 +42,14 @@ def make_method(
     strength: float = 100.0,
     threshold: float = 0.97,
 ) -> Method:
-    """The method of that name, with the settings that concern it.
+    """Make a method by name.
 
     Args:
         name: `hlop`, `finetune`, `ewc`, `gpm`, `replay` or `joint`.
         model: The network.
         dims: Dimensions of HLOP's subspaces for each task.
-        seed: Of the method's randomness.
-        strength: Of EWC's penalty.
+        seed: Seed of the method's randomness.
+        strength: Strength of EWC's penalty.
         threshold: Share of energy that GPM keeps.
 
     Raises:
@@ -116,6 +71,17 @@ def test(model: SpikingNetwork, task: Task, head: int | None) -> float:
     return accuracy(ForTask(model, head), task.test_images, task.test_labels, batch_size=TEST_BATCH)
 
 
+@contextmanager
+def _telling_when(index: int, epoch: int) -> Iterator[None]:
+    """Add to a divergence the epoch and task that it happened in, and the remedy."""
+    try:
+        yield
+    except DivergenceError as error:
+        raise DivergenceError(
+            f"training diverged in epoch {epoch + 1} of task {index + 1}: {error}; lower the learning rate"
+        ) from None
+
+
 class Trainer:
     """Trains a network on one task after the other.
 
@@ -125,8 +91,8 @@ class Trainer:
         method: The method.
         training: How each task is trained.
         rehearsal: Training on a memory after each task; None for none.
-        seed: Of the order of the images.
-        checkpoint: File that is written after each task, and read at first if it is there.
+        seed: Seed of the order of the images.
+        checkpoint: File written after each task; if it exists, training continues from it.
         track: Shows progress over epochs.
         log: Takes the numbers of each epoch.
     """
@@ -150,6 +116,7 @@ class Trainer:
         self.log: Log = log or (lambda _: None)
         self.memory = Memory(rehearsal.per_class) if rehearsal else None
         self.device = next(model.parameters()).device
+        self._has_warned = False
 
     def head(self, index: int) -> int | None:
         """The head of a task; None where all share one."""
@@ -183,21 +150,31 @@ class Trainer:
             batches = data.batches(
                 (task.train_images, task.train_labels), self.training.batch_size, generator_for(self.seed, index, epoch)
             )
-            if isinstance(self.method, HLOP) and epoch < self.training.hebbian_start:
-                with self.method.learner.not_learning():
-                    losses = [self._step(optimizer, x, y, self.head(index)) for x, y in batches]
-            else:
+            with self._hebbian_learning(epoch), _telling_when(index, epoch):
                 losses = [self._step(optimizer, x, y, self.head(index)) for x, y in batches]
-            self._log(index, epoch, losses)
+                self._log(index, epoch, losses)
         if self.memory is not None:
             self.memory.add(task.train_images, task.train_labels)
-        self.method.end_task(index, task.train_images, task.train_labels, self.head(index))
+        with _telling_when(index, self.training.epochs - 1):
+            self.method.end_task(index, task.train_images, task.train_labels, self.head(index))
+
+    def _hebbian_learning(self, epoch: int) -> AbstractContextManager[None]:
+        """Whether subspaces learn in this epoch."""
+        if isinstance(self.method, HLOP) and epoch < self.training.hebbian_start:
+            return self.method.learner.not_learning()
+        return nullcontext()
 
     def _log(self, index: int, epoch: int, losses: list[Tensor]) -> None:
         loss = torch.stack(losses).mean().item()
-        if not math.isfinite(loss):
-            raise ValueError(
-                f"training diverged in epoch {epoch + 1} of task {index + 1}; lower the learning rate or the penalty"
+        if not math.isfinite(loss) or not all(torch.isfinite(p).all() for p in self.model.parameters()):
+            raise DivergenceError("the loss or a weight is NaN or infinite")
+        chance = math.log(max(2, self.sequence.n_classes))
+        if loss > EXPLODED * chance and not self._has_warned:
+            self._has_warned = True
+            warnings.warn(
+                f"the loss exploded: {loss:.3g} in epoch {epoch + 1} of task {index + 1}, where guessing has "
+                f"{chance:.2f}; lower the learning rate",
+                stacklevel=2,
             )
         self.log({"task": index, "epoch": epoch, "loss": loss})
 
@@ -219,44 +196,55 @@ class Trainer:
     def _rehearse(self, index: int) -> None:
         """Train on the memory of all tasks together, as the paper does: no projection, no penalty."""
         assert self.rehearsal is not None  # noqa: S101 - for the type checker
-        assert self.memory is not None  # noqa: S101 - for the type checker
         parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
         optimizer = torch.optim.SGD(parameters, lr=self.rehearsal.lr, momentum=self.training.momentum)
         for layer in self._projecting_layers():
             layer.is_projecting = False
         for epoch in range(self.rehearsal.epochs):
-            streams = [
-                data.batches(pair, self.rehearsal.batch_size, generator_for(self.seed, index, epoch, j + 1))
-                for j, pair in enumerate(zip(self.memory.images, self.memory.labels, strict=True))
-            ]
-            for parts in zip(*streams, strict=False):
+            for parts in self._memory_batches(index, epoch):
                 self.model.train()
                 optimizer.zero_grad()
-                for j, (x, y) in enumerate(parts):
-                    (self.model.loss(x, y, self.head(j)) / len(parts)).backward()
+                for x, y, head in parts:
+                    (self.model.loss(x, y, head) / len(parts)).backward()
                 optimizer.step()
         for layer in self._projecting_layers():
             layer.is_projecting = True
+
+    def _memory_batches(self, index: int, epoch: int) -> Iterator[list[tuple[Tensor, Tensor, int | None]]]:
+        """Batches of the memory, in one part per task; in a single part where that has the same mean loss."""
+        assert self.rehearsal is not None  # noqa: S101 - for the type checker
+        assert self.memory is not None  # noqa: S101 - for the type checker
+        streams = [
+            data.batches(pair, self.rehearsal.batch_size, generator_for(self.seed, index, epoch, j + 1))
+            for j, pair in enumerate(zip(self.memory.images, self.memory.labels, strict=True))
+        ]
+        for parts in zip(*streams, strict=False):
+            if self.sequence.shares_head and len({len(y) for _, y in parts}) == 1:
+                images, labels = zip(*parts, strict=True)
+                yield [(torch.cat(images), torch.cat(labels), None)]
+            else:
+                yield [(x, y, self.head(j)) for j, (x, y) in enumerate(parts)]
 
     def _projecting_layers(self) -> list[Any]:
         return self.method.learner.layers if isinstance(self.method, (HLOP, GPM)) else []
 
     def run_jointly(self) -> AccuracyMatrix:
-        """Train on all tasks at once, with as many steps as in sequence: what could be reached without forgetting."""
+        """Train on all tasks at once, with as many steps as in sequence: a reference without forgetting."""
         n = len(self.sequence)
         tasks = [self.sequence[index] for index in range(n)]
         optimizer = self._optimizer(self.training.lr)
         for epoch in self.track(range(self.training.epochs), "all tasks"):
             for group in optimizer.param_groups:
                 group["lr"] = self.training.lr * self.training.factor(epoch)
-            losses = [self._step(optimizer, x, y, head) for x, y, head in self._joint_batches(tasks, epoch)]
-            self._log(n - 1, epoch, losses)
+            with _telling_when(n - 1, epoch):
+                losses = [self._step(optimizer, x, y, head) for x, y, head in self._joint_batches(tasks, epoch)]
+                self._log(n - 1, epoch, losses)
         matrix = np.full((n, n), math.nan)
         matrix[-1] = [test(self.model, task.to(self.device), self.head(j)) for j, task in enumerate(tasks)]
         return AccuracyMatrix(matrix)
 
     def _joint_batches(self, tasks: list[Task], epoch: int) -> Iterable[tuple[Tensor, Tensor, int | None]]:
-        """Batches of all tasks mixed; with a head for each, batches of single tasks in random order."""
+        """Batches that mix all tasks; where each has its own head, batches of single tasks in random order."""
         size = self.training.batch_size
         if self.sequence.shares_head:
             x, y = (
@@ -290,7 +278,7 @@ class Trainer:
         files.save_tensors(self.checkpoint, tensors | kept, metadata)
 
     def _restore(self, matrix: np.ndarray) -> int:
-        """Load the checkpoint, if there is one; the number of tasks that it has learned."""
+        """Load the checkpoint, if there is one, and return the number of tasks learned so far."""
         if self.checkpoint is None or not self.checkpoint.is_file():
             return 0
         tensors, metadata = files.load_tensors(self.checkpoint)
@@ -333,7 +321,7 @@ def run_benchmark(
     sequence: TaskSequence,
     model: SpikingNetwork,
     method: str = "hlop",
-    training: Training = Training(),
+    training: Training = Training(),  # noqa: B008 - immutable
     *,
     dims: Callable[[int], Dims] = lambda _: 0.1,
     rehearsal: Rehearsal | None = None,
@@ -351,12 +339,12 @@ def run_benchmark(
         model: The network, such as `SpikingMLP()`; it is trained in place.
         method: `hlop`, `finetune`, `ewc`, `gpm`, `replay` or `joint`.
         training: How each task is trained.
-        dims: From a task's number to the dimensions that each HLOP layer gains for it.
-        rehearsal: Memory to train on after each task; given with `replay`, possible with the others.
-        seed: Of the order of images and the method's randomness.
-        strength: Of EWC's penalty.
+        dims: Maps the number of a task to the dimensions that each HLOP layer gains.
+        rehearsal: Training on a memory after each task; `replay` has it by default, and any method can.
+        seed: Seed of the order of the images and of the method's randomness.
+        strength: Strength of EWC's penalty.
         threshold: Share of energy that GPM keeps.
-        checkpoint: File to keep progress in after each task; training goes on from it if it is there.
+        checkpoint: File written after each task; if it exists, training continues from it.
         track: Shows progress over epochs.
         log: Takes the numbers of each epoch.
 
@@ -364,8 +352,14 @@ def run_benchmark(
         The accuracy matrix; with `joint`, only its last row is measured.
 
     Raises:
-        ValueError: for a method that there is none of, and for what each method refuses.
+        DivergenceError: if the loss or a weight is no longer finite.
+        ValueError: if the method is unknown, the sequence is empty, or the method refuses the options.
+
+    Warns:
+        UserWarning: if the loss exploded.
     """
+    if not len(sequence):
+        raise ValueError("there is no task to learn: the sequence is empty")
     rehearsal = rehearsal or (Rehearsal() if method == "replay" else None)
     worker = make_method(method, model, dims, seed=seed, strength=strength, threshold=threshold)
     trainer = Trainer(

@@ -1,0 +1,53 @@
+"""Results of a verification competition as it publishes them, beside this package's own."""
+
+import csv
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .instances import read_instances
+from .onnx_front_end import load_onnx
+from .property_files import load_vnnlib
+from .settings import VerifyConfig
+from .verifier import Verifier
+
+Published = Mapping[tuple[str, str, str], str]
+"""The status of each benchmark, network and property."""
+
+
+def published(path: Path) -> dict[tuple[str, str, str], str]:
+    """Rows of benchmark, network, property, seconds, status, seconds."""
+    with path.open(newline="", encoding="utf-8") as stream:
+        rows = [row for row in csv.reader(stream) if len(row) >= 5]
+    return {(row[0], _stem(Path(row[1])), _stem(Path(row[2]))): row[4].strip() for row in rows}
+
+
+@dataclass
+class Tally:
+    """How many instances each seed decides and contradicts, and how many the winner decides."""
+
+    winner: int = 0
+    decided: Counter[int] = field(default_factory=Counter)
+    contradicted: Counter[int] = field(default_factory=Counter)
+
+    def add(self, benchmark: Path, theirs: Published, seeds: Iterable[int], device: str) -> None:
+        """Verify every instance of a benchmark, in its own time."""
+        for instance in read_instances(benchmark / "instances.csv"):
+            expected = theirs.get((benchmark.name, _stem(instance.onnx), _stem(instance.vnnlib)), "unknown")
+            self.winner += expected in {"sat", "unsat"}
+            graph = load_onnx(instance.onnx)
+            specification = load_vnnlib(instance.vnnlib, graph.n_inputs, graph.n_outputs)
+            for seed in seeds:
+                settings = VerifyConfig(timeout=instance.timeout, device=device, seed=seed)
+                status = Verifier(instance.onnx, settings).verify(specification).status
+                self.decided[seed] += status != "unknown"
+                self.contradicted[seed] += {status, expected} == {"sat", "unsat"}
+
+    def of(self, seed: int) -> dict[str, int]:
+        """The numbers of a seed."""
+        return {"decided": self.decided[seed], "winner": self.winner, "contradicted": self.contradicted[seed]}
+
+
+def _stem(path: Path) -> str:
+    return path.name.removesuffix(".gz")
