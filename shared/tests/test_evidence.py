@@ -124,6 +124,15 @@ def test_a_claim_is_judged_where_it_was_measured_at_the_largest_preset(whole, pa
     assert evidence.best([]) == []
 
 
+def test_evidence_of_some_claims_is_checked_for_these_alone(oja, partial):
+    others = replace(partial, claims=(replace(partial.claims[0], statement="It flies"), *partial.claims[1:]))
+    evidence.check(others, oja)
+    with pytest.raises(ValueError, match="'fast' does not follow"):
+        evidence.check(replace(partial, claims=(replace(partial.claims[2], statement="It flies"),)), oja)
+    with pytest.raises(ValueError, match="has the claims"):
+        evidence.check(replace(partial, claims=partial.claims[:2]), oja)
+
+
 def test_the_evidence_in_a_folder_begins_with_the_largest_preset(whole, partial, tmp_path):
     for one in (whole, partial, replace(whole, preset="gpu"), replace(whole, preset="smoke")):
         (tmp_path / f"{one.name}.json").write_text(json.dumps(one.to_json()))

@@ -12,6 +12,11 @@ def run(oja, tmp_path) -> Run:
     return Run(oja, ("bounded", "first-component"), tmp_path / "out")
 
 
+@pytest.fixture(params=["smoke", "quick"], ids=["in this process", "in several"])
+def mapping(oja, tmp_path, request) -> Run:
+    return Run(oja, ("bounded",), tmp_path / "out", preset=request.param)
+
+
 def test_generators_are_equal_for_equal_purposes_and_differ_otherwise(run):
     draw = [
         torch.rand(4, generator=run.generator(*key)).tolist()
@@ -56,21 +61,21 @@ def test_work_is_done_again_for_other_settings(run, kind, fields):
     assert [work.Setting(3), other] == work.CALLS
 
 
-def test_map_gives_results_in_order_and_repeats_nothing(run):
+def test_map_gives_results_in_order_and_repeats_nothing(mapping):
     from oja_rule.work import CALLS, Setting, square
 
     settings = [Setting(x) for x in (5, 1, 4)]
-    run.once(square, Setting(1))
+    mapping.once(square, Setting(1))
     CALLS.clear()
-    assert [result["square"] for result in run.map(square, settings, "squares")] == [25, 1, 16]
-    assert [result["square"] for result in run.map(square, settings, "squares")] == [25, 1, 16]
+    assert [result["square"] for result in mapping.map(square, settings, "squares")] == [25, 1, 16]
+    assert [result["square"] for result in mapping.map(square, settings, "squares")] == [25, 1, 16]
     assert Setting(1) not in CALLS
 
 
-def test_every_mapped_call_has_one_thread_however_many_there_are(run):
+def test_every_mapped_call_has_one_thread_however_many_there_are(mapping):
     from oja_rule.work import Setting, square
 
-    one, *many = run.map(square, [Setting(9)], "one") + run.map(square, [Setting(x) for x in range(3)], "many")
+    one, *many = mapping.map(square, [Setting(9)], "one") + mapping.map(square, [Setting(x) for x in range(3)], "many")
     assert {result["threads"] for result in (one, *many)} == {1}
 
 

@@ -122,11 +122,6 @@ def solved():
     return [exact(network(seed, SMALL)) for seed in (1, 7)]
 
 
-@pytest.fixture(scope="module")
-def solved_larger():
-    return [exact(network(seed)) for seed in range(2)]
-
-
 def below(graph, limit):
     """Takes inputs and gives one whose output is at most a limit, if there is one."""
 
@@ -175,14 +170,15 @@ EVERY_OPTION = [
     [{"cuts": "biccos", "dtype": "auto"}, *(pytest.param(one, marks=pytest.mark.slow) for one in EVERY_OPTION)],
     **named,
 )
-def test_the_verifier_s_verdict_is_that_of_the_exact_program(solved_larger, options):
-    for graph, least in solved_larger:
-        row = torch.ones(1, 1)
-        held = verify(graph, one_box(graph, (row, torch.tensor([least - 1e-3]))), **options, branch=FAST, root=FAST)
-        assert held.status == "unsat"
-        broken = verify(graph, one_box(graph, (row, torch.tensor([least + 1e-3]))), **options, branch=FAST, root=FAST)
-        assert broken.status == "sat"
-        assert graph(broken.counterexample.x[None]).item() <= least + 1e-3
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
+def test_the_verifier_s_verdict_is_that_of_the_exact_program(seed, options):
+    graph, least = exact(network(seed))
+    row = torch.ones(1, 1)
+    held = verify(graph, one_box(graph, (row, torch.tensor([least - 1e-3]))), **options, branch=FAST, root=FAST)
+    assert held.status == "unsat"
+    broken = verify(graph, one_box(graph, (row, torch.tensor([least + 1e-3]))), **options, branch=FAST, root=FAST)
+    assert broken.status == "sat"
+    assert graph(broken.counterexample.x[None]).item() <= least + 1e-3
 
 
 @pytest.fixture(scope="module")
@@ -261,7 +257,7 @@ def test_general_activations_are_never_wrong(kind, seed):
     graph = GENERAL[kind](seed)
     least = lowest(graph)
     row = torch.ones(1, 1)
-    limits = {"max_domains": 60, "branch": FAST, "root": FAST, "points": "middle" if kind == "products" else "table"}
+    limits = {"max_domains": 40, "branch": FAST, "root": FAST, "points": "middle" if kind == "products" else "table"}
     assert verify(graph, one_box(graph, (row, torch.tensor([least + 1e-6]))), **limits).status != "unsat"
     spread = graph(uniform(-1, 1, 1000, 3)).std().item()
     held = verify(graph, one_box(graph, (row, torch.tensor([least - 2 * spread]))), **{**limits, "max_domains": 2000})
@@ -283,7 +279,7 @@ def test_general_activations_are_never_wrong(kind, seed):
 def test_mixed_activations_under_every_heuristic(branching, cuts):
     graph = GENERAL["relu and tanh"](2)
     least, row = lowest(graph), torch.ones(1, 1)
-    options = {"branching": branching, "cuts": cuts, "max_domains": 80, "branch": FAST, "root": FAST}
+    options = {"branching": branching, "cuts": cuts, "max_domains": 40, "branch": FAST, "root": FAST}
     assert verify(graph, one_box(graph, (row, torch.tensor([least + 1e-6]))), **options).status != "unsat"
     held = verify(graph, one_box(graph, (row, torch.tensor([least - 0.2]))), **options)
     assert (held.status, held.reason) == ("unsat", "branches")
@@ -442,11 +438,13 @@ def test_without_memory_for_all_roots_it_goes_on_with_some():
 
 @pytest.mark.parametrize("cuts", ["base", "biccos"])
 def test_without_memory_while_cuts_are_inferred(solved, cuts):
-    graph, least = solved[0]
+    graph, least = solved[1]
     short = search(graph, [[[1.0]]], [[least - 1e-3]], branch=FAST, root=FAST, cuts=cuts)
-    failing(short, 8)
+    most = 8 if cuts == "biccos" else 2
+    sizes = failing(short, most)
     with torch.no_grad():
         assert short.run()[0]
+    assert max(sizes) > most
 
 
 @pytest.mark.parametrize("cuts", ["none", "base", "biccos"])

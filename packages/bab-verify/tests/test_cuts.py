@@ -129,7 +129,7 @@ def test_layers_with_cuts_record_their_coefficients():
     assert not torch.allclose(cut[2], plain[2])
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", [*range(4), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(4, 8))])
 def test_bounds_with_cuts_hold_wherever_the_cuts_do(seed):
     graph, propagator = network(seed), Propagator(network(seed))
     box = Interval(-torch.ones(1, 3, dtype=DOUBLE), torch.ones(1, 3, dtype=DOUBLE))

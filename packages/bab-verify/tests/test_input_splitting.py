@@ -91,7 +91,7 @@ def first(graph, c, d):
 
 
 @pytest.mark.parametrize("clipping", [True, False])
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", [*range(3), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(3, 6))])
 def test_the_verdict_is_that_of_a_mixed_integer_program(seed, clipping):
     graph = network(seed, (2 + seed % 2, 8, 8, 2))
     c = torch.tensor([1.0, -0.5], dtype=DOUBLE)
@@ -106,7 +106,7 @@ def test_the_verdict_is_that_of_a_mixed_integer_program(seed, clipping):
             assert (found.candidate.abs() <= 1).all()
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [*range(2), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 4))])
 def test_every_clause_must_be_refuted_by_any_of_its_rows(seed):
     graph = network(seed)
     y = graph(uniform(-1, 1, 200000, 2))

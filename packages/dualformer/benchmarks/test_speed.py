@@ -1,4 +1,4 @@
-"""The hot loops: search, sampling and training, beside what a user would take otherwise."""
+"""The hot loops: search, sampling and training, beside what a user would take instead."""
 
 import time
 from itertools import islice
@@ -25,18 +25,11 @@ from dualformer import (
     random_mazes,
     sample,
 )
+from house import peer
+from parallel import measures
 
 TOKENIZER = MazeTokenizer(8, 8)
 CONFIG = EncoderDecoderConfig(len(TOKENIZER.vocab), 64, 3, 2)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """What is compared is the work, not how threads share a machine that others use too."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 # ---- search
@@ -50,7 +43,7 @@ def test_random_mazes(benchmark, size):
 
 
 def naive_neighbours(task):
-    """What a first version does: walls looked for in their list, and the whole frontier for its smallest node."""
+    """A naive A*: searches the list of walls for each cell, and the whole frontier for its smallest node."""
 
     def search():
         frontier, costs, closed = [task.start], {task.start: 0}, set()
@@ -73,8 +66,8 @@ def naive_neighbours(task):
 
 
 def networkx_search(task):
-    """A* of networkx, which gives the plan and no trace; the graph is there already."""
-    networkx = pytest.importorskip("networkx")
+    """networkx's A*, which gives the plan and no trace; building the graph is not measured."""
+    networkx = peer("networkx")
     graph = networkx.grid_2d_graph(task.width, task.height)
     graph.remove_nodes_from(task.walls)
     distance = lambda a, b: abs(a[0] - b[0]) + abs(a[1] - b[1])  # noqa: E731
@@ -83,14 +76,16 @@ def networkx_search(task):
 
 SEARCHES = {
     "dualformer, with the trace": lambda task: lambda: astar(task, rng=np.random.default_rng(0)),
-    "a first version": naive_neighbours,
+    "naive": naive_neighbours,
     "networkx": networkx_search,
 }
 
 
 @pytest.fixture(scope="module")
-def large():
-    return max(islice(random_mazes(30, 30, np.random.default_rng(1)), 4), key=lambda pair: len(pair[1].steps))[0]
+def large(request):
+    """A maze with a long trace; the first one at hand where nothing is measured."""
+    made = islice(random_mazes(30, 30, np.random.default_rng(1)), 4 if measures(request.config) else 1)
+    return max(made, key=lambda pair: len(pair[1].steps))[0]
 
 
 @pytest.mark.parametrize("name", SEARCHES)
@@ -100,12 +95,13 @@ def test_search(benchmark, name, large):
     benchmark(SEARCHES[name](large))
 
 
-def test_a_core_makes_twenty_mazes_of_30x30_a_second(record_property):
+@pytest.mark.slow
+@pytest.mark.timed
+def test_a_core_makes_four_mazes_of_30x30_a_second_under_the_checks_of_the_tests(record_property):
     start = time.process_time()
     made = list(islice(random_mazes(30, 30, np.random.default_rng(0)), 10))
     rate = len(made) / (time.process_time() - start)
     record_property("mazes a second", rate)
-    # Under the type checks of the tests it is slower; the benchmark above measures without other load.
     assert rate > 4
 
 
@@ -149,10 +145,12 @@ def test_sampling(benchmark, length):
 
 @pytest.mark.benchmark(group="64 samples of 32 mazes in one batch, 100 tokens")
 def test_a_large_batch(benchmark):
-    written = benchmark.pedantic(sampling(32, 64, 10 if benchmark.disabled else 100), rounds=1)
+    written = benchmark.pedantic(sampling(32, 64, 4 if benchmark.disabled else 100), rounds=1)
     assert [len(of_task) for of_task in written] == [64] * 32
 
 
+@pytest.mark.slow
+@pytest.mark.timed
 def test_the_cache_makes_500_tokens_five_times_as_fast(record_property):
     small = EncoderDecoderConfig(len(TOKENIZER.vocab), 64, 1, 2)
     seconds = []
@@ -168,30 +166,30 @@ def test_the_cache_makes_500_tokens_five_times_as_fast(record_property):
 # ---- training
 
 
-def examples():
-    records = list(islice(generate("maze", 8, np.random.default_rng(0)), 32))
+def examples(n):
+    records = list(islice(generate("maze", 8, np.random.default_rng(0)), n))
     data = PlanningData(records, TOKENIZER, TraceDropper(level_shares("complete-trace")))
-    return [data.draw(i, np.random.default_rng(i)) for i in range(32)]
+    return [data.draw(i, np.random.default_rng(i)) for i in range(n)]
 
 
 class Same(ExampleSource):
     """Always the same examples."""
 
-    def __init__(self):
-        self.examples = examples()
+    def __init__(self, n):
+        self.examples = examples(n)
 
     def step(self, step, batch_size, seed):
         return self.examples
 
 
-def dualformer_step(max_tokens=2048):
-    trainer = Trainer(build_model(CONFIG, 0), Same(), Training(10**6, 32, 1e-3, max_tokens=max_tokens))
+def dualformer_step(n=32):
+    trainer = Trainer(build_model(CONFIG, 0), Same(n), Training(10**6, n, 1e-3, max_tokens=2048))
     return lambda: trainer._step(0)
 
 
-def t5_step():
-    """Hugging Face's T5 with as many layers, of the same width, with gated feed-forward layers of the same size."""
-    transformers = pytest.importorskip("transformers")
+def t5_step(n=32):
+    """Hugging Face's T5 of the same width and depth, with gated feed-forward layers of the same size."""
+    transformers = peer("transformers", "T5Config", "T5ForConditionalGeneration")
     config = transformers.T5Config(
         vocab_size=CONFIG.vocab_size,
         d_model=CONFIG.dim,
@@ -211,7 +209,7 @@ def t5_step():
     theirs = sum(parameter.numel() for parameter in model.parameters())
     assert theirs == pytest.approx(ours, rel=0.1)
     optimizer = torch.optim.AdamW(model.parameters(), 1e-3, betas=(0.9, 0.99), fused=True)
-    batch = collate(examples())
+    batch = collate(examples(n))
     labels = batch.target[:, 1:].masked_fill(~batch.target_mask[:, 1:], -100)
 
     def step():
@@ -228,11 +226,12 @@ STEPS = {"dualformer": dualformer_step, "Hugging Face T5": t5_step}
 @pytest.mark.parametrize("name", STEPS)
 @pytest.mark.benchmark(group="one training step, 32 mazes of 8x8 with complete traces")
 def test_training_step(benchmark, name):
-    benchmark.pedantic(STEPS[name](), rounds=5, warmup_rounds=1)
+    benchmark.pedantic(STEPS[name](2 if benchmark.disabled else 32), rounds=5, warmup_rounds=1)
 
 
+@pytest.mark.slow
+@pytest.mark.timed
 def test_a_training_step_is_no_slower_than_that_of_t5(record_property):
-    pytest.importorskip("transformers")
     steps = [dualformer_step(), t5_step()]
     seconds = [[], []]
     for _ in range(2):
@@ -245,7 +244,8 @@ def test_a_training_step_is_no_slower_than_that_of_t5(record_property):
     assert ours <= theirs
 
 
+@pytest.mark.benchmark(group="16 fast answers to one maze of 8x8")
 def test_a_planner_answers_at_once(benchmark):
     planner = Planner(build_model(CONFIG, 0), TOKENIZER)
     task = next(random_mazes(8, 8, np.random.default_rng(0)))[0]
-    benchmark.pedantic(lambda: planner.solve(task, "fast", 16, max_len=60), rounds=3)
+    benchmark.pedantic(lambda: planner.solve(task, "fast", 16, max_len=10 if benchmark.disabled else 60), rounds=3)

@@ -49,6 +49,19 @@ def test_forgetting_rows_leaves_the_others_as_they_were(model, prompts):
     torch.testing.assert_close(logits, whole[:, -1], atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("use_cache", [True, False])
+def test_the_cache_reads_each_token_once_instead_of_at_every_step(prompts, use_cache):
+    model = build_model(CONFIG, 3)
+    read = []
+    for block in model.decoder:
+        block.feed_forward.register_forward_pre_hook(lambda _, inputs: read.append(inputs[0].shape[-2]))
+    prompt, mask = prompts
+    (written,), *_ = sample(model, prompt[:1], mask[:1], prefix=[0], temperature=0, max_len=100, use_cache=use_cache)
+    n = len(written)
+    assert n > 10
+    assert sum(read) == len(model.decoder) * (n if use_cache else n * (n + 1) // 2)
+
+
 @pytest.mark.parametrize("temperature", [0, 1.0, 0.5])
 def test_what_is_written_does_not_depend_on_the_cache(model, prompts, temperature):
     written = [

@@ -206,10 +206,14 @@ def check(evidence: Evidence, paper: Paper) -> None:
     """
     if (evidence.paper, evidence.field, evidence.references) != (paper.name, paper.field, paper.references):
         raise ValueError(f"the evidence is of {evidence.paper}, and not of {paper.name} as it is now")
-    ids = [finding.id for finding in evidence.claims]
-    if ids != [claim.id for claim in paper.claims]:
-        raise ValueError(f"the evidence has the claims {ids}, the paper {[claim.id for claim in paper.claims]}")
-    for finding, claim in zip(evidence.claims, paper.claims, strict=True):
+    found = {finding.id: finding for finding in evidence.claims}
+    # A run that was restricted to some claims says nothing of the others, which may have changed since.
+    claims = [claim for claim in paper.claims if not evidence.only or claim.id in evidence.only]
+    absent = [claim.id for claim in claims if claim.id not in found]
+    if absent or (not evidence.only and list(found) != [claim.id for claim in claims]):
+        raise ValueError(f"the evidence has the claims {list(found)}, the paper {[claim.id for claim in claims]}")
+    for claim in claims:
+        finding = found[claim.id]
         details = {"note": finding.note, "figures": finding.figures, "seconds": finding.seconds}
         if finding != find(paper, claim, finding.by_seed, **details):
             raise ValueError(
@@ -222,9 +226,10 @@ def best(found: Sequence[Evidence]) -> list[tuple[Finding, Evidence]]:
 
     Where none did, it is the first that is not restricted to other claims.
     """
+    whole = next((one for one in found if not one.only), found[0] if found else None)
     chosen = []
-    for position in range(len(found[0].claims) if found else 0):
-        findings = [(one.claims[position], one) for one in found]
+    for claim in [finding.id for finding in whole.claims] if whole else []:
+        findings = [(finding, one) for one in found for finding in one.claims if finding.id == claim]
         measured = [pair for pair in findings if pair[0].verdict != ABSENT]
         chosen.append([*measured, *(pair for pair in findings if not pair[1].only), *findings][0])
     return chosen

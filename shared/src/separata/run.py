@@ -218,8 +218,8 @@ class Run:
         """`[once(function, setting, device) for setting in settings]`, side by side on all cores or devices.
 
         Each result is on disk as soon as it is there. On the CPU, the settings are spread over the cores, in processes
-        of `compute.threads` threads each; with several devices, over these. `function(setting, device)` must be
-        importable.
+        of `compute.threads` threads each, except at preset `smoke`; with several devices, over these.
+        `function(setting, device)` must be importable.
         """
         import joblib
 
@@ -230,7 +230,9 @@ class Run:
         todo = [i for i, place in enumerate(places) if not place.is_file()]
         mine = todo[self.compute.rank :: self.compute.devices * self.compute.nodes]
         jobs = [_Job(_Kept(function, places[i]), settings[i], device) for i in mine]
-        cores = 1 if device != "cpu" or self.compute.is_distributed else joblib.cpu_count()
+        # What `smoke` computes takes less time than starting processes.
+        is_alone = self.preset == "smoke" or device != "cpu" or self.compute.is_distributed
+        cores = 1 if is_alone else joblib.cpu_count()
         workers = max(1, cores // self.compute.threads)
         # As many threads on every machine: a sum over more is another sum.
         threads = self.compute.threads if device == "cpu" else None

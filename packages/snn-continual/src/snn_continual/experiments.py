@@ -159,8 +159,8 @@ def forgetting(config: Trial, run: Run) -> None:
                 limits=limits,
             ),
             caption=(
-                f"Accuracy of {METHODS[method]} on each task after each task, mean over seeds; the standard deviation "
-                f"of a cell is at most {spread:.3f}."
+                f"Accuracy of {METHODS[method]} on each task after learning each task, mean over seeds; "
+                f"the standard deviation over seeds is at most {spread:.3f} in any cell."
             ),
         )
 
