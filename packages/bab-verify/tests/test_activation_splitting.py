@@ -438,7 +438,7 @@ def test_without_memory_for_all_roots_it_goes_on_with_some():
 
 @pytest.mark.parametrize("cuts", ["base", "biccos"])
 def test_without_memory_while_cuts_are_inferred(solved, cuts):
-    graph, least = solved[1]
+    graph, least = solved[cuts == "biccos"]
     short = search(graph, [[[1.0]]], [[least - 1e-3]], branch=FAST, root=FAST, cuts=cuts)
     most = 8 if cuts == "biccos" else 2
     sizes = failing(short, most)
