@@ -6,12 +6,13 @@ import sys
 import time
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import torch
 
 from house import started
-from ncap_swimmer import ESLearner, cli
+from ncap_swimmer import ESLearner, cli, wrong_sign_property
 from ncap_swimmer.paper import PAPER
 from ncap_swimmer.runs import load
 from separata import cli as core
@@ -41,6 +42,7 @@ def call(capsys, monkeypatch, tmp_path):
 @pytest.fixture
 def brief(monkeypatch):
     monkeypatch.setattr(EPISODE_STEPS, 50)
+    monkeypatch.setattr("ncap_swimmer.runs._draw", lambda *_: None)
 
 
 @pytest.fixture(scope="module")
@@ -78,12 +80,33 @@ def test_training_says_how_it_goes_and_is_used_afterwards(run, call, tmp_path):
     with np.load(tmp_path / "trace.npz", allow_pickle=False) as trace:
         assert trace["joints"].shape == (1000, 2)
     assert "<svg" in (tmp_path / "trace.svg").read_text()
+
+
+def computed(path, observation):
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    (torques,) = session.run(None, {"observation": observation.numpy()})
+    return torques
+
+
+def test_a_circuit_is_exported_at_a_phase_with_a_property(run, call, tmp_path):
+    files = ("--out", tmp_path / "x.onnx", "--property", tmp_path / "x.vnnlib")
+    code, out, err = call("export", run, "--phase", "ventral", *files)
+    assert (code, err) == (0, "")
+    assert out.startswith("circuit with 4 parameters")
+    joints = torch.rand(9, 2) * 2 - 1
+    expected = load(run).policy.circuit(joints, 30).detach()
+    np.testing.assert_allclose(computed(tmp_path / "x.onnx", joints), expected, atol=1e-5)
+    assert {node.op_type for node in onnx.load(tmp_path / "x.onnx").graph.node} <= {"Gemm", "Relu", "MatMul", "Add"}
+    assert (tmp_path / "x.vnnlib").read_text() == wrong_sign_property(2)
+
+
+@pytest.mark.slow
+def test_a_whole_policy_is_exported(run, call, tmp_path):
     assert call("export", run, "--out", tmp_path / "policy.onnx")[0] == 0
-    session = onnxruntime.InferenceSession(tmp_path / "policy.onnx", providers=["CPUExecutionProvider"])
     observation = torch.randn(1000, 12)
     observation[:, -1] = torch.linspace(-1, 1, 1000)  # every phase of the oscillator
-    (torques,) = session.run(None, {"observation": observation.numpy()})
-    np.testing.assert_allclose(torques, load(run).policy(observation).detach(), atol=1e-5)
+    expected = load(run).policy(observation).detach()
+    np.testing.assert_allclose(computed(tmp_path / "policy.onnx", observation), expected, atol=1e-5)
 
 
 def test_training_goes_on(call, brief):

@@ -22,10 +22,13 @@ def answer(path, observation):
     return torch.from_numpy(torques)
 
 
-@pytest.mark.parametrize("kind", [pytest.param("perceptron", marks=pytest.mark.slow), "navigator"])
+@pytest.mark.parametrize(
+    "kind", [*(pytest.param(kind, marks=pytest.mark.slow) for kind in ("circuit", "perceptron")), "navigator"]
+)
 def test_onnx_runtime_gives_the_same_torques_for_any_batch(kind, tmp_path):
     generator = torch.Generator().manual_seed(1)
     policy, size = {
+        "circuit": lambda: (CircuitPolicy(SwimmerCircuit(5)), 24),
         "perceptron": lambda: (MLPPolicy(24, 5, (16,), generator=generator), 24),
         "navigator": lambda: (
             CircuitPolicy(SwimmerCircuit(4, share=False, init="uniform", turn=True, speed=True), LearnedSteering()),
@@ -119,12 +122,3 @@ def test_bad_exports_are_refused_and_leave_nothing(tmp_path):
         with pytest.raises(ValueError, match=words):
             call()
     assert list(tmp_path.iterdir()) == []
-
-
-def test_an_export_with_its_property(tmp_path):
-    circuit = CircuitPolicy(SwimmerCircuit(5))
-    write(circuit, make_env("swim", 6), tmp_path / "x.onnx", "ventral", tmp_path / "x.vnnlib")
-    joints = torch.rand(9, 5) * 2 - 1
-    torch.testing.assert_close(answer(tmp_path / "x.onnx", joints), circuit.circuit(joints, 30), atol=1e-5, rtol=0)
-    assert {node.op_type for node in onnx.load(tmp_path / "x.onnx").graph.node} <= {"Gemm", "Relu", "MatMul", "Add"}
-    assert (tmp_path / "x.vnnlib").read_text() == wrong_sign_property(5)
