@@ -207,7 +207,8 @@ class TestClaim:
         "It forgets less",
         "BWT",
         {"dsr_ours": -0.1, "dsr_theirs": None, "bptt_ours": None},
-        lambda m: m["dsr_ours"] > m["dsr_theirs"],
+        criterion="ours above theirs",
+        holds=lambda m: m["dsr_ours"] > m["dsr_theirs"],
         labels={"dsr_ours": "ours, under DSR"},
     )
 

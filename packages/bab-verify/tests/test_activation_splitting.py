@@ -22,7 +22,7 @@ from bab_verify.relu import Relu
 from bab_verify.s_shaped import Sigmoid, Tanh
 
 DOUBLE = torch.float64
-CONFIG = {"attack_restarts": 0, "timeout": 20.0, "device": "cpu", "dtype": "float64"}
+CONFIG = {"attack_restarts": 0, "timeout": 300.0, "device": "cpu", "dtype": "float64"}
 FAST = Optimisation(steps=6, alpha_lr=0.15, beta_lr=0.15)
 LONGER = Optimisation(steps=12, alpha_lr=0.1, beta_lr=0.1)
 SMALL = (3, 4, 4, 1)

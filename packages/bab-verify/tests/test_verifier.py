@@ -16,7 +16,7 @@ from bab_verify.relu import Relu
 from bab_verify.s_shaped import Tanh
 
 DOUBLE = torch.float64
-CONFIG = {"attack_restarts": 0, "timeout": 20.0, "device": "cpu"}
+CONFIG = {"attack_restarts": 0, "timeout": 300.0, "device": "cpu"}
 
 
 def toy():

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dualformer import DroppedSteps, StepDropper, split_steps
+from house import peer
 
 ROWS = [
     {"question": "2+3*4?", "solution": "3*4 is 12\n2+12 is 14\n14", "id": 7},
@@ -90,13 +91,13 @@ def test_each_epoch_drops_anew_and_the_same_one_alike():
 
 
 def test_a_hugging_face_data_set_is_wrapped():
-    datasets = pytest.importorskip("datasets")
+    datasets = peer("datasets")
     dropped = DroppedSteps(datasets.Dataset.from_list(ROWS), StepDropper(0.0), tokenize=numbers)
     assert dropped[1]["input_ids"] == numbers("1+1?\n2")
 
 
 def test_a_hugging_face_collator_and_model_take_the_items():
-    transformers = pytest.importorskip("transformers")
+    transformers = peer("transformers")
     dropped = DroppedSteps(ROWS, StepDropper(0.2), tokenize=numbers)
     longest = max(len(item["input_ids"]) for item in (dropped[0], dropped[1]))
     rows = {"input_ids": 0, "attention_mask": 0, "labels": -100}

@@ -156,12 +156,14 @@ def medians(steps, repetitions):
     return [statistics.median(one) for one in seconds]
 
 
+@pytest.mark.timed
 def test_a_step_takes_at_most_two_thirds_of_the_time_that_it_takes_in_spikingjelly(record_property):
     ours, *theirs = medians([plain_step(), spikingjelly_step(), spikingjelly_step(encodes_once=True)], 15)
     record_property("ratio", ours / min(theirs))
     assert ours <= 2 / 3 * min(theirs)
 
 
+@pytest.mark.timed
 def test_cost_grows_no_faster_than_the_number_of_time_steps():
     few, many = medians([plain_step(DSR(10)), plain_step(DSR(40))], 9)
     assert many <= 1.3 * 4 * few

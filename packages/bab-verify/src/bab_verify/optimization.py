@@ -216,7 +216,7 @@ class _Bound:
             adam.step(torch.autograd.grad(loss, variables, allow_unused=True))
             self._project()
         for tensor, last in zip(variables, kept, strict=True):
-            tensor.requires_grad_(requires_grad=False)
+            tensor.requires_grad = False
             tensor.copy_(last)
         return best
 

@@ -81,7 +81,7 @@ class _Node:
 
 
 class _RandomNode(_Node):
-    """A node that wins a comparison of equal costs by the toss of a fair coin; its key is the source of coins."""
+    """A node that wins a comparison of equal costs by tossing a fair coin; its key is the source of the tosses."""
 
     __slots__ = ()
 
@@ -101,7 +101,7 @@ def astar(task: SearchTask[Any], *, deterministic: bool = False, rng: np.random.
         task: What to solve.
         deterministic: Break ties by the task's key, and create children in its order. Otherwise each comparison of
             equal costs is a coin toss and children are created in random order, as in all data sets of the paper.
-        rng: Source of the randomness; needed unless deterministic.
+        rng: Source of randomness; required unless deterministic.
 
     Returns:
         The trace; without a plan if the goal cannot be reached.

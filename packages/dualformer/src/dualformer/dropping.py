@@ -1,4 +1,4 @@
-"""Structured trace dropping: leaving out ever more of a search trace, at random, each time it is learned from."""
+"""Structured trace dropping: randomly drops parts of a search trace each time a model trains on it."""
 
 import math
 from collections.abc import Hashable, Sequence
@@ -81,7 +81,7 @@ class TraceDropper:
         probs: Shares of the levels 0 to 4; the default is the paper's for mazes, see `PROBABILITIES`.
         create_drop: Share of clauses that level 3 drops: exactly round(share · n) of n.
         variant: `paper`, or what the released code does instead at level 3: `released` keeps the costs and drops
-            floor(n·q/100) clauses with q uniform in 10 to 40; `released-sokoban` drops each clause by itself with
+            floor(n·q/100) clauses with q uniform in 10 to 40; `released-sokoban` drops each clause independently with
             probability `create_drop`.
         create: The token that begins a creation.
         close: The token that begins a closing.
@@ -109,7 +109,7 @@ class TraceDropper:
         self._ends = np.cumsum(self.probs)
 
     def __call__(self, trace: Sequence[Token], rng: np.random.Generator) -> tuple[list[Token], int]:
-        """Drop at a level drawn anew; the tokens that are left, and the level."""
+        """Drop at a random level; returns the remaining tokens and the level."""
         level = self.sample_level(rng)
         return self.at_level(trace, level, rng), level
 
@@ -119,7 +119,7 @@ class TraceDropper:
         return min(level, max(i for i, p in enumerate(self.probs) if p))
 
     def at_level(self, trace: Sequence[Token], level: int, rng: np.random.Generator) -> list[Token]:
-        """What a level leaves of a trace; only level 3 is random.
+        """What remains of a trace at a level; only level 3 is random.
 
         Raises:
             ValueError: if there is no such level, or the tokens are not a trace.

@@ -1,4 +1,4 @@
-"""Examples to learn from: records whose traces are dropped anew each time that they are drawn."""
+"""Training examples: records whose traces are dropped anew each time they are drawn."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
@@ -55,24 +55,24 @@ class Example:
 
 
 class ExampleSource(ABC):
-    """Where a training takes its examples from."""
+    """What a training draws its examples from."""
 
     @abstractmethod
     def step(self, step: int, batch_size: int, seed: int) -> list[Example]:
-        """The examples of a training step, always the same for equal arguments."""
+        """The examples of a training step; equal arguments give equal examples."""
 
 
 class PlanningData(ExampleSource, Dataset[dict[str, Any]]):
     """Records as examples, for this package's trainer, a PyTorch `DataLoader` or Hugging Face's trainers.
 
     As a map-style data set, an item is `{"input_ids", "labels"}` (lists of numbers, the labels without the leading bos,
-    which sequence-to-sequence models put there themselves). Each epoch drops anew: call `set_epoch`.
+    which sequence-to-sequence models add themselves). Call `set_epoch` to drop anew in each epoch.
 
     Args:
         records: Tasks with traces.
         tokenizer: Their vocabulary.
         dropper: How traces are dropped.
-        seed: Of the dropping when items are taken by their number.
+        seed: Random seed of the dropping of items that are indexed.
 
     Raises:
         ValueError: if a record does not fit the vocabulary.
@@ -98,7 +98,7 @@ class PlanningData(ExampleSource, Dataset[dict[str, Any]]):
         self.seed, self.epoch = seed, 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Let items taken by their number be dropped as in this epoch."""
+        """Drop indexed items as in this epoch."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -106,12 +106,12 @@ class PlanningData(ExampleSource, Dataset[dict[str, Any]]):
         return len(self.rows)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        """The example of that number in the present epoch."""
+        """The example of that index in the current epoch."""
         example = self.draw(index, np.random.default_rng([self.seed, self.epoch, index]))
         return {"input_ids": list(example.prompt), "labels": list(example.target[1:])}
 
     def draw(self, index: int, rng: np.random.Generator) -> Example:
-        """The record of that number, dropped anew."""
+        """The record of that index as an example, its trace dropped at random."""
         prompt, reasoning, plan = (part.tolist() for part in self.rows[index])
         if self.dropper.variant == "released-sokoban":
             # The released code draws a level once for each task and keeps it.
@@ -123,10 +123,10 @@ class PlanningData(ExampleSource, Dataset[dict[str, Any]]):
         return Example([BOS, *prompt, EOS], [BOS, *reasoning, *plan, EOS], level)
 
     def step(self, step: int, batch_size: int, seed: int) -> list[Example]:
-        """The examples of a training step: passes over all records in random order, each at its own dropping.
+        """The examples of a training step: passes over all records in random order, each with its own dropping.
 
-        The same for every dropper of the same number of records, whatever came before: a resumed training goes on where
-        it was, and models that are compared see the same tasks in the same order.
+        The order depends on the number of records and the seed alone, so that a resumed training continues where it
+        was, and models that are compared see the same tasks in the same order.
         """
         first = step * batch_size
         rng = np.random.default_rng([seed, 1, step])
@@ -176,9 +176,9 @@ def seq2seq_collate(items: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
 
 
 def buckets(examples: Sequence[Example], max_tokens: int) -> Iterator[list[Example]]:
-    """Share examples out into batches of similar lengths with at most `max_tokens` tokens, padding included.
+    """Split examples into batches of similar lengths with at most `max_tokens` tokens, padding included.
 
-    An example that is longer than that makes a batch by itself.
+    A longer example is a batch of its own.
     """
     group: list[Example] = []
     for example in sorted(examples, key=lambda one: (len(one), len(one.target)), reverse=True):

@@ -26,7 +26,7 @@ MODES = {"dualformer": ("slow", "fast", "auto"), "solution-only": ("fast",)}
 """Modes in which a model is evaluated, where it is not slow alone."""
 
 COMPARED = ("dualformer", "complete-trace", "solution-only")
-LEVELS = {"0": "complete", "1": "without close", "2": "nor costs", "4": "no trace"}
+LEVELS = {"0": "complete", "1": "no close", "2": "no close, no costs", "4": "no trace"}
 
 Reports = dict[tuple[str, str], list[dict[str, Any]]]
 """For each model and mode the results of each seed."""
@@ -151,7 +151,8 @@ def _draw(config: Planning, reports: Reports, run: Run) -> None:
         ["slow-optimal", "fast-optimal", "auto", "all-modes"],
         caption="Share of mazes with an optimal plan against the tokens written for a maze, in 1, 2, 4, ... samples.",
     )
-    steps = {labels[key]: [report["trace_clauses"] for report in of] for key, of in reports.items()}
+    searching = {key: of for key, of in reports.items() if any(report["slow_share"] for report in of)}
+    steps = {labels[key]: [report["trace_clauses"] for report in of] for key, of in searching.items()}
     run.figure(
         "steps",
         plots.bars(steps, ylabel="search steps of a response"),

@@ -1,4 +1,4 @@
-"""Mazes: shortest ways through grids with walls."""
+"""Mazes: shortest paths through grids with walls."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

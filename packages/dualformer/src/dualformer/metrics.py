@@ -1,4 +1,4 @@
-"""How good plans are, and what thinking they cost."""
+"""Planning metrics: quality of plans and length of traces."""
 
 import math
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from .records import Record, Task
 
 @dataclass(frozen=True)
 class PlanningReport:
-    """Measures of the responses to a set of tasks.
+    """Metrics of the responses to a set of tasks.
 
     Args:
         one_optimal: Share of tasks with at least one optimal plan among the samples (1-Optimal-k).
@@ -25,7 +25,7 @@ class PlanningReport:
         swc: Success weighted by cost: the mean of c·l*/max(l, l*), l the length of the shortest correct plan, l* of an
             optimal one, and c whether there is a correct one.
         ilr_solved: Improved length ratio: the mean of c·t*/t, t the mean trace length of a task's correct responses and
-            t* that of A*. Tasks whose correct responses have no trace are left out; NaN if no correct response has one.
+            t* that of A*. Tasks whose correct responses have no trace are excluded; NaN if no correct response has one.
         ilr_optimal: The same over optimal responses.
         trace_length: Mean tokens of the traces, over all responses.
         trace_length_solved: Mean tokens of the traces, over correct responses; NaN if there are none.
@@ -58,17 +58,17 @@ class PlanningReport:
     n_optimal: tuple[int, ...] = field(default=(), repr=False)
 
     def to_json(self) -> dict[str, float | None]:
-        """The measures by name, None for what is no number, without those of single tasks."""
+        """The metrics by name, without those of single tasks; None for NaN."""
         values = {key: value for key, value in asdict(self).items() if key != "n_optimal"}
         return {key: None if math.isnan(value) else value for key, value in values.items()}
 
 
 def at_least_one_of(k: int, n_right: Sequence[int], n_samples: int) -> float:
-    """Chance that of k samples of a task at least one is right, the mean over tasks, without bias.
+    """Probability that at least one of k samples of a task is right, mean over tasks (unbiased pass@k).
 
     Args:
-        k: Samples that are drawn, without putting back, from those that there are.
-        n_right: For each task the right ones among its samples.
+        k: Samples drawn without replacement from all of a task.
+        n_right: Right samples of each task.
         n_samples: Samples of each task.
 
     Raises:
@@ -112,7 +112,7 @@ def evaluate(
     *,
     reference: Sequence[float] | None = None,
 ) -> PlanningReport:
-    """Measure responses against what A* found (section 5 of the paper).
+    """Evaluate responses against A* (section 5 of the paper).
 
     A plan is correct if it leads from start to goal by allowed moves inside the maze (or pushes every box onto a dock),
     and optimal if it is also as short as that of A*.
@@ -166,12 +166,12 @@ def _share(flags: np.ndarray | np.bool) -> float:
 
 
 def _ilr(traces: np.ndarray, chosen: np.ndarray, reference: np.ndarray) -> float:
-    """Mean over tasks of t*/t, 0 where nothing was chosen; tasks with only empty traces are left out."""
-    ratios, thought = [], False
+    """Mean over tasks of t*/t, 0 where nothing was chosen; tasks with only empty traces are excluded."""
+    ratios, has_trace = [], False
     for row, flags, length in zip(traces, chosen, reference, strict=True):
         if not flags.any():
             ratios.append(0.0)
         elif (mean := row[flags].mean()) > 0:
             ratios.append(length / mean)
-            thought = True
-    return float(np.mean(ratios)) if thought else math.nan
+            has_trace = True
+    return float(np.mean(ratios)) if has_trace else math.nan

@@ -1,4 +1,4 @@
-"""A trained model as a planner that thinks fast, slow, or as it sees fit."""
+"""A trained model as a planner that thinks fast, slow, or decides by itself."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -23,8 +23,8 @@ class Response:
     """What a model wrote about a task.
 
     Args:
-        tokens: All of it, with the forced token, without bos and eos.
-        is_ended: Whether eos came.
+        tokens: All tokens, with the forced one, without bos and eos.
+        is_ended: Whether the model wrote eos.
     """
 
     tokens: tuple[str, ...]
@@ -47,7 +47,7 @@ class Response:
 
     @property
     def level(self) -> int:
-        """The level of dropping that the trace looks like: 0, 1, 2 (which a model cannot write unlike 3) or 4."""
+        """The level of dropping that the trace looks like: 0, 1, 2 (a model's trace looks the same at 3) or 4."""
         if not self.trace:
             return 4
         if CLOSE in self.trace:
@@ -56,12 +56,12 @@ class Response:
 
     @property
     def plan(self) -> tuple[Cell, ...] | None:
-        """The positions of the plan; None if it does not follow the grammar or the model never came to its end."""
+        """The positions of the plan; None if it does not follow the grammar or never ended."""
         rest = self.tokens[len(self.trace) :]
         return positions(rest) if self.is_ended and rest else None
 
     def solves(self, task: Task) -> bool:
-        """Whether the plan is right: it leads to the goal by allowed moves."""
+        """Whether the plan is correct: it reaches the goal by allowed moves."""
         return self.plan is not None and task.is_solved_by(self.plan)
 
 
@@ -104,7 +104,7 @@ class Planner:
         max_len: int | None = None,
         generator: torch.Generator | None = None,
     ) -> list[Response]:
-        """Write about one task; see `solve_all`."""
+        """Responses to one task; see `solve_all`."""
         return self.solve_all([task], mode, num_samples, temperature, max_len, generator)[0]
 
     def solve_all(
@@ -118,16 +118,16 @@ class Planner:
         batch_rows: int = 2048,
         track: Callable[[Iterable[int], str], Iterable[int]] | None = None,
     ) -> list[list[Response]]:
-        """Write about several tasks, many samples of many tasks in one batch (section 4.2 of the paper).
+        """Responses to several tasks, sampled in large batches (section 4.2 of the paper).
 
         Args:
             tasks: The tasks.
-            mode: `fast` answers at once, `slow` searches first, `auto` does as the model decides.
-            num_samples: Responses for each task.
-            temperature: Of sampling; 0 for the most likely token.
+            mode: `fast` answers at once, `slow` searches first, `auto` leaves it to the model.
+            num_samples: Responses per task.
+            temperature: Sampling temperature; 0 for greedy decoding.
             max_len: Most tokens of a response; see `default_max_len`.
-            generator: Source of the randomness, on the CPU; seeded with 0 if none is given.
-            batch_rows: Responses that are written at once, at most; all of a task always are.
+            generator: Source of randomness, on the CPU; seeded with 0 if not given.
+            batch_rows: Most responses that are sampled at once; those of one task always are.
             track: Shows progress over batches.
 
         Returns:

@@ -1,4 +1,4 @@
-"""Planning data on disk: a JSON object a line, each a task with its search trace and its plan as tokens."""
+"""Planning data as JSON lines: each a task with its search trace and its plan as tokens."""
 
 import hashlib
 import json
@@ -24,7 +24,7 @@ Task = MazeTask | SokobanTask
 
 @dataclass(frozen=True)
 class Record:
-    """A task, and what A* did to solve it, as words.
+    """A task with the trace and the plan of A*, as words.
 
     Args:
         task: The task.
@@ -44,7 +44,7 @@ class Record:
         return len(self.plan) // 3
 
     def to_json(self) -> dict[str, Any]:
-        """As `from_json` reads it."""
+        """For JSON, as `from_json` reads it."""
         names = [field.name for field in fields(self.task)]
         spec = {"kind": kind_of(self.task), **{name: getattr(self.task, name) for name in names}}
         return {
@@ -153,13 +153,13 @@ def _chunk(kind: str, size: int, options: dict[str, Any], seed: int, number: int
 def generate_many(
     kind: str, size: int, n: int, *, seed: int = 0, workers: int | None = 1, options: Mapping[str, Any] | None = None
 ) -> Iterator[Record]:
-    """`n` tasks, no two equal and no two groups with the same layout, made on several cores.
+    """`n` different tasks, generated on several cores.
 
-    Tasks come from chunks with seeds of their own, so that they do not depend on the number of workers.
+    Each chunk of tasks has its own seed, so that they do not depend on the number of workers.
 
     Args:
         kind: `maze` or `sokoban`.
-        size: Cells in each direction.
+        size: Number of rows and of columns.
         n: Number of tasks.
         seed: Random seed.
         workers: Processes; None for one a core.
@@ -248,11 +248,11 @@ def fingerprint(path: Path) -> str:
 
 
 def split(records: Sequence[Record], share: float = 0.9) -> tuple[list[Record], list[Record]]:
-    """The first records to train on and the rest to test on; the two share no layout.
+    """Split into training records, the first ones, and test records with other layouts.
 
     Args:
         records: Records in the order in which they were stored.
-        share: Of the records to train on. The cut moves back to where a new layout begins.
+        share: Share of training records; those with the layout of a test record are dropped.
 
     Raises:
         ValueError: if the share is not between 0 and 1, or either part would be empty.

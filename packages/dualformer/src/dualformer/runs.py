@@ -101,10 +101,10 @@ class Result:
 
 
 def train(settings: Settings, out: Path, *, compute: Compute | None = None, resume: bool = False) -> Result:
-    """Train a model as set, and write it to a folder.
+    """Train a model and write it to a folder.
 
-    Nothing is written before the settings are known to be right and the data is read. With several devices, every
-    process calls this; the first one writes.
+    Nothing is written before the settings are checked and the data is read. With several devices, every process calls
+    this, and the first one writes.
 
     Raises:
         ValueError: if a setting or the data is wrong, or the folder holds another run and `resume` is not asked for.

@@ -1,4 +1,4 @@
-"""Batched sampling with a cache of keys and values: many tasks and many samples of each at once."""
+"""Batched sampling with a KV cache: many samples of many tasks at once."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from .tokenizer import EOS
 from .transformer import CrossAttention, DecoderBlock, EncoderDecoder
 
 FIRST_CAPACITY = 64
-"""Positions that a cache has room for at first; it doubles when they are full."""
+"""Positions that a cache first has room for; it doubles when they are full."""
 
 MOST_IDLE = 1 / 8
-"""Share of sequences that have ended from which they are taken out: each time, all that is kept is copied."""
+"""Share of finished sequences at which they are removed: each removal copies the rest of the cache."""
 
 
 @dataclass
@@ -56,7 +56,7 @@ class _Rows:
 
 
 class DecoderCache:
-    """Keys and values of all that was decoded, for each block, with room to grow; and those of the prompts.
+    """Keys and values of each decoder block, of the prompts and of what was decoded.
 
     Args:
         model: The model.
@@ -87,7 +87,7 @@ class DecoderCache:
         self.values = [features.new_empty(shape) for _ in blocks]
 
     def keep(self, rows: Int[Tensor, "kept"]) -> None:
-        """Forget all sequences but these."""
+        """Keep only these sequences."""
         self.rows = self.rows.select(rows)
         self.keys = [kept[rows] for kept in self.keys]
         self.values = [kept[rows] for kept in self.values]
@@ -142,26 +142,25 @@ def sample(
     use_cache: bool = True,
     track: Callable[[int, int], None] | None = None,
 ) -> list[list[list[int]]]:
-    """Write sequences after a prefix until eos.
+    """Continue a prefix until eos.
 
-    All samples of all tasks are decoded as one batch; those that have ended leave it, several at a time. Every
-    sequence has random numbers of its own, so that what it becomes does not depend on when others end.
+    All samples of all tasks are decoded as one batch, from which finished ones are removed several at a time. Each
+    sequence has its own random numbers, so that it does not depend on when others end.
 
     Args:
         model: Put into evaluation mode.
         prompt: What the encoder reads.
         prompt_mask: True where a prompt has a token.
-        prefix: Tokens that every sequence begins with: bos, and those that are forced.
-        num_samples: Sequences for each prompt.
-        temperature: Logits are divided by it; with 0, the most likely token is taken.
-        max_len: Most tokens of a sequence, with the prefix.
-        generator: Source of the randomness, on the CPU; needed unless the temperature is 0.
-        use_cache: Keep keys and values; otherwise everything is computed again for each token, which is slow and there
-            to compare with.
-        track: Told after each token how many sequences have ended, and of how many tokens the longest is.
+        prefix: Tokens that every sequence begins with: bos and forced ones.
+        num_samples: Sequences per prompt.
+        temperature: Divides the logits; 0 for greedy decoding.
+        max_len: Most tokens of a sequence, prefix included.
+        generator: Source of randomness, on the CPU; required unless the temperature is 0.
+        use_cache: Cache keys and values; without it, everything is recomputed for each token, for comparison.
+        track: Called after each token with the number of finished sequences and the length of the longest.
 
     Returns:
-        For each task and sample the tokens after the prefix, with eos if it came.
+        For each task and sample the tokens after the prefix, with eos unless it was cut off.
 
     Raises:
         ValueError: if `max_len` leaves no room after the prefix, or a number is out of range.

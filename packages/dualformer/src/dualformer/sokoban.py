@@ -94,7 +94,7 @@ class SokobanTask(SearchTask[SokobanState]):
         return cls(width, len(lines), at("@+")[0], at("$*"), at(".+*"), at("#"))
 
     def to_text(self, state: SokobanState | None = None) -> str:
-        """The level in the .xsb format, as it is in a state; at the start if none is given."""
+        """The level in the .xsb format, in a state or at the start."""
         state = state or self.initial
         marks = {**dict.fromkeys(self.walls, "#"), **dict.fromkeys(self.docks, ".")}
         marks |= {box: "*" if box in self.docks else "$" for box in state.boxes}
@@ -201,7 +201,7 @@ def random_sokobans(
     Args:
         width: Cells in a row; 7 in the paper.
         height: Cells in a column; 7 in the paper.
-        rng: Source of the randomness.
+        rng: Source of randomness.
         n_walls: Walls inside the border.
         n_boxes: Boxes, and docks.
         deterministic: Whether the traces are of deterministic search.

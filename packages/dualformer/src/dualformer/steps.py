@@ -11,10 +11,10 @@ from .examples import IGNORED
 
 
 class StepDropper:
-    """Leaves out each reasoning step of a solution by chance; the answer stays (section 5.3 of the paper).
+    """Randomly drops reasoning steps of a solution and keeps its answer (section 5.3 of the paper).
 
     Args:
-        p: Chance of each step to be left out; the paper takes 0.1 to 0.4.
+        p: Probability of each step to be dropped; 0.1 to 0.4 in the paper.
 
     Raises:
         ValueError: if it is no probability.
@@ -22,11 +22,11 @@ class StepDropper:
 
     def __init__(self, p: float = 0.2) -> None:
         if not 0 <= p <= 1:
-            raise ValueError(f"the chance of a step to be dropped must be between 0 and 1, not {p}")
+            raise ValueError(f"the probability of a step to be dropped must be between 0 and 1, not {p}")
         self.p = p
 
     def __call__(self, steps: Sequence[str], answer: str, rng: np.random.Generator) -> list[str]:
-        """The steps that are left, in order, and the answer at the end."""
+        """The remaining steps in order, and the answer."""
         kept = [step for step, u in zip(steps, rng.random(len(steps)).tolist(), strict=True) if u >= self.p]
         return [*kept, answer]
 
@@ -35,7 +35,7 @@ def split_steps(solution: str) -> tuple[list[str], str]:
     """The steps of a solution and its answer: its lines, or its sentences if it is one line; the last is the answer.
 
     A sentence ends with a full stop, question or exclamation mark before white space, so that `3.5` is not split. Join
-    what `StepDropper` leaves with a line break, or a space for sentences.
+    the remaining steps with line breaks, or sentences with spaces.
 
     Raises:
         ValueError: if the solution is empty.
@@ -64,7 +64,7 @@ class DroppedSteps(Dataset[dict[str, Any]]):
         solution: Key of the solution: a text, split by `split`, or a list of steps that ends with the answer.
         separator: Put between question, steps and answer.
         split: From a solution to its steps and its answer.
-        seed: Of the dropping.
+        seed: Random seed of the dropping.
 
     Raises:
         ValueError: if the data set is empty or a row lacks a key.
@@ -100,7 +100,7 @@ class DroppedSteps(Dataset[dict[str, Any]]):
         return len(self.rows)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        """The row of that number, its steps dropped as in the present epoch."""
+        """The row of that index, its steps dropped as in the current epoch."""
         row = self.rows[index]
         kept = self.dropper(*self._parts(row), np.random.default_rng([self.seed, self.epoch, index]))
         written = self.separator.join(kept)

@@ -34,7 +34,7 @@ def sequence_nll(
     The training loss is its mean over sequences, so that a short sequence weighs as much as a long one.
 
     Args:
-        logits: Of the token after each of the target's.
+        logits: Logits of the token after each of the target's.
         target: From bos to eos, padded.
         target_mask: True where a target has a token.
     """
@@ -60,20 +60,20 @@ def learning_rate(step: int, *, peak: float, warmup: int, steps: int) -> float:
 
 @dataclass(frozen=True)
 class Training:
-    """How a model is trained; the defaults are the paper's for mazes.
+    """Optimizer and schedule; the defaults are the paper's for mazes.
 
     Args:
-        steps: Steps of the optimiser.
+        steps: Optimizer steps.
         batch_size: Sequences in a step, over all processes.
         lr: Largest learning rate.
-        warmup: Steps of linear warm-up; 2000, or a twentieth of the steps if that is less, where none is given.
-        weight_decay: Of AdamW.
-        max_tokens: Tokens, padding included, that a process puts through the model at once. A step with more is cut
-            into parts of similar lengths whose gradients are added up, which changes memory and speed, not the result.
-        seed: Of the initial weights, the order of the tasks and the dropping.
+        warmup: Steps of linear warm-up; if not given, 2000 or a twentieth of the steps, whichever is less.
+        weight_decay: Weight decay of AdamW.
+        max_tokens: Most tokens, padding included, in one pass of a process. A larger step is split into parts of
+            similar lengths whose gradients are accumulated, which changes memory and speed, not the result.
+        seed: Random seed of initialization, order of tasks and dropping.
 
     Raises:
-        ValueError: if a number is not positive.
+        ValueError: if a number is out of range.
     """
 
     steps: int = 400_000
@@ -104,20 +104,20 @@ class Training:
 
 
 class Trainer:
-    """Trains an encoder-decoder on examples whose traces are dropped anew each time.
+    """Trains an encoder-decoder on planning data, or on data of your own.
 
     Args:
         model: Called with (prompt, prompt_mask, target), gives logits (batch, length, vocab). Trained in place.
-        data: What to learn from: `PlanningData`, or anything of your own with its method `step`.
-        training: How.
+        data: `PlanningData`, or an `ExampleSource` of your own.
+        training: Optimizer and schedule.
         fabric: Lightning Fabric, launched, for other precisions or several devices. Each process takes its share of
             every batch.
-        checkpoint: File to keep progress in; training goes on from it if it is there.
+        checkpoint: File of the progress; training resumes from it if it exists.
         checkpoint_every: Steps between checkpoints.
         log_every: Steps between rows of the history.
         validation: Examples whose loss is logged too.
         track: Shows progress over steps.
-        log: Takes each row of the history.
+        log: Called with each row of the history.
 
     Raises:
         ValueError: if the batch cannot be shared out evenly among the processes, or the checkpoint is of another model.
@@ -162,8 +162,8 @@ class Trainer:
         """Train to the last step.
 
         Raises:
-            FloatingPointError: if the loss is no longer a number; the last checkpoint is as it was.
-            KeyboardInterrupt: passed on, after the progress is on disk.
+            FloatingPointError: if the loss is not finite; the last checkpoint is kept.
+            KeyboardInterrupt: after the progress is saved.
         """
         self._forward.train()
         steps: Iterable[int] = range(self.done, self.training.steps)
@@ -182,7 +182,7 @@ class Trainer:
             raise
 
     def _step(self, step: int) -> Tensor:
-        """One step of the optimiser; the batch's mean loss on this process, still on the device."""
+        """One optimizer step; the batch's mean loss on this process, still on the device."""
         config = self.training
         examples = self.data.step(step, config.batch_size, config.seed)
         self.sequences += len(examples)
@@ -220,7 +220,9 @@ class Trainer:
         if self.fabric and self.processes > 1:
             loss = torch.as_tensor(self.fabric.all_reduce(loss, reduce_op="mean"))
         if not math.isfinite(loss.item()):
-            raise FloatingPointError(f"the loss is no longer a number before step {self.done}; lower the learning rate")
+            raise FloatingPointError(
+                f"training diverged: the loss is not finite before step {self.done}; lower the learning rate"
+            )
         row = {
             "step": float(self.done),
             "sequences": float(self.sequences),

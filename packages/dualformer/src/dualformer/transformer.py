@@ -245,7 +245,7 @@ class EncoderDecoder(nn.Module):
 
 
 def build_model(config: EncoderDecoderConfig, seed: int) -> EncoderDecoder:
-    """A model with PyTorch's default initialisation from a seed; the global random state stays as it was."""
+    """A model with PyTorch's default initialization from a seed; leaves the global random state unchanged."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return EncoderDecoder(config)
