@@ -23,8 +23,7 @@ def _transfers(m: Mapping[str, float]) -> bool:
 
 
 def _is_far_smaller(m: Mapping[str, float]) -> bool:
-    largest, smallest = max(m["ncap"], m["ncap_not_shared"]), min(m["mlp"], m["mlp_small"])
-    return min(m["ncap"], m["ncap_not_shared"]) > 0 and 100 * largest <= smallest
+    return all(0 < 100 * m[ours] <= m[mlp] for ours in ("ncap", "ncap_not_shared") for mlp in ("mlp", "mlp_small"))
 
 
 def _is_crucial(m: Mapping[str, float]) -> bool:
@@ -137,7 +136,7 @@ PAPER = Paper(
                 "trained": "trained circuit",
                 "shuffled": "untrained circuit, sensors shuffled",
             },
-            holds=lambda m: min(m["ncap"], m["trained"]) == 1 and m["shuffled"] <= 0.25,
+            holds=lambda m: m["ncap"] == m["trained"] == 1 and m["shuffled"] <= 0.25,
         ),
     ),
 )
