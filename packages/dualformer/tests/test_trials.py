@@ -112,8 +112,10 @@ def test_three_small_models_come_with_the_package_and_say_how_they_were_made():
     for config in configs.values():
         assert config["command"].startswith("dualformer train ")
         assert len(config["data"]["sha256"]) == 64
-        for key in ("data", "training", "model", "tokenizer"):
-            assert config[key] == configs["dualformer"][key], "the same data, steps and size for all"
+        for key in ("data", "model", "tokenizer"):
+            assert config[key] == configs["dualformer"][key], "the same data and size for all"
+        same = configs["dualformer"]["training"] | {"lr": config["training"]["lr"]}
+        assert config["training"] == same, "the same training for all, at the best learning rate of each"
         assert config["training"]["seed"] < FRESH
 
 
