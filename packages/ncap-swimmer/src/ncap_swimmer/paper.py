@@ -59,8 +59,8 @@ PAPER = Paper(
             labels={**CURVES, "untrained": "untrained circuit"},
             holds=_is_comparable,
             note=(
-                "Training to the plateau takes 40 minutes on 2 CPU cores. An earlier version measured 874 for the circuit "
-                "and 977 for the MLP with PPO (89.5 %, so it would not hold), and 925 and 652 with ES."
+                "Training to the plateau takes 40 minutes on 2 CPU cores. An earlier version measured 874 for the "
+                "circuit and 977 for the MLP with PPO (89.5 %, so it would not hold), and 925 and 652 with ES."
             ),
         ),
         Claim(
