@@ -149,7 +149,7 @@ def train(settings: Settings, out: Path, *, compute: Compute | None = None, resu
         files.write_json(out / CONFIG, config)
     n = sum(p.numel() for p in model.parameters())
     reporter.say(
-        f"{len(data)} tasks of {tokenizer.kind} {tokenizer.width}x{tokenizer.height}, {n:,} parameters, to {out}"
+        f"{tokenizer.kind} {tokenizer.width}x{tokenizer.height}, {len(data):,} for training; {n:,} parameters; to {out}"
     )
     history.begin_at(trainer.done)
     try:
