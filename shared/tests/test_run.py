@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from joblib.externals.loky import get_reusable_executor
 
 from separata import Run
 from separata.run import Compute
@@ -14,6 +15,8 @@ def run(oja, tmp_path) -> Run:
 
 @pytest.fixture(params=["smoke", "quick"], ids=["in this process", "in several"])
 def mapping(oja, tmp_path, request) -> Run:
+    # Workers that are left from another test do not know where this one's package is.
+    get_reusable_executor().shutdown(wait=True)
     return Run(oja, ("bounded",), tmp_path / "out", preset=request.param)
 
 
