@@ -59,7 +59,7 @@ ABLATIONS = ("mix-0.2", "level-1", "levels-1-2", "levels-1-2-3")
     "all-modes",
     "diversity",
     smoke=Planning(Trial("dualformer", (), size=8, n_tasks=2, samples=3, max_len=120)),
-    quick=Planning(Trial("dualformer", (), size=8, n_tasks=48, samples=64, max_len=500)),
+    quick=Planning(Trial("dualformer", (), size=8, n_tasks=64, samples=64, max_len=500)),
     gpu=Planning(Trial("dualformer", (), size=10, n_tasks=50, samples=64, recipe=SMALL), keeps=True),
     paper=Planning(
         Trial("dualformer", (), size=30, n_tasks=500, samples=64, recipe=FULL, batch_rows=512),
