@@ -368,7 +368,7 @@ BESIDE = ("babsr", "babsr-base")
     smoke=Trial(
         Recipe("wide", hidden=(4,), epochs=1), BESIDE, Budget(4, 5, 1, 1, 4, 1), properties=1, validation=1, beyond=0.05
     ),
-    quick=Trial(WIDE, BESIDE, Budget(300, 300, 1, 3, 8, 5), properties=3, validation=1, beyond=0.015),
+    quick=Trial(WIDE, BESIDE, Budget(300, 300, 1, 3, 8, 5), properties=2, validation=1, beyond=0.015),
     gpu=Trial(
         replace(WIDE, dataset="mnist"), BESIDE, Budget(2000, 60, 20, 10, 64), properties=10, validation=1, beyond=0.1
     ),
