@@ -2,6 +2,7 @@
 
 import html
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from . import words
@@ -70,7 +71,7 @@ def details(best: Claims, found: Sequence[Evidence], folder: str = "") -> list[s
             numbers(finding),
             prose(finding.note),
             f"Other measurements: {', '.join(elsewhere)}." if elsewhere else "",
-            *(_figure(name, finding, one, folder, shown) for name in finding.figures),
+            *_figures(finding, one, folder, shown),
             "</details>",
         ]
         parts.append("\n\n".join(part for part in body if part))
@@ -117,7 +118,11 @@ def _unbroken(text: str) -> str:
     return text.replace(" ", "&nbsp;")
 
 
-def _figure(name: str, finding: Finding, one: Evidence, folder: str, shown: dict[str, str]) -> str:
-    if (owner := shown.setdefault(f"{one.name}/{name}", finding.id)) != finding.id:
-        return f"Figure: that of `{owner}`."
-    return f"![{prose(one.captions.get(name) or finding.statement)}]({folder}{name})"
+def _figures(finding: Finding, one: Evidence, folder: str, shown: dict[str, str]) -> list[str]:
+    """The figures of a claim; of those that stand with another claim, the name of that one, once."""
+    owners = {name: shown.setdefault(f"{one.name}/{name}", finding.id) for name in finding.figures}
+    own = [name for name, owner in owners.items() if owner == finding.id]
+    images = [f"![{prose(one.captions.get(name) or finding.statement)}]({folder}{name})" for name in own]
+    others = Counter(owner for owner in owners.values() if owner != finding.id)
+    told = [f"{'Figure: that' if n == 1 else 'Figures: those'} of `{owner}`." for owner, n in others.items()]
+    return [*images, *told]
