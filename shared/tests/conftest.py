@@ -122,6 +122,20 @@ class OtherSetting:
     y: tuple[float, ...] = (1.0,)
 
 
+@dataclass(frozen=True)
+class Seeded:
+    x: int
+    seed: int = -1
+
+
+def digits(setting, device):
+    return 10 * setting.x + setting.seed
+
+
+def halved(setting, device):
+    return {"score": None if setting.x == 13 else -abs(setting.x - 5) // 2}
+
+
 def square(setting, device="cpu"):
     CALLS.append(setting)
     return {"square": setting.x**2, "threads": torch.get_num_threads()}

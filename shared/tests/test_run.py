@@ -1,5 +1,7 @@
 """What an experiment does with its run."""
 
+import math
+
 import pytest
 import torch
 from joblib.externals.loky import get_reusable_executor
@@ -73,6 +75,36 @@ def test_map_gives_results_in_order_and_repeats_nothing(mapping):
     assert [result["square"] for result in mapping.map(square, settings, "squares")] == [25, 1, 16]
     assert [result["square"] for result in mapping.map(square, settings, "squares")] == [25, 1, 16]
     assert Setting(1) not in CALLS
+
+
+def test_results_over_seeds_are_by_name_in_the_order_of_the_seeds(oja, tmp_path):
+    from oja_rule.work import Seeded, digits
+
+    run = Run(oja, ["bounded"], tmp_path, seeds=(3, 1, 2))
+    assert run.over_seeds(digits, {"four": Seeded(4), "two": Seeded(2)}, "digits") == {
+        "four": [43, 41, 42],
+        "two": [23, 21, 22],
+    }
+
+
+def test_the_best_candidate_is_chosen_and_the_first_of_equals(oja, tmp_path):
+    from oja_rule.work import Seeded, halved
+
+    run = Run(oja, ["bounded"], tmp_path)
+    candidates = {
+        "one": [Seeded(1), Seeded(4), Seeded(8)],
+        "equal": [Seeded(9), Seeded(4), Seeded(6)],
+        "unscored": [Seeded(13), Seeded(99)],
+        "single": [Seeded(13)],
+    }
+
+    def score(result):
+        return math.nan if result["score"] is None else result["score"]
+
+    chosen = run.choose(halved, candidates, score, "candidates")
+    assert {name: candidate.x for name, candidate in chosen.items()} == {
+        "one": 4, "equal": 4, "unscored": 99, "single": 13
+    }  # fmt: skip
 
 
 def test_every_mapped_call_has_one_thread_however_many_there_are(mapping):

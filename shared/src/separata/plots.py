@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle, product
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,15 +19,40 @@ from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
+from . import files
 from .canvas import PALETTE, STYLE, add_legend, add_reference, canvas, in_house_style, label_columns
 
 if TYPE_CHECKING:
     from .run import Run
 
-__all__ = ["PALETTE", "STYLE", "Bar", "bars", "claim", "curves", "heatmap"]
+__all__ = ["FORMATS", "PALETTE", "STYLE", "Bar", "bars", "check_format", "claim", "curves", "heatmap", "save"]
+
+FORMATS = (".svg", ".png", ".pdf")
+"""How the names of figures end."""
 
 Bar = float | Sequence[float] | Float[np.ndarray, " seeds"]
 """A number, or the numbers of several seeds."""
+
+
+def check_format(path: Path) -> Path:
+    """The path, if a figure can be written there: for commands, before they begin what takes long.
+
+    Raises:
+        ValueError: if its name ends otherwise than a figure's.
+    """
+    if path.suffix not in FORMATS:
+        raise ValueError(f"a figure is written as {', '.join(FORMATS[:-1])} or {FORMATS[-1]}, not as {path.name}")
+    return path
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure in the format that its name ends with, whole or not at all.
+
+    Raises:
+        ValueError: if its name ends otherwise than a figure's.
+    """
+    with files.replacing(check_format(path)) as part:
+        figure.savefig(part, bbox_inches="tight")
 
 
 @in_house_style

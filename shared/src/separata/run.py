@@ -4,8 +4,9 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, is_dataclass
+import math
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, is_dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 T = TypeVar("T")
+K = TypeVar("K", bound=Hashable)
+S = TypeVar("S")
 
 DEVICES = ("auto", "cpu", "cuda")
 
@@ -245,6 +248,49 @@ class Run:
         sweep(_call, jobs, workers=workers, threads=threads, on_result=advance)
         self.compute.wait_for_all()
         return [files.read_json(place) for place in places]
+
+    def over_seeds(
+        self, function: Callable[[Any, str], T], settings: Mapping[K, Any], description: str
+    ) -> dict[K, list[T]]:
+        """`map` over every setting with every seed: for each name the results, in the order of the seeds.
+
+        Args:
+            function: As for `map`.
+            settings: Dataclasses with a field `seed`, by name.
+            description: What is counted while it goes on.
+        """
+        named = [(name, replace(setting, seed=seed)) for seed in self.seeds for name, setting in settings.items()]
+        results: dict[K, list[T]] = {name: [] for name in settings}
+        found = self.map(function, [setting for _, setting in named], description)
+        for (name, _), result in zip(named, found, strict=True):
+            results[name].append(result)
+        return results
+
+    def choose(
+        self,
+        function: Callable[[S, str], T],
+        candidates: Mapping[K, Sequence[S]],
+        score: Callable[[T], float],
+        description: str,
+    ) -> dict[K, S]:
+        """For each name the candidate with the highest score, the first of several; all are tried by `map`.
+
+        The candidates must be tried on data that is held out from training, and on none that decides a claim.
+
+        Args:
+            function: As for `map`.
+            candidates: The settings to choose from, by the name of what they are settings of.
+            score: Of a result of `function`; what has no score (NaN) is never chosen over what has one.
+            description: What is counted while it goes on.
+        """
+        flat = [candidate for some in candidates.values() for candidate in some]
+        results = iter(self.map(function, flat, description))
+        chosen: dict[K, S] = {}
+        for name, some in candidates.items():
+            scores = [score(next(results)) for _ in some]
+            best = max(range(len(some)), key=lambda i: -math.inf if math.isnan(scores[i]) else scores[i])  # noqa: B023
+            chosen[name] = some[best]
+        return chosen
 
     def _place(self, function: Callable[..., Any], arguments: Sequence[Any]) -> Path:
         name = f"{function.__module__}.{function.__qualname__}"

@@ -1,0 +1,41 @@
+"""What a command answers: for a person, and as JSON for a program."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Output:
+    """An answer.
+
+    Args:
+        value: What a program reads; JSON must be able to hold it.
+        text: What a person reads.
+    """
+
+    value: Any
+    text: str
+
+    def show(self, *, as_json: bool) -> None:
+        """Print it to standard output, as JSON or as text."""
+        print(json.dumps(self.value, indent=2, allow_nan=False) if as_json else self.text, flush=True)  # noqa: T201
+
+
+def table(rows: Sequence[Mapping[str, Any]], totals: Mapping[str, float] | None = None) -> Output:
+    """Rows with the same keys, and numbers that belong to all of them.
+
+    As text, they are columns with the totals below; as JSON, an object of the totals and of `rows`.
+    """
+    totals = totals or {}
+    cells = [[_short(cell) for cell in row.values()] for row in rows]
+    heads = [[key.replace("_", " ") for key in row] for row in rows[:1]]
+    widths = [max(map(len, column)) for column in zip(*heads, *cells, strict=True)]
+    lines = ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in heads + cells]
+    told = [f"{key.replace('_', ' ')} {_short(value)}" for key, value in totals.items()]
+    return Output({**totals, "rows": [dict(row) for row in rows]}, "\n".join([*lines, *told]))
+
+
+def _short(value: object) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else str(value)

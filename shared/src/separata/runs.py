@@ -1,0 +1,235 @@
+"""Trainings on disk: a folder with the configuration of a training, its history, its checkpoint and its weights."""
+
+import csv
+import io
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from . import configs, files, states
+from .progress import Reporter, stopped
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+C = TypeVar("C")
+Row = Mapping[str, float]
+
+CONFIG, HISTORY, CHECKPOINT, MODEL = "config.json", "history.csv", "checkpoint.safetensors", "model.safetensors"
+
+
+class History:
+    """Rows of numbers in a CSV file, which is whole whenever it is read."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.rows: list[dict[str, float]] = []
+
+    def add(self, row: Row) -> None:
+        """Add a row; a number that is not one (NaN) becomes an empty cell."""
+        self.rows.append(dict(row))
+        files.write_text(self.path, to_csv(self.rows))
+
+    def resume(self, keeps: Callable[[dict[str, float]], bool]) -> None:
+        """Go on after the rows of an earlier process, or those of them that `keeps` chooses."""
+        self.rows = [row for row in read_csv(self.path) if keeps(row)] if self.path.is_file() else []
+
+
+def to_csv(rows: Sequence[Row]) -> str:
+    """Rows as comma-separated values, exactly: what is read back has the same bits."""
+    text = io.StringIO()
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({key: "" if math.isnan(value) else value for key, value in row.items()} for row in rows)
+    return text.getvalue()
+
+
+def read_csv(path: Path) -> list[dict[str, float]]:
+    """Rows that `History` wrote; what is written without a decimal point is an integer, an empty cell is NaN.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if a cell is no number.
+    """
+    with path.open(encoding="utf-8", newline="") as file:
+        try:
+            return [{key: _number(cell) for key, cell in row.items()} for row in csv.DictReader(file)]
+        except (TypeError, ValueError):
+            raise ValueError(f"{path} is not the history of a training") from None
+
+
+def _number(cell: str) -> float:
+    return int(cell) if cell.lstrip("-").isdecimal() else float(cell or "nan")
+
+
+class RunFolder:
+    """A training on disk.
+
+    | file | holds |
+    | --- | --- |
+    | config.json | all that the training depends on |
+    | history.csv | numbers of the training as it goes |
+    | checkpoint.safetensors | what a training that was interrupted goes on from |
+    | model.safetensors | the weights |
+
+    A training is begun, or resumed, by `begin`, which writes nothing yet, and then done inside `training`:
+
+        folder = RunFolder.begin(out, config, resume=resume)
+        ...  # read the data, make the model: whatever can go wrong before anything is written
+        with folder.training(reporter):
+            ...  # folder.history.add(row), folder.save_checkpoint(state) now and then
+        folder.save_weights(model)
+
+    A folder that exists is opened by `open`.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        self.history = History(self.path / HISTORY)
+        self._to_write: dict[str, Any] | None = None
+
+    @classmethod
+    def begin(cls, path: Path | str, config: Any, *, resume: bool = False, may_change: Sequence[str] = ()) -> "RunFolder":  # noqa: ANN401, E501 - a dataclass or a mapping
+        """The folder of a new training, or of one that goes on. Nothing is written.
+
+        Args:
+            path: The folder; it may be missing.
+            config: All that the training depends on: a dataclass, or a mapping of what JSON holds.
+            resume: Go on with the training in the folder, if there is one.
+            may_change: Settings in which a training that goes on may differ from how it began.
+
+        Raises:
+            ValueError: if the path is a file, or the folder holds a training that is not to be resumed, or one with
+                other settings.
+        """
+        folder = cls(path)
+        folder._to_write = configs.plain(config)
+        if folder.path.is_file():
+            raise ValueError(f"{path} is a file; name a folder")
+        if not folder.has_begun:
+            return folder
+        if not resume:
+            raise ValueError(f"{path} already holds a training; continue it with --resume, or choose another folder")
+        changed = configs.changed(folder.values(), folder._to_write)
+        if changed := [name for name in changed if name not in may_change]:
+            raise ValueError(
+                f"the training in {path} was begun with another {' and '.join(changed)}; resume it with the same"
+            )
+        return folder
+
+    @classmethod
+    def open(cls, path: Path | str) -> "RunFolder":
+        """The folder of a training.
+
+        Raises:
+            FileNotFoundError: if it holds none.
+        """
+        folder = cls(path)
+        if not folder.has_begun:
+            raise FileNotFoundError(f"{path} holds no training: there is no {CONFIG} in it")
+        return folder
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether there is a training here."""
+        return (self.path / CONFIG).is_file()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has left its weights."""
+        return (self.path / MODEL).is_file()
+
+    @property
+    def checkpoint(self) -> Path:
+        """The file that a training goes on from."""
+        return self.path / CHECKPOINT
+
+    def values(self) -> dict[str, Any]:
+        """The configuration as JSON has it.
+
+        Raises:
+            ValueError: if the file is damaged.
+        """
+        values = files.read_json(self.path / CONFIG)
+        if not isinstance(values, dict):
+            raise ValueError(f"{self.path / CONFIG} does not hold the settings of a training")
+        return values
+
+    def config(self, kind: type[C]) -> C:
+        """The configuration, as a dataclass of this kind.
+
+        Raises:
+            ValueError: if the file is damaged, or holds another kind of configuration.
+        """
+        return configs.from_plain(kind, self.values(), self.path / CONFIG)
+
+    @contextmanager
+    def training(self, reporter: Reporter) -> Iterator[None]:
+        """Train inside the block, which begins by writing the configuration.
+
+        When it is interrupted, the command that goes on is told. When it fails before the first checkpoint, the folder
+        becomes what it was before, so that other settings can be tried there.
+
+        Raises:
+            PermissionError: if the folder cannot be written to.
+        """
+        is_new, has_begun = not self.path.exists(), self.has_begun
+        files.make_writable(self.path)
+        files.write_json(self.path / CONFIG, self._to_write)
+        try:
+            yield
+        except KeyboardInterrupt:
+            held = "everything up to the last checkpoint" if self.checkpoint.is_file() else "no checkpoint yet"
+            reporter.say(f"Stopped; {self.path} has {held}. Continue with: {stopped()}")
+            raise
+        except Exception:
+            if not has_begun and not self.checkpoint.is_file():
+                self._withdraw(is_new=is_new)
+            raise
+
+    def _withdraw(self, *, is_new: bool) -> None:
+        for name in (CONFIG, HISTORY):
+            (self.path / name).unlink(missing_ok=True)
+        if is_new and not any(self.path.iterdir()):
+            self.path.rmdir()
+
+    def save_checkpoint(self, state: Mapping[str, Any]) -> None:
+        """Write what the training goes on from; `separata.states` says what it may hold."""
+        states.save(self.checkpoint, state)
+
+    def load_checkpoint(self) -> dict[str, Any] | None:
+        """What the training goes on from; None if there is nothing yet.
+
+        Raises:
+            ValueError: if the file is damaged.
+        """
+        return states.load(self.checkpoint) if self.checkpoint.is_file() else None
+
+    def save_weights(self, model: "nn.Module", dtype: "torch.dtype | None" = None) -> None:
+        """Write the weights, in another number format if one is given."""
+        tensors = model.state_dict()
+        if dtype is not None:
+            tensors = {key: value.to(dtype) if value.is_floating_point() else value for key, value in tensors.items()}
+        files.save_tensors(self.path / MODEL, tensors)
+
+    def load_weights(self, model: "nn.Module") -> None:
+        """Give a model the weights of this training.
+
+        Raises:
+            FileNotFoundError: if the training has not ended.
+            ValueError: if the file is damaged, or holds the weights of another model, or weights that are not finite.
+        """
+        path = self.path / MODEL
+        if not self.has_ended:
+            raise FileNotFoundError(f"the training in {self.path} has not ended; continue it with --resume")
+        tensors, _ = files.load_tensors(path)
+        if not all(value.isfinite().all() for value in tensors.values()):
+            raise ValueError(f"{path} holds weights that are not finite")
+        try:
+            model.load_state_dict(tensors)
+        except RuntimeError:
+            raise ValueError(f"{path} holds the weights of another model than {CONFIG} describes") from None

@@ -1,0 +1,85 @@
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from separata import configs
+
+FILE = Path("run/config.json")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    lr: float = 0.1
+    n_steps: int = 10
+    later_lr: float | None = None
+
+    def __post_init__(self):
+        if not self.lr > 0:
+            raise ValueError(f"lr must be positive, not {self.lr}")
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    kind: Literal["mlp", "cnn"] = "mlp"
+    widths: tuple[int, ...] = (3, 2)
+    is_biased: bool = True
+    data: Path | None = None
+    train: TrainConfig = field(default_factory=TrainConfig)
+
+
+CONFIGS = [
+    NetworkConfig(),
+    NetworkConfig("cnn", (), is_biased=False, data=Path("a/b.npz"), train=TrainConfig(1e-3, 5, 1)),
+    NetworkConfig(widths=(1,), train=TrainConfig(lr=2)),
+]
+
+
+def written(config):
+    return json.loads(json.dumps(configs.plain(config)))
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_a_configuration_comes_back(config):
+    assert configs.from_plain(NetworkConfig, written(config), FILE) == config
+
+
+def test_what_is_missing_takes_its_default():
+    assert configs.from_plain(NetworkConfig, {"train": {"lr": 0.5}}, FILE) == NetworkConfig(train=TrainConfig(0.5))
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ([], "object"),
+        ({"widths": [1.5]}, "widths.0"),
+        ({"widths": "12"}, "widths"),
+        ({"widths": None}, "widths"),
+        ({"kind": "rnn"}, "kind"),
+        ({"is_biased": 1}, "is_biased"),
+        ({"is_biased": "yes"}, "is_biased"),
+        ({"train": {"n_steps": 1.0}}, "train.n_steps"),
+        ({"train": {"n_steps": True}}, "train.n_steps"),
+        ({"train": {"lr": "0.1"}}, "train.lr"),
+        ({"train": {"lr": -1}}, "lr must be positive, not -1"),
+        ({"train": 3}, "train"),
+        ({"rate": 1}, "no setting rate"),
+        ({"train": {"rate": 1}}, "no setting train.rate"),
+    ],
+)
+def test_what_does_not_fit_is_refused_in_one_sentence(values, words):
+    with pytest.raises(ValueError, match="does not hold the settings") as refused:
+        configs.from_plain(NetworkConfig, values, FILE)
+    assert str(FILE) in str(refused.value)
+    assert words in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_what_changed_is_named_without_what_leads_to_it():
+    earlier, now = (written(config) for config in (CONFIGS[0], CONFIGS[1]))
+    assert configs.changed(earlier, earlier) == []
+    assert configs.changed(earlier, now) == ["kind", "widths", "is_biased", "data", "lr", "n_steps", "later_lr"]
+    assert configs.changed({"lr": 1}, {}) == ["lr"]
+    assert configs.changed({}, {"lr": None}) == ["lr"]

@@ -1,0 +1,32 @@
+import json
+
+import pytest
+
+from separata.output import Output, table
+
+ROWS = [{"layer": "fc1", "explained_energy": 0.51239, "of": 800}, {"layer": "readout", "explained_energy": 1.0, "of": 20}]
+
+
+def test_a_table_is_for_people(capsys):
+    table(ROWS, {"n_tasks": 2, "mean_accuracy": 0.25}).show(as_json=False)
+    assert capsys.readouterr().out == (
+        "layer    explained energy   of\n"
+        "fc1                0.5124  800\n"
+        "readout            1.0000   20\n"
+        "n tasks 2\n"
+        "mean accuracy 0.2500\n"
+    )
+
+
+def test_a_table_is_for_programs(capsys):
+    table(ROWS, {"n_tasks": 2}).show(as_json=True)
+    assert json.loads(capsys.readouterr().out) == {"n_tasks": 2, "rows": ROWS}
+
+
+def test_a_table_of_no_rows_has_its_totals():
+    assert table([], {"n": 0}).text == "n 0"
+
+
+def test_what_json_cannot_hold_is_an_error():
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        Output(float("nan"), "").show(as_json=True)
