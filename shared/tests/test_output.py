@@ -4,7 +4,10 @@ import pytest
 
 from separata.output import Output, table
 
-ROWS = [{"layer": "fc1", "explained_energy": 0.51239, "of": 800}, {"layer": "readout", "explained_energy": 1.0, "of": 20}]
+ROWS = [
+    {"layer": "fc1", "explained_energy": 0.51239, "of": 800},
+    {"layer": "readout", "explained_energy": 1.0, "of": 20},
+]
 
 
 def test_a_table_is_for_people(capsys):

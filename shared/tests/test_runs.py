@@ -213,7 +213,11 @@ def test_a_pickle_is_never_run(tmp_path, name, by_torch):
 
 def test_history_has_the_same_bits_when_it_is_read(tmp_path):
     history = History(tmp_path / "history.csv")
-    rows = [{"step": 1, "loss": 0.1 + 0.2}, {"step": 20_000, "loss": math.nan, "return": -1e-300}, {"step": -3, "loss": 5.0}]
+    rows = [
+        {"step": 1, "loss": 0.1 + 0.2},
+        {"step": 20_000, "loss": math.nan, "return": -1e-300},
+        {"step": -3, "loss": 5.0},
+    ]
     for row in rows:
         history.add(row)
     assert (tmp_path / "history.csv").read_text().splitlines()[:2] == ["step,loss,return", "1,0.30000000000000004,"]

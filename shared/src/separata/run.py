@@ -288,7 +288,7 @@ class Run:
         chosen: dict[K, S] = {}
         for name, some in candidates.items():
             scores = [score(next(results)) for _ in some]
-            best = max(range(len(some)), key=lambda i: -math.inf if math.isnan(scores[i]) else scores[i])  # noqa: B023
+            best = max(range(len(some)), key=lambda i: -math.inf if math.isnan(scores[i]) else scores[i])
             chosen[name] = some[best]
         return chosen
 

@@ -93,7 +93,14 @@ class RunFolder:
         self._to_write: dict[str, Any] | None = None
 
     @classmethod
-    def begin(cls, path: Path | str, config: Any, *, resume: bool = False, may_change: Sequence[str] = ()) -> "RunFolder":  # noqa: ANN401, E501 - a dataclass or a mapping
+    def begin(
+        cls,
+        path: Path | str,
+        config: object,
+        *,
+        resume: bool = False,
+        may_change: Sequence[str] = (),
+    ) -> "RunFolder":
         """The folder of a new training, or of one that goes on. Nothing is written.
 
         Args:
