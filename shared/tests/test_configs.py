@@ -83,3 +83,31 @@ def test_what_changed_is_named_without_what_leads_to_it():
     assert configs.changed(earlier, now) == ["kind", "widths", "is_biased", "data", "lr", "n_steps", "later_lr"]
     assert configs.changed({"lr": 1}, {}) == ["lr"]
     assert configs.changed({}, {"lr": None}) == ["lr"]
+
+
+def test_settings_are_replaced_wherever_they_stand():
+    assert configs.replaced(CONFIGS[0], kind="cnn", lr=0.5, n_steps=3) == NetworkConfig(
+        "cnn", train=TrainConfig(0.5, 3)
+    )
+    assert configs.replaced(CONFIGS[0], train=TrainConfig(2)) == NetworkConfig(train=TrainConfig(2))
+    assert CONFIGS[0] == NetworkConfig()
+
+
+def test_a_setting_that_is_none_or_two_is_refused():
+    @dataclass(frozen=True)
+    class Twice:
+        one: TrainConfig = TrainConfig()
+        other: TrainConfig = TrainConfig()
+        lr: int = 3
+
+    with pytest.raises(TypeError, match="NetworkConfig has no settings named rate"):
+        configs.replaced(CONFIGS[0], rate=1)
+    with pytest.raises(TypeError, match="Twice has 2 settings named n_steps"):
+        configs.replaced(Twice(), n_steps=1)
+    with pytest.raises(TypeError, match="TrainConfig has no settings named kind"):
+        configs.replaced(TrainConfig(), kind="mlp")
+
+
+def test_what_is_replaced_is_checked():
+    with pytest.raises(ValueError, match="lr must be positive"):
+        configs.replaced(CONFIGS[0], lr=0)

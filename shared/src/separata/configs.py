@@ -1,8 +1,9 @@
 """Configurations on disk: frozen dataclasses as JSON, checked against their annotations when they are read."""
 
 import functools
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,13 +15,49 @@ C = TypeVar("C")
 
 def plain(value: Any) -> Any:  # noqa: ANN401 - a configuration, or a part of one
     """A configuration as JSON can hold it: dataclasses as objects, tuples as lists, paths as text."""
-    if is_dataclass(value) and not isinstance(value, type):
+    if _is_config(value):
         return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
     return str(value) if isinstance(value, Path) else value
+
+
+def replaced(config: C, **settings: Any) -> C:  # noqa: ANN401 - values of fields
+    """A configuration with other settings, wherever they stand in it: in its own fields or in those of its parts.
+
+    Args:
+        config: A dataclass, whose fields may be dataclasses.
+        settings: The new values, by the names of their fields.
+
+    Raises:
+        TypeError: if there is no field of a name, or more than one.
+    """
+    counts = Counter(_names(config))
+    for name in settings:
+        if counts[name] != 1:
+            raise TypeError(f"{type(config).__name__} has {counts[name] or 'no'} settings named {name}")
+    return _replaced(config, settings)
+
+
+def _names(config: Any) -> Iterator[str]:  # noqa: ANN401 - a dataclass
+    """The names of the fields of a dataclass and of its parts."""
+    for field in fields(config):
+        yield field.name
+        if _is_config(value := getattr(config, field.name)):
+            yield from _names(value)
+
+
+def _replaced(config: Any, settings: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a dataclass
+    changes = {field.name: settings[field.name] for field in fields(config) if field.name in settings}
+    parts = {field.name: getattr(config, field.name) for field in fields(config) if field.name not in settings}
+    changes |= {name: _replaced(part, settings) for name, part in parts.items() if _is_config(part)}
+    return replace(config, **changes)
+
+
+def _is_config(value: object) -> bool:
+    return is_dataclass(value) and not isinstance(value, type)
 
 
 def from_plain(kind: type[C], values: Any, source: Path) -> C:  # noqa: ANN401 - what JSON holds

@@ -6,12 +6,13 @@ import io
 import json
 import math
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, is_dataclass, replace
+from dataclasses import asdict, dataclass, is_dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import files
+from .configs import replaced
 from .paper import Paper
 from .progress import Reporter
 
@@ -256,10 +257,10 @@ class Run:
 
         Args:
             function: As for `map`.
-            settings: Dataclasses with a field `seed`, by name.
+            settings: Dataclasses with a field `seed`, or with one in a part of theirs, by name.
             description: What is counted while it goes on.
         """
-        named = [(name, replace(setting, seed=seed)) for seed in self.seeds for name, setting in settings.items()]
+        named = [(name, replaced(setting, seed=seed)) for seed in self.seeds for name, setting in settings.items()]
         results: dict[K, list[T]] = {name: [] for name in settings}
         found = self.map(function, [setting for _, setting in named], description)
         for (name, _), result in zip(named, found, strict=True):
