@@ -186,6 +186,18 @@ def test_weights_may_be_kept_in_another_format(tmp_path, dtype):
     assert loaded.num_batches_tracked.dtype == torch.int64
 
 
+def test_a_model_is_saved_as_a_training_leaves_it(tmp_path):
+    model = nn.Linear(1, 1)
+    RunFolder.save(tmp_path / "run", FitConfig(0.5), model)
+    assert contents(tmp_path / "run").keys() == {"config.json", "model.safetensors"}
+    folder, loaded = RunFolder.open(tmp_path / "run"), nn.Linear(1, 1)
+    folder.load_weights(loaded)
+    assert folder.config(FitConfig) == FitConfig(0.5)
+    assert torch.equal(loaded.weight, model.weight)
+    with pytest.raises(ValueError, match="already holds a training"):
+        RunFolder.save(tmp_path / "run", FitConfig(), model)
+
+
 @pytest.mark.parametrize("other", [nn.Linear(2, 1), nn.Linear(1, 1, bias=False), nn.ReLU()])
 def test_weights_of_another_model_are_refused(tmp_path, other):
     fit(tmp_path, FitConfig())

@@ -9,10 +9,10 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from separata.models import MLP
-from separata.training import accuracy, train
+from separata.training import accuracy, seeded, train
 
 
-def seeded(seed: int = 0) -> torch.Generator:
+def drawn_from(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
@@ -29,7 +29,7 @@ def one_thread():
 def problem():
     """Three separable clouds."""
     labels = torch.arange(60) % 3
-    x = torch.randn(60, 4, generator=seeded()) + 3 * torch.eye(4)[labels]
+    x = torch.randn(60, 4, generator=drawn_from()) + 3 * torch.eye(4)[labels]
     return x, labels
 
 
@@ -45,8 +45,8 @@ def parameters(network: nn.Module) -> list[torch.Tensor]:
 class TestAccuracy:
     @pytest.mark.parametrize("batch_size", [1, 7, 60, 1000])
     def test_is_the_share_of_right_answers(self, batch_size):
-        logits = torch.randn(60, 5, generator=seeded())
-        labels = torch.randint(5, (60,), generator=seeded(1))
+        logits = torch.randn(60, 5, generator=drawn_from())
+        labels = torch.randint(5, (60,), generator=drawn_from(1))
         expected = np.mean(
             [max(range(5), key=row.__getitem__) == label for row, label in zip(logits, labels, strict=True)]
         )
@@ -91,7 +91,7 @@ class TestTrain:
             epochs=1,
             batch_size=60,
             optimizer=torch.optim.SGD(network.parameters(), 0.5),
-            generator=seeded(),
+            generator=drawn_from(),
         )
         scores = np.exp(x.double().numpy() @ weight.T)
         probabilities = scores / scores.sum(1, keepdims=True)
@@ -107,7 +107,7 @@ class TestTrain:
         network = model()
         # Nothing moves, so that the epoch's mean is that of the whole set.
         optimizer = torch.optim.SGD(network.parameters(), 0.0)
-        rows = train(network, x, labels, epochs=2, batch_size=16, optimizer=optimizer, generator=seeded())
+        rows = train(network, x, labels, epochs=2, batch_size=16, optimizer=optimizer, generator=drawn_from())
         logits = network(x)
         assert [row["step"] for row in rows] == [1, 2]
         for row in rows:
@@ -119,7 +119,7 @@ class TestTrain:
         for seed in (0, 0, 1):
             network = model()
             optimizer = torch.optim.Adam(network.parameters(), 0.01)
-            rows = train(network, *problem, epochs=20, batch_size=16, optimizer=optimizer, generator=seeded(seed))
+            rows = train(network, *problem, epochs=20, batch_size=16, optimizer=optimizer, generator=drawn_from(seed))
             runs.append((rows, parameters(network)))
             assert accuracy(network, *problem) > 0.9
             assert rows[-1]["loss"] < 0.5 * rows[0]["loss"]
@@ -149,7 +149,7 @@ class TestTrain:
             epochs=3,
             batch_size=60,
             optimizer=optimizer,
-            generator=seeded(),
+            generator=drawn_from(),
             loss=squared_error,
             scheduler=scheduler,
             track=track,
@@ -160,7 +160,7 @@ class TestTrain:
     def test_trains_in_training_mode(self, problem):
         network = nn.Sequential(MLP((4, 3)), nn.BatchNorm1d(3)).eval()
         optimizer = torch.optim.SGD(network.parameters(), 0.1)
-        train(network, *problem, epochs=1, batch_size=20, optimizer=optimizer, generator=seeded())
+        train(network, *problem, epochs=1, batch_size=20, optimizer=optimizer, generator=drawn_from())
         assert network.training
         assert network[1].num_batches_tracked == 3
 
@@ -177,7 +177,7 @@ class TestTrain:
                 epochs=3,
                 batch_size=16,
                 optimizer=prepared[1],
-                generator=seeded(),
+                generator=drawn_from(),
                 fabric=fabric,
             )
             results.append((rows, parameters(network)))
@@ -217,7 +217,7 @@ class TestTrain:
 
         network = model()
         optimizer = torch.optim.SGD(network.parameters(), 0.1)
-        expected = train(network, *problem, epochs=3, batch_size=20, optimizer=optimizer, generator=seeded())
+        expected = train(network, *problem, epochs=3, batch_size=20, optimizer=optimizer, generator=drawn_from())
         assert [row["accuracy"] for row in rows] == pytest.approx([row["accuracy"] for row in expected])
         assert [row["loss"] for row in rows] == pytest.approx([row["loss"] for row in expected], rel=1e-5)
         torch.testing.assert_close(weights, parameters(network))
@@ -229,12 +229,25 @@ class TestTrain:
 
         network = model()
         optimizer = torch.optim.SGD(network.parameters(), 0.1)
-        options = {"epochs": 1, "batch_size": batch_size, "optimizer": optimizer, "generator": seeded()}
+        options = {"epochs": 1, "batch_size": batch_size, "optimizer": optimizer, "generator": drawn_from()}
         with pytest.raises(ValueError, match="2 processes need a batch size that they divide"):
             train(network, *problem, fabric=Two(), **options)
 
     def test_needs_samples(self):
         network = model()
-        options = {"optimizer": torch.optim.SGD(network.parameters(), 0.1), "generator": seeded()}
+        options = {"optimizer": torch.optim.SGD(network.parameters(), 0.1), "generator": drawn_from()}
         with pytest.raises(ValueError, match="at least one sample"):
             train(network, torch.zeros(0, 4), torch.zeros(0, dtype=torch.long), epochs=1, batch_size=4, **options)
+
+
+def test_initial_weights_depend_on_the_seed_alone_and_nothing_outside_changes():
+    drawn = []
+    for seed, noise in ((1, 5), (1, 6), (2, 5)):
+        torch.manual_seed(noise)
+        expected = torch.rand(2)
+        torch.manual_seed(noise)
+        with seeded(seed):
+            drawn.append(nn.Linear(3, 2).weight)
+        assert torch.equal(torch.rand(2), expected)
+    assert torch.equal(drawn[0], drawn[1])
+    assert not torch.equal(drawn[0], drawn[2])

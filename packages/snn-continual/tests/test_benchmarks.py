@@ -14,11 +14,11 @@ from snn_continual import (
     PermutedImages,
     SeveralDatasets,
     SplitClasses,
-    five_datasets,
-    permuted_mnist,
-    split_cifar10,
-    split_cifar100,
-    split_mini_imagenet,
+    make_five_datasets,
+    make_permuted_mnist,
+    make_split_cifar10,
+    make_split_cifar100,
+    make_split_mini_imagenet,
 )
 
 RNG = np.random.default_rng(0)
@@ -99,7 +99,7 @@ def test_permutations_repeat_with_their_seed():
 def test_pixels_are_normalised():
     plain, normal = (PermutedImages("digits", 2, mean=m, std=s)[0].train_images for m, s in ((0.0, 1.0), (0.25, 0.5)))
     torch.testing.assert_close(normal, (plain - 0.25) / 0.5)
-    mnist = permuted_mnist()
+    mnist = make_permuted_mnist()
     assert (mnist.mean, mnist.std, len(mnist), mnist.shares_head) == (0.1307, 0.3081, 10, True)
     assert PermutedImages("digits").n_classes == 10
 
@@ -109,7 +109,11 @@ def test_pixels_are_normalised():
 
 @pytest.mark.parametrize(
     ("sequence", "n_tasks", "n_classes", "per_task", "size"),
-    [(split_cifar10(), 5, 2, 4, 32), (split_cifar100(), 10, 10, 20, 32), (split_mini_imagenet(), 20, 5, 5, 84)],
+    [
+        (make_split_cifar10(), 5, 2, 4, 32),
+        (make_split_cifar100(), 10, 10, 20, 32),
+        (make_split_mini_imagenet(), 20, 5, 5, 84),
+    ],
 )
 @pytest.mark.usefixtures("folder")
 def test_tasks_partition_the_classes_and_their_labels_count_from_zero(sequence, n_tasks, n_classes, per_task, size):
@@ -133,7 +137,7 @@ def test_tasks_partition_the_classes_and_their_labels_count_from_zero(sequence, 
 
 @pytest.mark.usefixtures("folder")
 def test_training_images_of_each_class_can_be_limited():
-    task = split_cifar10(n_train=1)[0]
+    task = make_split_cifar10(n_train=1)[0]
     assert task.train_labels.tolist() == [0, 1]
     assert len(task.test_labels) == 4
 
@@ -147,7 +151,7 @@ def test_classes_that_cannot_be_shared_out_evenly_are_refused():
         SplitClasses("cifar10", 0, (0.0,) * 3, (1.0,) * 3)
     for n_train in (0, -1):
         with pytest.raises(ValueError, match=f"at least 1 training image of each class, not {n_train}"):
-            split_cifar10(n_train=n_train)
+            make_split_cifar10(n_train=n_train)
 
 
 # ---- data sets in turn
@@ -155,9 +159,9 @@ def test_classes_that_cannot_be_shared_out_evenly_are_refused():
 
 @pytest.mark.usefixtures("folder")
 def test_five_data_sets_are_colour_images_of_one_size_and_each_is_normalised():
-    sequence = five_datasets()
+    sequence = make_five_datasets()
     assert (len(sequence), sequence.n_classes, sequence.shares_head) == (5, 10, False)
-    assert five_datasets(shares_head=True).shares_head
+    assert make_five_datasets(shares_head=True).shares_head
     for (name, mean, std), task in zip(sequence.datasets, map(sequence.__getitem__, range(5)), strict=True):
         raw = data.load(name)
         assert task.train_images.shape[1:] == task.test_images.shape[1:] == (3, 32, 32)
@@ -176,7 +180,7 @@ def test_five_data_sets_are_colour_images_of_one_size_and_each_is_normalised():
 def test_a_data_set_that_is_nowhere_is_named_with_both_ways_to_get_it(monkeypatch, tmp_path):
     monkeypatch.setenv("SEPARATA_DATA", str(tmp_path))
     with pytest.raises(FileNotFoundError, match="SEPARATA_DATA.*Hugging Face"):
-        five_datasets()[0]
+        make_five_datasets()[0]
     with pytest.raises(ValueError, match="SEPARATA_DATA"):
         SeveralDatasets((("notmnist", (0.0,), (1.0,)),))[0]
 

@@ -1,6 +1,5 @@
 import io
 import json
-import pickle
 import shutil
 import signal
 import subprocess
@@ -13,13 +12,13 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from PIL import Image
-from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from separata import cli as core
 from separata import files
+from separata.testing import Commands, Done, contents, interrupted_after, write_bomb
 from snn_continual import cli
 from snn_continual.paper import PAPER
 
+call = Commands(PAPER, [cli.train, cli.evaluate, cli.inspect])
 QUICK = ("--timesteps", "3", "--hidden", "12", "--epochs", "2")
 
 
@@ -37,27 +36,11 @@ def tasks(tmp_path_factory):
     return folder
 
 
-@pytest.fixture
-def call(capsys):
-    """Run a command; its exit code, standard output and standard error."""
-
-    def run(*arguments):
-        code = 0
-        try:
-            core.main(PAPER, [cli.train, cli.evaluate, cli.inspect], [str(argument) for argument in arguments])
-        except SystemExit as end:
-            code = end.code
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
-
-
 @pytest.fixture(scope="module")
 def finished(tasks, tmp_path_factory):
     out = tmp_path_factory.mktemp("finished") / "run"
     train = ["train", "--out", out, "--benchmark", tasks, *QUICK]
-    core.main(PAPER, [cli.train, cli.evaluate, cli.inspect], [str(argument) for argument in train])
+    assert call(*train).code == 0
     return out
 
 
@@ -67,24 +50,10 @@ def trained(finished, tmp_path):
     return shutil.copytree(finished, tmp_path / "run")
 
 
-def contents(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir()} if folder.is_dir() else None
-
-
-def assert_refused(done, *words):
-    code, out, err = done
-    assert code == 2
-    assert out == ""
-    assert err.count("\n") == 1
-    assert err.startswith("snn-continual: error: ")
-    for word in words:
-        assert word in err
-
-
 # ---- what it is for
 
 
-def test_train_evaluate_and_inspect_agree_on_a_folder_of_tasks(call, tasks, tmp_path):
+def test_train_evaluate_and_inspect_agree_on_a_folder_of_tasks(tasks, tmp_path):
     out = tmp_path / "run"
     code, told, err = call("train", "--out", out, "--benchmark", tasks, *QUICK)
     assert code == 0
@@ -125,15 +94,15 @@ def test_train_evaluate_and_inspect_agree_on_a_folder_of_tasks(call, tasks, tmp_
 @pytest.mark.parametrize(
     "options",
     [
-        ("--method", "ewc", "--training", "bptt"),
-        ("--method", "gpm", "--training", "ottt", "--feedback", "sign"),
+        ("--method", "ewc", "--rule", "bptt"),
+        ("--method", "gpm", "--rule", "ottt", "--feedback", "sign"),
         ("--method", "replay", "--rehearse", "5", "--feedback", "fa"),
         ("--method", "hlop", "--spiking-lateral", "--rehearse", "3"),
         ("--method", "joint"),
     ],
     ids=" ".join,
 )
-def test_every_way_of_training_gives_a_run_that_can_be_tested(call, tasks, tmp_path, options):
+def test_every_way_of_training_gives_a_run_that_can_be_tested(tasks, tmp_path, options):
     out = tmp_path / "run"
     assert call("train", "--out", out, "--benchmark", tasks, *QUICK, *options)[0] == 0
     code, told, _ = call("evaluate", out, "--json")
@@ -145,7 +114,6 @@ def test_every_way_of_training_gives_a_run_that_can_be_tested(call, tasks, tmp_p
 
 KILLED = """
 import os, signal, sys
-from torch.optim.optimizer import register_optimizer_step_post_hook
 steps = iter(range(10**9))
 register_optimizer_step_post_hook(lambda *_: next(steps) == 4 and os.kill(os.getpid(), signal.SIGKILL))
 from snn_continual.cli import main
@@ -163,7 +131,7 @@ def assert_same_run(one, other):
 
 
 @pytest.mark.slow
-def test_a_run_that_was_killed_goes_on_to_what_an_undisturbed_one_gives(call, tasks, finished, tmp_path):
+def test_a_run_that_was_killed_goes_on_to_what_an_undisturbed_one_gives(tasks, finished, tmp_path):
     out = tmp_path / "broken"
     options = ("--benchmark", str(tasks), *QUICK)
     done = subprocess.run(
@@ -171,42 +139,36 @@ def test_a_run_that_was_killed_goes_on_to_what_an_undisturbed_one_gives(call, ta
     )
     assert done.returncode == -signal.SIGKILL
     assert contents(out).keys() == UNFINISHED
-    assert_refused(call("evaluate", out), "not ended", "--resume")
+    call("evaluate", out).assert_refused("not ended", "--resume")
     assert call("train", "--out", out, *options, "--resume")[0] == 0
     assert_same_run(out, finished)
 
 
 def test_an_interrupted_run_says_how_to_go_on_and_goes_on_to_what_an_undisturbed_one_gives(
-    call, tasks, finished, tmp_path, monkeypatch
+    tasks, finished, tmp_path, monkeypatch
 ):
-    out, steps = tmp_path / "run", iter(range(10**9))
+    out = tmp_path / "run"
     words = ["train", "--out", str(out), "--benchmark", str(tasks), *QUICK]
     monkeypatch.setattr(sys, "argv", ["snn-continual", *words])
-
-    def interrupt(*_):
-        if next(steps) == 4:
-            raise KeyboardInterrupt
-
-    hook = register_optimizer_step_post_hook(interrupt)
-    code, told, err = call(*words)
-    hook.remove()
+    with interrupted_after(5):
+        code, told, err = call(*words)
     assert (code, told) == (130, "")
     assert f"snn-continual {' '.join(words)} --resume" in err.splitlines()[-1]
     assert str(out) in err.splitlines()[-1]
     assert contents(out).keys() == UNFINISHED
-    assert_refused(call("evaluate", out), "not ended", "--resume")
+    call("evaluate", out).assert_refused("not ended", "--resume")
     assert call(*words, "--resume")[0] == 0
     assert_same_run(out, finished)
 
 
-def test_a_run_on_a_relative_folder_is_read_from_anywhere(call, tasks, tmp_path, monkeypatch):
+def test_a_run_on_a_relative_folder_is_read_from_anywhere(tasks, tmp_path, monkeypatch):
     monkeypatch.chdir(tasks.parent)
     assert call("train", "--out", tmp_path / "run", "--benchmark", tasks.name, *QUICK)[0] == 0
     monkeypatch.chdir(tmp_path)
     assert call("evaluate", "run")[0] == 0
 
 
-def test_resuming_a_finished_run_changes_nothing(call, tasks, trained):
+def test_resuming_a_finished_run_changes_nothing(tasks, trained):
     before = contents(trained)
     assert call("train", "--out", trained, "--benchmark", tasks, *QUICK, "--resume")[0] == 0
     assert contents(trained) == before
@@ -215,7 +177,7 @@ def test_resuming_a_finished_run_changes_nothing(call, tasks, trained):
 # ---- what it tells of a training that goes wrong
 
 
-def test_a_loss_that_exploded_is_warned_of_in_a_line(call, tasks, tmp_path):
+def test_a_loss_that_exploded_is_warned_of_in_a_line(tasks, tmp_path):
     code, told, err = call("train", "--out", tmp_path / "run", "--benchmark", tasks, *QUICK, "--lr", "1e9")
     (warning,) = [line for line in err.splitlines() if line.startswith("warning: ")]
     assert "the loss exploded" in warning
@@ -225,14 +187,14 @@ def test_a_loss_that_exploded_is_warned_of_in_a_line(call, tasks, tmp_path):
 
 
 @pytest.mark.parametrize("options", [(), ("--method", "ewc"), ("--method", "gpm")], ids=" ".join)
-def test_a_training_that_diverges_ends_with_its_remedy_and_leaves_nothing(call, tasks, tmp_path, options):
+def test_a_training_that_diverges_ends_with_its_remedy_and_leaves_nothing(tasks, tmp_path, options):
     out = tmp_path / "run"
-    code, told, err = call("train", "--out", out, "--benchmark", tasks, *QUICK, *options, "--lr", "1e38")
-    assert_refused((code, told, err.splitlines(keepends=True)[-1]), "diverged", "task 1", "lower the learning rate")
+    done = call("train", "--out", out, "--benchmark", tasks, *QUICK, *options, "--lr", "1e38")
+    done.assert_refused("diverged", "task 1", "lower the learning rate", after_progress=True)
     assert not out.exists()
 
 
-def test_inputs_of_an_unusual_scale_are_warned_of(call, tasks, tmp_path):
+def test_inputs_of_an_unusual_scale_are_warned_of(tasks, tmp_path):
     for scale in (1e-3, 1.0, 1e3):
         folder = tmp_path / f"tasks-{scale}"
         folder.mkdir()
@@ -251,7 +213,7 @@ def test_inputs_of_an_unusual_scale_are_warned_of(call, tasks, tmp_path):
     [
         (("--method", "si"), ("hlop, finetune, ewc, gpm, replay, joint", "'si'")),
         (("--benchmark", "imagenet"), ("pmnist", "folder", "'imagenet'")),
-        (("--training", "stdp"), ("dsr, bptt, ottt", "'stdp'")),
+        (("--rule", "stdp"), ("dsr, bptt, ottt", "'stdp'")),
         (("--feedback", "random"), ("bp, fa, sign", "'random'")),
         (("--timesteps", "0"), ("at least 1", "0")),
         (("--epochs", "0"), ("at least 1", "0")),
@@ -275,17 +237,17 @@ def test_inputs_of_an_unusual_scale_are_warned_of(call, tasks, tmp_path):
     ],
     ids=lambda value: " ".join(value).strip("-") if value[0].startswith("--") else "",
 )
-def test_wrong_options_are_refused_before_anything_is_written(call, tasks, tmp_path, options, words):
+def test_wrong_options_are_refused_before_anything_is_written(tasks, tmp_path, options, words):
     out = tmp_path / "run"
-    assert_refused(call("train", "--out", out, "--benchmark", tasks, *options), *words)
+    call("train", "--out", out, "--benchmark", tasks, *options).assert_refused(*words)
     assert not out.exists()
 
 
-def test_a_missing_data_set_is_named_with_both_ways_to_get_it(call, tmp_path, monkeypatch):
+def test_a_missing_data_set_is_named_with_both_ways_to_get_it(tmp_path, monkeypatch):
     monkeypatch.setenv("SEPARATA_DATA", str(tmp_path / "data"))
     for benchmark in ("cifar100", "pmnist"):
         done = call("train", "--out", tmp_path / "run", "--benchmark", benchmark)
-        assert_refused(done, "SEPARATA_DATA", "Hugging Face")
+        done.assert_refused("SEPARATA_DATA", "Hugging Face")
     assert not (tmp_path / "run").exists()
 
 
@@ -304,136 +266,118 @@ def write_parquet(folder, shape):
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
-def test_a_truncated_parquet_file_is_refused(call, tmp_path, split):
+def test_a_truncated_parquet_file_is_refused(tmp_path, split):
     write_parquet(tmp_path / "data" / "cifar10", (32, 32, 3))
     path = tmp_path / "data" / "cifar10" / f"{split}-00000-of-00001.parquet"
     path.write_bytes(path.read_bytes()[:-50])
     done = call("train", "--out", tmp_path / "run", "--benchmark", "cifar10", "--data", tmp_path / "data")
-    assert_refused(done, str(path), "not a readable Parquet file")
+    done.assert_refused(str(path), "not a readable Parquet file")
     assert not (tmp_path / "run").exists()
 
 
-def test_data_sets_that_come_later_are_missed_before_the_first_is_learned(call, tmp_path):
+def test_data_sets_that_come_later_are_missed_before_the_first_is_learned(tmp_path):
     write_parquet(tmp_path / "data" / "cifar10", (32, 32, 3))
     done = call("train", "--out", tmp_path / "run", "--benchmark", "five-datasets", *QUICK, "--data", tmp_path / "data")
-    assert_refused(done, "mnist")
+    done.assert_refused("mnist")
     assert not (tmp_path / "run").exists()
 
 
-def test_more_images_to_rehearse_than_a_class_has_are_refused_before_anything_is_written(call, tasks, tmp_path):
+def test_more_images_to_rehearse_than_a_class_has_are_refused_before_anything_is_written(tasks, tmp_path):
     done = call("train", "--out", tmp_path / "run", "--benchmark", tasks, *QUICK, "--method", "replay")
-    assert_refused(done, "50 images of each class", "13")
+    done.assert_refused("50 images of each class", "13")
     assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("index", [0, 2])
-def test_a_truncated_task_is_refused_before_anything_is_written(call, tasks, tmp_path, index):
+def test_a_truncated_task_is_refused_before_anything_is_written(tasks, tmp_path, index):
     folder = tmp_path / "tasks"
     folder.mkdir()
     for path in tasks.iterdir():
         content = path.read_bytes()
         (folder / path.name).write_bytes(content[:-30] if path.name == f"{index}.npz" else content)
-    assert_refused(
-        call("train", "--out", tmp_path / "run", "--benchmark", folder), f"{index}.npz is not a whole .npz file"
+    call("train", "--out", tmp_path / "run", "--benchmark", folder).assert_refused(
+        f"{index}.npz is not a whole .npz file"
     )
     assert not (tmp_path / "run").exists()
 
 
-def test_an_empty_folder_of_tasks_is_refused(call, tmp_path):
+def test_an_empty_folder_of_tasks_is_refused(tmp_path):
     (tmp_path / "tasks").mkdir()
-    assert_refused(call("train", "--out", tmp_path / "run", "--benchmark", tmp_path / "tasks"), "no file *.npz")
+    call("train", "--out", tmp_path / "run", "--benchmark", tmp_path / "tasks").assert_refused("no file *.npz")
     assert not (tmp_path / "run").exists()
 
 
-def test_a_folder_that_holds_a_run_is_left_as_it_is(call, tasks, trained):
+def test_a_folder_that_holds_a_run_is_left_as_it_is(tasks, trained):
     before = contents(trained)
-    assert_refused(
-        call("train", "--out", trained, "--benchmark", tasks, *QUICK), str(trained), "already holds a run", "--resume"
+    call("train", "--out", trained, "--benchmark", tasks, *QUICK).assert_refused(
+        str(trained), "already holds a training", "--resume"
     )
     done = call("train", "--out", trained, "--benchmark", tasks, *QUICK, "--lr", "0.2", "--seed", "3", "--resume")
-    assert_refused(done, "lr and seed")
+    done.assert_refused("lr and seed")
     assert contents(trained) == before
 
 
-def test_an_output_below_a_file_is_refused(call, tasks, tmp_path):
+def test_an_output_below_a_file_is_refused(tasks, tmp_path):
     (tmp_path / "file").write_text("")
     done = call("train", "--out", tmp_path / "file" / "run", "--benchmark", tasks, *QUICK)
-    assert_refused(done, "cannot write to the folder")
+    done.assert_refused("cannot write to the folder")
     assert contents(tmp_path) == {"file": b""}
 
 
-class Bomb:
-    def __init__(self, marker):
-        self.marker = marker
-
-    def __reduce__(self):
-        return Path.touch, (self.marker,)
-
-
-def pickled(path, marker):
-    path.write_bytes(pickle.dumps(Bomb(marker)))
-
-
-def torch_saved(path, marker):
-    torch.save({"weight": Bomb(marker)}, path)
-
-
-@pytest.mark.parametrize("bomb", [pickled, torch_saved])
+@pytest.mark.parametrize("by_torch", [False, True])
 @pytest.mark.parametrize("name", ["model.safetensors", "checkpoint.safetensors"])
-def test_a_pickle_in_place_of_tensors_is_never_run(call, tasks, trained, tmp_path, bomb, name):
-    marker = tmp_path / "ran"
-    bomb(trained / name, marker)
+def test_a_pickle_in_place_of_tensors_is_never_run(tasks, trained, tmp_path, by_torch, name):
+    write_bomb(trained / name, tmp_path / "ran", by_torch=by_torch)
     if name == "model.safetensors":
         done = [call("evaluate", trained), call("inspect", trained)]
     else:
-        code, out, err = call("train", "--out", trained, "--benchmark", tasks, *QUICK, "--resume")
-        done = [(code, out, err.splitlines(keepends=True)[-1])]
+        done = [call("train", "--out", trained, "--benchmark", tasks, *QUICK, "--resume")]
     for one in done:
-        assert_refused(one, name, "not a whole safetensors file")
-    assert not marker.exists()
+        one.assert_refused(name, "not a whole safetensors file", after_progress=True)
+    assert not (tmp_path / "ran").exists()
 
 
-def test_a_checkpoint_that_is_none_is_refused(call, tasks, trained):
+def test_a_checkpoint_that_is_none_is_refused(tasks, trained):
     shutil.copy(trained / "model.safetensors", trained / "checkpoint.safetensors")
-    code, out, err = call("train", "--out", trained, "--benchmark", tasks, *QUICK, "--resume")
-    assert_refused((code, out, err.splitlines(keepends=True)[-1]), "checkpoint.safetensors")
+    done = call("train", "--out", trained, "--benchmark", tasks, *QUICK, "--resume")
+    done.assert_refused("checkpoint.safetensors", after_progress=True)
 
 
-def test_truncated_tensors_are_refused(call, trained):
+def test_truncated_tensors_are_refused(trained):
     path = trained / "model.safetensors"
     path.write_bytes(path.read_bytes()[:-7])
     for command in ("evaluate", "inspect"):
-        assert_refused(call(command, trained), "not a whole safetensors file")
+        call(command, trained).assert_refused("not a whole safetensors file")
 
 
-def test_tensors_of_another_network_are_refused(call, trained):
+def test_tensors_of_another_network_are_refused(trained):
     files.save_tensors(trained / "model.safetensors", {"weight": torch.zeros(2)})
-    assert_refused(call("evaluate", trained), "another network")
+    call("evaluate", trained).assert_refused("another model")
 
 
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", '{"colour": "red"}', '{"epochs": "two"}', '{"hidden": "wide"}', '{"seed": 0.5}']
 )
 @pytest.mark.usefixtures("unchecked")
-def test_settings_that_are_damaged_are_refused(call, trained, text):
+def test_settings_that_are_damaged_are_refused(trained, text):
     (trained / "config.json").write_text(text)
-    assert_refused(call("evaluate", trained), "config.json")
+    call("evaluate", trained).assert_refused("config.json")
 
 
-def test_a_folder_without_a_run_is_refused(call, tmp_path):
+def test_a_folder_without_a_run_is_refused(tmp_path):
     for command in ("evaluate", "inspect"):
-        assert_refused(call(command, tmp_path), "holds no run")
-        assert_refused(call(command, tmp_path / "nowhere"), "holds no run")
+        call(command, tmp_path).assert_refused("holds no training")
+        call(command, tmp_path / "nowhere").assert_refused("holds no training")
 
 
 @pytest.mark.parametrize("text", ["", "after,task 0", "after,task 0\n0,high", "after,task 0\n0,", "a\n0,1,1\n1,1"])
-def test_accuracies_that_are_damaged_are_refused(call, trained, tmp_path, text):
+def test_accuracies_that_are_damaged_are_refused(trained, tmp_path, text):
     (trained / "accuracy.csv").write_text(text)
-    assert_refused(call("inspect", trained, "--plot", tmp_path / "matrix.svg"), "accuracy.csv", "does not hold")
+    call("inspect", trained, "--plot", tmp_path / "matrix.svg").assert_refused("accuracy.csv", "does not hold")
 
 
-def test_a_figure_of_an_unknown_kind_is_refused_and_not_left_behind(call, trained, tmp_path):
-    assert_refused(call("inspect", trained, "--plot", tmp_path / "matrix.doc"), ".svg, .png or .pdf")
+def test_a_figure_of_an_unknown_kind_is_refused_and_not_left_behind(trained, tmp_path):
+    call("inspect", trained, "--plot", tmp_path / "matrix.doc").assert_refused(".svg, .png or .pdf")
     assert not (tmp_path / "matrix.doc").exists()
 
 
@@ -450,6 +394,6 @@ def test_the_installed_command_tells_an_error_in_one_line_before_it_loads_what_i
     )
     imported = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
     said = [line for line in done.stderr.splitlines(keepends=True) if not line.startswith("import time:")]
-    assert_refused((done.returncode, done.stdout, "".join(said)), "'si'")
+    Done(done.returncode, done.stdout, "".join(said)).assert_refused("'si'")
     assert not (tmp_path / "run").exists()
     assert not [line for line in imported if line.split("|")[-1].strip() == "torch"]

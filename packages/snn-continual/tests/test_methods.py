@@ -247,10 +247,10 @@ def test_memory_larger_than_a_class_is_refused_and_nothing_kept():
 
 
 @pytest.mark.parametrize("n_tasks", [0, 1, 12])
-def test_memory_comes_back_from_its_tensors_in_order(n_tasks):
+def test_memory_comes_back_from_its_state_in_order(n_tasks):
     memory, other = Memory(1), Memory(1)
     for task in range(n_tasks):
         memory.add(torch.full((2, 3), float(task)), torch.tensor([0, 1]))
-    other.load(memory.tensors(), "cpu")
+    other.restore(memory.state(), "cpu")
     assert [x.unique().tolist() for x in other.images] == [[float(task)] for task in range(n_tasks)]
     assert all(torch.equal(a, b) for a, b in zip(memory.labels, other.labels, strict=True))

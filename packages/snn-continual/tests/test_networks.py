@@ -11,17 +11,18 @@ from snn_continual import (
     DSR,
     OTTT,
     ForTask,
+    HLOPConfig,
     HLOPConv2d,
     HLOPLinear,
+    NetworkConfig,
     SpikingCNN,
     SpikingLateral,
     SpikingMLP,
     SpikingNetwork,
-    Synaptic,
-    spiking_resnet18,
+    SpikingResNet18,
 )
 from snn_continual.layers import HLOPLayer
-from snn_continual.networks import Heads, seeded
+from snn_continual.networks import Heads, make_network
 
 RULES = [DSR(3), BPTT(2), OTTT(2)]
 NAMES = ["dsr", "bptt", "ottt"]
@@ -90,7 +91,7 @@ def test_convolutional_network_with_a_head_for_each_task_trains_a_step(rule):
 
 @pytest.mark.parametrize("rule", RULES, ids=NAMES)
 def test_residual_network_trains_a_step(rule):
-    model = spiking_resnet18(3, rule, width=4)
+    model = SpikingResNet18(3, rule, width=4)
     before, after = train_a_step(model, torch.randn(2, 3, 16, 16), torch.tensor([0, 2]))
     assert before.shape == (2, 3)
     assert not torch.equal(before, after)
@@ -98,18 +99,18 @@ def test_residual_network_trains_a_step(rule):
 
 
 def test_residual_network_has_the_layers_to_which_the_paper_gives_dimensions():
-    layers = hlop_layers(spiking_resnet18(10, DSR(1)))
+    layers = hlop_layers(SpikingResNet18(10, DSR(1)))
     assert all(isinstance(layer, HLOPConv2d) for layer in layers[:-1])
     widths = [layer.subspace.n_features for layer in layers]
     assert widths == [27, *[180] * 5, 360, 20, *[360] * 3, 720, 40, *[720] * 3, 1440, 80, *[1440] * 2, 160]
-    strided = spiking_resnet18(5, DSR(1), strided_stem=True, n_heads=2)
+    strided = SpikingResNet18(5, DSR(1), strided_stem=True, n_heads=2)
     assert len(hlop_layers(strided)) == 20
     assert hlop_layers(strided)[0].subspace.n_features == 75
 
 
 def test_options_reach_every_layer():
     spiking = SpikingLateral(5.0, 10)
-    model = SpikingCNN(2, BPTT(2), widths=(2, 2), image_size=4, synaptic=Synaptic("fa", lr=0.03, spiking=spiking))
+    model = SpikingCNN(2, BPTT(2), widths=(2, 2), image_size=4, hlop=HLOPConfig("fa", lr=0.03, spiking=spiking))
     for layer in hlop_layers(model):
         assert (layer.feedback, layer.project, layer.subspace.lr) == ("fa", "input", 0.03)
         assert layer.subspace.spiking == spiking
@@ -136,11 +137,12 @@ def test_for_task_takes_nothing_but_images():
 
 
 def test_seeded_networks_depend_on_the_seed_and_leave_the_random_state_alone():
-    def build(rule, synaptic):
-        return SpikingMLP((4, 3, 2), rule, synaptic=synaptic)
+    def build(rule, hlop):
+        return SpikingMLP((4, 3, 2), rule, hlop=hlop)
 
     state = torch.random.get_rng_state()
-    one, other, third = (seeded(build, DSR(2), Synaptic("fa"), seed).state_dict() for seed in (1, 1, 2))
+    config = NetworkConfig(timesteps=2, feedback="fa")
+    one, other, third = (make_network(build, config, seed).state_dict() for seed in (1, 1, 2))
     assert torch.equal(torch.random.get_rng_state(), state)
     assert all(torch.equal(one[key], other[key]) for key in one)
     key = next(key for key in one if key.endswith("feedback_weight"))

@@ -1,13 +1,10 @@
 import math
+from typing import get_args
 
 import pytest
 
-from snn_continual import methods, rules
-from snn_continual.layers import FEEDBACKS
-from snn_continual.paper import FEEDBACKS as FEEDBACK_NAMES
-from snn_continual.paper import METHODS as METHOD_NAMES
-from snn_continual.paper import PAPER
-from snn_continual.paper import RULES as RULE_NAMES
+from snn_continual import configs, rules
+from snn_continual.paper import FEEDBACKS, METHODS, PAPER, RULES
 
 LEARNED = {"distance": 0.02, "untrained_distance": 1.3, "orthonormality": 0.001}
 ENERGY = {"explained": 0.98, "untrained_explained": 0.3}
@@ -37,8 +34,8 @@ OTHERS = {"finetune": 0.85, "ewc": 0.87, "gpm": 0.9, "replay": 0.89, "joint": 0.
 AGREEING = {
     "principal-subspace": LEARNED | ENERGY,
     "nearly-zero-forgetting": forgetting(PROTECTED),
-    "training-rules": in_ways(RULE_NAMES, PROTECTED),
-    "error-propagation": in_ways(FEEDBACK_NAMES, PROTECTED),
+    "training-rules": in_ways(RULES, PROTECTED),
+    "error-propagation": in_ways(FEEDBACKS, PROTECTED),
     "outperforms": OTHERS | {"hlop": 0.91},
     "neural-projection": {"hlop": 0.905, "gpm": 0.91, "finetune": 0.85},
     "spiking-lateral": {"real": 0.905, "spiking": 0.9, "finetune": 0.85},
@@ -56,12 +53,12 @@ WRONG = [
         for hlop in (FORGOTTEN, FROZEN, {"acc": 0.88, "bwt": -0.03})
         for claim, found in (
             ("nearly-zero-forgetting", forgetting(hlop)),
-            ("training-rules", in_ways(RULE_NAMES, hlop)),
-            ("error-propagation", in_ways(FEEDBACK_NAMES, hlop)),
+            ("training-rules", in_ways(RULES, hlop)),
+            ("error-propagation", in_ways(FEEDBACKS, hlop)),
         )
     ),
     # where fine-tuning hardly forgets, HLOP must forget still less
-    ("error-propagation", in_ways(FEEDBACK_NAMES, {"acc": 0.9, "bwt": -0.015}, {"acc": 0.89, "bwt": -0.02})),
+    ("error-propagation", in_ways(FEEDBACKS, {"acc": 0.9, "bwt": -0.015}, {"acc": 0.89, "bwt": -0.02})),
     # a tie, and each baseline ahead by itself
     *(("outperforms", OTHERS | {"hlop": 0.91, other: 0.91}) for other in OTHERS if other != "joint"),
     # neither projects, only one does, or both learn nothing
@@ -91,6 +88,6 @@ def test_no_claim_holds_for_what_a_wrong_implementation_would_measure(claim, mea
 
 
 def test_names_are_those_of_the_implementation():
-    assert tuple(METHOD_NAMES) == methods.METHODS
-    assert tuple(RULE_NAMES) == tuple(rules.RULES)
-    assert tuple(FEEDBACK_NAMES) == FEEDBACKS
+    assert tuple(METHODS) == get_args(configs.MethodName)
+    assert tuple(RULES) == tuple(rules.RULES) == get_args(configs.RuleName)
+    assert tuple(FEEDBACKS) == get_args(configs.Feedback)

@@ -2,19 +2,19 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from snn_continual import BPTT, DSR, DSRLIF, OTTT, LeakyTrace, OnlineLIF, SurrogateLIF, WeightedRate, training_rule
+from snn_continual import BPTT, DSR, DSRLIF, OTTT, LeakyTrace, OnlineLIF, SurrogateLIF, WeightedRate, make_rule
 
 
 def test_rules_are_found_by_name_with_the_paper_s_number_of_steps():
-    assert [training_rule(name) for name in ("dsr", "bptt", "ottt")] == [DSR(20), BPTT(6), OTTT(6)]
-    assert training_rule("dsr", 5) == DSR(5)
+    assert [make_rule(name) for name in ("dsr", "bptt", "ottt")] == [DSR(20), BPTT(6), OTTT(6)]
+    assert make_rule("dsr", 5) == DSR(5)
 
 
 def test_unknown_rules_and_no_steps_are_refused():
     with pytest.raises(ValueError, match="must be one of dsr, bptt, ottt, not 'stdp'"):
-        training_rule("stdp")
+        make_rule("stdp")
     with pytest.raises(ValueError, match="at least 1 time step, not 0"):
-        training_rule("dsr", 0)
+        make_rule("dsr", 0)
 
 
 @pytest.mark.parametrize(

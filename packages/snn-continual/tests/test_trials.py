@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from snn_continual import HebbianSubspace
+from separata.configs import replaced
+from snn_continual import HebbianSubspace, NetworkConfig, TrainConfig
 from snn_continual.trials import Trial, explained_energy, share_of_principal_energy, train_and_test
 
-TINY = Trial("digits", 2, (64, 20, 10), ((6, 5), (4, 3)), epochs=1, timesteps=2)
+BRIEF = {"network": NetworkConfig(timesteps=2), "train": TrainConfig(epochs=1)}
+TINY = Trial("digits", 2, (64, 20, 10), ((6, 5), (4, 3)), **BRIEF)
 
 
 @pytest.mark.parametrize("k", [1, 3, 8])
@@ -23,7 +25,9 @@ def test_energy_is_measured_against_that_of_as_many_principal_components(k):
 
 
 def test_what_a_network_s_subspaces_learn_explains_more_than_what_they_begin_with():
-    found = explained_energy(Trial("digits", 1, (64, 20, 20, 10), ((6, 5, 5),), epochs=2, timesteps=2), "cpu")
+    found = explained_energy(
+        replaced(Trial("digits", 1, (64, 20, 20, 10), ((6, 5, 5),)), timesteps=2, train=TrainConfig(2)), "cpu"
+    )
     assert found["untrained_explained"] < 0.7 < found["explained"] <= 1 + 1e-6
 
 
@@ -35,4 +39,4 @@ def test_a_trial_depends_on_its_settings_alone():
 
 
 def test_a_trial_that_diverges_has_no_accuracy():
-    assert train_and_test(Trial("digits", 1, (64, 9, 10), ((3, 3),), epochs=1, timesteps=2, lr=1e38), "cpu") is None
+    assert train_and_test(replaced(TINY, n_tasks=1, train=TrainConfig(lr=1e38)), "cpu") is None

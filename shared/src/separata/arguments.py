@@ -33,6 +33,7 @@ SIMILAR = 0.7
 
 HELP = {"-h", "--help"}
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+PREFIXED = re.compile(r"╭─ ((?:\w+\.)+)\w+ options")
 EMPTY_ROW = re.compile(r"│ *│")
 METAVARS: dict[Any, str] = {int: "N", float: "X", str: "TEXT", Path: "PATH", bool: "{True,False}"}
 
@@ -117,8 +118,14 @@ def _tidy(page: str, description: str) -> str:
     usage, _, boxes = page.partition("\n\n")
     if len(plain := COLOUR.sub("", usage)) > width():
         usage = textwrap.fill(plain, width(), subsequent_indent=" " * len("usage: "), break_on_hyphens=False)
-    rows = [row for row in boxes.splitlines() if not EMPTY_ROW.fullmatch(COLOUR.sub("", row))]
+    rows = [_without_prefix(row) for row in boxes.splitlines() if not EMPTY_ROW.fullmatch(COLOUR.sub("", row))]
     return "\n".join([usage, "", *([description, ""] if description else []), *rows])
+
+
+def _without_prefix(row: str) -> str:
+    """A row, without what leads to a part of a configuration if it is the title of a box: options have no prefix."""
+    found = PREFIXED.search(row)
+    return f"{row[: found.start(1)]}{row[found.end(1) :]}".replace("─╮", f"{'─' * len(found[1])}─╮") if found else row
 
 
 def _description(function: Callable[..., Any]) -> str:

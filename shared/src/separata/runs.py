@@ -84,7 +84,7 @@ class RunFolder:
             ...  # folder.history.add(row), folder.save_checkpoint(state) now and then
         folder.save_weights(model)
 
-    A folder that exists is opened by `open`.
+    A folder that exists is opened by `open`; `save` writes one for a model that was trained elsewhere.
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -140,6 +140,18 @@ class RunFolder:
             raise FileNotFoundError(f"{path} holds no training: there is no {CONFIG} in it")
         return folder
 
+    @classmethod
+    def save(cls, path: Path | str, config: object, model: "nn.Module", dtype: "torch.dtype | None" = None) -> None:
+        """Write a model with its configuration, as a training leaves it.
+
+        Raises:
+            ValueError: if the path is a file, or the folder holds a training.
+            PermissionError: if the folder cannot be written to.
+        """
+        folder = cls.begin(path, config)
+        folder._write_config()
+        folder.save_weights(model, dtype)
+
     @property
     def has_begun(self) -> bool:
         """Whether there is a training here."""
@@ -185,8 +197,7 @@ class RunFolder:
             PermissionError: if the folder cannot be written to.
         """
         is_new, has_begun = not self.path.exists(), self.has_begun
-        files.make_writable(self.path)
-        files.write_json(self.path / CONFIG, self._to_write)
+        self._write_config()
         try:
             yield
         except KeyboardInterrupt:
@@ -197,6 +208,10 @@ class RunFolder:
             if not has_begun and not self.checkpoint.is_file():
                 self._withdraw(is_new=is_new)
             raise
+
+    def _write_config(self) -> None:
+        files.make_writable(self.path)
+        files.write_json(self.path / CONFIG, self._to_write)
 
     def _withdraw(self, *, is_new: bool) -> None:
         for name in (CONFIG, HISTORY):

@@ -15,6 +15,17 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Let what draws from PyTorch's global generator on the CPU, such as initial weights, draw from this seed.
+
+    After the block, the generator is as it was before.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
 def accuracy(
     model: nn.Module, images: Shaped[Tensor, "n *sample"], labels: Int[Tensor, "n"], *, batch_size: int = 1024
 ) -> float:

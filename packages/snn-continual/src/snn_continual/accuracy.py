@@ -10,6 +10,18 @@ from jaxtyping import Float
 
 
 @dataclass(frozen=True)
+class AccuracyReport:
+    """Accuracies on the tasks of a sequence, from 0 to 1."""
+
+    accuracies: tuple[float, ...]
+
+    @property
+    def acc(self) -> float:
+        """Average accuracy."""
+        return sum(self.accuracies) / len(self.accuracies)
+
+
+@dataclass(frozen=True)
 class AccuracyMatrix:
     """`matrix[i, j]` is the accuracy on task j after learning task i, from 0 to 1; NaN where it was not measured."""
 

@@ -203,7 +203,7 @@ class SeveralDatasets(TaskSequence):
         parts = []
         for split in ("train", "test"):
             images = data.load(name, split=split)
-            parts += [in_colour(normalize(pad_to(images.images, 32), mean, std)), images.labels]
+            parts += [in_color(normalize(pad_to(images.images, 32), mean, std)), images.labels]
         return Task(*parts)
 
 
@@ -260,33 +260,33 @@ def pad_to(images: Tensor, size: int) -> Tensor:
     return F.pad(images, (margin // 2, margin - margin // 2) * 2)
 
 
-def in_colour(images: Tensor) -> Tensor:
+def in_color(images: Tensor) -> Tensor:
     """Images with three channels; a single channel is repeated."""
     return images.expand(-1, 3, -1, -1)
 
 
-def permuted_mnist(dataset: str = "mnist", n_tasks: int = 10, seed: int = 0) -> PermutedImages:
+def make_permuted_mnist(dataset: str = "mnist", n_tasks: int = 10, seed: int = 0) -> PermutedImages:
     """Permuted MNIST: ten tasks, one shared head, task identity unknown."""
     return PermutedImages(dataset, n_tasks, seed)
 
 
-def split_cifar10(n_tasks: int = 5, n_train: int | None = None) -> SplitClasses:
+def make_split_cifar10(n_tasks: int = 5, n_train: int | None = None) -> SplitClasses:
     """CIFAR-10 in five tasks of two classes."""
     return SplitClasses("cifar10", n_tasks, (0.4914, 0.4822, 0.4465), (0.247, 0.2435, 0.2616), n_train=n_train)
 
 
-def split_cifar100(n_tasks: int = 10) -> SplitClasses:
+def make_split_cifar100(n_tasks: int = 10) -> SplitClasses:
     """CIFAR-100 in ten tasks of ten classes, in their own order."""
     mean, std = (125.3 / 255, 123.0 / 255, 113.9 / 255), (63.0 / 255, 62.1 / 255, 66.7 / 255)
     return SplitClasses("cifar100", n_tasks, mean, std)
 
 
-def split_mini_imagenet(n_tasks: int = 20, seed: int = 0) -> SplitClasses:
+def make_split_mini_imagenet(n_tasks: int = 20, seed: int = 0) -> SplitClasses:
     """miniImageNet, at 84x84, in twenty tasks of five classes in random order."""
     return SplitClasses("mini-imagenet", n_tasks, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), 84, seed)
 
 
-def five_datasets(shares_head: bool = False) -> SeveralDatasets:
+def make_five_datasets(shares_head: bool = False) -> SeveralDatasets:
     """CIFAR-10, MNIST, SVHN, Fashion-MNIST and notMNIST, one after the other."""
     colour = ("cifar10", (125.3 / 255, 123.0 / 255, 113.9 / 255), (63.0 / 255, 62.1 / 255, 66.7 / 255))
     svhn = ("svhn", (0.4377, 0.4438, 0.4728), (0.198, 0.201, 0.197))
@@ -296,12 +296,12 @@ def five_datasets(shares_head: bool = False) -> SeveralDatasets:
 
 
 BENCHMARKS: dict[str, Callable[[], TaskSequence]] = {
-    "pmnist": permuted_mnist,
-    "pmnist5k": lambda: permuted_mnist("mnist5k", 5),
-    "cifar10": split_cifar10,
-    "cifar100": split_cifar100,
-    "mini-imagenet": split_mini_imagenet,
-    "five-datasets": five_datasets,
-    "five-datasets-domain": lambda: five_datasets(shares_head=True),
+    "pmnist": make_permuted_mnist,
+    "pmnist5k": lambda: make_permuted_mnist("mnist5k", 5),
+    "cifar10": make_split_cifar10,
+    "cifar100": make_split_cifar100,
+    "mini-imagenet": make_split_mini_imagenet,
+    "five-datasets": make_five_datasets,
+    "five-datasets-domain": lambda: make_five_datasets(shares_head=True),
 }
 """The benchmarks by name."""

@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .layers import Feedback, HLOPConv2d, HLOPLayer, HLOPLinear
+from .configs import Feedback
+from .layers import HLOPConv2d, HLOPLayer, HLOPLinear
 from .subspace import HebbianSubspace
 
 Dims = int | float | Sequence[int]

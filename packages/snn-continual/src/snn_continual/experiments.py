@@ -1,6 +1,7 @@
 """How the claims of Xiao et al. (2024) are measured."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,35 +11,44 @@ from jaxtyping import Float
 from torch import Tensor
 
 from separata import Run, data, experiment, plots
+from separata.configs import replaced
 
 from .accuracy import AccuracyMatrix
+from .configs import NetworkConfig
 from .paper import FEEDBACKS, METHODS, NEARLY_ZERO, PAPER, RULES
+from .schedule import RehearsalConfig, TrainConfig
 from .subspace import HebbianSubspace
 from .trials import Trial, explained_energy, train_and_test
 
 TUNING_SEED = 1000
 """Settings are chosen with another seed than those that are measured."""
 
-SMOKE = Trial("digits", 2, (64, 50, 50, 10), ((10, 10, 10), (5, 5, 5)), epochs=1, timesteps=4)
-QUICK = Trial(timesteps=10)
-GPU = Trial("mnist", 5, (784, 800, 800, 10), (), epochs=1)
-FULL = Trial("mnist", 10, (784, 800, 800, 10), (), epochs=1)
+ONCE = TrainConfig(epochs=1)
+SMOKE = Trial("digits", 2, (64, 50, 50, 10), ((10, 10, 10), (5, 5, 5)), network=NetworkConfig(timesteps=4), train=ONCE)
+QUICK = Trial(network=NetworkConfig(timesteps=10))
+GPU = Trial("mnist", 5, (784, 800, 800, 10), (), train=ONCE)
+FULL = Trial("mnist", 10, (784, 800, 800, 10), (), train=ONCE)
 
 
-def measure(run: Run, trials: Sequence[Trial], description: str) -> dict[Trial, AccuracyMatrix]:
-    """The accuracy matrix of each trial."""
-    rows = run.map(train_and_test, trials, description)
-    for trial, row in zip(trials, rows, strict=True):
-        if row is None:
-            raise ValueError(f"training diverged in {trial}")
-    return {trial: AccuracyMatrix.from_json(row) for trial, row in zip(trials, rows, strict=True) if row is not None}
+Results = Mapping[str, list[AccuracyMatrix]]
+"""For each name of a network the accuracy matrices, in the order of the seeds."""
 
 
-def learning_curves(run: Run, figure: str, names: Mapping[Trial, str], results: Mapping[Trial, AccuracyMatrix]) -> None:
-    """Draw the mean accuracy on the tasks learned so far, for trials by name."""
-    for trial, name in names.items():
-        for index in range(trial.n_tasks):
-            run.log(index + 1, network=name, accuracy=results[trial].matrix[index, : index + 1].mean())
+def measure(run: Run, trials: Mapping[str, Trial]) -> Results:
+    """The accuracy matrices of networks by name."""
+    found = run.over_seeds(train_and_test, trials, "networks")
+    diverged = [name for name, rows in found.items() if None in rows]
+    if diverged:
+        raise ValueError(f"training diverged in {', '.join(diverged)}")
+    return {name: [AccuracyMatrix.from_json(row) for row in rows if row is not None] for name, rows in found.items()}
+
+
+def learning_curves(run: Run, figure: str, results: Results) -> None:
+    """Draw the mean accuracy on the tasks learned so far, for networks by what figures call them."""
+    for name, matrices in results.items():
+        for one in matrices:
+            for index, row in enumerate(one.matrix):
+                run.log(index + 1, network=name, accuracy=row[: index + 1].mean())
     run.figure(
         figure,
         plots.curves(
@@ -128,21 +138,10 @@ def _distance(subspace: HebbianSubspace, exact: Float[Tensor, "k features"]) -> 
 @experiment("nearly-zero-forgetting", smoke=SMOKE, quick=QUICK, gpu=GPU, paper=FULL)
 def forgetting(config: Trial, run: Run) -> None:
     """HLOP and fine-tuning, with equal networks, steps and learning rates."""
-    methods = ("hlop", "finetune")
-    results = measure(
-        run, [replace(config, seed=seed, method=method) for seed in run.seeds for method in methods], "networks"
-    )
-    for seed in run.seeds:
-        values = {
-            f"{m}_{key}": getattr(results[replace(config, seed=seed, method=m)], key)
-            for m in methods
-            for key in ("acc", "bwt")
-        }
-        run.measure("nearly-zero-forgetting", **values)
-    matrices = {
-        method: np.stack([results[replace(config, seed=seed, method=method)].matrix for seed in run.seeds])
-        for method in methods
-    }
+    results = measure(run, {method: replaced(config, method=method) for method in ("hlop", "finetune")})
+    for i in range(len(run.seeds)):
+        run.measure("nearly-zero-forgetting", **_summaries(results, i))
+    matrices = {method: np.stack([one.matrix for one in found]) for method, found in results.items()}
     means = {method: stack.mean(0) for method, stack in matrices.items()}
     limits = (min(np.nanmin(mean) for mean in means.values()), max(np.nanmax(mean) for mean in means.values()))
     for method, stack in matrices.items():
@@ -165,22 +164,22 @@ def forgetting(config: Trial, run: Run) -> None:
         )
 
 
+def _summaries(results: Results, i: int) -> dict[str, float]:
+    """Accuracy and backward transfer of each network, for the seed of that place."""
+    return {f"{name}_{key}": getattr(found[i], key) for name, found in results.items() for key in ("acc", "bwt")}
+
+
 def _compare(config: Trial, run: Run, setting: str, names: Mapping[str, str]) -> None:
     """Accuracy and backward transfer of HLOP and fine-tuning under each value of a setting."""
     (claim,) = run.claims
     trials = {
-        (value, method, seed): replace(_under(config, setting, value), method=method, seed=seed)
+        f"{value}_{method}": replaced(_under(config, setting, value), method=method)
         for value in names
         for method in ("hlop", "finetune")
-        for seed in run.seeds
     }
-    results = measure(run, list(trials.values()), "networks")
-    for seed in run.seeds:
-        found = {(v, m): results[trial] for (v, m, s), trial in trials.items() if s == seed}
-        run.measure(
-            claim,
-            **{f"{v}_{m}_{key}": getattr(matrix, key) for (v, m), matrix in found.items() for key in ("acc", "bwt")},
-        )
+    results = measure(run, trials)
+    for i in range(len(run.seeds)):
+        run.measure(claim, **_summaries(results, i))
     groups = {
         name: {METHODS[method]: f"{value}_{method}_bwt" for method in ("hlop", "finetune")}
         for value, name in names.items()
@@ -197,9 +196,9 @@ def _compare(config: Trial, run: Run, setting: str, names: Mapping[str, str]) ->
 
 def _under(config: Trial, setting: str, value: str) -> Trial:
     """The trial with another training rule, with as many time steps as the paper gives it; or with other feedback."""
-    if setting == "rule" and value != config.rule:
-        return replace(config, rule=value, timesteps=None)
-    return replace(config, **{setting: value})  # type: ignore[arg-type]
+    if setting == "rule" and value != config.network.rule:
+        return replaced(config, rule=value, timesteps=None)
+    return replaced(config, **{setting: value})
 
 
 @experiment("training-rules", smoke=SMOKE, quick=QUICK, gpu=GPU, paper=FULL)
@@ -219,22 +218,21 @@ def spiking_lateral(config: Trial, run: Run) -> None:
     """Real-valued and spiking lateral neurons, and none."""
     variants = {
         "real": config,
-        "spiking": replace(config, spiking=True),
-        "finetune": replace(config, method="finetune"),
+        "spiking": replaced(config, spiking_lateral=True),
+        "finetune": replaced(config, method="finetune"),
     }
-    trials = {(key, seed): replace(trial, seed=seed) for key, trial in variants.items() for seed in run.seeds}
-    results = measure(run, list(trials.values()), "networks")
-    for seed in run.seeds:
-        run.measure("spiking-lateral", **{key: results[trials[key, seed]].acc for key in variants})
+    results = measure(run, variants)
+    for i in range(len(run.seeds)):
+        run.measure("spiking-lateral", **{key: found[i].acc for key, found in results.items()})
     claim = PAPER.claim("spiking-lateral")
-    learning_curves(run, "spiking-lateral", {trial: claim.label(key) for (key, _), trial in trials.items()}, results)
+    learning_curves(run, "spiking-lateral", {claim.label(key): found for key, found in results.items()})
 
 
 SMALL_DIMS = ((60, 54, 34), (40, 20, 14)), ((60, 60, 60), (40, 30, 30))
 SETTINGS: Mapping[str, tuple[Mapping[str, Any], ...]] = {
     "ewc": ({"strength": 10.0}, {"strength": 30.0}),
     "gpm": ({"threshold": 0.9}, {"threshold": 0.95}),
-    "replay": ({"rehearsal_epochs": 5, "rehearsal_lr": 0.05}, {"rehearsal_epochs": 20, "rehearsal_lr": 0.01}),
+    "replay": ({"rehearsal": RehearsalConfig(epochs=5, lr=0.05)}, {"rehearsal": RehearsalConfig(epochs=20, lr=0.01)}),
 }
 """Two settings of each baseline, in the range that a wider scan on the held-out images found best for it."""
 
@@ -252,10 +250,13 @@ class Comparison:
 
     def candidates(self, method: str) -> list[Trial]:
         """The trials from which the settings of a method are chosen."""
-        base = replace(self.trial, method=method, seed=TUNING_SEED, held_out=True)
-        if method not in self.settings:
-            return [replace(base, lr=lr) for lr in self.plain_lrs]
-        return [replace(base, lr=lr, **settings) for lr in self.lrs for settings in self.settings[method]]
+        base = replaced(self.trial, method=method, seed=TUNING_SEED, held_out=True)
+        lrs = self.lrs if method in self.settings else self.plain_lrs
+        return [
+            replaced(base, train=replace(base.train, lr=lr), **settings)
+            for lr in lrs
+            for settings in self.settings.get(method, ({},))
+        ]
 
 
 @experiment(
@@ -268,42 +269,31 @@ class Comparison:
 )
 def comparison(config: Comparison, run: Run) -> None:
     """Every method on the test set, with the settings that are best for it on held-out training images."""
-    chosen = _choose(config, run)
-    trials = {
-        (method, seed): replace(trial, seed=seed, held_out=False)
-        for method, trial in chosen.items()
-        for seed in run.seeds
-    }
-    results = measure(run, list(trials.values()), "networks")
+    candidates = {method: config.candidates(method) for method in METHODS}
+    chosen = run.choose(train_and_test, candidates, _held_out_accuracy, "choosing settings")
+    results = measure(run, {method: replaced(trial, held_out=False) for method, trial in chosen.items()})
     for claim in run.claims:
-        for seed in run.seeds:
-            run.measure(claim, **{method: results[trials[method, seed]].acc for method in PAPER.claim(claim).paper})
-    names = {trial: METHODS[method] for (method, _), trial in trials.items() if method != "joint"}
-    learning_curves(run, "comparison", names, results)
-
-
-def _choose(config: Comparison, run: Run) -> dict[str, Trial]:
-    """For each method, the candidate with the highest accuracy on held-out images."""
-    candidates = [trial for method in METHODS for trial in config.candidates(method)]
-    rows = run.map(train_and_test, candidates, "choosing settings")
-    chosen: dict[str, tuple[float, Trial]] = {}
-    for trial, row in zip(candidates, rows, strict=True):
-        acc = AccuracyMatrix.from_json(row).acc if row is not None else 0.0
-        if trial.method not in chosen or acc > chosen[trial.method][0]:
-            chosen[trial.method] = (acc, trial)
-    for claim in run.claims:
-        told = [f"{METHODS[m]} {_settings(chosen[m][1])}" for m in PAPER.claim(claim).paper]
+        compared = PAPER.claim(claim).paper
+        for i in range(len(run.seeds)):
+            run.measure(claim, **{method: results[method][i].acc for method in compared})
+        told = [f"{METHODS[method]} {_settings(chosen[method])}" for method in compared]
         run.note(claim, f"Chosen on held-out images: {'; '.join(told)}.")
-    return {method: trial for method, (_, trial) in chosen.items()}
+    learning_curves(run, "comparison", {METHODS[key]: found for key, found in results.items() if key != "joint"})
+
+
+def _held_out_accuracy(rows: list[list[float | None]] | None) -> float:
+    """The accuracy of a candidate; none where training diverged."""
+    return math.nan if rows is None else AccuracyMatrix.from_json(rows).acc
 
 
 def _settings(trial: Trial) -> str:
     """The chosen settings of a method, in words."""
     first, later = ("/".join(map(str, trial.dims_of(index))) for index in (0, 1))
+    learns = f"Hebbian lr {trial.network.hebbian_lr:g}"
     own = {
-        "hlop": f", Hebbian lr {trial.hebbian_lr:g}, {first} dimensions for the first task and {later} for later ones",
-        "ewc": f", strength {trial.strength:g}",
-        "gpm": f", threshold {trial.threshold:g}",
-        "replay": f", {trial.rehearsal_epochs} passes over the memory at lr {trial.rehearsal_lr:g}",
+        "hlop": f", {learns}, {first} dimensions for the first task and {later} for later ones",
+        "ewc": f", strength {trial.learner.strength:g}",
+        "gpm": f", threshold {trial.learner.threshold:g}",
+        "replay": f", {trial.rehearsal.epochs} passes over the memory at lr {trial.rehearsal.lr:g}",
     }
-    return f"lr {trial.lr:g}{own.get(trial.method, '')}"
+    return f"lr {trial.train.lr:g}{own.get(trial.learner.method, '')}"

@@ -3,18 +3,17 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from .configs import Feedback
+from .paper import FEEDBACKS
 from .rates import is_constant, split_time
 from .subspace import HebbianSubspace
 from .synapses import Connection, Convolution, Dense, Projection, Synapses, through_time
 
-Feedback = Literal["bp", "fa", "sign"]
-FEEDBACKS = ("bp", "fa", "sign")
-"""Ways in which the error reaches the layer below: back-propagation, feedback alignment, sign-symmetric feedback."""
 PROJECTIONS = ("input", "weight")
 
 

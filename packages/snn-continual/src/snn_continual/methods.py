@@ -6,10 +6,12 @@ after the first task, as the paper does.
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from .configs import MethodConfig
 from .continual import ContinualLearner, Dims, freeze_all_but_matrices
 from .networks import SpikingNetwork, activity
 from .subspace import DivergenceError
@@ -44,12 +46,12 @@ class Method:
         if n_tasks > 1:
             freeze_all_but_matrices(self.model)
 
-    def tensors(self) -> dict[str, Tensor]:
+    def state(self) -> dict[str, Any]:
         """What a checkpoint needs besides the model."""
         return {}
 
-    def load(self, tensors: dict[str, Tensor]) -> None:
-        """Restore what `tensors` returned."""
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take back what `state` gave."""
 
 
 class HLOP(Method):
@@ -170,7 +172,7 @@ class EWC(Method):
         seed: Seed of the drawn labels.
     """
 
-    def __init__(self, model: SpikingNetwork, strength: float = 100.0, n_images: int = 200, seed: int = 0) -> None:
+    def __init__(self, model: SpikingNetwork, strength: float = 10.0, n_images: int = 200, seed: int = 0) -> None:
         super().__init__(model)
         if not 0 <= strength < math.inf:
             raise ValueError(f"the strength of the penalty must not be negative, but it is {strength}")
@@ -222,17 +224,15 @@ class EWC(Method):
         self.model.train(was_training)
         return fisher
 
-    def tensors(self) -> dict[str, Tensor]:
+    def state(self) -> dict[str, Any]:
         """The summed penalties."""
-        return {f"importance.{k}": v for k, v in self.importance.items()} | {
-            f"anchor.{k}": v for k, v in self.anchor.items()
-        }
+        return {"importance": self.importance, "anchor": self.anchor}
 
-    def load(self, tensors: dict[str, Tensor]) -> None:
-        """Restore the summed penalties."""
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take back the summed penalties."""
         for name in self.importance:
-            self.importance[name].copy_(tensors[f"importance.{name}"])
-            self.anchor[name].copy_(tensors[f"anchor.{name}"])
+            self.importance[name].copy_(state["importance"][name])
+            self.anchor[name].copy_(state["anchor"][name])
 
 
 class Memory:
@@ -271,20 +271,31 @@ class Memory:
             raise ValueError(f"rehearsal wants {self.per_class} images of each class, but one class has only {fewest}")
         return torch.cat(found)
 
-    def tensors(self) -> dict[str, Tensor]:
+    def state(self) -> dict[str, Any]:
         """Its images and labels, for a checkpoint."""
-        kept = enumerate(zip(self.images, self.labels, strict=True))
-        return {f"memory.{i}.{key}": value for i, pair in kept for key, value in zip(("x", "y"), pair, strict=True)}
+        return {"images": self.images, "labels": self.labels}
 
-    def load(self, tensors: dict[str, Tensor], device: torch.device | str) -> None:
-        """Take back what `tensors` gave."""
-        n_tasks = sum(key.startswith("memory.") for key in tensors) // 2
-        self.images = [tensors[f"memory.{i}.x"].to(device) for i in range(n_tasks)]
-        self.labels = [tensors[f"memory.{i}.y"].to(device) for i in range(n_tasks)]
+    def restore(self, state: dict[str, Any], device: torch.device | str) -> None:
+        """Take back what `state` gave."""
+        self.images, self.labels = ([one.to(device) for one in state[key]] for key in ("images", "labels"))
 
 
-METHODS = ("hlop", "finetune", "ewc", "gpm", "replay", "joint")
-"""The methods by name: `replay` is fine-tuning with a memory, `joint` trains on all tasks at once."""
+def make_method(config: MethodConfig, model: SpikingNetwork, dims: Callable[[int], Dims], seed: int = 0) -> Method:
+    """The method of a configuration: replay is fine-tuning with a memory, and joint training needs none of its own.
+
+    Args:
+        config: The method's name and settings.
+        model: The network.
+        dims: Maps the number of a task to the dimensions that HLOP's subspaces gain.
+        seed: Seed of the method's randomness.
+    """
+    if config.method == "hlop":
+        return HLOP(model, dims, seed)
+    if config.method == "ewc":
+        return EWC(model, config.strength, seed=seed)
+    if config.method == "gpm":
+        return GPM(model, config.threshold)
+    return Method(model)
 
 
 def pmnist_dims(index: int, first: Sequence[int] = (80, 200, 100)) -> list[int]:

@@ -7,15 +7,18 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from .layers import Feedback, HLOPConv2d, HLOPLayer, HLOPLinear
+from separata.training import seeded
+
+from .configs import Feedback, NetworkConfig
+from .layers import HLOPConv2d, HLOPLayer, HLOPLinear
 from .rates import repeat
-from .rules import DSR, TrainingRule
+from .rules import DSR, TrainingRule, make_rule
 from .subspace import HebbianSubspace, SpikingLateral
 from .synapses import Projection, through_time
 
 
 @dataclass(frozen=True)
-class Synaptic:
+class HLOPConfig:
     """How the HLOP layers of a network learn.
 
     Args:
@@ -158,51 +161,47 @@ class ForTask(nn.Module):
         return self.network(x, self.task)
 
 
-def classifier(
-    n_features: int, n_classes: int, n_heads: int | None, rule: TrainingRule, synaptic: Synaptic
+def make_classifier(
+    n_features: int, n_classes: int, n_heads: int | None, rule: TrainingRule, hlop: HLOPConfig
 ) -> nn.Module:
     """One classifier with a subspace of its own, or `n_heads` plain ones."""
-    return synaptic.linear(n_features, n_classes, rule) if n_heads is None else Heads(n_features, n_classes, n_heads)
+    return hlop.linear(n_features, n_classes, rule) if n_heads is None else Heads(n_features, n_classes, n_heads)
 
 
-def SpikingMLP(  # noqa: N802 - stands for a class
-    sizes: Sequence[int] = (784, 800, 800, 10),
-    rule: TrainingRule = DSR(),  # noqa: B008 - immutable
-    *,
-    synaptic: Synaptic = Synaptic(),
-    n_heads: int | None = None,
-) -> SpikingNetwork:
+class SpikingMLP(SpikingNetwork):
     """A perceptron without biases; inputs are flattened.
 
     Args:
         sizes: Widths, from the input's to the number of classes.
         rule: The training rule.
-        synaptic: How its layers learn.
+        hlop: How its layers learn.
         n_heads: Number of tasks, if each has a classifier of its own.
 
     Raises:
         ValueError: if a width is not positive, or there are fewer than two.
     """
-    if len(sizes) < 2 or min(sizes) < 1:
-        raise ValueError(f"a perceptron needs the widths of its input and output, each at least 1, not {tuple(sizes)}")
-    *widths, n_classes = sizes
-    layers: list[nn.Module] = [nn.Flatten(2)]
-    for i, (n_in, n_out) in enumerate(pairwise(widths)):
-        lr = synaptic.input_lr if i == 0 else synaptic.lr
-        layers += [synaptic.linear(n_in, n_out, rule, lr=lr, is_first=i == 0), rule.neuron()]
-    return SpikingNetwork(nn.Sequential(*layers), classifier(widths[-1], n_classes, n_heads, rule, synaptic), rule)
+
+    def __init__(
+        self,
+        sizes: Sequence[int] = (784, 800, 800, 10),
+        rule: TrainingRule = DSR(),  # noqa: B008 - immutable
+        *,
+        hlop: HLOPConfig = HLOPConfig(),
+        n_heads: int | None = None,
+    ) -> None:
+        if len(sizes) < 2 or min(sizes) < 1:
+            raise ValueError(
+                f"a perceptron needs the widths of its input and output, each at least 1, not {tuple(sizes)}"
+            )
+        *widths, n_classes = sizes
+        layers: list[nn.Module] = [nn.Flatten(2)]
+        for i, (n_in, n_out) in enumerate(pairwise(widths)):
+            lr = hlop.input_lr if i == 0 else hlop.lr
+            layers += [hlop.linear(n_in, n_out, rule, lr=lr, is_first=i == 0), rule.neuron()]
+        super().__init__(nn.Sequential(*layers), make_classifier(widths[-1], n_classes, n_heads, rule, hlop), rule)
 
 
-def SpikingCNN(  # noqa: N802 - stands for a class
-    n_classes: int = 10,
-    rule: TrainingRule = DSR(),  # noqa: B008 - immutable
-    *,
-    widths: Sequence[int] = (64, 128, 256),
-    in_channels: int = 3,
-    image_size: int = 32,
-    synaptic: Synaptic = Synaptic(),
-    n_heads: int | None = None,
-) -> SpikingNetwork:
+class SpikingCNN(SpikingNetwork):
     """Blocks of a 3x3 convolution, batch normalisation, neurons and average pooling by 2; then the classifier.
 
     Args:
@@ -211,39 +210,51 @@ def SpikingCNN(  # noqa: N802 - stands for a class
         widths: Channels of the blocks.
         in_channels: Channels of the images.
         image_size: Their height and width; a multiple of 2 to the number of blocks.
-        synaptic: How its layers learn.
+        hlop: How its layers learn.
         n_heads: Number of tasks, if each has a classifier of its own.
 
     Raises:
         ValueError: if the images cannot be halved so often.
     """
-    if image_size < 1 or image_size % 2 ** len(widths):
-        raise ValueError(
-            f"{len(widths)} blocks need images of a multiple of {2 ** len(widths)} pixels, not {image_size}"
-        )
-    layers: list[nn.Module] = []
-    for i, (n_in, n_out) in enumerate(zip((in_channels, *widths[:-1]), widths, strict=True)):
-        convolution = synaptic.convolution(n_in, n_out, 3, rule, is_first=i == 0)
-        layers += [convolution, EachStep(nn.BatchNorm2d(n_out)), rule.neuron(), EachStep(nn.AvgPool2d(2))]
-    n_features = widths[-1] * (image_size // 2 ** len(widths)) ** 2
-    head = classifier(n_features, n_classes, n_heads, rule, synaptic)
-    for layer in head.modules():
-        if isinstance(layer, nn.Linear):
-            nn.init.normal_(layer.weight, 0, 0.01)
-    return SpikingNetwork(nn.Sequential(*layers, nn.Flatten(2)), head, rule)
+
+    def __init__(
+        self,
+        n_classes: int = 10,
+        rule: TrainingRule = DSR(),  # noqa: B008 - immutable
+        *,
+        widths: Sequence[int] = (64, 128, 256),
+        in_channels: int = 3,
+        image_size: int = 32,
+        hlop: HLOPConfig = HLOPConfig(),
+        n_heads: int | None = None,
+    ) -> None:
+        if image_size < 1 or image_size % 2 ** len(widths):
+            raise ValueError(
+                f"{len(widths)} blocks need images of a multiple of {2 ** len(widths)} pixels, not {image_size}"
+            )
+        layers: list[nn.Module] = []
+        for i, (n_in, n_out) in enumerate(zip((in_channels, *widths[:-1]), widths, strict=True)):
+            convolution = hlop.convolution(n_in, n_out, 3, rule, is_first=i == 0)
+            layers += [convolution, EachStep(nn.BatchNorm2d(n_out)), rule.neuron(), EachStep(nn.AvgPool2d(2))]
+        n_features = widths[-1] * (image_size // 2 ** len(widths)) ** 2
+        head = make_classifier(n_features, n_classes, n_heads, rule, hlop)
+        for layer in head.modules():
+            if isinstance(layer, nn.Linear):
+                nn.init.normal_(layer.weight, 0, 0.01)
+        super().__init__(nn.Sequential(*layers, nn.Flatten(2)), head, rule)
 
 
 class PreActivationBlock(nn.Module):
     """Two 3x3 convolutions, each after batch normalisation and neurons, and a shortcut."""
 
-    def __init__(self, n_in: int, n_out: int, stride: int, rule: TrainingRule, synaptic: Synaptic) -> None:
+    def __init__(self, n_in: int, n_out: int, stride: int, rule: TrainingRule, hlop: HLOPConfig) -> None:
         super().__init__()
         self.fire1 = nn.Sequential(EachStep(nn.BatchNorm2d(n_in)), rule.neuron())
-        self.conv1 = synaptic.convolution(n_in, n_out, 3, rule, stride=stride)
+        self.conv1 = hlop.convolution(n_in, n_out, 3, rule, stride=stride)
         self.fire2 = nn.Sequential(EachStep(nn.BatchNorm2d(n_out)), rule.neuron())
-        self.conv2 = synaptic.convolution(n_out, n_out, 3, rule)
+        self.conv2 = hlop.convolution(n_out, n_out, 3, rule)
         changes = stride != 1 or n_in != n_out
-        self.downsample = synaptic.convolution(n_in, n_out, 1, rule, stride=stride) if changes else None
+        self.downsample = hlop.convolution(n_in, n_out, 1, rule, stride=stride) if changes else None
 
     def forward(self, x: Tensor) -> Tensor:
         """(time, batch, channels, height, width)."""
@@ -252,16 +263,7 @@ class PreActivationBlock(nn.Module):
         return self.conv2(self.fire2(self.conv1(spikes))) + shortcut
 
 
-def spiking_resnet18(
-    n_classes: int = 10,
-    rule: TrainingRule = DSR(),  # noqa: B008 - immutable
-    *,
-    width: int = 20,
-    in_channels: int = 3,
-    strided_stem: bool = False,
-    synaptic: Synaptic = Synaptic(),
-    n_heads: int | None = None,
-) -> SpikingNetwork:
+class SpikingResNet18(SpikingNetwork):
     """The pre-activation residual network of 18 layers, narrowed to 20 channels as in the paper.
 
     Args:
@@ -270,30 +272,48 @@ def spiking_resnet18(
         width: Channels of the first stage; they double at each of the three next.
         in_channels: Channels of the images.
         strided_stem: Begin with a 5x5 convolution of stride 2, for images of 84x84, instead of a 3x3 one.
-        synaptic: How its layers learn.
+        hlop: How its layers learn.
         n_heads: Number of tasks, if each has a classifier of its own.
     """
-    kernel, stride = (5, 2) if strided_stem else (3, 1)
-    layers: list[nn.Module] = [synaptic.convolution(in_channels, width, kernel, rule, stride=stride, is_first=True)]
-    n_in = width
-    for stage in range(4):
-        for block in range(2):
-            n_out = width * 2**stage
-            layers.append(PreActivationBlock(n_in, n_out, 2 if stage and not block else 1, rule, synaptic))
-            n_in = n_out
-    layers += [EachStep(nn.BatchNorm2d(n_in)), rule.neuron(), EachStep(nn.AdaptiveAvgPool2d(1)), nn.Flatten(2)]
-    return SpikingNetwork(nn.Sequential(*layers), classifier(n_in, n_classes, n_heads, rule, synaptic), rule)
+
+    def __init__(
+        self,
+        n_classes: int = 10,
+        rule: TrainingRule = DSR(),  # noqa: B008 - immutable
+        *,
+        width: int = 20,
+        in_channels: int = 3,
+        strided_stem: bool = False,
+        hlop: HLOPConfig = HLOPConfig(),
+        n_heads: int | None = None,
+    ) -> None:
+        kernel, stride = (5, 2) if strided_stem else (3, 1)
+        layers: list[nn.Module] = [hlop.convolution(in_channels, width, kernel, rule, stride=stride, is_first=True)]
+        n_in = width
+        for stage in range(4):
+            for block in range(2):
+                n_out = width * 2**stage
+                layers.append(PreActivationBlock(n_in, n_out, 2 if stage and not block else 1, rule, hlop))
+                n_in = n_out
+        layers += [EachStep(nn.BatchNorm2d(n_in)), rule.neuron(), EachStep(nn.AdaptiveAvgPool2d(1)), nn.Flatten(2)]
+        super().__init__(nn.Sequential(*layers), make_classifier(n_in, n_classes, n_heads, rule, hlop), rule)
 
 
-Build = Callable[[TrainingRule, Synaptic], SpikingNetwork]
+Build = Callable[[TrainingRule, HLOPConfig], SpikingNetwork]
 """What makes a network for a training rule and a way of learning."""
 
 
-def seeded(build: Build, rule: TrainingRule, synaptic: Synaptic, seed: int) -> SpikingNetwork:
-    """A network whose initial weights depend on the seed alone, not on the global random state."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return build(rule, synaptic)
+def make_network(build: Build, config: NetworkConfig, seed: int) -> SpikingNetwork:
+    """A network as it is configured; its initial weights depend on the seed alone, not on the global random state."""
+    rule = make_rule(config.rule, config.timesteps)
+    hlop = HLOPConfig(
+        config.feedback,
+        config.hebbian_lr,
+        config.hebbian_lr / 10,
+        SpikingLateral() if config.spiking_lateral else None,
+    )
+    with seeded(seed):
+        return build(rule, hlop)
 
 
 @torch.no_grad()

@@ -8,10 +8,10 @@ from pathlib import Path
 from .benchmarks import BENCHMARKS, PermutedImages, SeveralDatasets, SplitClasses, TaskSequence
 from .continual import Dims
 from .methods import pmnist_dims
-from .networks import SpikingCNN, SpikingMLP, SpikingNetwork, Synaptic, spiking_resnet18
+from .networks import HLOPConfig, SpikingCNN, SpikingMLP, SpikingNetwork, SpikingResNet18
 from .own_files import OwnFiles
 from .rules import TrainingRule
-from .schedule import Rehearsal, Training
+from .schedule import RehearsalConfig, TrainConfig
 
 WIDEST = 100_000
 RESIDUAL_FIRST = [24, 90, 90, 90, 90, 90, 180, 10, 180, 180, 180, 360, 20, 360, 360, 360, 720, 40, 720, 720]
@@ -27,19 +27,19 @@ class Protocol:
     Args:
         sequence: The tasks.
         build: Makes the network for a training rule and the options of its HLOP layers.
-        training: How each task is trained.
+        train: How each task is trained.
         dims: Maps the number of a task to the dimensions that each HLOP layer gains.
         rehearsal: How the memory is rehearsed, if there is one.
     """
 
     sequence: TaskSequence
-    build: Callable[[TrainingRule, Synaptic], SpikingNetwork]
-    training: Training
+    build: Callable[[TrainingRule, HLOPConfig], SpikingNetwork]
+    train: TrainConfig
     dims: Callable[[int], Dims]
-    rehearsal: Rehearsal
+    rehearsal: RehearsalConfig
 
 
-def protocol(benchmark: str, hidden: int = 800, seed: int = 0) -> Protocol:
+def make_protocol(benchmark: str, hidden: int = 800, seed: int = 0) -> Protocol:
     """The protocol of a benchmark by name, or of a folder with your own files.
 
     Args:
@@ -73,10 +73,10 @@ def _permuted(sequence: PermutedImages, hidden: int) -> Protocol:
     small = sequence.dataset != "mnist"
     return Protocol(
         sequence,
-        lambda rule, synaptic: SpikingMLP((784, hidden, hidden, 10), rule, synaptic=synaptic),
-        Training(epochs=3 if small else 1),
+        lambda rule, hlop: SpikingMLP((784, hidden, hidden, 10), rule, hlop=hlop),
+        TrainConfig(epochs=3 if small else 1),
         lambda index: [k if i == 0 else math.ceil(k * hidden / 800) for i, k in enumerate(pmnist_dims(index))],
-        Rehearsal(epochs=1, lr=0.01),
+        RehearsalConfig(epochs=1, lr=0.01),
     )
 
 
@@ -84,19 +84,19 @@ def _split(sequence: SplitClasses) -> Protocol:
     if sequence.size is None:
         return Protocol(
             sequence,
-            lambda rule, synaptic: SpikingCNN(sequence.n_classes, rule, synaptic=synaptic, n_heads=len(sequence)),
-            Training(epochs=200, lr=0.01, momentum=0.9, cosine=True, warmup=5),
+            lambda rule, hlop: SpikingCNN(sequence.n_classes, rule, hlop=hlop, n_heads=len(sequence)),
+            TrainConfig(epochs=200, lr=0.01, momentum=0.9, cosine=True, warmup=5),
             lambda index: [2, 20, 40] if index else [6, 100, 200],
-            Rehearsal(epochs=20, lr=0.001),
+            RehearsalConfig(epochs=20, lr=0.001),
         )
     return Protocol(
         sequence,
-        lambda rule, synaptic: spiking_resnet18(
-            sequence.n_classes, rule, strided_stem=True, synaptic=synaptic, n_heads=len(sequence)
+        lambda rule, hlop: SpikingResNet18(
+            sequence.n_classes, rule, strided_stem=True, hlop=hlop, n_heads=len(sequence)
         ),
-        Training(epochs=100, lr=0.1, later_lr=0.01, momentum=0.9, cosine=True),
+        TrainConfig(epochs=100, lr=0.1, later_lr=0.01, momentum=0.9, cosine=True),
         residual_dims,
-        Rehearsal(per_class=5, epochs=20, lr=0.001, batch_size=5),
+        RehearsalConfig(per_class=5, epochs=20, lr=0.001, batch_size=5),
     )
 
 
@@ -112,10 +112,10 @@ def _several(sequence: SeveralDatasets) -> Protocol:
     dims = [*RESIDUAL_DATASETS, *([10] if sequence.shares_head else [])]
     return Protocol(
         sequence,
-        lambda rule, synaptic: spiking_resnet18(10, rule, synaptic=synaptic, n_heads=n_heads),
-        Training(epochs=100, lr=0.1, later_lr=0.01, momentum=0.9, cosine=True),
+        lambda rule, hlop: SpikingResNet18(10, rule, hlop=hlop, n_heads=n_heads),
+        TrainConfig(epochs=100, lr=0.1, later_lr=0.01, momentum=0.9, cosine=True),
         lambda _: dims,
-        Rehearsal(epochs=20, lr=0.001),
+        RehearsalConfig(epochs=20, lr=0.001),
     )
 
 
@@ -124,8 +124,8 @@ def _own_files(sequence: OwnFiles, hidden: int) -> Protocol:
     n_inputs = sequence[0].train_images[0].numel()
     return Protocol(
         sequence,
-        lambda rule, synaptic: SpikingMLP((n_inputs, hidden, hidden, sequence.n_classes), rule, synaptic=synaptic),
-        Training(epochs=3),
+        lambda rule, hlop: SpikingMLP((n_inputs, hidden, hidden, sequence.n_classes), rule, hlop=hlop),
+        TrainConfig(epochs=3),
         lambda _: min(0.2, 0.8 / len(sequence)),
-        Rehearsal(epochs=5, lr=0.01),
+        RehearsalConfig(epochs=5, lr=0.01),
     )

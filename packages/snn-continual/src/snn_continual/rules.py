@@ -104,7 +104,7 @@ RULES: dict[str, type[DSR | BPTT | OTTT]] = {"dsr": DSR, "bptt": BPTT, "ottt": O
 """The training rules by name."""
 
 
-def training_rule(name: str, timesteps: int | None = None) -> TrainingRule:
+def make_rule(name: str, timesteps: int | None = None) -> TrainingRule:
     """The training rule of that name, with the paper's number of time steps if none is given.
 
     Raises:

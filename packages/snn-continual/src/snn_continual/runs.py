@@ -1,90 +1,55 @@
-"""Runs on disk: a folder with a trained network, its settings, its accuracy on each task, and the training history."""
+"""Trainings on disk: what the commands do with the folder of a run."""
 
-import json
 import math
 import os
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import torch
 
 from separata import files, plots
-from separata.progress import Reporter, stopped
+from separata.output import Output, table
+from separata.progress import Reporter
 from separata.run import Compute
+from separata.runs import RunFolder
 
 from .accuracy import AccuracyMatrix
 from .benchmarks import BENCHMARKS
+from .configs import RunConfig
 from .continual import ContinualLearner
 from .methods import Memory
-from .networks import SpikingNetwork, Synaptic, activity, seeded
-from .protocols import Protocol, protocol
-from .rules import training_rule
-from .schedule import Rehearsal
-from .settings import CONFIG, Settings, load_settings
-from .subspace import DivergenceError, SpikingLateral
-from .training import load_model, run_benchmark, test
+from .networks import SpikingNetwork, activity, make_network
+from .protocols import Protocol, make_protocol
+from .schedule import RehearsalConfig
+from .training import Log, evaluate, train
 
-MODEL, CHECKPOINT, MATRIX, HISTORY = "model.safetensors", "checkpoint.safetensors", "accuracy.csv", "history.csv"
+MATRIX = "accuracy.csv"
 N_INSPECTED = 256
 """Images whose activity is inspected."""
 USUAL_SCALES = (0.05, 20.0)
 """Standard deviations of inputs outside of these are warned of."""
 
 
-def protocol_of(settings: Settings) -> Protocol:
+class Trained(NamedTuple):
+    """What a run left."""
+
+    config: RunConfig
+    protocol: Protocol
+    model: SpikingNetwork
+
+
+def protocol_from_config(config: RunConfig) -> Protocol:
     """The benchmark's protocol, with what was set otherwise."""
-    known = protocol(settings.benchmark, settings.hidden, settings.seed)
-    changes = {key: value for key in ("epochs", "lr") if (value := getattr(settings, key)) is not None}
+    known = make_protocol(config.benchmark, config.hidden, config.seed)
+    changes = {key: value for key in ("epochs", "lr") if (value := getattr(config, key)) is not None}
     if "epochs" in changes:
-        changes["warmup"] = min(known.training.warmup, changes["epochs"] - 1)
-    rehearsal = replace(known.rehearsal, per_class=settings.rehearse) if settings.rehearse else known.rehearsal
-    return replace(known, training=replace(known.training, **changes), rehearsal=rehearsal)
-
-
-def network_of(settings: Settings, plan: Protocol) -> SpikingNetwork:
-    """The network as it is before training."""
-    spiking = SpikingLateral() if settings.spiking_lateral else None
-    synaptic = Synaptic(settings.feedback, spiking=spiking)  # type: ignore[arg-type] # one of FEEDBACKS
-    return seeded(plan.build, training_rule(settings.training, settings.timesteps), synaptic, settings.seed)
-
-
-@dataclass(frozen=True)
-class Result:
-    """How accurate a network is on each task."""
-
-    out: Path
-    matrix: AccuracyMatrix
-
-    def summary(self) -> str:
-        """Average accuracy and backward transfer, for a person."""
-        bwt = "" if math.isnan(self.matrix.bwt) else f", backward transfer {100 * self.matrix.bwt:+.2f} %"
-        return f"average accuracy {100 * self.matrix.acc:.2f} %{bwt}; saved in {self.out}"
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows to show to a person or a program."""
-
-    rows: list[dict[str, Any]]
-    totals: dict[str, float | int]
-
-    def show(self, *, as_json: bool) -> str:
-        """As JSON, or as a table in columns with the totals below."""
-        if as_json:
-            return json.dumps({**self.totals, "rows": self.rows}, indent=2)
-        table = [list(self.rows[0]), *([_short(cell) for cell in row.values()] for row in self.rows)]
-        table[0] = [key.replace("_", " ") for key in table[0]]
-        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-        lines = ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in table]
-        return "\n".join([*lines, *(f"{key.replace('_', ' ')} {_short(value)}" for key, value in self.totals.items())])
-
-
-def _short(value: Any) -> str:  # noqa: ANN401 - a cell
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
+        changes["warmup"] = min(known.train.warmup, changes["epochs"] - 1)
+    rehearsal = replace(known.rehearsal, per_class=config.rehearse) if config.rehearse else known.rehearsal
+    return replace(known, train=replace(known.train, **changes), rehearsal=rehearsal)
 
 
 @contextmanager
@@ -108,9 +73,9 @@ def data_from(folder: Path | None) -> Iterator[None]:
                 os.environ["SEPARATA_DATA"] = before
 
 
-def train(
-    settings: Settings, out: Path, *, data: Path | None = None, device: str = "auto", resume: bool = False
-) -> Result:
+def train_on_disk(
+    config: RunConfig, out: Path, *, data: Path | None = None, device: str = "auto", resume: bool = False
+) -> AccuracyMatrix:
     """Train a network and write it to a folder.
 
     Nothing is written before the settings are known to be right and the data to be there.
@@ -119,71 +84,54 @@ def train(
         ValueError: if a setting is wrong, or the folder holds another run and `resume` is not asked for.
         FileNotFoundError: if the data is not there.
     """
-    if Path(settings.benchmark).is_dir() and settings.benchmark not in BENCHMARKS:
-        settings = replace(settings, benchmark=str(Path(settings.benchmark).resolve()))
+    if Path(config.benchmark).is_dir() and config.benchmark not in BENCHMARKS:
+        config = replace(config, benchmark=str(Path(config.benchmark).resolve()))
     with data_from(data):
-        plan, target = protocol_of(settings), Compute(device).torch_device
-        model = network_of(settings, plan).to(target)
-        _claim(settings, out, resume=resume)
-        rehearsal = plan.rehearsal if settings.rehearse or settings.method == "replay" else None
+        plan, target = protocol_from_config(config), Compute(device).torch_device
+        model = make_network(plan.build, config.network, config.seed).to(target)
+        folder = RunFolder.begin(out, config, resume=resume)
+        rehearsal = plan.rehearsal if config.rehearse or config.learner.method == "replay" else None
         _check_data(plan, rehearsal)
-        is_new = not out.exists()
-        files.make_writable(out)
-        files.write_json(out / CONFIG, asdict(settings))
         reporter = Reporter()
-        reporter.say(
-            f"{settings.benchmark}: {len(plan.sequence)} tasks, {settings.method}, {settings.training}, to {out}"
-        )
-        history = _History(out / HISTORY, reporter)
-        with _warnings_by(reporter):
+        told = f"{config.learner.method}, {config.network.rule}"
+        with folder.training(reporter), _warnings_by(reporter):
+            reporter.say(f"{config.benchmark}: {len(plan.sequence)} tasks, {told}, to {out}")
             _check_scale(plan)
-            try:
-                matrix = _train(settings, plan, model, out, rehearsal, history, reporter)
-            except DivergenceError:
-                _withdraw(out, is_new=is_new)
-                raise
+            matrix = train(
+                model,
+                plan.sequence,
+                plan.train,
+                learner=config.learner,
+                dims=plan.dims,
+                rehearsal=rehearsal,
+                seed=config.seed,
+                checkpoint=folder.checkpoint,
+                track=reporter.track,
+                log=_history(folder, reporter),
+            )
     files.write_text(out / MATRIX, matrix.to_csv())
-    files.save_tensors(out / MODEL, model.state_dict())
-    return Result(out, matrix)
+    folder.save_weights(model)
+    return matrix
 
 
-def _train(
-    settings: Settings,
-    plan: Protocol,
-    model: SpikingNetwork,
-    out: Path,
-    rehearsal: Rehearsal | None,
-    history: "_History",
-    reporter: Reporter,
-) -> AccuracyMatrix:
-    """Train from the last checkpoint on; say how to go on where it is interrupted."""
-    try:
-        return run_benchmark(
-            plan.sequence,
-            model,
-            settings.method,
-            plan.training,
-            dims=plan.dims,
-            rehearsal=rehearsal,
-            seed=settings.seed,
-            strength=settings.strength,
-            threshold=settings.threshold,
-            checkpoint=out / CHECKPOINT,
-            track=reporter.track,
-            log=history,
-        )
-    except KeyboardInterrupt:
-        reporter.say(f"Stopped; {out} has all finished tasks. Go on with: {stopped()}")
-        raise
+def _history(folder: RunFolder, reporter: Reporter) -> Log:
+    """Writes the numbers of each epoch to the history, and says them."""
+    history = folder.history
+    history.resume(lambda _: True)
+
+    def log(row: dict[str, float]) -> None:
+        # An epoch from before an interruption is done again.
+        history.rows = [old for old in history.rows if (old["task"], old["epoch"]) < (row["task"], row["epoch"])]
+        history.add(row)
+        reporter.say(f"  task {row['task'] + 1}, epoch {row['epoch'] + 1}: loss {row['loss']:.4f}")
+
+    return log
 
 
-def _withdraw(out: Path, *, is_new: bool) -> None:
-    """Free the folder of a run that diverged in its first task, so that it can be tried again with other settings."""
-    if not (out / CHECKPOINT).exists():
-        for name in (CONFIG, HISTORY):
-            (out / name).unlink(missing_ok=True)
-        if is_new:
-            out.rmdir()
+def summary(matrix: AccuracyMatrix) -> str:
+    """Average accuracy and backward transfer, for a person."""
+    bwt = "" if math.isnan(matrix.bwt) else f", backward transfer {100 * matrix.bwt:+.2f} %"
+    return f"average accuracy {100 * matrix.acc:.2f} %{bwt}"
 
 
 @contextmanager
@@ -206,80 +154,59 @@ def _check_scale(plan: Protocol) -> None:
         )
 
 
-def _check_data(plan: Protocol, rehearsal: Rehearsal | None) -> None:
+def _check_data(plan: Protocol, rehearsal: RehearsalConfig | None) -> None:
     """Find missing, damaged or insufficient data before anything is written."""
     for task in plan.sequence:
         if rehearsal is not None:
             Memory(rehearsal.per_class).choose(task.train_labels)
 
 
-def _claim(settings: Settings, out: Path, *, resume: bool) -> None:
-    """Check that the folder is free, or holds the run to continue."""
-    if not (out / CONFIG).exists():
-        return
-    if not resume:
-        raise ValueError(f"{out} already holds a run; go on with it by --resume, or choose another folder")
-    earlier = load_settings(out)
-    changed = [key for key, value in asdict(settings).items() if asdict(earlier)[key] != value]
-    if changed:
-        raise ValueError(f"the run in {out} was begun with another {' and '.join(changed)}; resume it with the same")
-
-
-class _History:
-    """Writes the numbers of each epoch to a table, and says them."""
-
-    def __init__(self, path: Path, reporter: Reporter) -> None:
-        self.path, self.reporter = path, reporter
-        self.lines = path.read_text().splitlines() if path.is_file() else ["task,epoch,loss"]
-
-    def __call__(self, row: dict[str, float]) -> None:
-        """Add a row, in the place of one for the same epoch from before an interruption."""
-        start = f"{row['task']},{row['epoch']},"
-        self.lines = [line for line in self.lines if not line.startswith(start)] + [f"{start}{row['loss']:.6g}"]
-        files.write_text(self.path, "\n".join(self.lines) + "\n")
-        self.reporter.say(f"  task {row['task'] + 1}, epoch {row['epoch'] + 1}: loss {row['loss']:.4f}")
-
-
-def load(run: Path, device: str = "auto") -> tuple[Settings, Protocol, SpikingNetwork]:
-    """The settings, the protocol and the trained network of a run.
+def load(run: Path | str, device: str = "auto") -> Trained:
+    """The configuration, the protocol and the trained network of a run.
 
     Raises:
         FileNotFoundError: if the folder holds no run, or the run has not ended.
         ValueError: if a file is damaged or of another kind.
     """
-    settings = load_settings(run)
-    plan = protocol_of(settings)
-    if not (run / MODEL).is_file() and (run / CHECKPOINT).is_file():
-        raise FileNotFoundError(
-            f"the run in {run} has not ended; go on with `snn-continual train --out {run} --resume` and its settings"
-        )
-    tensors, _ = files.load_tensors(run / MODEL)
-    model = network_of(settings, plan)
-    load_model(model, tensors, run / MODEL)
-    return settings, plan, model.to(Compute(device).torch_device).eval()
+    folder = RunFolder.open(run)
+    config = folder.config(RunConfig)
+    plan = protocol_from_config(config)
+    model = make_network(plan.build, config.network, config.seed)
+    folder.load_weights(model)
+    return Trained(config, plan, model.to(Compute(device).torch_device).eval())
 
 
-def evaluate(run: Path, *, data: Path | None = None, device: str = "auto") -> Table:
+def save(trained: Trained, path: Path | str) -> None:
+    """Write a network with its configuration, for `load`.
+
+    Raises:
+        ValueError: if the folder holds a run.
+    """
+    RunFolder.save(path, trained.config, trained.model)
+
+
+def evaluate_run(run: Path, *, data: Path | None = None, device: str = "auto") -> Output:
     """Test a run's network on all tasks."""
     with data_from(data):
         _, plan, model = load(run, device)
-        target = next(model.parameters()).device
-        heads: Iterable[int | None] = [None if plan.sequence.shares_head else i for i in range(len(plan.sequence))]
-        accuracies = [test(model, plan.sequence[i].to(target), head) for i, head in enumerate(heads)]
-    rows = [{"task": i, "accuracy": accuracy} for i, accuracy in enumerate(accuracies)]
-    return Table(rows, {"acc": sum(accuracies) / len(accuracies)})
+        report = evaluate(model, plan.sequence)
+    rows = [{"task": i, "accuracy": accuracy} for i, accuracy in enumerate(report.accuracies)]
+    return table(rows, {"acc": report.acc})
 
 
-def inspect(run: Path, *, data: Path | None = None, plot: Path | None = None) -> Table:
+def inspect_run(run: Path, *, data: Path | None = None, plot: Path | None = None) -> Output:
     """What each layer's subspace holds, and how much of the activity under the first and the last task it explains."""
+    figure = (
+        None if plot is None else plots.heatmap(_matrix(run), xlabel="accuracy on task", ylabel="after learning task")
+    )
     with data_from(data):
         _, plan, model = load(run, "cpu")
         names = {module: name for name, module in model.named_modules()}
         layers = ContinualLearner(model).layers
         last = len(plan.sequence) - 1
         explained = [_explained(model, plan, index) for index in dict.fromkeys((0, last))]
-    if plot is not None:
-        _plot(run, plot)
+    if figure is not None and plot is not None:
+        plots.save(figure, plot)
     rows = [
         {
             "layer": names[layer],
@@ -291,7 +218,7 @@ def inspect(run: Path, *, data: Path | None = None, plot: Path | None = None) ->
         }
         for i, layer in enumerate(layers)
     ]
-    return Table(rows, {"tasks": last + 1})
+    return table(rows, {"tasks": last + 1})
 
 
 def _explained(model: SpikingNetwork, plan: Protocol, index: int) -> list[float]:
@@ -303,10 +230,8 @@ def _explained(model: SpikingNetwork, plan: Protocol, index: int) -> list[float]
     ]
 
 
-def _plot(run: Path, path: Path) -> None:
-    """Draw the accuracy matrix that training wrote."""
-    if path.suffix not in (".svg", ".png", ".pdf"):
-        raise ValueError(f"a figure is written as .svg, .png or .pdf, not as {path.name}")
+def _matrix(run: Path) -> torch.Tensor:
+    """The accuracy matrix that training wrote."""
     try:
         lines = (run / MATRIX).read_text().splitlines()[1:]
         rows = torch.tensor([[float(cell or "nan") for cell in line.split(",")[1:]] for line in lines])
@@ -314,6 +239,4 @@ def _plot(run: Path, path: Path) -> None:
         rows = torch.empty(0)
     if rows.dim() != 2 or not rows[-1].isfinite().all():
         raise ValueError(f"{run / MATRIX} does not hold the accuracies of a run")
-    figure = plots.heatmap(rows, xlabel="accuracy on task", ylabel="after learning task")
-    with files.replacing(path) as part:
-        figure.savefig(part, bbox_inches="tight")
+    return rows

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Training:
+class TrainConfig:
     """How each task is trained.
 
     Args:
@@ -52,7 +52,7 @@ class Training:
 
 
 @dataclass(frozen=True)
-class Rehearsal:
+class RehearsalConfig:
     """Training on a memory of all tasks after each task but the first.
 
     Args:

@@ -1,6 +1,5 @@
 """Training a network on a sequence of tasks, which yields the accuracy matrix."""
 
-import json
 import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -12,15 +11,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from separata import data, files
+from separata import data, states
 from separata.training import accuracy
 
-from .accuracy import AccuracyMatrix
+from .accuracy import AccuracyMatrix, AccuracyReport
 from .benchmarks import Task, TaskSequence
+from .configs import MethodConfig
 from .continual import Dims
-from .methods import EWC, GPM, HLOP, METHODS, Memory, Method
+from .methods import GPM, HLOP, Memory, Method, make_method
 from .networks import ForTask, SpikingNetwork
-from .schedule import Rehearsal, Training
+from .schedule import RehearsalConfig, TrainConfig
 from .subspace import DivergenceError
 
 Track = Callable[[Iterable[int], str], Iterable[int]]
@@ -33,40 +33,18 @@ Log = Callable[[dict[str, float]], None]
 """Receives the numbers of each epoch."""
 
 
-def make_method(
-    name: str,
-    model: SpikingNetwork,
-    dims: Callable[[int], Dims],
-    *,
-    seed: int = 0,
-    strength: float = 100.0,
-    threshold: float = 0.97,
-) -> Method:
-    """Make a method by name.
-
-    Args:
-        name: `hlop`, `finetune`, `ewc`, `gpm`, `replay` or `joint`.
-        model: The network.
-        dims: Dimensions of HLOP's subspaces for each task.
-        seed: Seed of the method's randomness.
-        strength: Strength of EWC's penalty.
-        threshold: Share of energy that GPM keeps.
-
-    Raises:
-        ValueError: if there is no such method.
-    """
-    if name == "hlop":
-        return HLOP(model, dims, seed)
-    if name == "ewc":
-        return EWC(model, strength, seed=seed)
-    if name == "gpm":
-        return GPM(model, threshold)
-    if name in METHODS:
-        return Method(model)
-    raise ValueError(f"the method must be one of {', '.join(METHODS)}, not '{name}'")
+def evaluate(model: SpikingNetwork, sequence: TaskSequence) -> AccuracyReport:
+    """Test a network on every task of a sequence."""
+    device = next(model.parameters()).device
+    return AccuracyReport(
+        tuple(
+            accuracy_on(model, sequence[index].to(device), None if sequence.shares_head else index)
+            for index in range(len(sequence))
+        )
+    )
 
 
-def test(model: SpikingNetwork, task: Task, head: int | None) -> float:
+def accuracy_on(model: SpikingNetwork, task: Task, head: int | None) -> float:
     """Accuracy on a task's test images."""
     return accuracy(ForTask(model, head), task.test_images, task.test_labels, batch_size=TEST_BATCH)
 
@@ -88,8 +66,8 @@ class Trainer:
     Args:
         model: The network; it stays on its device.
         sequence: The tasks.
+        config: How each task is trained.
         method: The method.
-        training: How each task is trained.
         rehearsal: Training on a memory after each task; None for none.
         seed: Seed of the order of the images.
         checkpoint: File written after each task; if it exists, training continues from it.
@@ -101,16 +79,16 @@ class Trainer:
         self,
         model: SpikingNetwork,
         sequence: TaskSequence,
+        config: TrainConfig,
         method: Method,
-        training: Training,
         *,
-        rehearsal: Rehearsal | None = None,
+        rehearsal: RehearsalConfig | None = None,
         seed: int = 0,
         checkpoint: Path | None = None,
         track: Track | None = None,
         log: Log | None = None,
     ) -> None:
-        self.model, self.sequence, self.method, self.training = model, sequence, method, training
+        self.model, self.sequence, self.config, self.method = model, sequence, config, method
         self.rehearsal, self.seed, self.checkpoint = rehearsal, seed, checkpoint
         self.track: Track = track or (lambda items, _: items)
         self.log: Log = log or (lambda _: None)
@@ -122,7 +100,7 @@ class Trainer:
         """The head of a task; None where all share one."""
         return None if self.sequence.shares_head else index
 
-    def run(self) -> AccuracyMatrix:
+    def fit(self) -> AccuracyMatrix:
         """Train on all tasks in turn, testing on those seen so far after each."""
         n = len(self.sequence)
         matrix = np.full((n, n), math.nan)
@@ -133,34 +111,33 @@ class Trainer:
             if self.memory and index:
                 self._rehearse(index)
             for j in range(index + 1):
-                matrix[index, j] = test(
-                    self.model, self.sequence[j].to(self.device) if j < index else task, self.head(j)
-                )
+                seen = self.sequence[j].to(self.device) if j < index else task
+                matrix[index, j] = accuracy_on(self.model, seen, self.head(j))
             self._save(matrix, index + 1)
         return AccuracyMatrix(matrix)
 
     def learn(self, index: int, task: Task) -> None:
         """Train on one task."""
         self.method.begin_task(index)
-        later = self.training.later_lr if index and self.training.later_lr is not None else self.training.lr
+        later = self.config.later_lr if index and self.config.later_lr is not None else self.config.lr
         optimizer = self._optimizer(later)
-        for epoch in self.track(range(self.training.epochs), f"task {index + 1}/{len(self.sequence)}"):
+        for epoch in self.track(range(self.config.epochs), f"task {index + 1}/{len(self.sequence)}"):
             for group in optimizer.param_groups:
-                group["lr"] = later * self.training.factor(epoch)
+                group["lr"] = later * self.config.factor(epoch)
             batches = data.batches(
-                (task.train_images, task.train_labels), self.training.batch_size, generator_for(self.seed, index, epoch)
+                (task.train_images, task.train_labels), self.config.batch_size, generator_for(self.seed, index, epoch)
             )
             with self._hebbian_learning(epoch), _telling_when(index, epoch):
                 losses = [self._step(optimizer, x, y, self.head(index)) for x, y in batches]
                 self._log(index, epoch, losses)
         if self.memory is not None:
             self.memory.add(task.train_images, task.train_labels)
-        with _telling_when(index, self.training.epochs - 1):
+        with _telling_when(index, self.config.epochs - 1):
             self.method.end_task(index, task.train_images, task.train_labels, self.head(index))
 
     def _hebbian_learning(self, epoch: int) -> AbstractContextManager[None]:
         """Whether subspaces learn in this epoch."""
-        if isinstance(self.method, HLOP) and epoch < self.training.hebbian_start:
+        if isinstance(self.method, HLOP) and epoch < self.config.hebbian_start:
             return self.method.learner.not_learning()
         return nullcontext()
 
@@ -180,7 +157,7 @@ class Trainer:
 
     def _optimizer(self, lr: float) -> torch.optim.SGD:
         parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
-        optimizer = torch.optim.SGD(parameters, lr=lr, momentum=self.training.momentum)
+        optimizer = torch.optim.SGD(parameters, lr=lr, momentum=self.config.momentum)
         self.method.guard(optimizer)
         return optimizer
 
@@ -197,7 +174,7 @@ class Trainer:
         """Train on the memory of all tasks together, as the paper does: no projection, no penalty."""
         assert self.rehearsal is not None  # noqa: S101 - for the type checker
         parameters = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
-        optimizer = torch.optim.SGD(parameters, lr=self.rehearsal.lr, momentum=self.training.momentum)
+        optimizer = torch.optim.SGD(parameters, lr=self.rehearsal.lr, momentum=self.config.momentum)
         for layer in self._projecting_layers():
             layer.is_projecting = False
         for epoch in range(self.rehearsal.epochs):
@@ -228,24 +205,24 @@ class Trainer:
     def _projecting_layers(self) -> list[Any]:
         return self.method.learner.layers if isinstance(self.method, (HLOP, GPM)) else []
 
-    def run_jointly(self) -> AccuracyMatrix:
+    def fit_jointly(self) -> AccuracyMatrix:
         """Train on all tasks at once, with as many steps as in sequence: a reference without forgetting."""
         n = len(self.sequence)
         tasks = [self.sequence[index] for index in range(n)]
-        optimizer = self._optimizer(self.training.lr)
-        for epoch in self.track(range(self.training.epochs), "all tasks"):
+        optimizer = self._optimizer(self.config.lr)
+        for epoch in self.track(range(self.config.epochs), "all tasks"):
             for group in optimizer.param_groups:
-                group["lr"] = self.training.lr * self.training.factor(epoch)
+                group["lr"] = self.config.lr * self.config.factor(epoch)
             with _telling_when(n - 1, epoch):
                 losses = [self._step(optimizer, x, y, head) for x, y, head in self._joint_batches(tasks, epoch)]
                 self._log(n - 1, epoch, losses)
         matrix = np.full((n, n), math.nan)
-        matrix[-1] = [test(self.model, task.to(self.device), self.head(j)) for j, task in enumerate(tasks)]
+        matrix[-1] = [accuracy_on(self.model, task.to(self.device), self.head(j)) for j, task in enumerate(tasks)]
         return AccuracyMatrix(matrix)
 
     def _joint_batches(self, tasks: list[Task], epoch: int) -> Iterable[tuple[Tensor, Tensor, int | None]]:
         """Batches that mix all tasks; where each has its own head, batches of single tasks in random order."""
-        size = self.training.batch_size
+        size = self.config.batch_size
         if self.sequence.shares_head:
             x, y = (
                 torch.cat([getattr(task, key) for task in tasks]).to(self.device)
@@ -270,43 +247,26 @@ class Trainer:
             yield *next(streams[j]), j
 
     def _save(self, matrix: np.ndarray, n_done: int) -> None:
-        if self.checkpoint is None:
-            return
-        tensors = {f"model.{key}": value for key, value in self.model.state_dict().items()}
-        kept = self.method.tensors() | (self.memory.tensors() if self.memory else {})
-        metadata = {"n_done": str(n_done), "matrix": json.dumps(AccuracyMatrix(matrix).to_json())}
-        files.save_tensors(self.checkpoint, tensors | kept, metadata)
+        if self.checkpoint is not None:
+            kept = {"memory": self.memory.state()} if self.memory is not None else {}
+            state = {"model": self.model.state_dict(), "method": self.method.state(), **kept}
+            states.save(self.checkpoint, {**state, "matrix": matrix, "n_done": n_done})
 
     def _restore(self, matrix: np.ndarray) -> int:
         """Load the checkpoint, if there is one, and return the number of tasks learned so far."""
         if self.checkpoint is None or not self.checkpoint.is_file():
             return 0
-        tensors, metadata = files.load_tensors(self.checkpoint)
-        if not {"n_done", "matrix"} <= metadata.keys():
-            raise ValueError(f"{self.checkpoint} is not the checkpoint of a training")
-        matrix[:] = AccuracyMatrix.from_json(json.loads(metadata["matrix"])).matrix
-        load_model(
-            self.model,
-            {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")},
-            self.checkpoint,
-        )
-        self.method.load(tensors)
-        if self.memory is not None:
-            self.memory.load(tensors, self.device)
-        self.method.resume(int(metadata["n_done"]))
-        return int(metadata["n_done"])
-
-
-def load_model(model: SpikingNetwork, state: dict[str, Tensor], source: Path) -> None:
-    """Load a network's state, whatever the size of its subspaces.
-
-    Raises:
-        ValueError: if it is of another network.
-    """
-    try:
-        model.load_state_dict(state)
-    except RuntimeError:
-        raise ValueError(f"{source} holds the weights of another network than this one") from None
+        state = states.load(self.checkpoint)
+        try:
+            matrix[:] = state["matrix"]
+            self.model.load_state_dict(state["model"])
+            self.method.restore(state["method"])
+            if self.memory is not None:
+                self.memory.restore(state["memory"], self.device)
+        except (KeyError, TypeError, ValueError, RuntimeError):
+            raise ValueError(f"{self.checkpoint} is not the checkpoint of this training") from None
+        self.method.resume(state["n_done"])
+        return int(state["n_done"])
 
 
 def generator_for(*numbers: int) -> torch.Generator:
@@ -317,17 +277,15 @@ def generator_for(*numbers: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed % 2**63)
 
 
-def run_benchmark(
-    sequence: TaskSequence,
+def train(
     model: SpikingNetwork,
-    method: str = "hlop",
-    training: Training = Training(),  # noqa: B008 - immutable
+    sequence: TaskSequence,
+    config: TrainConfig = TrainConfig(),  # noqa: B008 - immutable
     *,
+    learner: MethodConfig = MethodConfig(),  # noqa: B008 - immutable
     dims: Callable[[int], Dims] = lambda _: 0.1,
-    rehearsal: Rehearsal | None = None,
+    rehearsal: RehearsalConfig | None = None,
     seed: int = 0,
-    strength: float = 100.0,
-    threshold: float = 0.97,
     checkpoint: Path | None = None,
     track: Track | None = None,
     log: Log | None = None,
@@ -335,15 +293,13 @@ def run_benchmark(
     """Train a spiking network on a sequence of tasks and test it on all of them.
 
     Args:
-        sequence: The tasks, such as `permuted_mnist()`.
         model: The network, such as `SpikingMLP()`; it is trained in place.
-        method: `hlop`, `finetune`, `ewc`, `gpm`, `replay` or `joint`.
-        training: How each task is trained.
+        sequence: The tasks, such as `make_permuted_mnist()`.
+        config: How each task is trained.
+        learner: How tasks are learned one after the other.
         dims: Maps the number of a task to the dimensions that each HLOP layer gains.
         rehearsal: Training on a memory after each task; `replay` has it by default, and any method can.
         seed: Seed of the order of the images and of the method's randomness.
-        strength: Strength of EWC's penalty.
-        threshold: Share of energy that GPM keeps.
         checkpoint: File written after each task; if it exists, training continues from it.
         track: Shows progress over epochs.
         log: Takes the numbers of each epoch.
@@ -353,16 +309,16 @@ def run_benchmark(
 
     Raises:
         DivergenceError: if the loss or a weight is no longer finite.
-        ValueError: if the method is unknown, the sequence is empty, or the method refuses the options.
+        ValueError: if the sequence is empty, or the method refuses the options.
 
     Warns:
         UserWarning: if the loss exploded.
     """
     if not len(sequence):
         raise ValueError("there is no task to learn: the sequence is empty")
-    rehearsal = rehearsal or (Rehearsal() if method == "replay" else None)
-    worker = make_method(method, model, dims, seed=seed, strength=strength, threshold=threshold)
+    rehearsal = rehearsal or (RehearsalConfig() if learner.method == "replay" else None)
+    method = make_method(learner, model, dims, seed)
     trainer = Trainer(
-        model, sequence, worker, training, rehearsal=rehearsal, seed=seed, checkpoint=checkpoint, track=track, log=log
+        model, sequence, config, method, rehearsal=rehearsal, seed=seed, checkpoint=checkpoint, track=track, log=log
     )
-    return trainer.run_jointly() if method == "joint" else trainer.run()
+    return trainer.fit_jointly() if learner.method == "joint" else trainer.fit()

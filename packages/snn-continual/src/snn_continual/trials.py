@@ -1,20 +1,20 @@
 """One network trained by one method on a sequence of permuted images, the unit that the experiments repeat."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from .accuracy import AccuracyMatrix
-from .benchmarks import HeldOut, TaskSequence, permuted_mnist
+from .benchmarks import HeldOut, TaskSequence, make_permuted_mnist
+from .configs import MethodConfig, NetworkConfig
 from .continual import ContinualLearner
 from .methods import pmnist_dims
-from .networks import SpikingMLP, SpikingNetwork, Synaptic, activity, seeded
-from .rules import training_rule
-from .schedule import Rehearsal, Training
-from .subspace import DivergenceError, HebbianSubspace, SpikingLateral
-from .training import run_benchmark
+from .networks import SpikingMLP, SpikingNetwork, activity, make_network
+from .schedule import RehearsalConfig, TrainConfig
+from .subspace import DivergenceError, HebbianSubspace
+from .training import train
 
 
 @dataclass(frozen=True)
@@ -26,20 +26,11 @@ class Trial:
     widths: tuple[int, ...] = (784, 200, 200, 10)
     dims: tuple[tuple[int, ...], ...] = ((60, 54, 34), (40, 20, 14))
     """Dimensions of the layers' subspaces for the first task and for later ones; empty for the paper's schedule."""
-    epochs: int = 3
-    rule: str = "dsr"
-    timesteps: int | None = None
-    """Steps of simulation; None for the paper's number under the rule."""
-    method: str = "hlop"
-    feedback: str = "bp"
-    spiking: bool = False
-    """Whether lateral neurons are spiking."""
-    lr: float = 0.1
-    hebbian_lr: float = 0.01
-    strength: float = 10.0
-    threshold: float = 0.97
-    rehearsal_epochs: int = 1
-    rehearsal_lr: float = 0.01
+    learner: MethodConfig = field(default_factory=MethodConfig)
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    train: TrainConfig = field(default_factory=lambda: TrainConfig(epochs=3))
+    rehearsal: RehearsalConfig = field(default_factory=RehearsalConfig)
+    """Under the method `replay`."""
     seed: int = 0
     held_out: bool = False
     """Test on a fifth of the training images instead of the test images, and train on the rest."""
@@ -47,50 +38,40 @@ class Trial:
     @property
     def sequence(self) -> TaskSequence:
         """The tasks."""
-        tasks = permuted_mnist(self.dataset, self.n_tasks, self.seed)
+        tasks = make_permuted_mnist(self.dataset, self.n_tasks, self.seed)
         return HeldOut(tasks) if self.held_out else tasks
 
-    def network(self, device: str) -> SpikingNetwork:
+    def make_model(self, device: str) -> SpikingNetwork:
         """The network before training."""
-        synaptic = Synaptic(
-            feedback=self.feedback,  # type: ignore[arg-type]
-            lr=self.hebbian_lr,
-            input_lr=self.hebbian_lr / 10,
-            spiking=SpikingLateral() if self.spiking else None,
+        return make_network(lambda rule, hlop: SpikingMLP(self.widths, rule, hlop=hlop), self.network, self.seed).to(
+            device
         )
-        rule = training_rule(self.rule, self.timesteps)
-        return seeded(
-            lambda rule, synaptic: SpikingMLP(self.widths, rule, synaptic=synaptic), rule, synaptic, self.seed
-        ).to(device)
 
     def dims_of(self, index: int) -> list[int]:
         """Dimensions to add for a task."""
         return list(self.dims[min(index, 1)]) if self.dims else pmnist_dims(index)
 
-    def train(self, model: SpikingNetwork) -> AccuracyMatrix:
+    def fit(self, model: SpikingNetwork) -> AccuracyMatrix:
         """Train the network on all tasks and test it.
 
         Raises:
             DivergenceError: if training diverges.
         """
-        replays = self.method == "replay"
-        return run_benchmark(
-            self.sequence,
+        return train(
             model,
-            self.method,
-            Training(self.epochs, lr=self.lr),
+            self.sequence,
+            self.train,
+            learner=self.learner,
             dims=self.dims_of,
-            rehearsal=Rehearsal(epochs=self.rehearsal_epochs, lr=self.rehearsal_lr) if replays else None,
+            rehearsal=self.rehearsal if self.learner.method == "replay" else None,
             seed=self.seed,
-            strength=self.strength,
-            threshold=self.threshold,
         )
 
 
 def train_and_test(trial: Trial, device: str) -> list[list[float | None]] | None:
     """The accuracy matrix of a trial, as JSON has it; None if training diverged."""
     try:
-        return trial.train(trial.network(device)).to_json()
+        return trial.fit(trial.make_model(device)).to_json()
     except DivergenceError:
         return None
 
@@ -103,8 +84,8 @@ def explained_energy(trial: Trial, device: str) -> dict[str, float]:
         random directions, with which learning begins, where it is most; each as a share of what principal components
         explain.
     """
-    model = trial.network(device)
-    trial.train(model)
+    model = trial.make_model(device)
+    trial.fit(model)
     learned, random = [], []
     generator = torch.Generator().manual_seed(trial.seed)
     images = trial.sequence[trial.n_tasks - 1].train_images.to(device)
