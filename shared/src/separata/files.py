@@ -1,9 +1,11 @@
 """Files that are whole or absent, and tensors from strangers that are only data."""
 
+import csv
+import io
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,6 +55,19 @@ def read_json(path: Path) -> Any:  # noqa: ANN401 - whatever JSON can hold
         raise ValueError(f"{path} is not a JSON file: it is not UTF-8 text") from None
     except json.JSONDecodeError as error:
         raise ValueError(f"{path} is not a JSON file: {error.msg} at line {error.lineno}") from None
+
+
+def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows as comma-separated values under the names of their keys, or nothing where there is none.
+
+    Numbers are written exactly, so that what is read back has the same bits; what is not a number is an empty cell.
+    """
+    text = io.StringIO()
+    if columns := list(dict.fromkeys(key for row in rows for key in row)):
+        writer = csv.DictWriter(text, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({key: "" if value != value else value for key, value in row.items()} for row in rows)  # noqa: PLR0124
+    return text.getvalue()
 
 
 def make_writable(folder: Path) -> Path:

@@ -1,8 +1,6 @@
 """The context of one measurement."""
 
-import csv
 import hashlib
-import io
 import json
 import math
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
@@ -300,13 +298,7 @@ class Run:
 
     def history_csv(self) -> str:
         """The history as a table of comma-separated values, or an empty string."""
-        columns = list(dict.fromkeys(key for row in self.history for key in row))
-        text = io.StringIO()
-        if columns:
-            writer = csv.DictWriter(text, columns, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(self.history)
-        return text.getvalue()
+        return files.to_csv(self.history)
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever a configuration holds

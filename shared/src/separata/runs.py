@@ -1,8 +1,6 @@
 """Trainings on disk: a folder with the configuration of a training, its history, its checkpoint and its weights."""
 
 import csv
-import io
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,21 +29,11 @@ class History:
     def add(self, row: Row) -> None:
         """Add a row; a number that is not one (NaN) becomes an empty cell."""
         self.rows.append(dict(row))
-        files.write_text(self.path, to_csv(self.rows))
+        files.write_text(self.path, files.to_csv(self.rows))
 
     def resume(self, keeps: Callable[[dict[str, float]], bool]) -> None:
         """Go on after the rows of an earlier process, or those of them that `keeps` chooses."""
         self.rows = [row for row in read_csv(self.path) if keeps(row)] if self.path.is_file() else []
-
-
-def to_csv(rows: Sequence[Row]) -> str:
-    """Rows as comma-separated values, exactly: what is read back has the same bits."""
-    text = io.StringIO()
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({key: "" if math.isnan(value) else value for key, value in row.items()} for row in rows)
-    return text.getvalue()
 
 
 def read_csv(path: Path) -> list[dict[str, float]]:
