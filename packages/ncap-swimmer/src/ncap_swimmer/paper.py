@@ -58,10 +58,7 @@ PAPER = Paper(
             paper={**dict.fromkeys(CURVES), "untrained": None},
             labels={**CURVES, "untrained": "untrained circuit"},
             holds=_is_comparable,
-            note=(
-                "Training to the plateau takes 40 minutes on 2 CPU cores. An earlier version measured 874 for the "
-                "circuit and 977 for the MLP with PPO (89.5 %, so it would not hold), and 925 and 652 with ES."
-            ),
+            note="Training to the plateau takes 40 minutes on 2 CPU cores.",
         ),
         Claim(
             "data-efficiency",
