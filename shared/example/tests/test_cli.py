@@ -1,31 +1,22 @@
 """The command line, on a file that this package did not make."""
 
-import sys
-
 import numpy as np
 import pytest
 
 from oja_rule import cli
+from oja_rule.paper import PAPER
+from separata.testing import Commands, contents
+
+call = Commands(PAPER, [cli.fit])
 
 
-@pytest.fixture
-def run(monkeypatch):
-    """Run the command line with these words."""
-
-    def run(*words: object) -> None:
-        monkeypatch.setattr(sys, "argv", ["oja-rule", *map(str, words)])
-        cli.main()
-
-    return run
-
-
-def test_the_direction_of_an_array_is_written(run, tmp_path, capsys):
+def test_the_direction_of_an_array_is_written(tmp_path):
     rows = np.random.default_rng(0).normal(size=(2000, 4)) * [1, 1, 4, 1]
     np.save(tmp_path / "rows.npy", rows)
-    run("fit", tmp_path / "rows.npy", "--out", tmp_path / "direction.npy")
+    code, out, _ = call("fit", tmp_path / "rows.npy", "--out", tmp_path / "direction.npy")
     _, _, components = np.linalg.svd(rows - rows.mean(0))
     assert abs(np.load(tmp_path / "direction.npy") @ components[0]) > 0.99
-    assert capsys.readouterr().out.startswith("norm ")
+    assert (code, out.split()[0]) == (0, "norm")
 
 
 @pytest.mark.parametrize(
@@ -36,10 +27,7 @@ def test_the_direction_of_an_array_is_written(run, tmp_path, capsys):
         (np.zeros((2, 2)), ["--lr", "0"], "lr must be positive"),
     ],
 )
-def test_bad_input_costs_one_line(run, tmp_path, capsys, content, options, message):
+def test_bad_input_costs_one_line(tmp_path, content, options, message):
     np.save(tmp_path / "rows.npy", content)
-    with pytest.raises(SystemExit) as end:
-        run("fit", tmp_path / "rows.npy", "--out", tmp_path / "out.npy", *options)
-    told = capsys.readouterr().err
-    assert (end.value.code, told.count("\n"), message in told) == (2, 1, True)
-    assert not (tmp_path / "out.npy").exists()
+    call("fit", tmp_path / "rows.npy", "--out", tmp_path / "out.npy", *options).assert_refused(message)
+    assert contents(tmp_path).keys() == {"rows.npy"}

@@ -1,4 +1,4 @@
-from .rules import TrainConfig as TrainConfig
+from .configs import TrainConfig as TrainConfig
 from .rules import hebb_step as hebb_step
 from .rules import oja_step as oja_step
 from .rules import train as train

@@ -4,18 +4,18 @@ from pathlib import Path
 
 from separata import cli
 
+from .configs import TrainConfig
 from .paper import PAPER
 
 
 # TODO: one to five commands on files in the formats of the field.
-def fit(inputs: Path, /, *, out: Path, n_passes: int = 20, lr: float = 5e-3, seed: int = 0) -> None:
+def fit(inputs: Path, /, config: TrainConfig, *, out: Path, seed: int = 0) -> None:
     """Learn the leading direction of the rows of an array.
 
     Args:
         inputs: Array of shape (samples, features), .npy.
+        config: How the neuron is trained.
         out: File for the direction, .npy.
-        n_passes: Passes over the rows.
-        lr: Learning rate.
         seed: Seed of the initial weight and of the order of rows.
     """
     import numpy as np
@@ -23,13 +23,12 @@ def fit(inputs: Path, /, *, out: Path, n_passes: int = 20, lr: float = 5e-3, see
 
     from separata import files
 
-    from .rules import TrainConfig, train
+    from .rules import train
 
     rows = np.load(inputs, allow_pickle=False)
     if rows.ndim != 2 or not np.isfinite(rows).all():
         raise ValueError(f"{inputs} must hold finite numbers of shape (samples, features), not shape {rows.shape}")
     x = torch.from_numpy(rows).float()
-    config = TrainConfig(n_passes=n_passes, lr=lr)
     weight = train(x - x.mean(0), config, torch.Generator().manual_seed(seed))
     with files.replacing(out) as part, part.open("wb") as file:
         np.save(file, weight.numpy())

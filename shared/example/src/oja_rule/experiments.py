@@ -6,7 +6,8 @@ import torch
 
 from separata import Run, data, experiment, plots
 
-from .rules import TrainConfig, hebb_step, oja_step, train
+from .configs import TrainConfig
+from .rules import hebb_step, oja_step, train
 
 
 # TODO: an experiment for each group of claims; all sides get the same data and the same budget.
@@ -15,7 +16,7 @@ class Images:
     """The leading direction of a set of images."""
 
     dataset: str
-    training: TrainConfig
+    train: TrainConfig
 
 
 @experiment(
@@ -30,8 +31,8 @@ def leading_direction(config: Images, run: Run) -> None:
     x = x - x.mean(0)
     leading = torch.linalg.eigh(x.T @ x).eigenvectors[:, -1]
     for seed in run.track(run.seeds, "seeds"):
-        oja = train(x, config.training, run.generator(seed), oja_step)
-        hebb = train(x, config.training, run.generator(seed), hebb_step)
+        oja = train(x, config.train, run.generator(seed), oja_step)
+        hebb = train(x, config.train, run.generator(seed), hebb_step)
         control = torch.randn(x.shape[1], generator=run.generator(seed, "control")).to(x)
         found, by_chance = (abs(torch.cosine_similarity(weight, leading, dim=0)) for weight in (oja, control))
         run.measure("first-component", oja=found, random=by_chance)

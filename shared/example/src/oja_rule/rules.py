@@ -1,37 +1,15 @@
 """Learning rules of a single linear neuron."""  # TODO: one module for each idea, under the field's term for it.
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from .configs import TrainConfig
+
 Rule = Callable[[Tensor, Tensor, float], Tensor]
 """One step: from a weight, a batch and a learning rate to the new weight."""
-
-
-@dataclass(frozen=True)
-class TrainConfig:
-    """How a neuron is trained.
-
-    Args:
-        n_passes: Passes over the data.
-        batch_size: Samples per step.
-        lr: Learning rate; small against the inverse of the largest eigenvalue of the inputs' correlation matrix.
-
-    Raises:
-        ValueError: if one of them is not positive.
-    """
-
-    n_passes: int = 20
-    batch_size: int = 64
-    lr: float = 5e-3
-
-    def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if not value > 0:
-                raise ValueError(f"{name} must be positive, not {value}")
 
 
 def oja_step(
