@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from . import claims as shown
 from .arguments import Option
 from .paper import Paper
-from .threads import asked, limited
+from .threads import asked
 
 if TYPE_CHECKING:
     from .reproduce import Plan
@@ -88,8 +88,7 @@ def measure(paper: Paper, plan: "Plan", *, as_json: bool = False) -> None:
     from .reproduce import reproduce
 
     reporter = Reporter()
-    with limited(plan.compute.threads):
-        evidence = reproduce(paper, plan, reporter)
+    evidence = reproduce(paper, plan, reporter)
     if plan.compute.rank:
         return
     if as_json:

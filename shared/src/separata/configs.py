@@ -2,7 +2,7 @@
 
 import functools
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,14 +14,14 @@ C = TypeVar("C")
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401 - a configuration, or a part of one
-    """A configuration as JSON can hold it: dataclasses as objects, tuples as lists, paths as text."""
+    """A configuration as JSON can hold it: dataclasses as objects, tuples as lists, and paths and the like as text."""
     if _is_config(value):
         return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
-    return str(value) if isinstance(value, Path) else value
+    return value if value is None or isinstance(value, (str, int, float)) else str(value)
 
 
 def replaced(config: C, **settings: Any) -> C:  # noqa: ANN401 - values of fields
@@ -81,7 +81,7 @@ def from_plain(kind: type[C], values: Any, source: Path) -> C:  # noqa: ANN401 -
         return ValueError(f"{source} does not hold the settings of this program: {reason}")
 
     try:
-        config = _adapter(kind).validate_json(to_json(values), strict=True)
+        config: C = _adapter(kind).validate_json(to_json(values), strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"]))
@@ -92,7 +92,7 @@ def from_plain(kind: type[C], values: Any, source: Path) -> C:  # noqa: ANN401 -
 
 
 @functools.cache
-def _adapter(kind: type[C]) -> "TypeAdapter[C]":
+def _adapter(kind: Hashable) -> "TypeAdapter[Any]":
     from pydantic import TypeAdapter
 
     return TypeAdapter(kind)

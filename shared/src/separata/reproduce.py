@@ -3,19 +3,20 @@
 import math
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from . import evidence, experiments, files, provenance, report
+from .configs import plain
 from .evidence import Evidence
 from .experiments import Experiment, Unmeasured
 from .paper import PRESETS, Paper
 from .progress import Reporter, stopped
-from .run import Compute, Run, _plain
+from .run import Compute, Run
+from .threads import limited
 
 DEFAULT_SEEDS = {"smoke": 1}
 """Number of seeds of a preset, where it is not 3."""
@@ -66,21 +67,8 @@ def reproduce(paper: Paper, plan: Plan, reporter: Reporter | None = None) -> Evi
     """
     for claim in plan.only:
         paper.claim(claim)
-    with _threads(plan.compute.threads):
+    with limited(plan.compute.threads):
         return _reproduce(paper, plan, reporter)
-
-
-@contextmanager
-def _threads(n: int) -> Iterator[None]:
-    """PyTorch computes on `n` threads inside the block."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(n)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _reproduce(paper: Paper, plan: Plan, reporter: Reporter | None) -> Evidence:
@@ -147,7 +135,7 @@ def _measure_or_recall(paper: Paper, experiment: Experiment, plan: Plan, reporte
     place = plan.out / ".state" / plan.preset / f"{experiment.name}.json"
     if place.is_file():
         record = files.read_json(place)
-        if record["config"] == _plain(config):
+        if record["config"] == plain(config):
             reporter.say(f"  already measured, in {record['seconds']:.0f} s")
             return record
     record = _measure(paper, experiment, plan, reporter)
@@ -174,7 +162,7 @@ def _measure(paper: Paper, experiment: Experiment, plan: Plan, reporter: Reporte
     if run.history and plan.compute.rank == 0:
         files.write_text(plan.out / plan.preset / f"{experiment.name}.csv", run.history_csv())
     return {
-        "config": _plain(config),
+        "config": plain(config),
         "measurements": {claim: [_finite(seed) for seed in seeds] for claim, seeds in run.measurements.items()},
         "figures": run.figures,
         "captions": run.captions,

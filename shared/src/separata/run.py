@@ -4,13 +4,13 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import files
-from .configs import replaced
+from .configs import plain, replaced
 from .paper import Paper
 from .progress import Reporter
 
@@ -293,23 +293,14 @@ class Run:
 
     def _place(self, function: Callable[..., Any], arguments: Sequence[Any]) -> Path:
         name = f"{function.__module__}.{function.__qualname__}"
-        text = json.dumps([name, [_plain(argument) for argument in arguments]], sort_keys=True)
+        # With their types: equal fields mean something else in another dataclass.
+        told = [[type(argument).__qualname__, plain(argument)] for argument in arguments]
+        text = json.dumps([name, told], sort_keys=True)
         return self.state / "once" / f"{function.__name__}-{hashlib.sha256(text.encode()).hexdigest()[:20]}.json"
 
     def history_csv(self) -> str:
         """The history as a table of comma-separated values, or an empty string."""
         return files.to_csv(self.history)
-
-
-def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever a configuration holds
-    """The value as JSON can hold it; a dataclass keeps its name, so that two with equal fields differ."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {"": type(value).__qualname__, **{key: _plain(item) for key, item in asdict(value).items()}}
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
 
 
 @dataclass(frozen=True)
