@@ -1,14 +1,10 @@
 """Configurations on disk: frozen dataclasses as JSON, checked against their annotations when they are read."""
 
-import functools
 from collections import Counter
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
-
-if TYPE_CHECKING:
-    from pydantic import TypeAdapter
+from typing import Any, TypeVar
 
 C = TypeVar("C")
 
@@ -74,14 +70,14 @@ def from_plain(kind: type[C], values: Any, source: Path) -> C:  # noqa: ANN401 -
     Raises:
         ValueError: if they do not fit; one sentence that names the first that does not.
     """
-    from pydantic import ValidationError
+    from pydantic import TypeAdapter, ValidationError
     from pydantic_core import to_json
 
     def refuse(reason: str) -> ValueError:
         return ValueError(f"{source} does not hold the settings of this program: {reason}")
 
     try:
-        config: C = _adapter(kind).validate_json(to_json(values), strict=True)
+        config: C = TypeAdapter(kind).validate_json(to_json(values), strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"]))
@@ -89,13 +85,6 @@ def from_plain(kind: type[C], values: Any, source: Path) -> C:  # noqa: ANN401 -
     if unknown := [key for key, _ in leaves(values) if key not in dict(leaves(plain(config)))]:
         raise refuse(f"it has no setting {unknown[0]}")
     return config
-
-
-@functools.cache
-def _adapter(kind: Hashable) -> "TypeAdapter[Any]":
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(kind)
 
 
 def leaves(values: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - what JSON holds
