@@ -27,16 +27,16 @@ class StochasticActor:
         policy: From an observation to an action.
         std: Initial standard deviation in every dimension.
         learn_std: Learn it, one number per dimension.
-        learning_rate: Learning rate of Adam.
-        critic_learning_rate: Learning rate of the critic's Adam.
+        lr: Learning rate of Adam.
+        critic_lr: Learning rate of the critic's Adam.
         critic_hidden: Widths of the critic's hidden layers (tanh).
     """
 
     policy: nn.Module
     std: float = 0.1
     learn_std: bool = False
-    learning_rate: float = 3e-4
-    critic_learning_rate: float = 1e-3
+    lr: float = 3e-4
+    critic_lr: float = 1e-3
     critic_hidden: Sequence[int] = (64, 64)
 
 
@@ -48,27 +48,27 @@ class PPOPolicy(ActorCriticPolicy):
     """
 
     def __init__(self, *args: Any, actor: StochasticActor, **kwargs: Any) -> None:  # noqa: ANN401 (passed on)
-        self.settings = actor
+        self.spec = actor
         super().__init__(*args, **kwargs | {"ortho_init": False})
 
     def _build(self, lr_schedule: Schedule) -> None:
         del lr_schedule
-        settings = self.settings
+        spec = self.spec
         n_observations, n_actions = self.observation_space.shape[0], self.action_space.shape[0]  # type: ignore[index]
         critic = nn.Sequential(
-            Standardize(n_observations), perceptron((n_observations, *settings.critic_hidden, 1), nn.Tanh)
+            Standardize(n_observations), perceptron((n_observations, *spec.critic_hidden, 1), nn.Tanh)
         )
-        self.mlp_extractor = _Apart(settings.policy, critic)  # type: ignore[assignment]
+        self.mlp_extractor = _Apart(spec.policy, critic)  # type: ignore[assignment]
         self.action_net, self.value_net = nn.Identity(), nn.Identity()  # type: ignore[assignment]
-        self.log_std = nn.Parameter(torch.full((n_actions,), math.log(settings.std)), requires_grad=settings.learn_std)
-        actor = [*settings.policy.parameters(), *([self.log_std] if settings.learn_std else [])]
+        self.log_std = nn.Parameter(torch.full((n_actions,), math.log(spec.std)), requires_grad=spec.learn_std)
+        actor = [*spec.policy.parameters(), *([self.log_std] if spec.learn_std else [])]
         self.optimizer = torch.optim.Adam(
             [
-                {"params": actor, "lr": settings.learning_rate},
-                {"params": list(critic.parameters()), "lr": settings.critic_learning_rate},
+                {"params": actor, "lr": spec.lr},
+                {"params": list(critic.parameters()), "lr": spec.critic_lr},
             ]
         )
-        project_after_steps(self.optimizer, settings.policy)
+        project_after_steps(self.optimizer, spec.policy)
 
 
 class _Apart(nn.Module):
@@ -96,14 +96,14 @@ class DeterministicActor:
 
     Args:
         policy: From an observation to an action in [-1, 1].
-        learning_rate: Learning rate of Adam.
-        critic_learning_rate: Learning rate of the critic's Adam.
+        lr: Learning rate of Adam.
+        critic_lr: Learning rate of the critic's Adam.
         critic_hidden: Widths of the critic's hidden layers (ReLU).
     """
 
     policy: nn.Module
-    learning_rate: float = 1e-3
-    critic_learning_rate: float = 1e-3
+    lr: float = 1e-3
+    critic_lr: float = 1e-3
     critic_hidden: Sequence[int] = (256, 256)
 
 
@@ -111,22 +111,22 @@ class DDPGPolicy(TD3Policy):
     """Give it to `stable_baselines3.DDPG` with `policy_kwargs={"actor": DeterministicActor(policy)}`."""
 
     def __init__(self, *args: Any, actor: DeterministicActor, **kwargs: Any) -> None:  # noqa: ANN401 (passed on)
-        self.settings = actor
+        self.spec = actor
         self._given: list[nn.Module] = []
         super().__init__(*args, **kwargs | {"net_arch": list(actor.critic_hidden)})
-        for part, rate in ((self.actor, actor.learning_rate), (self.critic, actor.critic_learning_rate)):
+        for part, rate in ((self.actor, actor.lr), (self.critic, actor.critic_lr)):
             part.optimizer = torch.optim.Adam(part.parameters(), lr=rate)
         project_after_steps(self.actor.optimizer, actor.policy)
 
     def make_actor(self, features_extractor: BaseFeaturesExtractor | None = None) -> Actor:
         """The actor holds the policy itself, its target a copy."""
         actor = super().make_actor(features_extractor)
-        actor.mu = self.settings.policy if not self._given else copy.deepcopy(self.settings.policy)  # type: ignore[assignment]
+        actor.mu = self.spec.policy if not self._given else copy.deepcopy(self.spec.policy)  # type: ignore[assignment]
         self._given.append(actor)
         return actor.to(self.device)
 
     def make_critic(self, features_extractor: BaseFeaturesExtractor | None = None) -> ContinuousCritic:
-        """The critic standardises its observations."""
+        """The critic standardizes its observations."""
         critic = super().make_critic(features_extractor)
         n_observations = self.observation_space.shape[0]  # type: ignore[index]
         critic.features_extractor = nn.Sequential(critic.features_extractor, Standardize(n_observations))  # type: ignore[assignment]

@@ -1,12 +1,12 @@
 """The swimming circuit: proprioception, a head oscillator, two motor neurons and two muscles a joint (section 3)."""
 
-from typing import Any, Literal, NamedTuple, overload
+from typing import Any, Literal, NamedTuple, get_args, overload
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-Init = Literal["constant", "uniform"]
+from .configs import Init
 
 _EXCITATORY = {"prop": True, "osc": True, "ipsi": True, "contra": False, "speed": False, "turn": True}
 
@@ -86,7 +86,7 @@ class SwimmerCircuit(nn.Module):
             raise ValueError(f"period must be even and at least 2 steps, so that both sides get one half; not {period}")
         if not 1 <= n_turn_joints <= n_joints:
             raise ValueError(f"n_turn_joints must be between 1 and the {n_joints} joints, not {n_turn_joints}")
-        if init not in ("constant", "uniform"):
+        if init not in get_args(Init):
             raise ValueError(f"init must be 'constant' or 'uniform', not {init!r}")
         self.n_joints, self.period, self.share, self.signed = n_joints, period, share, signed
         self.init: Init = init

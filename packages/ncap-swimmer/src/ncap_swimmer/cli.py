@@ -6,108 +6,36 @@ from typing import Literal
 
 from separata import cli
 
+from .configs import PolicyConfig, RunConfig
 from .paper import PAPER
 
 
 def train(
+    config: RunConfig,
     *,
     out: Path,
-    policy: Literal["ncap", "mlp"] = "ncap",
-    algo: Literal["es", "ppo", "ddpg"] = "es",
-    task: Literal["swim", "navigate"] = "swim",
-    n_links: int = 6,
-    steps: int = 500_000,
-    seed: int = 0,
     workers: int = 1,
     device: Literal["auto", "cpu", "cuda"] = "cpu",
-    hidden: tuple[int, ...] = (256, 256),
-    period: int = 60,
-    share: bool = True,
-    signed: bool = True,
-    init: Literal["constant", "uniform"] = "constant",
-    proprioception: bool = True,
-    oscillator: bool = True,
-    steering: Literal["fixed", "learned"] = "fixed",
-    desired_speed: float = 0.1,
-    learning_rate: float | None = None,
-    population: int | None = None,
-    sigma: float | None = None,
-    segment: int | None = None,
-    std: float | None = None,
-    warmup: int | None = None,
-    test_every: int = 20_000,
-    test_episodes: int = 5,
-    patience: int | None = None,
     resume: bool = False,
 ) -> None:
     """Train a policy.
 
-    The folder of the run gets its weights (policy.safetensors), settings (config.json), learning curve (history.csv,
+    The folder of the run gets its weights (model.safetensors), settings (config.json), learning curve (history.csv,
     learning-curve.svg) and a checkpoint.
 
     Args:
+        config: Policy, task and learning algorithm.
         out: Folder of the run.
-        policy: Policy to train: the circuit (ncap) or a multilayer perceptron (mlp).
-        algo: Learning algorithm.
-        task: Task to learn.
-        n_links: Links of the body, at least 3; one more than joints.
-        steps: Environment steps to train for.
-        seed: Seed of the initial weights, the exploration and the initial states.
         workers: Processes that simulate.
         device: Device of the networks of PPO and DDPG; small ones are fastest on the CPU.
-        hidden: Widths of the MLP's hidden layers.
-        period: Period of the circuit's oscillator in steps of 30 ms; must be even.
-        share: Share the circuit's weights along the body; with --no-share each joint and side has its own.
-        signed: Constrain the circuit's weights to the sign of their synapse; with --no-signed they may take any.
-        init: Initial weights of the circuit: +1 and -1 (constant), or drawn between 0 and those (uniform).
-        proprioception: Let each joint sense the joint before it; --no-proprioception is an ablation.
-        oscillator: Drive the head with the oscillator; --no-oscillator is an ablation.
-        steering: How a navigating circuit turns the target into commands: the paper's rule, or a learned linear map.
-        desired_speed: Speed from which swim pays its full reward, in m/s.
-        learning_rate: Learning rate of the policy; by default the one tuned for policy and algorithm.
-        population: Population size of ES; must be even.
-        sigma: Standard deviation of the perturbations of ES.
-        segment: Steps between two updates of PPO; must be a multiple of 8.
-        std: Initial standard deviation of the actions of PPO.
-        warmup: Steps of random torques before DDPG begins to learn.
-        test_every: Steps between two tests of the policy without exploration.
-        test_episodes: Episodes of each test.
-        patience: Stop at a plateau: when no test has exceeded the best so far by 1 % for this many steps.
-        resume: Continue from the checkpoint in the folder; only --steps and --patience may differ.
+        resume: Continue from the checkpoint in the folder; only --steps, --patience and --until may differ.
     """
     from . import runs
-    from .settings import Training
 
-    training = Training(
-        policy=policy,
-        task=task,
-        n_links=n_links,
-        hidden=tuple(hidden),
-        period=period,
-        share=share,
-        signed=signed,
-        init=init,
-        proprioception=proprioception,
-        oscillator=oscillator,
-        steering=steering,
-        seed=seed,
-        algo=algo,
-        steps=steps,
-        desired_speed=desired_speed,
-        learning_rate=learning_rate,
-        population=population,
-        sigma=sigma,
-        segment=segment,
-        std=std,
-        warmup=warmup,
-        test_every=test_every,
-        test_episodes=test_episodes,
-        patience=patience,
-    )
-    trained, result = runs.train(training, out, workers=workers, device=device, resume=resume)
+    swimmer, result = runs.train(config, out, workers=workers, device=device, resume=resume)
     if warning := runs.warning(result.history):
         print(f"warning: {warning}", file=sys.stderr)
-    print(f"return {result.history[-1].test_return:.1f} after {result.history[-1].steps} steps; {trained.describe()}")
+    print(f"return {result.history[-1].test_return:.1f} after {result.history[-1].steps} steps; {swimmer.describe()}")
 
 
 def evaluate(
@@ -134,14 +62,13 @@ def evaluate(
         seed: Seed of the initial states, and of the untrained policy.
         json: Print as JSON.
     """
-    from . import runs
-    from .settings import PolicySettings
+    from . import rollouts, runs
 
     if not init and (policy or task):
         raise ValueError("--policy and --task are for an untrained policy: also give --init")
-    settings = PolicySettings(policy=policy or "ncap", task=task or "swim", seed=seed)
-    trained = runs.choose(run, init=init, settings=settings, n_links=n_links)
-    print(runs.show(runs.evaluate(trained, episodes, seed), as_json=json))
+    config = PolicyConfig(policy or "ncap", task or "swim", seed=seed)
+    swimmer = runs.choose(run, init=init, config=config, n_links=n_links)
+    swimmer.answer(rollouts.evaluate(swimmer.policy, swimmer.env(), episodes, seed)).show(as_json=json)
 
 
 def trace(
@@ -164,22 +91,20 @@ def trace(
         plot: Also draw an excerpt, as .svg beside it.
         seed: Seed of the initial state.
     """
-    from separata import files
+    from separata import plots
 
     from . import runs, traces
     from .policies import CircuitPolicy
-    from .settings import PolicySettings
 
-    trained = runs.choose(run, init=init, settings=PolicySettings(), n_links=n_links)
+    swimmer = runs.choose(run, init=init, config=PolicyConfig(), n_links=n_links)
     path = out or (run or Path()) / "trace.npz"
-    recorded = traces.record(trained.policy, trained.env(), seed)
+    recorded = traces.record(swimmer.policy, swimmer.env(), seed)
     recorded.save(path)
     if plot:
-        with files.replacing(path.with_suffix(".svg")) as part:
-            traces.plot(recorded).savefig(part, bbox_inches="tight")
+        plots.save(traces.plot(recorded), path.with_suffix(".svg"))
     print(f"{len(recorded.rewards)} steps, return {recorded.rewards.sum():.1f}, in {path}")
-    if isinstance(trained.policy, CircuitPolicy):
-        wave = traces.wave(recorded, trained.policy.circuit.period)
+    if isinstance(swimmer.policy, CircuitPolicy):
+        wave = traces.wave(recorded, swimmer.policy.circuit.period)
         print(f"each joint follows the one before it by {', '.join(map(str, wave.lags))} steps of 30 ms")
 
 
@@ -204,11 +129,10 @@ def export(
         property: With --phase, file for a property to verify, .vnnlib: bending the head gives no wrong torque behind.
     """
     from . import exports, runs
-    from .settings import PolicySettings
 
-    trained = runs.choose(run, init=init, settings=PolicySettings(), n_links=n_links)
-    exports.write(trained.policy, trained.env(), out, phase, property)
-    print(f"{trained.describe()}, in {out}")
+    swimmer = runs.choose(run, init=init, config=PolicyConfig(), n_links=n_links)
+    exports.write(swimmer.policy, swimmer.env(), out, phase, property)
+    print(f"{swimmer.describe()}, in {out}")
 
 
 def render(
@@ -235,18 +159,17 @@ def render(
         height: Height of a picture in pixels.
         seed: Seed of the initial state.
     """
-    from . import video
+    from . import rendering, video
 
     video.check(out, seconds, height, width)
-    video.choose_renderer()
+    rendering.choose_renderer()
     from . import runs
-    from .settings import PolicySettings
 
-    trained = runs.choose(run, init=init, settings=PolicySettings(), n_links=n_links)
-    env = trained.env()
-    pictures = video.frames(trained.policy, env, seed=seed, first=100, seconds=seconds, height=height, width=width)
+    swimmer = runs.choose(run, init=init, config=PolicyConfig(), n_links=n_links)
+    env = swimmer.env()
+    pictures = video.frames(swimmer.policy, env, seed=seed, first=100, seconds=seconds, height=height, width=width)
     video.write(pictures, out, env.metadata["render_fps"])
-    print(f"{trained.describe()}, in {out}")
+    print(f"{swimmer.describe()}, in {out}")
 
 
 def main() -> None:

@@ -24,7 +24,7 @@ class Resettable(Protocol):
         """Begin an episode."""
 
 
-def controller(policy: nn.Module) -> Controller:
+def make_controller(policy: nn.Module) -> Controller:
     """The policy, with the weights it has now, as a function from one observation to one action.
 
     The circuit and MLPs become numpy code, several times faster for one observation than PyTorch; any other
@@ -120,7 +120,7 @@ def _perceptron(policy: MLPPolicy) -> Controller:
     mean = policy.standardize.running_mean.double()
     std = policy.standardize.running_var.double().sqrt().clamp(min=0.01)
     first, *others = policy.linears
-    # Standardising is part of the first layer's affine map.
+    # Standardizing is part of the first layer's affine map.
     weights = [_array(first.weight.double() / std), *(_array(layer.weight) for layer in others)]
     biases = [
         _array(first.bias.double() - first.weight.double() @ (mean / std)),

@@ -3,7 +3,7 @@
 import math
 from abc import abstractmethod
 from functools import cached_property
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import gymnasium
 import mujoco
@@ -13,19 +13,11 @@ from numpy.typing import NDArray
 
 from . import registration  # noqa: F401 (registers)
 from .body import CONTROL_STEPS, NOSE, PHYSICS_TIMESTEP, TARGET_RADIUS, joint_limit, swimmer_xml
+from .rendering import make_renderer
+from .tasks import DESIRED_SPEED, EPISODE_STEPS, Task
 
-Task = Literal["swim", "navigate"]
 Observation: TypeAlias = NDArray[np.float32]
 Action: TypeAlias = NDArray[np.floating]
-
-EPISODE_STEPS = 1000
-"""Control steps of an episode: 30 s."""
-
-DESIRED_SPEED = 0.1
-"""Metres a second from which *swim* pays its full reward."""
-
-TURN_MARGIN = 0.1
-"""Metres to the side within which a target counts as straight ahead."""
 
 
 class SwimmerEnv(gymnasium.Env[Observation, Action]):
@@ -147,10 +139,8 @@ class SwimmerEnv(gymnasium.Env[Observation, Action]):
         Raises:
             ValueError: if MuJoCo finds no renderer on this machine.
         """
-        from .video import renderer
-
         if self._renderer is None:
-            self._renderer = renderer(self.model)
+            self._renderer = make_renderer(self.model)
         self._renderer.update_scene(self.data, "above")
         return self._renderer.render()
 

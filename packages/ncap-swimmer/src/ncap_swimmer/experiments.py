@@ -8,16 +8,16 @@ import numpy as np
 
 from separata import Run, Unmeasured, experiment, plots
 
+from .configs import NAMES, AlgorithmName, PolicyConfig, TrainConfig
 from .environments import make_env
 from .paper import BODIES
-from .policies import count_parameters
-from .runs import ALGORITHMS, NAMES
-from .settings import PolicySettings
+from .policies import count_parameters, make_policy
 from .traces import Wave, plot, record
 from .trials import (
     LEVEL,
     SMOKE,
     TEST_SEED,
+    TRAIN,
     Draws,
     Moved,
     Trial,
@@ -35,8 +35,8 @@ from .trials import (
     "initial-performance",
     smoke=Untrained(4, 1, 1),
     quick=Untrained(),
-    gpu=Untrained(mlps=10),
-    paper=Untrained(episodes=100, mlps=10),
+    gpu=Untrained(n_mlps=10),
+    paper=Untrained(episodes=100, n_mlps=10),
 )
 def initial_performance(config: Untrained, run: Run) -> None:
     for found in run.map(returns_untrained, [replace(config, seed=seed) for seed in run.seeds], "seeds"):
@@ -47,108 +47,100 @@ def initial_performance(config: Untrained, run: Run) -> None:
 class Learning:
     """The circuit and the MLP under each algorithm, with equally many environment steps allowed."""
 
-    trial: Trial
-    algorithms: tuple[str, ...] = ("es", "ppo")
+    algorithms: tuple[Trial, ...]
+    """One for each; all are as long."""
 
-    def kinds(self) -> list[tuple[str, str]]:
-        """Algorithm and policy of each curve."""
-        return [(algo, policy) for algo in self.algorithms for policy in ("ncap", "mlp")]
+    @classmethod
+    def of(cls, train: TrainConfig, *algorithms: AlgorithmName, final_episodes: int = 10) -> "Learning":
+        """Trials that differ in the algorithm alone."""
+        return cls(tuple(Trial(algo=algo, train=train, final_episodes=final_episodes) for algo in algorithms))
+
+    @property
+    def train(self) -> TrainConfig:
+        """How long each goes on."""
+        return self.algorithms[0].train
+
+    def trials(self) -> dict[str, Trial]:
+        """By algorithm and policy, as the claims' keys: es_ncap, es_mlp, ..."""
+        return {
+            f"{trial.algo}_{policy}": replace(trial, policy=policy)
+            for trial in self.algorithms
+            for policy in ("ncap", "mlp")
+        }
 
 
-TO_PLATEAU = Learning(Trial(steps=3_000_000, test_every=25_000, patience=200_000))
-PAPER_LENGTH = Learning(Trial(steps=5_000_000, test_every=50_000, final_episodes=100), ("es", "ppo", "ddpg"))
+ONE_PIECE = Learning((SMOKE, replace(SMOKE, algo="ppo", population=None, segment=256)))
+"""One generation or segment."""
+
+TO_PLATEAU = Learning.of(replace(TRAIN, steps=3_000_000, test_every=25_000, patience=200_000), "es", "ppo")
+TO_LEVEL = Learning.of(replace(TRAIN, steps=300_000, test_every=20_000, until=LEVEL), "es", "ppo")
+PAPER_LENGTH = Learning.of(replace(TRAIN, steps=5_000_000, test_every=50_000), "es", "ppo", "ddpg", final_episodes=100)
 
 
 @experiment(
     "final-performance",
-    smoke=Learning(SMOKE),
+    smoke=ONE_PIECE,
     quick=Unmeasured("Training to the plateau takes 40 minutes on 2 CPU cores: see the evidence of preset gpu."),
     gpu=TO_PLATEAU,
     paper=PAPER_LENGTH,
 )
 def final_performance(config: Learning, run: Run) -> None:
     """Returns at the plateau. DDPG is drawn where it is run, and decides nothing."""
-    results = _trainings(config, run)
-    for seed in run.seeds:
-        after = {f"{trial.algo}_{trial.policy}": found["after"] for trial, found in results[seed] if _decides(trial)}
-        untrained = next(found["before"] for trial, found in results[seed] if trial.policy == "ncap")
-        run.measure("final-performance", untrained=untrained, **after)
-    longest = max(found["curve"][-1][0] for of_seed in results.values() for _, found in of_seed)
-    plateau = f"when no test exceeded the best before by 1 % for {config.trial.patience or 0:,} steps, or "
-    limit = f"{plateau if config.trial.patience else ''}after {config.trial.steps:,} steps"
+    results = run.over_seeds(train_and_test, config.trials(), "trainings")
+    for i, _ in enumerate(run.seeds):
+        after = {key: found[i]["after"] for key, found in results.items() if _decides(key)}
+        run.measure("final-performance", untrained=results["es_ncap"][i]["before"], **after)
+    longest = max(found["curve"][-1][0] for seeds in results.values() for found in seeds)
+    plateau = f"when no test exceeded the best before by 1 % for {config.train.patience or 0:,} steps, or "
+    limit = f"{plateau if config.train.patience else ''}after {config.train.steps:,} steps"
     run.note("final-performance", f"Training ended {limit}; the longest took {longest:,} steps.")
     _draw(config, run, results, "learning-curves")
 
 
-@experiment(
-    "data-efficiency",
-    smoke=Learning(SMOKE),
-    quick=Learning(Trial(steps=300_000, test_every=20_000, until=LEVEL)),
-    gpu=TO_PLATEAU,
-    paper=PAPER_LENGTH,
-)
+@experiment("data-efficiency", smoke=ONE_PIECE, quick=TO_LEVEL, gpu=TO_PLATEAU, paper=PAPER_LENGTH)
 def data_efficiency(config: Learning, run: Run) -> None:
     """Steps to the level; training goes no further where nothing else needs it."""
-    results = _trainings(config, run)
+    results = run.over_seeds(train_and_test, config.trials(), "trainings")
     missed: dict[str, list[str]] = {}
-    for seed in run.seeds:
-        steps = {}
-        for trial, found in results[seed]:
-            if found["steps_to_level"] is None:
-                missed.setdefault(_name(run, trial.algo, trial.policy), []).append(str(seed))
-            if _decides(trial):
-                reached = found["steps_to_level"]
-                steps[f"{trial.algo}_{trial.policy}"] = trial.steps if reached is None else reached
-        run.measure("data-efficiency", **steps)
+    for i, seed in enumerate(run.seeds):
+        reached = {key: found[i]["steps_to_level"] for key, found in results.items()}
+        for key in (key for key, steps in reached.items() if steps is None):
+            missed.setdefault(_name(run, key), []).append(str(seed))
+        counted = {key: config.train.steps if steps is None else steps for key, steps in reached.items()}
+        run.measure("data-efficiency", **{key: steps for key, steps in counted.items() if _decides(key)})
     if missed:
         told = "; ".join(f"{name} (seed {', '.join(seeds)})" for name, seeds in missed.items())
-        run.note("data-efficiency", f"Not reached, and counted as all {config.trial.steps:,} steps: {told}.")
+        run.note("data-efficiency", f"Not reached, and counted as all {config.train.steps:,} steps: {told}.")
     _draw(config, run, results, "steps-to-a-return", {f"{LEVEL:.0f}": LEVEL})
 
 
-def _trainings(config: Learning, run: Run) -> dict[int, list[tuple[Trial, dict[str, Any]]]]:
-    """All trainings, by seed."""
-    trials = [
-        replace(config.trial, algo=algo, policy=policy, seed=seed)
-        for algo, policy in config.kinds()
-        for seed in run.seeds
-    ]
-    results = list(zip(trials, run.map(train_and_test, trials, "trainings"), strict=True))
-    return {seed: [(trial, found) for trial, found in results if trial.seed == seed] for seed in run.seeds}
+def _decides(key: str) -> bool:
+    return not key.startswith("ddpg")
 
 
-def _decides(trial: Trial) -> bool:
-    return trial.algo != "ddpg"
-
-
-def _name(run: Run, algo: str, policy: str) -> str:
+def _name(run: Run, key: str) -> str:
     """As the claims' labels, which have no DDPG."""
-    claim = run.paper.claim(run.claims[0])
-    return claim.labels.get(f"{algo}_{policy}", f"{NAMES[policy]}, {ALGORITHMS[algo]}")
+    algo, policy = key.split("_")
+    return run.paper.claim(run.claims[0]).labels.get(key, f"{NAMES[policy]}, {NAMES[algo]}")
 
 
 def _draw(
     config: Learning,
     run: Run,
-    results: dict[int, list[tuple[Trial, dict[str, Any]]]],
+    results: dict[str, list[dict[str, Any]]],
     file: str,
     reference: dict[str, float] | None = None,
 ) -> None:
     """Learning curves, means over seeds: a curve that has ended stays where it is."""
-    for algo, policy in config.kinds():
-        curves = [
-            found["curve"]
-            for of_seed in results.values()
-            for trial, found in of_seed
-            if (trial.algo, trial.policy) == (algo, policy)
-        ]
+    for key, found in results.items():
+        curves = [each["curve"] for each in found]
         # Tests of several seeds are not at the same steps.
         longest = max(curve[-1][0] for curve in curves)
-        grid = np.linspace(0, longest, 1 + round(longest / config.trial.test_every))
+        grid = np.linspace(0, longest, 1 + round(longest / config.train.test_every))
         for curve in curves:
             steps, values = zip(*curve, strict=True)
             for at, value in zip(grid, np.interp(grid, steps, values), strict=True):
-                run.log(round(at), policy=_name(run, algo, policy), value=value)
+                run.log(round(at), policy=_name(run, key), value=value)
     figure = plots.curves(
         run.history, "value", by="policy", xlabel="environment steps", ylabel="return", reference=reference
     )
@@ -169,21 +161,21 @@ class Sizes:
 
 @experiment("parameters", smoke=Sizes())
 def parameters(config: Sizes, run: Run) -> None:
-    circuit = PolicySettings(n_links=config.n_links)
+    circuit = PolicyConfig(n_links=config.n_links)
     mlp = replace(circuit, policy="mlp")
+    policies = {
+        "ncap": circuit,
+        "ncap_not_shared": replace(circuit, share=False),
+        "mlp": mlp,
+        "mlp_small": replace(mlp, hidden=(64, 64)),
+    }
     for _ in run.seeds:
-        run.measure(
-            "parameters",
-            ncap=count_parameters(circuit.build()),
-            ncap_not_shared=count_parameters(replace(circuit, share=False).build()),
-            mlp=count_parameters(mlp.build()),
-            mlp_small=count_parameters(replace(mlp, hidden=(64, 64)).build()),
-        )
+        run.measure("parameters", **{name: count_parameters(make_policy(made)) for name, made in policies.items()})
 
 
-BRIEFLY = Trial(steps=100_000)
-AT_LENGTH = Trial(steps=500_000)
-IN_FULL = Trial(steps=5_000_000, test_every=50_000)
+BRIEFLY = Trial(train=replace(TRAIN, steps=100_000))
+AT_LENGTH = Trial(train=replace(TRAIN, steps=500_000))
+IN_FULL = Trial(train=replace(TRAIN, steps=5_000_000, test_every=50_000))
 
 
 @dataclass(frozen=True)
@@ -204,7 +196,7 @@ class Transfer:
 def transfer(config: Transfer, run: Run) -> None:
     """After training, and before it, on each body; beside random torques there."""
     bodies = tuple(sorted((5, *BODIES)))
-    tests = [Moved(weights, bodies, config.episodes, seed) for seed, weights in _weights(config.trial, run).items()]
+    tests = [Moved(weights, bodies, config.episodes, seed) for seed, weights in _weights(config.trial, run)]
     results = run.map(returns_by_body, tests, "seeds")
     for found in results:
         trained = dict(zip(bodies, found["trained"], strict=True))
@@ -229,11 +221,10 @@ def transfer(config: Transfer, run: Run) -> None:
     )
 
 
-def _weights(trial: Trial, run: Run) -> dict[int, dict[str, float]]:
-    """By seed, the weights of the circuit after training."""
-    trials = [replace(trial, seed=seed) for seed in run.seeds]
-    results = run.map(train_and_test, trials, "trainings")
-    return {seed: found["weights"] for seed, found in zip(run.seeds, results, strict=True)}
+def _weights(trial: Trial, run: Run) -> list[tuple[int, dict[str, float]]]:
+    """Each seed and the weights of the circuit after training."""
+    results = run.over_seeds(train_and_test, {"circuit": trial}, "trainings")["circuit"]
+    return [(seed, found["weights"]) for seed, found in zip(run.seeds, results, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -241,26 +232,32 @@ class Signs:
     """ES from uniform random weights."""
 
     trial: Trial
-    draws: int
+    n_draws: int
     """Initial weights per seed."""
 
 
 TEN_GENERATIONS = Trial(
-    steps=80_000, test_every=80_000, test_episodes=1, final_episodes=3, init="uniform", population=8
+    init="uniform",
+    population=8,
+    train=TrainConfig(steps=80_000, test_every=80_000, test_episodes=1),
+    final_episodes=3,
 )
+FORTY_GENERATIONS = replace(TEN_GENERATIONS, train=replace(TEN_GENERATIONS.train, steps=320_000))
 
 
 @experiment(
     "sign-constraint",
     smoke=Signs(replace(SMOKE, init="uniform"), 1),
     quick=Signs(TEN_GENERATIONS, 4),
-    gpu=Signs(replace(TEN_GENERATIONS, steps=320_000), 4),
+    gpu=Signs(FORTY_GENERATIONS, 4),
     paper=Signs(replace(IN_FULL, init="uniform", population=8), 10),
 )
 def sign_constraint(config: Signs, run: Run) -> None:
     """With the constraint and without it, from as many draws each."""
     trials = {
-        (seed, signed): [replace(config.trial, seed=1000 * seed + draw, signed=signed) for draw in range(config.draws)]
+        (seed, signed): [
+            replace(config.trial, seed=1000 * seed + draw, signed=signed) for draw in range(config.n_draws)
+        ]
         for seed in run.seeds
         for signed in (True, False)
     }
@@ -289,7 +286,7 @@ def sign_constraint(config: Signs, run: Run) -> None:
     )
 
 
-@experiment("weight-initialization", smoke=Draws(4, 2), quick=Draws(), gpu=Draws(draws=100))
+@experiment("weight-initialization", smoke=Draws(4, 2), quick=Draws(), gpu=Draws(n_draws=100))
 def weight_initialization(config: Draws, run: Run) -> None:
     for found in run.map(returns_by_initialization, [replace(config, seed=seed) for seed in run.seeds], "seeds"):
         run.measure("weight-initialization", **found)
@@ -313,16 +310,16 @@ class Activity:
 )
 def interpretability(config: Activity, run: Run) -> None:
     """In how many episodes bending begins with the oscillator and travels from joint to joint."""
-    settings = [Wiring(weights, config.episodes, seed) for seed, weights in _weights(config.trial, run).items()]
-    results = run.map(waves_by_wiring, settings, "seeds")
+    wirings = [Wiring(weights, config.episodes, seed) for seed, weights in _weights(config.trial, run)]
+    results = run.map(waves_by_wiring, wirings, "seeds")
     for found in results:
         shares = {name: np.mean([Wave(**each).is_travelling for each in waves]) for name, waves in found.items()}
         run.measure("interpretability", **shares)
     run.note("interpretability", _told([Wave(**each) for found in results for each in found["ncap"]]))
-    circuit = PolicySettings()
+    circuit = PolicyConfig()
     run.figure(
         "activity",
-        plot(record(circuit.build(), make_env("swim", circuit.n_links), TEST_SEED + run.seeds[0])),
+        plot(record(make_policy(circuit), make_env("swim", circuit.n_links), TEST_SEED + run.seeds[0])),
         caption="Activity of the untrained circuit, the head on top: neurons and muscles (dorsal minus ventral) and "
         "joint angles, with the oscillator's dorsal half shaded.",
     )

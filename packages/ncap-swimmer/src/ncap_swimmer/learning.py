@@ -10,7 +10,8 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from torch import nn
 
-from .rollouts import EnvFactory, Evaluation, evaluate
+from .configs import TrainConfig
+from .rollouts import EnvFactory, evaluate
 
 
 @runtime_checkable
@@ -79,48 +80,13 @@ class TrainResult:
         return [asdict(point) for point in self.history]
 
 
-@dataclass(frozen=True)
-class Schedule:
-    """How long to learn and how often to test.
-
-    Args:
-        steps: Environment steps, at least; learning ends with the piece that reaches them.
-        test_every: Steps between tests of the deterministic policy.
-        test_episodes: Episodes of a test.
-        test_seed: Seed of the initial states, the same for every test.
-        patience: End at a plateau: when no test has exceeded the best so far by 1 % for this many steps. None: never.
-        until: End as soon as a test reaches this return. None: never.
-    """
-
-    steps: int
-    test_every: int = 20_000
-    test_episodes: int = 5
-    test_seed: int = 1_000_003
-    patience: int | None = None
-    until: float | None = None
-
-    def __post_init__(self) -> None:
-        if self.steps < 1 or self.test_every < 1 or self.test_episodes < 1:
-            raise ValueError(
-                "steps, test_every and test_episodes must be at least 1, not "
-                f"{self.steps}, {self.test_every} and {self.test_episodes}"
-            )
-        if self.patience is not None and self.patience < 1:
-            raise ValueError(f"patience must be at least 1 step, not {self.patience}")
-
-    def is_over(self, curve: Sequence[Point]) -> bool:
-        """Whether a curve ends before all steps are taken."""
-        is_reached = self.until is not None and curve[-1].test_return >= self.until
-        return is_reached or _is_plateau(curve, self.patience)
-
-
 def learn(
     learner: Learner,
     env: EnvFactory,
-    schedule: Schedule,
+    config: TrainConfig,
     *,
     history: Sequence[Point] = (),
-    on_point: Callable[[Point, Learner], None] | None = None,
+    on_point: Callable[[Point], None] | None = None,
     on_advance: Callable[[int], None] | None = None,
 ) -> TrainResult:
     """Let a learner learn, testing its policy before it begins, at regular steps, and at the end.
@@ -128,7 +94,7 @@ def learn(
     Args:
         learner: Fresh, or restored from a checkpoint.
         env: Makes the environment of the tests.
-        schedule: How long, how often.
+        config: How long, how often.
         history: The curve so far, of a learner that was restored.
         on_point: Called at each new point of the curve: to show, to save.
         on_advance: Called with the steps so far after each piece.
@@ -139,25 +105,31 @@ def learn(
     returns: list[float] = []
 
     def test() -> None:
-        result: Evaluation = evaluate(learner.policy, test_env, schedule.test_episodes, schedule.test_seed)
+        report = evaluate(learner.policy, test_env, config.test_episodes, config.test_seed)
         finite = [value for value in returns if not math.isnan(value)]
         train_return = float(np.mean(finite)) if finite else math.nan
         returns.clear()
-        curve.append(Point(learner.steps, time.monotonic() - start, train_return, result.mean, result.std))
+        curve.append(Point(learner.steps, time.monotonic() - start, train_return, report.mean, report.std))
         if on_point:
-            on_point(curve[-1], learner)
+            on_point(curve[-1])
 
     if not curve:
         test()
-    while learner.steps < schedule.steps and not schedule.is_over(curve):
+    while learner.steps < config.steps and not _is_over(curve, config):
         before = learner.steps
         returns.append(learner.advance())
         if on_advance:
             on_advance(learner.steps)
-        if learner.steps // schedule.test_every > before // schedule.test_every or learner.steps >= schedule.steps:
+        if learner.steps // config.test_every > before // config.test_every or learner.steps >= config.steps:
             test()
     test_env.close()
     return TrainResult(learner.policy, curve)
+
+
+def _is_over(curve: Sequence[Point], config: TrainConfig) -> bool:
+    """Whether learning ends before all steps are taken."""
+    is_reached = config.until is not None and curve[-1].test_return >= config.until
+    return is_reached or _is_plateau(curve, config.patience)
 
 
 def _is_plateau(curve: Sequence[Point], patience: int | None) -> bool:

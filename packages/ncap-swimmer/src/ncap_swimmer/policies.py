@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Literal
+from typing import get_args
 
 import torch
 from jaxtyping import Float
@@ -11,10 +11,9 @@ from torch import Tensor, nn
 
 from .body import joint_limit
 from .circuit import CircuitActivity, SwimmerCircuit
-from .environments import EPISODE_STEPS, SwimmerEnv, Task
-from .steering import FixedSteering, commands
-
-Activation = Literal["tanh", "relu"]
+from .configs import Activation, PolicyConfig
+from .steering import FixedSteering, LearnedSteering, commands_from_target
+from .tasks import EPISODE_STEPS, observation_size
 
 
 class CircuitPolicy(nn.Module):
@@ -76,7 +75,11 @@ class CircuitPolicy(nn.Module):
             raise ValueError(
                 f"this circuit reads at least {needed} numbers of an observation, not {observation.shape[-1]}"
             )
-        given = {} if self.steering is None else commands(self.circuit, self.steering, observation[..., n : n + 2])
+        given = (
+            {}
+            if self.steering is None
+            else commands_from_target(self.circuit, self.steering, observation[..., n : n + 2])
+        )
         t = (observation[..., -1] + 1) / 2 * self.episode_steps if self.time_feature else None
         return (observation[..., :n] / self.limit).clamp(-1, 1), t, given
 
@@ -140,7 +143,7 @@ class MLPPolicy(nn.Module):
         super().__init__()
         if n_observations < 1 or n_actions < 1 or any(width < 1 for width in hidden):
             raise ValueError(f"every layer needs at least one unit, not {(n_observations, *hidden, n_actions)}")
-        if activation not in ("tanh", "relu"):
+        if activation not in get_args(Activation):
             raise ValueError(f"activation must be 'tanh' or 'relu', not {activation!r}")
         self.hidden, self.activation = tuple(hidden), activation
         self.standardize = Standardize(n_observations)
@@ -201,27 +204,33 @@ class ShuffledCircuit(CircuitPolicy):
         return joints[..., [*self.sources, self.circuit.n_joints - 1]], t, given
 
 
-def circuit_for(env: SwimmerEnv, circuit: SwimmerCircuit | None = None) -> CircuitPolicy:
-    """The circuit as a policy for this environment: made for its body, with turning and braking if it has a target.
+def make_policy(config: PolicyConfig) -> nn.Module:
+    """The policy that a configuration describes, with its initial weights.
 
     Raises:
-        ValueError: if `circuit` is for another number of joints, or steers where there is no target.
+        ValueError: if a number is out of range.
     """
-    steers = env.task == "navigate"
-    circuit = circuit or SwimmerCircuit(env.n_joints, turn=steers, speed=steers)
-    if circuit.n_joints != env.n_joints:
-        raise ValueError(
-            f"the circuit is for {circuit.n_joints} joints, but the body has {env.n_joints}; "
-            f"use circuit.for_body({env.n_joints})"
-        )
-    if (circuit.turn or circuit.speed) and not steers:
-        raise ValueError("a circuit with turn or speed steers to a target: it is for the task navigate, not for swim")
-    return CircuitPolicy(circuit, time_feature=env.time_feature)
-
-
-def observation_size(n_links: int, task: Task = "swim", *, time_feature: bool = True) -> int:
-    """Numbers in an observation of a body with `n_links` links."""
-    return 4 * n_links - 1 + 2 * (task == "navigate") + int(time_feature)
+    generator = torch.Generator().manual_seed(config.seed)
+    n_joints = config.n_links - 1
+    if config.policy == "random":
+        return RandomTorques(n_joints, generator)
+    if config.policy == "mlp":
+        n_observations = observation_size(config.n_links, config.task)
+        return MLPPolicy(n_observations, n_joints, config.hidden, config.activation, generator)
+    steers = config.task == "navigate"
+    circuit = SwimmerCircuit(
+        n_joints,
+        config.period,
+        share=config.share,
+        signed=config.signed,
+        init=config.init,
+        turn=steers,
+        speed=steers,
+        proprioception=config.proprioception,
+        oscillator=config.oscillator,
+        generator=generator,
+    )
+    return CircuitPolicy(circuit, LearnedSteering() if steers and config.steering == "learned" else None)
 
 
 def count_parameters(policy: nn.Module) -> int:

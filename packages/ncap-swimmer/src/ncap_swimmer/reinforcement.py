@@ -1,9 +1,8 @@
 """PPO and DDPG: stable-baselines3's algorithms, with the circuit or any other module as the actor."""
 
 import copy
-import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,25 +16,27 @@ from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
 from torch import nn
 
+from separata.run import Compute
+
 from .actor_critic import DDPGPolicy, DeterministicActor, PPOPolicy, StochasticActor
-from .learning import Learner, Point, Schedule, TrainResult, learn
+from .algorithms import DDPGConfig, PPOConfig
+from .learning import Learner
 from .policies import CircuitPolicy, Standardize
-from .rl_settings import DDPGSettings, PPOSettings
 from .rollouts import EnvFactory
 
 
 class PPO(sb3.PPO):
-    """stable-baselines3's PPO with learning rates that belong to the policy's own optimiser."""
+    """stable-baselines3's PPO with learning rates that belong to the policy's own optimizer."""
 
     def _update_learning_rate(self, optimizers: Any) -> None:  # noqa: ANN401 (the library's)
-        """Leave the optimiser as it is."""
+        """Leave the optimizer as it is."""
 
 
 class DDPG(sb3.DDPG):
-    """stable-baselines3's DDPG with learning rates that belong to the policy's own optimisers."""
+    """stable-baselines3's DDPG with learning rates that belong to the policy's own optimizers."""
 
     def _update_learning_rate(self, optimizers: Any) -> None:  # noqa: ANN401 (the library's)
-        """Leave the optimisers as they are."""
+        """Leave the optimizers as they are."""
 
 
 class _Returns(BaseCallback):
@@ -115,20 +116,20 @@ class ReinforcementLearner(Learner):
 
     def state(self) -> dict[str, Any]:
         """See `Learner`. Environments without `state` and `restore` begin new episodes when learning goes on."""
-        algorithm, numpy_state = self.algorithm, self._numpy_state
+        algorithm = self.algorithm
         saved: dict[str, Any] = {
             "parameters": copy.deepcopy(algorithm.get_parameters()),
             "steps": algorithm.num_timesteps,
             "updates": algorithm._n_updates,
             "torch": self._torch_state,
-            "numpy": json.dumps(numpy_state | {"state": _words(numpy_state["state"])}),
-            "actions": json.dumps(algorithm.action_space.np_random.bit_generator.state),
-            "running": torch.from_numpy(self._returns.running.copy()),
+            "numpy": self._numpy_state,
+            "actions": algorithm.action_space.np_random.bit_generator.state,
+            "running": self._returns.running.copy(),
             "environments": None,
         }
         if algorithm._last_obs is not None and _can_save(self._envs):
-            saved["environments"] = [_plain(state) for state in self._envs.env_method("state")]
-            saved["starts"] = torch.as_tensor(algorithm._last_episode_starts)
+            saved["environments"] = self._envs.env_method("state")
+            saved["starts"] = algorithm._last_episode_starts
         if isinstance(algorithm, OffPolicyAlgorithm):
             saved["replay"] = _replay(algorithm)
         return saved
@@ -140,19 +141,17 @@ class ReinforcementLearner(Learner):
         algorithm.num_timesteps = self.steps = state["steps"]
         algorithm._n_updates = state["updates"]
         self._torch_state = state["torch"]
-        numpy_state = json.loads(state["numpy"])
-        numpy_state["state"]["key"] = np.array(numpy_state["state"]["key"], np.uint32)
-        self._numpy_state = numpy_state
-        algorithm.action_space.np_random.bit_generator.state = json.loads(state["actions"])
+        self._numpy_state = state["numpy"]
+        algorithm.action_space.np_random.bit_generator.state = state["actions"]
         if state["environments"] is not None and _can_save(self._envs):
             self._envs.reset()
             observations = [
-                self._envs.env_method("restore", _from_plain(saved), indices=index)[0]
+                self._envs.env_method("restore", saved, indices=index)[0]
                 for index, saved in enumerate(state["environments"])
             ]
             algorithm._last_obs = np.stack(observations)
-            algorithm._last_episode_starts = state["starts"].numpy()
-            self._returns.running[:] = state["running"].numpy()
+            algorithm._last_episode_starts = state["starts"]
+            self._returns.running[:] = state["running"]
         if isinstance(algorithm, OffPolicyAlgorithm):
             _restore_replay(algorithm, state["replay"])
 
@@ -161,24 +160,8 @@ class ReinforcementLearner(Learner):
         self._envs.close()
 
 
-def _words(state: dict[str, Any]) -> dict[str, Any]:
-    """The state of numpy's old generator as plain numbers."""
-    return {"key": state["key"].tolist(), "pos": int(state["pos"])}
-
-
 def _can_save(envs: VecEnv) -> bool:
     return all(envs.has_attr(name) for name in ("state", "restore"))
-
-
-def _plain(state: dict[str, Any]) -> dict[str, Any]:
-    """Arrays as tensors, and the generator's long numbers as text: what a checkpoint of data can hold."""
-    plain = {key: torch.from_numpy(value) if isinstance(value, np.ndarray) else value for key, value in state.items()}
-    return plain | {"random": json.dumps(state["random"])}
-
-
-def _from_plain(state: dict[str, Any]) -> dict[str, Any]:
-    arrays = {key: value.numpy() if isinstance(value, torch.Tensor) else value for key, value in state.items()}
-    return arrays | {"random": json.loads(state["random"])}
 
 
 _REPLAYED = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
@@ -188,7 +171,7 @@ def _replay(algorithm: OffPolicyAlgorithm) -> dict[str, Any]:
     buffer = algorithm.replay_buffer
     assert buffer is not None  # noqa: S101 (made at construction)
     filled = buffer.buffer_size if buffer.full else buffer.pos
-    arrays = {name: torch.from_numpy(getattr(buffer, name)[:filled].copy()) for name in _REPLAYED}
+    arrays = {name: getattr(buffer, name)[:filled].copy() for name in _REPLAYED}
     return arrays | {"position": buffer.pos, "full": buffer.full, "episodes": algorithm._episode_num}
 
 
@@ -196,56 +179,54 @@ def _restore_replay(algorithm: OffPolicyAlgorithm, saved: dict[str, Any]) -> Non
     buffer = algorithm.replay_buffer
     assert buffer is not None  # noqa: S101 (made at construction)
     for name in _REPLAYED:
-        getattr(buffer, name)[: len(saved[name])] = saved[name].numpy()
+        getattr(buffer, name)[: len(saved[name])] = saved[name]
     buffer.pos, buffer.full = saved["position"], saved["full"]
     algorithm._episode_num = saved["episodes"]
 
 
-def ppo_learner(
+def make_ppo_learner(
     policy: nn.Module,
     env: EnvFactory,
+    config: PPOConfig,
     seed: int = 0,
-    settings: PPOSettings | None = None,
     workers: int = 1,
     device: str = "cpu",
 ) -> ReinforcementLearner:
-    """PPO on `settings.n_envs` environments, in processes of their own if there is more than one worker."""
-    settings = settings or PPOSettings.for_policy(policy)
+    """PPO on `config.n_envs` environments, in processes of their own if there is more than one worker."""
     fixed = isinstance(policy, CircuitPolicy)
-    std = settings.std if settings.std is not None else (0.1 if fixed else 0.5)
+    std = config.std if config.std is not None else (0.1 if fixed else 0.5)
     _check_clock(policy)
-    actor = StochasticActor(policy, std, not fixed, settings.learning_rate, settings.critic_learning_rate)
+    actor = StochasticActor(policy, std, not fixed, config.lr, config.critic_lr)
     with _initial_weights_from(seed):
         algorithm = PPO(
             PPOPolicy,
-            _environments(env, settings.n_envs, workers, seed),
-            n_steps=settings.segment // settings.n_envs,
-            batch_size=settings.batch_size or settings.segment,
-            n_epochs=settings.epochs,
-            gamma=settings.gamma,
-            gae_lambda=settings.gae_lambda,
-            clip_range=settings.clip,
+            _environments(env, config.n_envs, workers, seed),
+            n_steps=config.segment // config.n_envs,
+            batch_size=config.batch_size or config.segment,
+            n_epochs=config.epochs,
+            gamma=config.gamma,
+            gae_lambda=config.gae_lambda,
+            clip_range=config.clip,
             # The library stops at 1.5 times what it is told.
-            target_kl=settings.target_kl / 1.5 if math.isfinite(settings.target_kl) else None,
+            target_kl=config.target_kl / 1.5 if math.isfinite(config.target_kl) else None,
             vf_coef=1.0,
             max_grad_norm=math.inf,
             policy_kwargs={"actor": actor},
-            device=device,
+            device=Compute(device).torch_device,
         )
     algorithm.action_space.seed(seed)
-    return ReinforcementLearner(policy, algorithm, settings.segment, seed)
+    return ReinforcementLearner(policy, algorithm, config.segment, seed)
 
 
-def ddpg_learner(
+def make_ddpg_learner(
     policy: nn.Module,
     env: EnvFactory,
+    config: DDPGConfig,
     seed: int = 0,
-    settings: DDPGSettings | None = None,
     workers: int = 1,
     device: str = "cpu",
 ) -> ReinforcementLearner:
     """DDPG on one environment (in a process of its own if there is more than one worker)."""
-    settings = settings or DDPGSettings()
     _check_clock(policy)
     environments = _environments(env, 1, workers, seed)
     n_actions = environments.action_space.shape[0]  # type: ignore[index] # a box
@@ -253,19 +234,19 @@ def ddpg_learner(
         algorithm = DDPG(
             DDPGPolicy,
             environments,
-            buffer_size=settings.buffer,
-            learning_starts=settings.warmup,
-            batch_size=settings.batch_size,
-            tau=settings.tau,
-            gamma=settings.gamma,
-            train_freq=settings.every,
-            gradient_steps=settings.every,
-            action_noise=NormalActionNoise(np.zeros(n_actions), np.full(n_actions, settings.noise)),
-            policy_kwargs={"actor": DeterministicActor(policy, settings.learning_rate, settings.critic_learning_rate)},
-            device=device,
+            buffer_size=config.buffer_size,
+            learning_starts=config.warmup,
+            batch_size=config.batch_size,
+            tau=config.tau,
+            gamma=config.gamma,
+            train_freq=config.every,
+            gradient_steps=config.every,
+            action_noise=NormalActionNoise(np.zeros(n_actions), np.full(n_actions, config.noise)),
+            policy_kwargs={"actor": DeterministicActor(policy, config.lr, config.critic_lr)},
+            device=Compute(device).torch_device,
         )
     algorithm.action_space.seed(seed)
-    return ReinforcementLearner(policy, algorithm, 4 * settings.every, seed)
+    return ReinforcementLearner(policy, algorithm, 4 * config.every, seed)
 
 
 def _check_clock(policy: nn.Module) -> None:
@@ -287,53 +268,3 @@ def _environments(env: EnvFactory, n: int, workers: int, seed: int) -> VecEnv:
     made = DummyVecEnv([env] * n) if workers == 1 else SubprocVecEnv([env] * n, start_method="spawn")
     made.seed(seed)
     return made
-
-
-def train_ppo(
-    policy: nn.Module,
-    env: EnvFactory,
-    schedule: Schedule,
-    *,
-    seed: int = 0,
-    settings: PPOSettings | None = None,
-    workers: int = 1,
-    device: str = "cpu",
-    on_point: Callable[[Point, Learner], None] | None = None,
-) -> TrainResult:
-    """Train a policy with PPO; it is changed in place, and its output is the mean of the actions drawn.
-
-    Args:
-        policy: Any module from an observation to an action in [-1, 1].
-        env: Makes an environment; with several workers it must be picklable.
-        schedule: Environment steps, and how often to test.
-        seed: Seed of actions, batches and initial states.
-        settings: Settings of the algorithm.
-        workers: With more than one, each environment runs in a process of its own.
-        device: Where the networks live.
-        on_point: Called at each new point of the learning curve.
-    """
-    return _train(ppo_learner(policy, env, seed, settings, workers, device), env, schedule, on_point)
-
-
-def train_ddpg(
-    policy: nn.Module,
-    env: EnvFactory,
-    schedule: Schedule,
-    *,
-    seed: int = 0,
-    settings: DDPGSettings | None = None,
-    workers: int = 1,
-    device: str = "cpu",
-    on_point: Callable[[Point, Learner], None] | None = None,
-) -> TrainResult:
-    """Train a policy with DDPG; arguments as for `train_ppo`."""
-    return _train(ddpg_learner(policy, env, seed, settings, workers, device), env, schedule, on_point)
-
-
-def _train(
-    learner: Learner, env: EnvFactory, schedule: Schedule, on_point: Callable[[Point, Learner], None] | None
-) -> TrainResult:
-    try:
-        return learn(learner, env, schedule, on_point=on_point)
-    finally:
-        learner.close()

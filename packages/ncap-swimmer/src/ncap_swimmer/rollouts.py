@@ -14,16 +14,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from .controllers import Controller, controller
+from .configs import check_seed
+from .controllers import Controller, make_controller
 
 EnvFactory: TypeAlias = Callable[[], "gymnasium.Env[Any, Any]"]
 
-SEEDS = 2**32
-"""Seeds are smaller than this: more, and some random generators refuse them."""
-
 
 @dataclass(frozen=True)
-class Evaluation:
+class EvaluationReport:
     """Returns of several episodes."""
 
     returns: tuple[float, ...]
@@ -48,7 +46,7 @@ class Evaluation:
         return self.mean - half, self.mean + half
 
 
-def evaluate(policy: nn.Module, env: "gymnasium.Env[Any, Any]", episodes: int = 10, seed: int = 0) -> Evaluation:
+def evaluate(policy: nn.Module, env: "gymnasium.Env[Any, Any]", episodes: int = 10, seed: int = 0) -> EvaluationReport:
     """Returns of `episodes` episodes, each until it ends or is truncated.
 
     Equal seeds give equal initial states for every policy, so that policies can be compared pairwise.
@@ -67,17 +65,7 @@ def evaluate(policy: nn.Module, env: "gymnasium.Env[Any, Any]", episodes: int = 
     if episodes < 1:
         raise ValueError(f"there must be at least 1 episode, not {episodes}")
     check_seed(seed)
-    return Evaluation(tuple(episode_return(policy, env, each) for each in episode_seeds(seed, episodes)))
-
-
-def check_seed(seed: int) -> None:
-    """See that a seed is one that every random generator takes.
-
-    Raises:
-        ValueError: if it is not.
-    """
-    if not 0 <= seed < SEEDS:
-        raise ValueError(f"a seed must be between 0 and {SEEDS - 1}, not {seed}")
+    return EvaluationReport(tuple(episode_return(policy, env, each) for each in episode_seeds(seed, episodes)))
 
 
 def episode_seeds(seed: int | Sequence[int], episodes: int) -> list[int]:
@@ -87,7 +75,7 @@ def episode_seeds(seed: int | Sequence[int], episodes: int) -> list[int]:
 
 def episode_return(policy: nn.Module, env: "gymnasium.Env[Any, Any]", seed: int) -> float:
     """Sum of the rewards of one episode."""
-    return float(sum(reward for _, reward in episode(controller(policy), env, seed)))
+    return float(sum(reward for _, reward in episode(make_controller(policy), env, seed)))
 
 
 def episode(act: Controller, env: "gymnasium.Env[Any, Any]", seed: int) -> Iterator[tuple[np.ndarray, float]]:
@@ -187,7 +175,7 @@ class _Worker:
         for name, buffer in self.policy.named_buffers():
             if name in buffers:
                 buffer.copy_(torch.from_numpy(buffers[name]))
-        rewards = [reward for _, reward in episode(controller(self.policy), self.env, seed)]
+        rewards = [reward for _, reward in episode(make_controller(self.policy), self.env, seed)]
         return sum(rewards), len(rewards)
 
 

@@ -1,97 +1,95 @@
-"""Trainings on disk: a folder with the policy, its settings, its learning curve and a checkpoint to go on from."""
+"""Swimmers on disk: trainings, which are kept from their first test on, and policies that were saved."""
 
-import csv
-import io
-import json
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, astuple, dataclass, fields, replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import numpy as np
-import torch
 from torch import nn
 
-from separata import files
-from separata.progress import Reporter, stopped
+from separata.progress import Reporter
 from separata.run import Compute
+from separata.runs import RunFolder
 
-from .learning import Learner, Point, Schedule, TrainResult, learn
-from .policies import CircuitPolicy, count_parameters
-from .settings import PolicySettings, Training, read
+from .configs import NAMES, PolicyConfig, RunConfig
+from .learning import Learner, Point, TrainResult, learn
+from .policies import make_policy
+from .swimmers import Swimmer, env_factory
+from .training import make_learner
 
-if TYPE_CHECKING:
-    from .environments import Task
-
-CONFIG, POLICY, HISTORY, CURVE, CHECKPOINT = (
-    "config.json",
-    "policy.safetensors",
-    "history.csv",
-    "learning-curve.svg",
-    "checkpoint.pt",
-)
-NAMES = {"ncap": "circuit", "mlp": "MLP", "random": "random torques"}
-ALGORITHMS = {"es": "ES", "ppo": "PPO", "ddpg": "DDPG"}
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A policy that a training left, or one before any training."""
-
-    settings: PolicySettings
-    policy: nn.Module
-
-    def for_body(self, n_links: int | None) -> "Trained":
-        """The same policy for another body."""
-        moved = self.settings.fit(self.policy, n_links)
-        return Trained(replace(self.settings, n_links=n_links or self.settings.n_links), moved)
-
-    def env(self, render_mode: str | None = None) -> Any:  # noqa: ANN401 (a SwimmerEnv; loading it loads MuJoCo)
-        """The environment that it is for."""
-        from .environments import DESIRED_SPEED, make_env
-
-        speed = getattr(self.settings, "desired_speed", DESIRED_SPEED)
-        return make_env(
-            cast("Task", self.settings.task), self.settings.n_links, desired_speed=speed, render_mode=render_mode
-        )
-
-    def describe(self) -> str:
-        """In a few words."""
-        kind = NAMES[self.settings.policy]
-        weights = ""
-        if isinstance(self.policy, CircuitPolicy) and self.policy.circuit.share:
-            weights = ": " + ", ".join(f"{name} {value:.4g}" for name, value in self.policy.circuit.weights().items())
-        return f"{kind} with {count_parameters(self.policy)} parameters{weights}"
+CURVE = "learning-curve.svg"
 
 
 def train(
-    training: Training, out: Path, *, workers: int = 1, device: str = "cpu", resume: bool = False
-) -> tuple[Trained, TrainResult]:
-    """Train as set, and keep everything in a folder from the first test on.
+    config: RunConfig, out: Path, *, workers: int = 1, device: str = "cpu", resume: bool = False
+) -> tuple[Swimmer, TrainResult]:
+    """Train as configured, and keep everything in a folder from the first test on.
 
     Raises:
         ValueError: if a setting is wrong, the folder holds another training, or the training diverges.
     """
-    if workers < 1:
-        raise ValueError(f"there must be at least 1 worker, not {workers}")
-    if device != "cpu" and training.algo == "es":
-        raise ValueError("evolution runs on the CPU: the device is for the networks of ppo and ddpg")
-    device = str(Compute(device).torch_device)
-    schedule = Schedule(training.steps, training.test_every, training.test_episodes, patience=training.patience)
-    policy = training.build_policy()
-    _claim(training, out, resume=resume)
-    learner = training.learner(policy, workers, device)
+    policy = make_policy(config)
+    folder = RunFolder.begin(out, config, resume=resume, may_change=("steps", "patience", "until"))
+    learner = make_learner(policy, env_factory(config), config.algorithm, config.seed, workers, device)
     try:
-        history = _resume(learner, out) if resume and (out / CHECKPOINT).is_file() else []
-        files.make_writable(out)
-        files.write_json(out / CONFIG, asdict(training))
-        result = _learn(training, learner, schedule, history, out)
+        if resume:
+            _restore(learner, folder)
+        result = _learn(config, learner, folder)
     finally:
         learner.close()
-    _draw(training, result.history, out)
-    return Trained(training, policy), result
+    _draw(config, result, out / CURVE)
+    return Swimmer(config, policy), result
+
+
+def save(swimmer: Swimmer, path: Path | str) -> None:
+    """Write a policy, trained or not, to a folder that `load` and the commands read.
+
+    Raises:
+        ValueError: if the folder already holds one, or the policy is not of the kind that its configuration describes.
+    """
+    folder = RunFolder.begin(path, swimmer.config)
+    try:
+        make_policy(swimmer.config).load_state_dict(swimmer.policy.state_dict())
+    except RuntimeError:
+        raise ValueError(f"the policy is not the {NAMES[swimmer.config.policy]} of its configuration") from None
+    with folder.training(Reporter(quiet=True)):
+        folder.save_weights(swimmer.policy)
+
+
+def load(path: Path | str, device: str = "auto") -> Swimmer:
+    """What a training left, or `save` wrote.
+
+    Args:
+        path: The folder.
+        device: Where the policy is to be: `auto` (a GPU if there is one), `cpu` or `cuda`.
+
+    Raises:
+        FileNotFoundError: if the folder holds none.
+        ValueError: if a file is damaged, or is not that of these settings.
+    """
+    folder = RunFolder.open(path)
+    config = folder.config(RunConfig if "algo" in folder.values() else PolicyConfig)
+    policy = make_policy(config)
+    folder.load_weights(policy)
+    return Swimmer(config, policy.to(Compute(device).torch_device))
+
+
+def choose(run: Path | None, *, init: bool, config: PolicyConfig, n_links: int | None) -> Swimmer:
+    """The policy of a run, or with `init` an untrained one, for a body.
+
+    Raises:
+        ValueError: if neither or both are asked for, or the policy does not fit the body.
+    """
+    if (run is None) != init:
+        raise ValueError("name the folder of a training, or give --init for an untrained policy")
+    if run is not None:
+        swimmer = load(run, "cpu")
+        return swimmer if n_links is None else swimmer.for_body(n_links)
+    config = config if n_links is None else replace(config, n_links=n_links)
+    return Swimmer(config, make_policy(config))
 
 
 def warning(history: Sequence[Point]) -> str | None:
@@ -102,28 +100,38 @@ def warning(history: Sequence[Point]) -> str | None:
     return None
 
 
-def _learn(training: Training, learner: Learner, schedule: Schedule, history: list[Point], out: Path) -> TrainResult:
-    reporter = Reporter()
-    kind, algorithm = NAMES[training.policy], ALGORITHMS[training.algo]
-    reporter.say(f"{training.task}, {training.n_links} links: {kind}, {algorithm}, {training.steps} steps, to {out}")
-    curve = list(history)
+def _restore(learner: Learner, folder: RunFolder) -> None:
+    """Bring the learner and the history to the last checkpoint, if there is one."""
+    try:
+        if (state := folder.load_checkpoint()) is not None:
+            learner.restore(state)
+    except Exception as error:  # noqa: BLE001 (whatever a damaged file causes)
+        raise ValueError(
+            f"{folder.checkpoint} is not a whole checkpoint of this training ({type(error).__name__}); "
+            "train anew in another folder"
+        ) from None
+    folder.history.resume(lambda row: row["steps"] <= learner.steps)
 
-    def keep(point: Point, learner: Learner) -> None:
-        curve.append(point)
-        files.write_text(out / HISTORY, history_csv(curve))
-        files.save_tensors(out / POLICY, learner.policy.state_dict())
-        save_checkpoint(out / CHECKPOINT, learner, curve)
+
+def _learn(config: RunConfig, learner: Learner, folder: RunFolder) -> TrainResult:
+    reporter, out, steps = Reporter(), folder.path, config.train.steps
+    history = [Point(**row) for row in folder.history.rows]  # type: ignore[arg-type] # steps are read as integers
+
+    def keep(point: Point) -> None:
+        folder.history.add(asdict(point))
+        folder.save_checkpoint(learner.state())
+        folder.save_weights(learner.policy)
         trained = "" if math.isnan(point.train_return) else f", {point.train_return:.0f} while learning"
         reporter.say(f"  {point.steps} steps, {point.seconds:.0f} s: return {point.test_return:.1f}{trained}")
 
-    with _progress(reporter, learner.steps, training.steps) as advance:
+    with folder.training(reporter), _progress(reporter, learner.steps, steps) as advance:
+        reporter.say(f"{config.task}, {config.n_links} links: {_title(config)}, {steps} steps, to {out}")
         try:
             # What overflows ends as an error below, and needs no warning before it.
             with np.errstate(over="ignore", invalid="ignore"):
-                return learn(learner, training.env, schedule, history=history, on_point=keep, on_advance=advance)
-        except KeyboardInterrupt:
-            reporter.say(f"Stopped; {out} has everything up to the last test. Continue with: {stopped()}")
-            raise
+                return learn(
+                    learner, env_factory(config), config.train, history=history, on_point=keep, on_advance=advance
+                )
         except (ValueError, RuntimeError) as error:
             if not _is_divergence(error, learner.policy):
                 raise
@@ -159,128 +167,19 @@ def _progress(reporter: Reporter, done: int, total: int) -> Iterator[Any]:
             bar.close()
 
 
-def save_checkpoint(path: Path, learner: Learner, history: list[Point]) -> None:
-    """Write what a learner goes on from, whole or not at all."""
-    with files.replacing(path) as part:
-        torch.save({"learner": learner.state(), "history": [astuple(point) for point in history]}, part)
+def _title(config: RunConfig) -> str:
+    return f"{NAMES[config.policy]}, {NAMES[config.algo]}"
 
 
-def _resume(learner: Learner, out: Path) -> list[Point]:
-    path = out / CHECKPOINT
-    try:
-        saved = torch.load(path, map_location="cpu", weights_only=True)
-        learner.restore(saved["learner"])
-        return [Point(*values) for values in saved["history"]]
-    except Exception as error:  # noqa: BLE001 (whatever a damaged file causes)
-        raise ValueError(
-            f"{path} is not a whole checkpoint of this training ({type(error).__name__}); train anew in another folder"
-        ) from None
-
-
-def _claim(training: Training, out: Path, *, resume: bool) -> None:
-    """See that the folder is free, or holds the training to go on with."""
-    if not (out / CONFIG).exists():
-        if out.is_file():
-            raise ValueError(f"{out} is a file; name a folder")
-        return
-    if not resume:
-        raise ValueError(f"{out} already holds a training; continue it with --resume, or choose another folder")
-    earlier = asdict(read(out / CONFIG))
-    changed = [
-        name for name, value in asdict(training).items() if earlier[name] != value and name not in {"steps", "patience"}
-    ]
-    if changed:
-        raise ValueError(f"the training in {out} was begun with another {' and '.join(changed)}; resume with the same")
-
-
-def history_csv(history: list[Point]) -> str:
-    """A learning curve as a table; cells that are not a number are empty."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([field.name for field in fields(Point)])
-    writer.writerows([["" if math.isnan(value) else f"{value:.10g}" for value in astuple(point)] for point in history])
-    return text.getvalue()
-
-
-def _draw(training: Training, history: list[Point], out: Path) -> None:
+def _draw(config: RunConfig, result: TrainResult, path: Path) -> None:
     from separata import plots
 
-    rows = [{"return": point.test_return, "steps": float(point.steps)} for point in history]
     figure = plots.curves(
-        rows,
-        "return",
+        result.rows(),
+        "test_return",
         x="steps",
         xlabel="environment steps",
         ylabel="return of an episode",
-        title=f"{NAMES[training.policy]}, {ALGORITHMS[training.algo]}",
+        title=_title(config),
     )
-    with files.replacing(out / CURVE) as part:
-        figure.savefig(part, bbox_inches="tight")
-
-
-def load(run: Path) -> Trained:
-    """What a training left.
-
-    Raises:
-        FileNotFoundError: if the folder holds no training.
-        ValueError: if a file is damaged, or is not that of these settings.
-    """
-    if not (run / CONFIG).is_file():
-        raise FileNotFoundError(f"{run} holds no training: there is no {CONFIG} in it")
-    training = read(run / CONFIG)
-    policy = training.build_policy()
-    tensors, _ = files.load_tensors(run / POLICY)
-    expected = {name: tensor.shape for name, tensor in policy.state_dict().items()}
-    if {name: tensor.shape for name, tensor in tensors.items()} != expected:
-        raise ValueError(f"{run / POLICY} does not hold the weights of the {NAMES[training.policy]} in {CONFIG}")
-    if not all(tensor.isfinite().all() for tensor in tensors.values()):
-        raise ValueError(f"{run / POLICY} holds weights that are not finite")
-    policy.load_state_dict(tensors)
-    return Trained(training, policy)
-
-
-def choose(run: Path | None, *, init: bool, settings: PolicySettings, n_links: int | None) -> Trained:
-    """The policy of a run, or with `init` an untrained one, for a body.
-
-    Raises:
-        ValueError: if neither or both are asked for, or the policy does not fit the body.
-    """
-    if (run is None) != init:
-        raise ValueError("name the folder of a training, or give --init for an untrained policy")
-    if run is not None:
-        return load(run).for_body(n_links)
-    settings = replace(settings, n_links=n_links or settings.n_links)
-    return Trained(settings, settings.build())
-
-
-def evaluate(trained: Trained, episodes: int, seed: int) -> dict[str, Any]:
-    """Returns of test episodes, as plain values."""
-    from .rollouts import evaluate as run_episodes
-
-    result = run_episodes(trained.policy, trained.env(), episodes, seed)
-    low, high = result.ci
-    return {
-        "policy": trained.settings.policy,
-        "task": trained.settings.task,
-        "n_links": trained.settings.n_links,
-        "parameters": count_parameters(trained.policy),
-        "episodes": episodes,
-        "mean": result.mean,
-        "std": result.std if episodes > 1 else None,
-        "ci95": None if math.isnan(low) else [low, high],
-        "returns": list(result.returns),
-    }
-
-
-def show(found: dict[str, Any], *, as_json: bool) -> str:
-    """An evaluation for a program or a person."""
-    if as_json:
-        return json.dumps(found, indent=2)
-    spread = ""
-    if found["ci95"] is not None:
-        low, high = found["ci95"]
-        spread = f" ± {found['std']:.1f} (95 % confidence interval of the mean: {low:.1f} to {high:.1f})"
-    rows = [f"  episode {i}: {value:.1f}" for i, value in enumerate(cast("list[float]", found["returns"]))]
-    kind = NAMES[found["policy"]]
-    head = f"{found['task']}, {found['n_links']} links, {kind} with {found['parameters']} parameters"
-    return "\n".join([head, *rows, f"return {found['mean']:.1f}{spread}"])
+    plots.save(figure, path)

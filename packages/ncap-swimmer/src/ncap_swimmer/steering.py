@@ -52,7 +52,9 @@ class LearnedSteering(nn.Module):
         return Commands(*commands.unbind(-1))
 
 
-def commands(circuit: SwimmerCircuit, steering: nn.Module, to_target: Float[Tensor, "*batch 2"]) -> dict[str, Tensor]:
+def commands_from_target(
+    circuit: SwimmerCircuit, steering: nn.Module, to_target: Float[Tensor, "*batch 2"]
+) -> dict[str, Tensor]:
     """The keywords that this circuit's `forward` takes: those of the options it was made with."""
     given: Commands = steering(to_target)
     taken: dict[str, Tensor] = {}

@@ -13,7 +13,7 @@ from torch import nn
 
 from separata import files, plots
 
-from .controllers import controller
+from .controllers import make_controller
 from .environments import SwimmerEnv
 from .policies import CircuitPolicy
 from .rollouts import episode
@@ -71,18 +71,18 @@ def record(policy: nn.Module, env: SwimmerEnv, seed: int = 0) -> Trace:
         env: One of the swimmer's tasks.
         seed: Seed of the initial state.
     """
-    steps = list(episode(controller(policy), env, seed))
+    steps = list(episode(make_controller(policy), env, seed))
     observations = np.stack([observation for observation, _ in steps])
     rewards = np.array([reward for _, reward in steps], np.float32)
     joints = observations[:, : env.n_joints]
-    seen = torch.from_numpy(observations)
     if not isinstance(policy, CircuitPolicy):
-        act = controller(policy)
+        act = make_controller(policy)
         return Trace(joints, np.stack([act(observation) for observation in observations]).astype(np.float32), rewards)
+    seen = torch.from_numpy(observations).to(policy.circuit.weight["ipsi"].device)
     with torch.no_grad():
         activity = policy.activity(seen)
-    shown = {name: getattr(activity, name).numpy() for name in _CELLS}
-    return Trace(joints, activity.torques.numpy(), rewards, **shown)
+    shown = {name: getattr(activity, name).cpu().numpy() for name in _CELLS}
+    return Trace(joints, activity.torques.cpu().numpy(), rewards, **shown)
 
 
 @dataclass(frozen=True)

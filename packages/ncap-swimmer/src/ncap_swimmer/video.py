@@ -1,8 +1,6 @@
 """Pictures of the swim, drawn by MuJoCo: a video, an animated GIF, or a strip of film."""
 
-import os
 from collections.abc import Iterator
-from ctypes.util import find_library
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,50 +12,15 @@ from torch import nn
 from separata import files
 from separata.extras import require
 
-if TYPE_CHECKING:
-    import mujoco
+from .controllers import make_controller
+from .rendering import make_renderer
+from .rollouts import episode
+from .tasks import EPISODE_STEPS
 
+if TYPE_CHECKING:
     from .environments import SwimmerEnv
 
 SUFFIXES = (".gif", ".mp4", ".png")
-LIBRARIES = {"osmesa": "OSMesa", "egl": "EGL"}
-"""What MuJoCo draws with where there is no screen."""
-
-NO_RENDERER = (
-    "MuJoCo finds no renderer on this machine: install OSMesa (Debian: apt-get install libosmesa6) or EGL with a "
-    "graphics driver, and set MUJOCO_GL=osmesa or MUJOCO_GL=egl"
-)
-
-
-def choose_renderer() -> None:
-    """Set MUJOCO_GL where no screen is and nobody has; MuJoCo reads it when it is first imported.
-
-    Raises:
-        ValueError: if there is no screen and neither OSMesa nor EGL, or the one that MUJOCO_GL names is not there.
-    """
-    chosen = os.environ.get("MUJOCO_GL", "").lower()
-    if chosen in LIBRARIES and not find_library(LIBRARIES[chosen]):
-        raise ValueError(f"MUJOCO_GL is {chosen}, but its library {LIBRARIES[chosen]} is not on this machine")
-    if chosen or os.environ.get("DISPLAY") or os.name != "posix":
-        return
-    found = next((name for name, library in LIBRARIES.items() if find_library(library)), None)
-    if found is None:
-        raise ValueError(NO_RENDERER)
-    os.environ["MUJOCO_GL"] = found
-
-
-def renderer(model: "mujoco.MjModel", height: int = 280, width: int = 280) -> "mujoco.Renderer":
-    """MuJoCo's renderer for a model.
-
-    Raises:
-        ValueError: if it does not work on this machine; with what to do.
-    """
-    import mujoco
-
-    try:
-        return mujoco.Renderer(model, height, width)
-    except Exception as error:  # noqa: BLE001 (each back end fails in its own way)
-        raise ValueError(f"{NO_RENDERER} ({type(error).__name__}: {error})".splitlines()[0]) from None
 
 
 def frames(
@@ -84,15 +47,11 @@ def frames(
     Raises:
         ValueError: if there is no renderer.
     """
-    from .controllers import controller
-    from .environments import EPISODE_STEPS
-    from .rollouts import episode
-
     fps = env.metadata["render_fps"]
     last = min(first + max(1, round(seconds * fps)), EPISODE_STEPS)
-    drawn = renderer(env.model, height, width)
+    drawn = make_renderer(env.model, height, width)
     try:
-        for step, _ in enumerate(episode(controller(policy), env, seed)):
+        for step, _ in enumerate(episode(make_controller(policy), env, seed)):
             if step >= last:
                 break
             if step >= first:
