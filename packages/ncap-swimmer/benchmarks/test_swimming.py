@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from house import peer
-from ncap_swimmer import MLPPolicy, SwimmerCircuit, circuit_for, controller, make_env
+from ncap_swimmer import MLPPolicy, SwimmerCircuit, make_circuit_policy, make_controller, make_env
 
 STEPS = 1000
 
@@ -24,8 +24,10 @@ def swim_here(kind):
     env = make_env("swim", 6)
     if kind == "numpy":  # the controller of the peer's case
         return episode_of(env, lambda observation, t: numpy_circuit(observation[:5], t))
-    policy = circuit_for(env) if kind == "circuit" else MLPPolicy(24, 5, generator=torch.Generator().manual_seed(0))
-    act = controller(policy)
+    policy = (
+        make_circuit_policy(env) if kind == "circuit" else MLPPolicy(24, 5, generator=torch.Generator().manual_seed(0))
+    )
+    act = make_controller(policy)
     return episode_of(env, lambda observation, t: act(observation))
 
 
@@ -83,7 +85,7 @@ def test_forward(benchmark, batch):
 @pytest.mark.benchmark(group="control step by number of links")
 def test_cost_grows_with_the_body(benchmark, n_links):
     env = make_env("swim", n_links)
-    act = controller(circuit_for(env))
+    act = make_controller(make_circuit_policy(env))
     observation, _ = env.reset(seed=0)
     for _ in range(100):
         observation, *_ = env.step(act(observation))

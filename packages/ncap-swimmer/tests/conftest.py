@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from ncap_swimmer import DeterministicActor
+from separata import states
 
 
 @pytest.fixture(scope="module")
@@ -80,11 +81,11 @@ def constant():
 
 @pytest.fixture
 def through_file(tmp_path):
-    """Save as data and load again."""
+    """Save as a checkpoint and load again."""
 
     def save_and_load(state):
-        torch.save(state, tmp_path / "state.pt")
-        return torch.load(tmp_path / "state.pt", weights_only=True)
+        states.save(tmp_path / "state.safetensors", state)
+        return states.load(tmp_path / "state.safetensors")
 
     return save_and_load
 

@@ -67,7 +67,7 @@ def test_spread_is_learned_or_fixed(learn_std):
 
 def test_actor_and_critic_share_nothing_and_learn_at_rates_of_their_own():
     policy = MLPPolicy(12, 2, (8,))
-    actor = ppo(policy, learning_rate=0.5, critic_learning_rate=0.25)
+    actor = ppo(policy, lr=0.5, critic_lr=0.25)
     assert storage(policy) <= storage(actor)
     rates = {id(p): group["lr"] for group in actor.optimizer.param_groups for p in group["params"]}
     assert {rates[id(p)] for p in policy.parameters()} == {0.5}
@@ -95,9 +95,9 @@ def test_ddpgs_actor_is_the_policy_and_its_target_a_copy():
     np.testing.assert_allclose(found, policy(seen).detach(), atol=1e-6)
 
 
-def test_ddpgs_optimisers_hold_actor_and_critic_at_rates_of_their_own():
+def test_ddpgs_optimizers_hold_actor_and_critic_at_rates_of_their_own():
     policy = circuit()
-    actor = ddpg(policy, learning_rate=0.5, critic_learning_rate=0.25)
+    actor = ddpg(policy, lr=0.5, critic_lr=0.25)
     (mine,), (theirs,) = actor.actor.optimizer.param_groups, actor.critic.optimizer.param_groups
     assert {p.data_ptr() for p in mine["params"]} == storage(policy)
     assert (mine["lr"], theirs["lr"]) == (0.5, 0.25)
@@ -105,7 +105,7 @@ def test_ddpgs_optimisers_hold_actor_and_critic_at_rates_of_their_own():
     assert sum(p.numel() for p in theirs["params"]) == expected
 
 
-def test_ddpgs_critic_standardises_observations_but_not_actions():
+def test_ddpgs_critic_standardizes_observations_but_not_actions():
     actor = ddpg(circuit())
     seen, actions = torch.randn(6, 12), torch.rand(6, 2)
     statistics = {name: value for name, value in actor.critic.state_dict().items() if "running" in name}
@@ -147,7 +147,7 @@ def test_perceptron_is_linear_layers_with_the_activation_between():
     assert len(layers) == 3
 
 
-def test_projection_follows_each_step_of_an_optimiser():
+def test_projection_follows_each_step_of_an_optimizer():
     policy = circuit()
     optimizer = torch.optim.SGD(policy.parameters(), lr=1.0)
     project_after_steps(optimizer, policy)

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
+from ncap_swimmer.configs import PolicyConfig
 from ncap_swimmer.paper import BODIES, PAPER
-from ncap_swimmer.settings import PolicySettings
+from ncap_swimmer.policies import make_policy
 from ncap_swimmer.trials import SMOKE, derangements, train_and_test, with_weights
 
 MOVED = {"trained_on": 900, **{f"joints_{n}": 800 for n in BODIES}, "untrained": 700, "most_random": 100}
@@ -53,9 +54,9 @@ def test_every_key_has_a_label():
 def test_the_weights_of_a_trial_are_those_that_it_tested():
     found = train_and_test(SMOKE, "cpu")
     assert found["after"] != found["before"]
-    settings = PolicySettings(n_links=SMOKE.n_links)
-    assert found["weights"] != settings.build().circuit.weights()
-    assert with_weights(settings, found["weights"]).circuit.weights() == pytest.approx(found["weights"])
+    config = PolicyConfig(n_links=SMOKE.n_links)
+    assert found["weights"] != make_policy(config).circuit.weights()
+    assert with_weights(config, found["weights"]).circuit.weights() == pytest.approx(found["weights"])
 
 
 def test_shuffled_sensors_are_all_in_the_wrong_place():

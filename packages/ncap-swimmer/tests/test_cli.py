@@ -12,31 +12,20 @@ import pytest
 import torch
 
 from house import started
-from ncap_swimmer import ESLearner, cli, wrong_sign_property
+from ncap_swimmer import cli, load, wrong_sign_property
 from ncap_swimmer.paper import PAPER
-from ncap_swimmer.runs import load
-from separata import cli as core
+from separata.testing import Commands, contents, interrupted_after
 
-COMMANDS = [cli.train, cli.evaluate, cli.trace, cli.export, cli.render]
+COMMANDS = Commands(PAPER, [cli.train, cli.evaluate, cli.trace, cli.export, cli.render])
 SHORT = ("--n-links", "3", "--steps", "200", "--population", "2", "--test-every", "100", "--test-episodes", "1")
 EPISODE_STEPS = "ncap_swimmer.environments.EPISODE_STEPS"
 
 
 @pytest.fixture
-def call(capsys, monkeypatch, tmp_path):
-    """Run a command in an empty folder; its exit code, standard output and standard error."""
+def call(monkeypatch, tmp_path):
+    """Run a command in an empty folder."""
     monkeypatch.chdir(tmp_path)
-
-    def run(*arguments):
-        code = 0
-        try:
-            core.main(PAPER, COMMANDS, [str(argument) for argument in arguments])
-        except SystemExit as end:
-            code = end.code
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
+    return COMMANDS
 
 
 @pytest.fixture
@@ -50,7 +39,7 @@ def run(tmp_path_factory):
     out = tmp_path_factory.mktemp("run") / "run"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(EPISODE_STEPS, 50)
-        core.main(PAPER, COMMANDS, ["train", "--out", str(out), *SHORT])
+        assert COMMANDS("train", "--out", out, *SHORT).code == 0
     return out
 
 
@@ -59,9 +48,10 @@ def test_the_untrained_circuit_swims(call):
     found = json.loads(out)
     assert code == 0
     assert 770 <= found["mean"] <= 820
-    assert found["parameters"] == 4
+    assert found["n_parameters"] == 4
     assert found["mean"] == pytest.approx(np.mean(found["returns"]))
     assert found["ci95"][0] < found["mean"] < found["ci95"][1]
+    assert list(found) == [*("policy", "task", "n_links", "n_parameters", "episodes", "mean", "std", "ci95", "returns")]
 
 
 @pytest.mark.parametrize(("policy", "low", "high"), [("mlp", 0, 60), ("random", 85, 115)])
@@ -146,6 +136,9 @@ BAD = {
     "no episodes": (("evaluate", "--init", "--episodes", "0"), "at least 1 episode"),
     "no width": (("train", "--out", "new", "--policy", "mlp", "--hidden", "0"), "at least one unit"),
     "a setting of another algorithm": (("train", "--out", "new", "--algo", "ppo", "--sigma", "1"), "setting of es"),
+    "random torques": (("train", "--out", "new", "--policy", "random"), "one of ncap, mlp"),
+    "no learning rate": (("train", "--out", "new", "--lr", "0"), "lr must be positive"),
+    "a seed of tests": (("train", "--out", "new", "--test-seed", "-1"), "between 0 and 4294967295, not -1"),
     "no patience": (("train", "--out", "new", "--patience", "0"), "patience must be at least 1"),
     "no policy": (("evaluate",), "--init"),
     "no training there": (("evaluate", "new"), "holds no training"),
@@ -160,13 +153,8 @@ BAD = {
 @pytest.mark.parametrize("name", BAD)
 def test_bad_input_is_one_line_and_leaves_nothing(name, call, tmp_path):
     arguments, words = BAD[name]
-    code, out, err = call(*arguments)
-    assert code == 2
-    assert out == ""
-    assert err.startswith("ncap-swimmer: error: ")
-    assert err.count("\n") == 1
-    assert words in err
-    assert list(tmp_path.iterdir()) == []
+    call(*arguments).assert_refused("ncap-swimmer: error: ", words)
+    assert not contents(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -181,44 +169,28 @@ def test_what_an_extra_brings_is_asked_for_before_anything_is_written(
     arguments, module, extra, call, tmp_path, monkeypatch
 ):
     monkeypatch.setitem(sys.modules, module, None)
-    code, out, err = call(*arguments)
-    assert (code, out) == (2, "")
-    assert f"pip install 'ncap-swimmer[{extra}]'" in err
-    assert err.count("\n") == 1
-    assert list(tmp_path.iterdir()) == []
+    call(*arguments).assert_refused(f"pip install 'ncap-swimmer[{extra}]'")
+    assert not contents(tmp_path)
 
 
 def test_an_unshared_circuit_stays_on_its_body(call, brief):
     assert call("train", "--out", "own", "--no-share", *SHORT)[0] == 0
-    code, _, err = call("evaluate", "own", "--n-links", "8")
-    assert code == 2
-    assert "without shared weights fits its own 2 joints only" in err
+    done = call("evaluate", "own", "--n-links", "8")
+    done.assert_refused("without shared weights fits its own 2 joints only")
 
 
-def test_a_training_that_is_stopped_says_how_to_go_on(call, brief, run, tmp_path, monkeypatch):
-    advance = ESLearner.advance
-    monkeypatch.setattr(ESLearner, "advance", stopped_after(advance, 1))
-    code, out, err = call("train", "--out", "run", *SHORT)
+def test_a_training_that_is_stopped_says_how_to_go_on(call, brief, run, tmp_path):
+    with interrupted_after(2):
+        code, out, err = call("train", "--out", "run", *SHORT)
     assert (code, out) == (130, "")
     assert "Continue with:" in err
     assert "--resume" in err
+    assert call("evaluate", "run", "--episodes", "1").code == 0
     assert {path.name for path in (tmp_path / "run").iterdir()} == {
-        *("config.json", "policy.safetensors", "history.csv", "checkpoint.pt")
+        *("config.json", "model.safetensors", "history.csv", "checkpoint.safetensors")
     }
-    monkeypatch.setattr(ESLearner, "advance", advance)
     assert call("train", "--out", "run", *SHORT, "--resume")[0] == 0
-    assert (tmp_path / "run" / "policy.safetensors").read_bytes() == (run / "policy.safetensors").read_bytes()
-
-
-def stopped_after(advance, generations):
-    """A learner's `advance` during which somebody presses Ctrl-C."""
-
-    def stopped(self):
-        if self.generation == generations:
-            raise KeyboardInterrupt
-        return advance(self)
-
-    return stopped
+    assert (tmp_path / "run" / "model.safetensors").read_bytes() == (run / "model.safetensors").read_bytes()
 
 
 @pytest.mark.slow
@@ -226,7 +198,11 @@ def test_a_process_that_is_interrupted_says_how_to_go_on(tmp_path):
     options = [option if option != "200" else "4000000" for option in SHORT]
     with started("ncap-swimmer", "train", "--out", "run", *options, cwd=tmp_path) as going:
         end = time.monotonic() + 120
-        while not (tmp_path / "run" / "checkpoint.pt").exists() and going.poll() is None and time.monotonic() < end:
+        while (
+            not (tmp_path / "run" / "checkpoint.safetensors").exists()
+            and going.poll() is None
+            and time.monotonic() < end
+        ):
             time.sleep(0.1)
         going.send_signal(signal.SIGINT)
         _, err = going.communicate(timeout=60)
@@ -234,5 +210,5 @@ def test_a_process_that_is_interrupted_says_how_to_go_on(tmp_path):
     assert "--resume" in err
     assert "Traceback" not in err
     assert {path.name for path in (tmp_path / "run").iterdir()} == {
-        *("config.json", "policy.safetensors", "history.csv", "checkpoint.pt")
+        *("config.json", "model.safetensors", "history.csv", "checkpoint.safetensors")
     }

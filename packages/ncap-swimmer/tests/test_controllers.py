@@ -14,7 +14,7 @@ from ncap_swimmer import (
     MLPPolicy,
     RandomTorques,
     SwimmerCircuit,
-    controller,
+    make_controller,
 )
 
 OPTIONS = ("share", "signed", "turn", "speed", "proprioception", "oscillator")
@@ -29,7 +29,7 @@ def shaken(policy, scale=1.2):
 
 def assert_same(policy, seen, atol=1e-6):
     """One call after the other, as in an episode."""
-    act = controller(policy)
+    act = make_controller(policy)
     found = np.stack([act(each) for each in seen])
     if hasattr(policy, "reset"):
         policy.reset()
@@ -72,11 +72,11 @@ def test_a_whole_episode_of_time_features():
 
 @pytest.mark.parametrize("hidden", [(), (1,), (16,), (64, 64), (8, 4, 8)])
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
-@pytest.mark.parametrize("standardised", [True, False])
-def test_perceptrons(hidden, activation, standardised):
+@pytest.mark.parametrize("standardized", [True, False])
+def test_perceptrons(hidden, activation, standardized):
     policy = MLPPolicy(24, 5, hidden, activation)
     spread = torch.linspace(0.01, 4, 24)
-    if standardised:
+    if standardized:
         policy.standardize.update(torch.randn(40, 24) * spread + 0.5 * spread)
     assert_same(policy, (torch.randn(30, 24) * spread).numpy())
 
@@ -90,16 +90,16 @@ def test_large_perceptron_with_a_constant_input_far_from_zero():
 
 def test_weights_are_those_at_the_time_of_the_call():
     for policy, seen in ((CircuitPolicy(SwimmerCircuit(3)), 16), (MLPPolicy(16, 3, (4,)), 16)):
-        act, given = controller(policy), 0.3 * np.ones(seen, np.float32)
+        act, given = make_controller(policy), 0.3 * np.ones(seen, np.float32)
         before = act(given)
         shaken(policy)
         np.testing.assert_array_equal(act(given), before)
-        assert (controller(policy)(given) != before).any()
+        assert (make_controller(policy)(given) != before).any()
 
 
 def test_controllers_keep_no_output_and_change_no_input():
     for policy in (CircuitPolicy(SwimmerCircuit(3, init="uniform")), MLPPolicy(16, 3, (4,)), MLPPolicy(16, 3, ())):
-        act = controller(policy)
+        act = make_controller(policy)
         seen = np.random.default_rng(0).uniform(-1, 1, (2, 16)).astype(np.float32)
         kept, first = seen.copy(), act(seen[0])
         copy_of_first = first.copy()
@@ -111,7 +111,7 @@ def test_controllers_keep_no_output_and_change_no_input():
 def test_a_joint_that_is_not_a_number_is_not_hidden():
     seen = np.zeros(20, np.float32)
     seen[1] = np.nan
-    assert np.isnan(controller(CircuitPolicy(SwimmerCircuit(4)))(seen)).tolist() == [False, False, True, False]
+    assert np.isnan(make_controller(CircuitPolicy(SwimmerCircuit(4)))(seen)).tolist() == [False, False, True, False]
 
 
 class Doubling(nn.Module):
@@ -130,22 +130,22 @@ class Doubling(nn.Module):
 
 def test_other_modules_are_called_and_told_when_an_episode_begins():
     policy = Doubling()
-    act = controller(policy)
+    act = make_controller(policy)
     found = act(np.array([0.5, 0.25, 9], np.float32))
     assert isinstance(found, np.ndarray)
     assert found.tolist() == [1.0, -0.5]
     assert policy.episodes == 1
-    controller(policy)
+    make_controller(policy)
     assert policy.episodes == 2
 
 
 def test_other_modules_without_parameters_are_called():
-    assert controller(RandomTorques(3))(np.zeros(9, np.float32)).shape == (3,)
+    assert make_controller(RandomTorques(3))(np.zeros(9, np.float32)).shape == (3,)
 
 
 def test_other_modules_in_double_precision_are_called():
     layer = nn.Linear(3, 2).double()
-    found = controller(layer)(np.ones(3, np.float32))
+    found = make_controller(layer)(np.ones(3, np.float32))
     np.testing.assert_allclose(found, layer(torch.ones(3, dtype=torch.float64)).detach().numpy(), rtol=1e-6)
 
 

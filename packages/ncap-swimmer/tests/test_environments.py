@@ -11,7 +11,7 @@ from scipy.stats import kstest
 
 from house import python
 from ncap_swimmer import NavigateEnv, SwimEnv, make_env
-from ncap_swimmer.policies import observation_size
+from ncap_swimmer.tasks import observation_size
 
 TASKS = ("swim", "navigate")
 

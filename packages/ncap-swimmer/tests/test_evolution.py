@@ -7,12 +7,12 @@ import pytest
 import torch
 from scipy.stats import kstest, rankdata
 
-from ncap_swimmer import CircuitPolicy, ESLearner, ESSettings, MLPPolicy, Schedule, SwimmerCircuit, make_env, train_es
+from ncap_swimmer import CircuitPolicy, ESConfig, ESLearner, MLPPolicy, SwimmerCircuit, TrainConfig, make_env, train
 from ncap_swimmer.evolution import ascent, sample
 
 
-def settings(**options):
-    return ESSettings(**{"population": 8, "sigma": 0.1, "learning_rate": 0.05, "weight_decay": 0.0} | options)
+def es(**options):
+    return ESConfig(**{"population": 8, "sigma": 0.1, "lr": 0.05, "weight_decay": 0.0} | options)
 
 
 def vector(policy):
@@ -94,8 +94,8 @@ def generations(log, population):
 
 def test_generations_follow_the_published_algorithm(bowl, constant):
     """From what the environment saw: perturbations, pairs and seeds; and what Adam must make of it."""
-    policy, log, options = constant(0.1, 0.2), [], settings(weight_decay=0.3)
-    learner = ESLearner(policy, partial(bowl, log=log), 5, options)
+    policy, log, options = constant(0.1, 0.2), [], es(weight_decay=0.3)
+    learner = ESLearner(policy, partial(bowl, log=log), options, 5)
     centers, means = [vector(policy).numpy()], []
     for _ in range(4):
         means.append(learner.advance())
@@ -122,7 +122,7 @@ def test_generations_follow_the_published_algorithm(bowl, constant):
 
 def test_reaches_the_optimum_of_a_quadratic(bowl, constant):
     policy = constant(-0.2, 0.4)
-    result = train_es(policy, bowl, Schedule(480, 200, 1), settings=settings(population=12, learning_rate=0.1))
+    result = train(policy, bowl, TrainConfig(480, 200, 1), es(population=12, lr=0.1))
     np.testing.assert_allclose(policy.action.detach(), bowl.goal, atol=0.05)
     assert result.policy is policy
     assert result.history[-1].test_return > -0.005
@@ -131,7 +131,7 @@ def test_reaches_the_optimum_of_a_quadratic(bowl, constant):
 
 def test_weight_decay_pulls_to_zero_when_nothing_else_does(bowl, constant):
     policy = constant(0.4, -0.4)
-    learner = ESLearner(policy, bowl, 0, settings(population=2, weight_decay=50.0, learning_rate=0.02))
+    learner = ESLearner(policy, bowl, es(population=2, weight_decay=50.0, lr=0.02))
     for _ in range(30):
         learner.advance()
     assert policy.action.detach().abs().max() < 0.1
@@ -142,7 +142,7 @@ def test_same_seed_same_weights_whatever_the_global_generator(bowl):
     for seed, outside in ((1, 0), (1, 99), (2, 0)):
         torch.manual_seed(outside)
         policies.append(circuit(init="uniform", generator=torch.Generator().manual_seed(8)))
-        train_es(policies[-1], short_swim, Schedule(300, 300, 1), seed=seed, settings=settings(population=4))
+        train(policies[-1], short_swim, TrainConfig(300, 300, 1), es(population=4), seed=seed)
     one, again, other = map(vector, policies)
     assert torch.equal(one, again)
     assert not torch.equal(one, other)
@@ -152,18 +152,18 @@ def test_same_seed_same_weights_whatever_the_global_generator(bowl):
 def test_learning_draws_nothing_global(make, untouched):
     policy = make()
     with untouched():
-        train_es(policy, short_swim, Schedule(100, 100, 1), settings=settings(population=2))
+        train(policy, short_swim, TrainConfig(100, 100, 1), es(population=2))
 
 
 @pytest.mark.parametrize("make", [circuit, partial(circuit, share=False), perceptron])
 def test_saved_learner_goes_on_bit_for_bit(make, through_file):
-    options = settings(population=4, weight_decay=0.01)
-    whole = ESLearner(make(), short_swim, 3, options)
+    options = es(population=4, weight_decay=0.01)
+    whole = ESLearner(make(), short_swim, options, 3)
     for _ in range(2):
         whole.advance()
     saved = through_file(whole.state())
     means = [whole.advance() for _ in range(3)]
-    other = ESLearner(make(), short_swim, 3, options)
+    other = ESLearner(make(), short_swim, options, 3)
     other.advance()
     other.restore(saved)
     assert other.steps == saved["steps"]
@@ -174,7 +174,7 @@ def test_saved_learner_goes_on_bit_for_bit(make, through_file):
 
 
 def test_state_is_a_snapshot(bowl, constant):
-    learner = ESLearner(constant(0.0, 0.0), bowl, 0, settings())
+    learner = ESLearner(constant(0.0, 0.0), bowl, es())
     learner.advance()
     saved = learner.state()
     kept = copy.deepcopy(saved)
@@ -187,7 +187,7 @@ def test_state_is_a_snapshot(bowl, constant):
 
 
 def test_restored_policy_is_the_center(bowl, constant):
-    learner = ESLearner(constant(0.3, 0.1), bowl, 0, settings())
+    learner = ESLearner(constant(0.3, 0.1), bowl, es())
     saved = copy.deepcopy(learner.state())
     learner.advance()
     learner.restore(saved)
@@ -199,7 +199,7 @@ def test_weights_of_the_wrong_sign_are_brought_back_after_each_generation(signed
     policy = circuit(signed=signed)
     for weight in policy.circuit.weight.values():
         weight.data.mul_(-0.5)
-    learner = ESLearner(policy, short_swim, 0, settings(population=2))
+    learner = ESLearner(policy, short_swim, es(population=2))
     learner.advance()
     # Adam moves each weight by 0.05, which does not bring it to its own side.
     found = {name: abs(weight.item()) for name, weight in policy.circuit.weight.items()}
@@ -207,9 +207,9 @@ def test_weights_of_the_wrong_sign_are_brought_back_after_each_generation(signed
     torch.testing.assert_close(learner.state()["center"], vector(policy))
 
 
-def test_standardisation_has_seen_one_episode_a_generation_of_the_center():
+def test_standardization_has_seen_one_episode_a_generation_of_the_center():
     policy = perceptron()
-    learner = ESLearner(policy, short_swim, 0, settings(population=4))
+    learner = ESLearner(policy, short_swim, es(population=4))
     learner.advance()
     assert policy.standardize.running_count == 25
     assert learner.steps == 25 * 5
@@ -224,7 +224,7 @@ def test_frozen_parameters_stay(bowl, constant):
     policy = torch.nn.Sequential(constant(0.0, 0.0), torch.nn.Linear(2, 2))
     policy[1].requires_grad_(requires_grad=False)
     frozen = policy[1].weight.clone()
-    ESLearner(policy, bowl, 0, settings()).advance()
+    ESLearner(policy, bowl, es()).advance()
     assert torch.equal(policy[1].weight, frozen)
 
 
@@ -233,7 +233,7 @@ def test_two_workers_are_as_one():
     means, weights = [], []
     for workers in (1, 2):
         policy = perceptron()
-        learner = ESLearner(policy, partial(make_env, n_links=3), 0, settings(population=4), workers)
+        learner = ESLearner(policy, partial(make_env, n_links=3), es(population=4), 0, workers)
         means.append([learner.advance() for _ in range(2)])
         weights.append(vector(policy))
         learner.close()
@@ -251,17 +251,17 @@ def test_two_workers_are_as_one():
         ({"population": 0}, "population must be even"),
         ({"sigma": 0.0}, "must be positive"),
         ({"sigma": -0.1}, "must be positive"),
-        ({"learning_rate": 0.0}, "must be positive"),
+        ({"lr": 0.0}, "must be positive"),
         ({"weight_decay": -1.0}, "not negative"),
         ({"sigma": float("nan")}, "positive"),
-        ({"learning_rate": float("inf")}, "finite"),
+        ({"lr": float("inf")}, "finite"),
     ],
 )
-def test_bad_settings(options, remedy):
+def test_bad_es(options, remedy):
     with pytest.raises(ValueError, match=remedy):
-        ESSettings(**options)
+        ESConfig(**options)
 
 
 def test_policy_for_another_body_says_so_before_learning(unchecked):
     with pytest.raises(ValueError, match="actions"):
-        train_es(circuit(), partial(short_swim, n_links=4), Schedule(100), settings=settings(population=2))
+        train(circuit(), partial(short_swim, n_links=4), TrainConfig(100), es(population=2))

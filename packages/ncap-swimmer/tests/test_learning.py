@@ -3,7 +3,8 @@ import math
 import numpy as np
 import pytest
 
-from ncap_swimmer import Learner, Point, Schedule, TrainResult, learn
+from ncap_swimmer import Learner, Point, TrainConfig, TrainResult
+from ncap_swimmer.learning import learn
 
 
 class Walk(Learner):
@@ -45,13 +46,13 @@ def walk(constant):
     ],
 )
 def test_tests_at_the_beginning_at_each_multiple_and_at_the_end(walk, bowl, piece, steps, every, tested):
-    result = learn(walk(piece), bowl, Schedule(steps, every, 1))
+    result = learn(walk(piece), bowl, TrainConfig(steps, every, 1))
     assert [point.steps for point in result.history] == tested
 
 
 def test_points_hold_returns_of_training_and_of_tests(walk, bowl):
     learner = walk(10, [1.0, math.nan, 3.0, math.nan, math.nan, 8.0])
-    history = learn(learner, lambda: bowl(4), Schedule(60, 20, 3)).history
+    history = learn(learner, lambda: bowl(4), TrainConfig(60, 20, 3)).history
     np.testing.assert_array_equal([point.train_return for point in history], [math.nan, 1, 3, 8])
     # After k pieces the action has gone k tenths of the way to the goal.
     expected = [-4 * np.sum((bowl.goal * (1 - k / 10)) ** 2) for k in (0, 2, 4, 6)]
@@ -64,7 +65,7 @@ def test_points_hold_returns_of_training_and_of_tests(walk, bowl):
 
 def test_every_test_begins_in_the_same_states(walk, bowl):
     log = []
-    learn(walk(10), lambda: bowl(log=log), Schedule(30, 10, 2, test_seed=5))
+    learn(walk(10), lambda: bowl(log=log), TrainConfig(30, 10, 2, test_seed=5))
     seeds = [seed for kind, seed in log if kind == "reset"]
     assert len(seeds) == 8
     assert seeds == seeds[:2] * 4
@@ -75,21 +76,21 @@ def test_callbacks_see_each_point_and_each_piece(walk, bowl):
     result = learn(
         learner,
         bowl,
-        Schedule(40, 20, 1),
-        on_point=lambda point, who: points.append((point, who is learner)),
+        TrainConfig(40, 20, 1),
+        on_point=points.append,
         on_advance=pieces.append,
     )
-    assert points == [(point, True) for point in result.history]
+    assert points == result.history
     assert pieces == [10, 20, 30, 40]
     assert result.policy is learner.policy
     assert not learner.is_closed
 
 
 def test_learning_goes_on_from_a_history(walk, bowl):
-    whole = learn(walk(10), bowl, Schedule(80, 20, 1))
+    whole = learn(walk(10), bowl, TrainConfig(80, 20, 1))
     learner = walk(10)
-    first = learn(learner, bowl, Schedule(40, 20, 1)).history
-    other = learn(learner, bowl, Schedule(80, 20, 1), history=first)
+    first = learn(learner, bowl, TrainConfig(40, 20, 1)).history
+    other = learn(learner, bowl, TrainConfig(80, 20, 1), history=first)
     assert [point.steps for point in other.history] == [0, 20, 40, 60, 80]
     for one, two in zip(whole.history, other.history):
         assert (one.steps, one.test_return) == (two.steps, two.test_return)
@@ -99,14 +100,14 @@ def test_learning_goes_on_from_a_history(walk, bowl):
 
 def test_nothing_more_to_learn(walk, bowl):
     learner = walk(10)
-    first = learn(learner, bowl, Schedule(40, 20, 1)).history
-    assert learn(learner, bowl, Schedule(40, 20, 1), history=first).history == first
+    first = learn(learner, bowl, TrainConfig(40, 20, 1)).history
+    assert learn(learner, bowl, TrainConfig(40, 20, 1), history=first).history == first
     assert learner.steps == 40
 
 
 @pytest.mark.parametrize(("until", "tested"), [(-0.5, [0, 20, 40]), (-100.0, [0]), (1.0, [0, 20, 40, 60])])
 def test_learning_ends_at_the_test_that_reaches_a_return(walk, bowl, until, tested):
-    result = learn(walk(10), lambda: bowl(4), Schedule(60, 20, 1, until=until))
+    result = learn(walk(10), lambda: bowl(4), TrainConfig(60, 20, 1, until=until))
     assert [point.steps for point in result.history] == tested
     returns = [point.test_return for point in result.history]
     assert all(value < until for value in returns[:-1])
@@ -133,4 +134,4 @@ def test_rows_are_plain_values(constant):
 @pytest.mark.parametrize("bad", [{"steps": 0}, {"test_every": 0}, {"test_episodes": 0}, {"steps": -5}])
 def test_bad_schedules(bad):
     with pytest.raises(ValueError, match="at least 1"):
-        Schedule(**{"steps": 10} | bad)
+        TrainConfig(**{"steps": 10} | bad)

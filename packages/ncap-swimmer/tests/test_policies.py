@@ -13,12 +13,13 @@ from ncap_swimmer import (
     RandomTorques,
     Standardize,
     SwimmerCircuit,
-    circuit_for,
-    controller,
     count_parameters,
+    make_circuit_policy,
+    make_controller,
     make_env,
 )
-from ncap_swimmer.policies import ShuffledCircuit, observation_size
+from ncap_swimmer.policies import ShuffledCircuit
+from ncap_swimmer.tasks import observation_size
 
 
 def observations(n, features, seed=0):
@@ -28,7 +29,7 @@ def observations(n, features, seed=0):
 # ---- the circuit
 
 
-def test_circuit_policy_normalises_joints_and_reads_the_clock_at_the_end():
+def test_circuit_policy_normalizes_joints_and_reads_the_clock_at_the_end():
     policy = CircuitPolicy(SwimmerCircuit(5))
     # The joint limit of 6 links is 60 degrees.
     seen = torch.zeros(24)
@@ -73,11 +74,11 @@ def test_circuit_policy_projects_its_circuit():
 @pytest.mark.parametrize("time_feature", [True, False])
 def test_circuit_for_an_environment(task, time_feature):
     env = make_env(task, 4, time_feature=time_feature)
-    policy = circuit_for(env)
+    policy = make_circuit_policy(env)
     assert count_parameters(policy) == (4 if task == "swim" else 6)
     assert policy(torch.from_numpy(env.reset(seed=0)[0])).shape == (3,)
     circuit = SwimmerCircuit(3, 40)
-    assert circuit_for(env, circuit).circuit is circuit
+    assert make_circuit_policy(env, circuit).circuit is circuit
 
 
 @pytest.mark.parametrize("steering", [FixedSteering, LearnedSteering])
@@ -103,14 +104,14 @@ def test_a_shuffled_circuit_senses_other_joints():
     expected = torch.cat((torch.ones(1), sensed[[2, 0, 1]]))
     torch.testing.assert_close(policy(seen), expected)
     torch.testing.assert_close(policy.activity(seen).torques, expected)
-    torch.testing.assert_close(torch.from_numpy(controller(policy)(seen.numpy())), expected)
+    torch.testing.assert_close(torch.from_numpy(make_controller(policy)(seen.numpy())), expected)
     with pytest.raises(ValueError, match="one sensor fewer, not 4"):
         ShuffledCircuit(circuit, (2, 0, 1, 3))
 
 
 def test_circuit_for_another_task_or_body(unchecked):
     with pytest.raises(ValueError, match=r"circuit\.for_body\(5\)"):
-        circuit_for(make_env(), SwimmerCircuit(6))
+        make_circuit_policy(make_env(), SwimmerCircuit(6))
     with pytest.raises(ValueError, match="at least 6 numbers"):
         CircuitPolicy(SwimmerCircuit(5))(torch.zeros(5))
     with pytest.raises(ValueError, match="at least 8 numbers"):
@@ -119,7 +120,7 @@ def test_circuit_for_another_task_or_body(unchecked):
 
 def test_a_circuit_that_steers_is_not_given_velocities_for_a_target(unchecked):
     with pytest.raises(ValueError, match="navigate"):
-        circuit_for(make_env("swim"), SwimmerCircuit(5, turn=True, speed=True))
+        make_circuit_policy(make_env("swim"), SwimmerCircuit(5, turn=True, speed=True))
 
 
 # ---- perceptrons
@@ -164,7 +165,7 @@ def test_initial_perceptrons_are_uniform_by_fan_in_and_come_from_the_generator()
     assert all(torch.equal(a, b) for a, b in zip(policy.parameters(), again.parameters()))
 
 
-# ---- standardisation
+# ---- standardization
 
 
 @pytest.mark.parametrize("offset", [0.0, 1.0, -30.0])

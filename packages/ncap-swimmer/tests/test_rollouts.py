@@ -11,13 +11,13 @@ from torch import nn
 
 from ncap_swimmer import (
     CircuitPolicy,
-    Evaluation,
+    EvaluationReport,
     MLPPolicy,
     RandomTorques,
     SwimmerCircuit,
-    circuit_for,
-    controller,
     evaluate,
+    make_circuit_policy,
+    make_controller,
     make_env,
 )
 from ncap_swimmer.rollouts import Evaluator, _evaluate_in_worker, _start_worker, episode, episode_seeds
@@ -44,7 +44,7 @@ def circuit(weights=None, n_joints=5, **options):
 )
 def test_untrained_circuit_swims_in_bodies_of_all_lengths(unchecked, n_joints, expected, episodes):
     env = make_env(n_links=n_joints + 1)
-    assert evaluate(circuit_for(env), env, episodes).mean == pytest.approx(expected, rel=0.03)
+    assert evaluate(make_circuit_policy(env), env, episodes).mean == pytest.approx(expected, rel=0.03)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_no_torque_brings_nothing_and_random_torques_little(unchecked, env):
 
 @pytest.mark.parametrize("returns", [(1.0, 2.0, 4.0), (3.0, 3.0), tuple(np.linspace(0, 9, 10))])
 def test_statistics_of_returns(returns):
-    found = Evaluation(returns)
+    found = EvaluationReport(returns)
     assert found.mean == pytest.approx(np.mean(returns))
     assert found.std == pytest.approx(stats.tstd(returns))
     if found.std:
@@ -92,7 +92,7 @@ def test_statistics_of_returns(returns):
 
 
 def test_statistics_of_one_return():
-    one = Evaluation((5.0,))
+    one = EvaluationReport((5.0,))
     assert (one.mean, one.std) == (5, 0)
     assert all(math.isnan(end) for end in one.ci)
 
@@ -136,7 +136,7 @@ def test_episode_gives_the_observation_acted_on_and_its_reward(bowl):
 
 @pytest.mark.parametrize("terminates", [True, False])
 def test_episodes_end_by_termination_and_by_truncation(bowl, constant, terminates):
-    assert len(list(episode(controller(constant(0.0, 0.0)), bowl(6, terminates=terminates), 0))) == 6
+    assert len(list(episode(make_controller(constant(0.0, 0.0)), bowl(6, terminates=terminates), 0))) == 6
 
 
 def test_circuit_with_a_clock_of_its_own_swims_the_same():
@@ -189,7 +189,7 @@ def test_seeds_that_not_every_generator_takes(bowl, constant, seed):
     with pytest.raises(ValueError, match=f"between 0 and 4294967295, not {seed}"):
         evaluate(constant(0.0, 0.0), bowl(), 1, seed=seed)
     with pytest.raises(ValueError, match=f"between 0 and 4294967295, not {seed}"):
-        next(episode(controller(constant(0.0, 0.0)), bowl(), seed))
+        next(episode(make_controller(constant(0.0, 0.0)), bowl(), seed))
 
 
 def test_no_episodes(bowl, constant):

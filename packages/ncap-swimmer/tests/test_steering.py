@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from ncap_swimmer import FixedSteering, LearnedSteering, SwimmerCircuit
-from ncap_swimmer.steering import commands
+from ncap_swimmer.steering import commands_from_target
 
 # The head looks along -y of its own frame, so its right-hand side is -x.
 TABLE = [
@@ -51,7 +51,7 @@ def test_learned_rule_begins_near_the_fixed_one(to_target, expected):
 @pytest.mark.parametrize("speed", [True, False])
 def test_a_circuit_is_given_what_it_takes(turn, speed):
     circuit = SwimmerCircuit(3, turn=turn, speed=speed)
-    given = commands(circuit, FixedSteering(), torch.tensor([[-1.0, -1.0]]))
+    given = commands_from_target(circuit, FixedSteering(), torch.tensor([[-1.0, -1.0]]))
     assert set(given) == ({"right", "left"} if turn else set()) | ({"speed"} if speed else set())
     assert all(value.item() == (name != "left") for name, value in given.items())
     assert circuit(torch.zeros(1, 3), 0, **given).shape == (1, 3)
@@ -60,6 +60,6 @@ def test_a_circuit_is_given_what_it_takes(turn, speed):
 def test_steering_learns_through_the_circuit():
     circuit, steering = SwimmerCircuit(3, turn=True, speed=True, oscillator=False), LearnedSteering()
     steering.linear.bias.data.fill_(0.1)
-    circuit(torch.zeros(3), 0, **commands(circuit, steering, torch.tensor([-0.04, -0.1])))[0].backward()
+    circuit(torch.zeros(3), 0, **commands_from_target(circuit, steering, torch.tensor([-0.04, -0.1])))[0].backward()
     assert steering.linear.weight.grad[0].abs().sum() > 0
     assert steering.linear.weight.grad[2].abs().sum() > 0

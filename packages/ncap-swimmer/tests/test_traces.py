@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ncap_swimmer import MLPPolicy, circuit_for, make_env
+from ncap_swimmer import MLPPolicy, make_circuit_policy, make_env
 from ncap_swimmer.policies import ShuffledCircuit
 from ncap_swimmer.traces import Trace, plot, record, wave
 
@@ -11,7 +11,7 @@ from ncap_swimmer.traces import Trace, plot, record, wave
 @pytest.fixture(scope="module")
 def swum():
     env = make_env("swim", 6)
-    return record(circuit_for(env), env, seed=3)
+    return record(make_circuit_policy(env), env, seed=3)
 
 
 def test_a_trace_is_the_circuit_s_own_equations(swum):
@@ -83,7 +83,7 @@ def test_what_travels(head_lag, lag, noise, is_travelling):
 def test_the_swimming_wave_travels_to_the_tail_unless_sensors_are_shuffled(swum):
     assert wave(swum).is_travelling
     env = make_env("swim", 6)
-    assert not wave(record(ShuffledCircuit(circuit_for(env).circuit, (1, 0, 3, 2)), env, seed=3)).is_travelling
+    assert not wave(record(ShuffledCircuit(make_circuit_policy(env).circuit, (1, 0, 3, 2)), env, seed=3)).is_travelling
 
 
 def test_joints_that_do_not_move_have_no_correlation():

@@ -8,16 +8,16 @@ import pytest
 from PIL import Image
 
 from house import python
-from ncap_swimmer import circuit_for, make_env, video
+from ncap_swimmer import make_circuit_policy, make_env, rendering, video
 
 DRAW = """
-from ncap_swimmer import video
-video.choose_renderer()
+from ncap_swimmer import rendering, video
+rendering.choose_renderer()
 import sys
 from pathlib import Path
-from ncap_swimmer import circuit_for, make_env
+from ncap_swimmer import make_circuit_policy, make_env
 env = make_env("swim", 4)
-pictures = list(video.frames(circuit_for(env), env, seconds=0.6, height=64, width=96))
+pictures = list(video.frames(make_circuit_policy(env), env, seconds=0.6, height=64, width=96))
 for name in sys.argv[1:]:
     video.write(iter(pictures), Path(name), 33)
 """
@@ -42,9 +42,9 @@ class Renderer:
 
 def test_pictures_are_of_the_steps_asked_for(tmp_path, monkeypatch):
     drawn = []
-    monkeypatch.setattr(video, "renderer", lambda *args: drawn.append(Renderer(*args)) or drawn[-1])
+    monkeypatch.setattr(video, "make_renderer", lambda *args: drawn.append(Renderer(*args)) or drawn[-1])
     env = make_env("swim", 4)
-    pictures = list(video.frames(circuit_for(env), env, first=5, seconds=0.6, height=64, width=96))
+    pictures = list(video.frames(make_circuit_policy(env), env, first=5, seconds=0.6, height=64, width=96))
     assert [picture.shape for picture in pictures] == [(64, 96, 3)] * 20
     assert drawn[0].is_closed
     assert env.t == 5 + 20 + 1
@@ -86,23 +86,23 @@ def test_the_swim_is_drawn(tmp_path):
 def test_a_machine_without_renderer_says_what_to_do(monkeypatch):
     for name in ("MUJOCO_GL", "DISPLAY"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(video, "find_library", lambda name: None)
+    monkeypatch.setattr(rendering, "find_library", lambda name: None)
     with pytest.raises(ValueError, match="apt-get install libosmesa6"):
-        video.choose_renderer()
+        rendering.choose_renderer()
 
 
 def test_a_renderer_that_someone_chose_is_kept(monkeypatch):
     monkeypatch.setenv("MUJOCO_GL", "glfw")
-    monkeypatch.setattr(video, "find_library", lambda name: None)
-    video.choose_renderer()
+    monkeypatch.setattr(rendering, "find_library", lambda name: None)
+    rendering.choose_renderer()
 
 
 @pytest.mark.parametrize(("chosen", "library"), [("osmesa", "OSMesa"), ("EGL", "EGL")])
 def test_a_chosen_renderer_that_is_not_there(chosen, library, monkeypatch):
     monkeypatch.setenv("MUJOCO_GL", chosen)
-    monkeypatch.setattr(video, "find_library", lambda name: None)
+    monkeypatch.setattr(rendering, "find_library", lambda name: None)
     with pytest.raises(ValueError, match=f"its library {library} is not on this machine"):
-        video.choose_renderer()
+        rendering.choose_renderer()
 
 
 @pytest.mark.parametrize(

@@ -119,8 +119,8 @@ def _learn(config: RunConfig, learner: Learner, folder: RunFolder) -> TrainResul
 
     def keep(point: Point) -> None:
         folder.history.add(asdict(point))
-        folder.save_checkpoint(learner.state())
         folder.save_weights(learner.policy)
+        folder.save_checkpoint(learner.state())
         trained = "" if math.isnan(point.train_return) else f", {point.train_return:.0f} while learning"
         reporter.say(f"  {point.steps} steps, {point.seconds:.0f} s: return {point.test_return:.1f}{trained}")
 
