@@ -238,6 +238,37 @@ def test_a_dataclass_without_a_default_must_be_given():
     assert call("tool", count, ["--n", "1"]).keywords == {"needy": Needy(1)}
 
 
+@dataclass(frozen=True)
+class Even:
+    """What must be even."""
+
+    width: int = 2
+
+    def __post_init__(self) -> None:
+        if self.width % 2:
+            raise ValueError(f"the width must be even, not {self.width}")
+
+
+@dataclass(frozen=True)
+class Around:
+    """What has a part."""
+
+    part: Even = Even()
+
+
+def test_what_a_dataclass_refuses_is_said_in_its_own_words():
+    def even(config: Even) -> None:
+        """Work."""
+
+    def around(config: Around) -> None:
+        """Work."""
+
+    for command in (even, around):
+        assert call("tool", command, ["--width", "4"])() is None
+        with pytest.raises(ValueError, match="^the width must be even, not 3; see tool --help$"):
+            call("tool", command, ["--width", "3"])
+
+
 def test_a_command_without_arguments_is_called():
     assert call("tool", lambda: 7, [])() == 7
     with pytest.raises(ValueError, match="there is no place for x; see tool --help"):
