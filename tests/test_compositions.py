@@ -14,13 +14,13 @@ from house import PACKAGES
 def test_a_swimming_circuit_is_proven_to_bend_the_right_way(ipsi, status, tmp_path):
     """ncap-swimmer exports its circuit and a property of it; bab-verify proves that, or refutes a broken circuit."""
     from bab_verify import Verifier, load_vnnlib
-    from ncap_swimmer import SwimmerCircuit, export_onnx, phase_network, wrong_sign_property
+    from ncap_swimmer import SwimmerCircuit, network_from_circuit, save_onnx, wrong_sign_property
 
     circuit = SwimmerCircuit(n_joints=5, signed=False)
     with torch.no_grad():
         for name, value in (("prop", 1.0), ("osc", 1.0), ("ipsi", ipsi), ("contra", -ipsi)):
             circuit.weight[name].fill_(value)
-    export_onnx(phase_network(circuit, "dorsal"), tmp_path / "circuit.onnx", 5)
+    save_onnx(network_from_circuit(circuit, "dorsal"), tmp_path / "circuit.onnx", 5)
     (tmp_path / "wrong-sign.vnnlib").write_text(wrong_sign_property(5))
     result = Verifier(tmp_path / "circuit.onnx").verify(load_vnnlib(tmp_path / "wrong-sign.vnnlib"))
     assert result.status == status

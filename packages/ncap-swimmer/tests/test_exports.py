@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 from ncap_swimmer import CircuitPolicy, LearnedSteering, MLPPolicy, SwimmerCircuit, make_env
-from ncap_swimmer.exports import export_onnx, phase_network, write, wrong_sign_property
+from ncap_swimmer.exports import network_from_circuit, save_onnx, write, wrong_sign_property
 
 
 def answer(path, observation):
@@ -35,7 +35,7 @@ def test_onnx_runtime_gives_the_same_torques_for_any_batch(kind, tmp_path):
             22,
         ),
     }[kind]()
-    export_onnx(policy, tmp_path / "policy.onnx", size)
+    save_onnx(policy, tmp_path / "policy.onnx", size)
     onnx.checker.check_model(tmp_path / "policy.onnx")
     for batch in (1, 1000):
         observation = torch.randn(batch, size, generator=generator)
@@ -56,7 +56,7 @@ def test_a_phase_network_is_the_circuit(seed, share, signed, steers, propriocept
     commands = {"right": 0.7, "left": 0.2, "speed": 0.4} if steers else {}
     joints = torch.randn(50, 4, generator=generator)
     for phase, t in (("dorsal", 0), ("ventral", 30)):
-        network = phase_network(circuit, phase, **commands)
+        network = network_from_circuit(circuit, phase, **commands)
         assert [type(layer).__name__ for layer in network] == ["Linear", "ReLU"] * 3 + ["Linear"]
         torch.testing.assert_close(network(joints), circuit(joints, t, **commands), atol=1e-5, rtol=0)
 
@@ -100,12 +100,12 @@ def test_the_property_holds_for_the_circuit_and_not_for_one_with_a_wrong_sign():
     assert (low, high, unsafe) == ([0, -1, -1, -1, -1], [1] * 5, -1e-3)
     circuit = SwimmerCircuit(5)
     for phase in ("dorsal", "ventral"):
-        assert least(phase_network(circuit, phase), 1, low, high) > unsafe
+        assert least(network_from_circuit(circuit, phase), 1, low, high) > unsafe
     wrong = SwimmerCircuit(5, signed=False)
     with torch.no_grad():
         for name, value in (("prop", 1.0), ("osc", 1.0), ("ipsi", -1.0), ("contra", 1.0)):
             wrong.weight[name].fill_(value)
-    assert least(phase_network(wrong, "dorsal"), 1, low, high) == pytest.approx(-1)
+    assert least(network_from_circuit(wrong, "dorsal"), 1, low, high) == pytest.approx(-1)
 
 
 def test_bad_exports_are_refused_and_leave_nothing(tmp_path):

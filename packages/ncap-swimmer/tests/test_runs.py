@@ -44,7 +44,7 @@ def short(policy="ncap", algo="es", steps=100, **changes):
 @pytest.fixture(scope="module")
 def evolved(short_episodes, tmp_path_factory):
     out = tmp_path_factory.mktemp("runs") / "evolved"
-    runs.train(short("ncap", "es", steps=300), out)
+    runs.train_on_disk(short("ncap", "es", steps=300), out)
     return out
 
 
@@ -76,12 +76,12 @@ def test_policies_learn_under_every_algorithm_and_go_on_as_if_never_stopped(
     steps, stop = {"es": (300, 320), "ppo": (128, 200), "ddpg": (400, 390)}[algo]
     config = short(policy, algo)
     config = replace(config, train=replace(config.train, steps=steps, test_every=64))
-    whole, result = runs.train(config, tmp_path / "whole")
+    whole, result = runs.train_on_disk(config, tmp_path / "whole")
     with interrupted_at(stop), pytest.raises(KeyboardInterrupt):
-        runs.train(config, tmp_path / "parts")
+        runs.train_on_disk(config, tmp_path / "parts")
     before = read_csv(tmp_path / "parts" / "history.csv")
     assert 0 < before[-1]["steps"] < steps
-    parts, resumed = runs.train(config, tmp_path / "parts", resume=True)
+    parts, resumed = runs.train_on_disk(config, tmp_path / "parts", resume=True)
     assert result.history[-1].steps >= steps
     np.testing.assert_array_equal(*([astuple(replace(p, seconds=0)) for p in r.history] for r in (resumed, result)))
     np.testing.assert_array_equal(*([list(row.values()) for row in r] for r in (resumed.rows()[: len(before)], before)))
@@ -165,14 +165,14 @@ def test_a_policy_is_loaded_to_the_gpu_where_there_is_one(evolved):
 
 def test_a_folder_is_not_overwritten(evolved):
     with pytest.raises(ValueError, match="already holds a training.*--resume"):
-        runs.train(short("ncap", "es"), evolved)
+        runs.train_on_disk(short("ncap", "es"), evolved)
     with pytest.raises(ValueError, match="begun with another algo and population and segment; resume it with"):
-        runs.train(short("ncap", "ppo", steps=300), evolved, resume=True)
+        runs.train_on_disk(short("ncap", "ppo", steps=300), evolved, resume=True)
 
 
 def test_a_finished_training_resumed_stays_as_it_is(evolved):
     before = (evolved / "model.safetensors").read_bytes()
-    _, result = runs.train(short("ncap", "es", steps=300), evolved, resume=True)
+    _, result = runs.train_on_disk(short("ncap", "es", steps=300), evolved, resume=True)
     assert [point.steps for point in result.history] == [0, 100, 200, 300]
     assert (evolved / "model.safetensors").read_bytes() == before
 
@@ -195,7 +195,7 @@ def test_a_damaged_checkpoint_is_refused_and_kept(copied, damage):
         write_bomb(path, copied / "ran", by_torch=True)
     before = contents(copied)
     with pytest.raises(ValueError, match="not a whole checkpoint"):
-        runs.train(short("ncap", "es", steps=400), copied, resume=True)
+        runs.train_on_disk(short("ncap", "es", steps=400), copied, resume=True)
     assert contents(copied) == before
 
 
@@ -256,12 +256,12 @@ def test_wrong_settings_are_refused(unchecked, changes, words):
 
 def test_nothing_is_written_when_a_setting_is_wrong(tmp_path):
     with pytest.raises(ValueError, match="even"):
-        runs.train(short(period=3), tmp_path / "new")
+        runs.train_on_disk(short(period=3), tmp_path / "new")
     with pytest.raises(ValueError, match="at least 1 worker"):
-        runs.train(short(), tmp_path / "new", workers=0)
+        runs.train_on_disk(short(), tmp_path / "new", workers=0)
     for algo, device, words in (("es", "cuda", "evolution runs on the CPU"), ("ppo", "tpu", "auto, cpu, cuda")):
         with pytest.raises(ValueError, match=words):
-            runs.train(short("ncap", algo), tmp_path / "new", device=device)
+            runs.train_on_disk(short("ncap", algo), tmp_path / "new", device=device)
     assert not (tmp_path / "new").exists()
 
 
@@ -277,7 +277,7 @@ def test_nothing_is_written_when_a_setting_is_wrong(tmp_path):
 )
 def test_a_training_that_diverges_says_so_and_keeps_what_was_good(config, tmp_path):
     with pytest.raises(ValueError, match=r"diverged after \d+ steps.*smaller learning rate, sigma or std"):
-        runs.train(config, tmp_path / "run")
+        runs.train_on_disk(config, tmp_path / "run")
     trained = load(tmp_path / "run")
     assert all(torch.isfinite(tensor).all() for tensor in trained.policy.state_dict().values())
 
@@ -288,7 +288,7 @@ def test_an_error_that_is_not_divergence_stays_what_it_is(tmp_path, monkeypatch)
 
     monkeypatch.setattr(runs, "learn", fail)
     with pytest.raises(ValueError, match="^no$"):
-        runs.train(short(), tmp_path / "run")
+        runs.train_on_disk(short(), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 

@@ -18,8 +18,8 @@ from .environments import SwimEnv as SwimEnv
 from .environments import SwimmerEnv as SwimmerEnv
 from .environments import make_env as make_env
 from .evolution import ESLearner as ESLearner
-from .exports import export_onnx as export_onnx
-from .exports import phase_network as phase_network
+from .exports import network_from_circuit as network_from_circuit
+from .exports import save_onnx as save_onnx
 from .exports import wrong_sign_property as wrong_sign_property
 from .learning import Learner as Learner
 from .learning import Point as Point
@@ -71,7 +71,6 @@ __all__ = [
     "TrainResult",
     "count_parameters",
     "evaluate",
-    "export_onnx",
     "joint_limit",
     "load",
     "make_circuit_policy",
@@ -79,8 +78,9 @@ __all__ = [
     "make_env",
     "make_learner",
     "make_policy",
-    "phase_network",
+    "network_from_circuit",
     "save",
+    "save_onnx",
     "swimmer_xml",
     "train",
     "wrong_sign_property",

@@ -32,7 +32,7 @@ def train(
     """
     from . import runs
 
-    swimmer, result = runs.train(config, out, workers=workers, device=device, resume=resume)
+    swimmer, result = runs.train_on_disk(config, out, workers=workers, device=device, resume=resume)
     if warning := runs.warning(result.history):
         print(f"warning: {warning}", file=sys.stderr)
     print(f"return {result.history[-1].test_return:.1f} after {result.history[-1].steps} steps; {swimmer.describe()}")

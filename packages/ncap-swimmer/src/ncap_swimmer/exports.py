@@ -33,18 +33,18 @@ def write(
     if phase is None:
         if property_out is not None:
             raise ValueError("a property is about the circuit at one phase: also give --phase dorsal or ventral")
-        export_onnx(policy, out, env.n_observations)
+        save_onnx(policy, out, env.n_observations)
         return
     if not isinstance(policy, CircuitPolicy):
         raise ValueError("only a circuit has a phase")
     if property_out is not None and property_out.suffix != ".vnnlib":
         raise ValueError(f"a property is written as .vnnlib, not as {property_out.name}")
-    export_onnx(phase_network(policy.circuit, phase), out, env.n_joints)
+    save_onnx(network_from_circuit(policy.circuit, phase), out, env.n_joints)
     if property_out is not None:
         files.write_text(property_out, wrong_sign_property(env.n_joints))
 
 
-def export_onnx(policy: nn.Module, path: Path, n_observations: int) -> None:
+def save_onnx(policy: nn.Module, path: Path, n_observations: int) -> None:
     """Write a policy as an ONNX model from `observation` (batch, n_observations) to `torques`, any batch size.
 
     ONNX Runtime then computes 64 random observations; the file is kept only if it agrees with PyTorch.
@@ -98,7 +98,7 @@ def _compare(policy: nn.Module, path: Path, n_observations: int) -> None:
         )
 
 
-def phase_network(
+def network_from_circuit(
     circuit: SwimmerCircuit, phase: str, *, right: float = 0.0, left: float = 0.0, speed: float = 1.0
 ) -> nn.Sequential:
     """The circuit while its oscillator drives one side: from normalised joints to torques, equal for every input.
@@ -168,7 +168,7 @@ def _linear(weight: Tensor, bias: Tensor) -> nn.Linear:
 
 
 def wrong_sign_property(n_joints: int, margin: float = 1e-3) -> str:
-    """A VNN-LIB property of a `phase_network`: a positive bend of the head gives no torque of the wrong sign behind it.
+    """A VNN-LIB property of a circuit at a phase: a positive bend of the head gives no torque of the wrong sign behind it.
 
     It asks for joints in [-1, 1], the head's not negative, and a torque of the second joint below `-margin`: a verifier
     that answers `unsat` has proved that there are none.

@@ -17,6 +17,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv
 from torch import nn
 
 from separata.run import Compute
+from separata.training import seeded
 
 from .actor_critic import DDPGPolicy, DeterministicActor, PPOPolicy, StochasticActor
 from .algorithms import DDPGConfig, PPOConfig
@@ -197,7 +198,7 @@ def make_ppo_learner(
     std = config.std if config.std is not None else (0.1 if fixed else 0.5)
     _check_clock(policy)
     actor = StochasticActor(policy, std, not fixed, config.lr, config.critic_lr)
-    with _initial_weights_from(seed):
+    with seeded(seed):  # the critic's weights
         algorithm = PPO(
             PPOPolicy,
             _environments(env, config.n_envs, workers, seed),
@@ -230,7 +231,7 @@ def make_ddpg_learner(
     _check_clock(policy)
     environments = _environments(env, 1, workers, seed)
     n_actions = environments.action_space.shape[0]  # type: ignore[index] # a box
-    with _initial_weights_from(seed):
+    with seeded(seed):  # the critic's weights
         algorithm = DDPG(
             DDPGPolicy,
             environments,
@@ -252,14 +253,6 @@ def make_ddpg_learner(
 def _check_clock(policy: nn.Module) -> None:
     if isinstance(policy, CircuitPolicy) and not policy.time_feature:
         raise ValueError("PPO and DDPG shuffle steps: the circuit must read the time from observations (time_feature)")
-
-
-@contextmanager
-def _initial_weights_from(seed: int) -> Iterator[None]:
-    """Let the library, which draws the critic's weights from PyTorch's global generator, draw from a seed."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        yield
 
 
 def _environments(env: EnvFactory, n: int, workers: int, seed: int) -> VecEnv:

@@ -23,7 +23,7 @@ from .training import make_learner
 CURVE = "learning-curve.svg"
 
 
-def train(
+def train_on_disk(
     config: RunConfig, out: Path, *, workers: int = 1, device: str = "cpu", resume: bool = False
 ) -> tuple[Swimmer, TrainResult]:
     """Train as configured, and keep everything in a folder from the first test on.
@@ -50,13 +50,11 @@ def save(swimmer: Swimmer, path: Path | str) -> None:
     Raises:
         ValueError: if the folder already holds one, or the policy is not of the kind that its configuration describes.
     """
-    folder = RunFolder.begin(path, swimmer.config)
     try:
         make_policy(swimmer.config).load_state_dict(swimmer.policy.state_dict())
     except RuntimeError:
         raise ValueError(f"the policy is not the {NAMES[swimmer.config.policy]} of its configuration") from None
-    with folder.training(Reporter(quiet=True)):
-        folder.save_weights(swimmer.policy)
+    RunFolder.save(path, swimmer.config, swimmer.policy)
 
 
 def load(path: Path | str, device: str = "auto") -> Swimmer:
