@@ -135,3 +135,8 @@ def test_rows_are_plain_values(constant):
 def test_bad_schedules(bad):
     with pytest.raises(ValueError, match="at least 1"):
         TrainConfig(**{"steps": 10} | bad)
+
+
+def test_a_seed_of_tests_that_not_every_generator_takes():
+    with pytest.raises(ValueError, match="between 0 and 4294967295, not -1"):
+        TrainConfig(test_seed=-1)

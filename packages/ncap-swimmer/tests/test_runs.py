@@ -184,17 +184,19 @@ def copied(evolved, tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize("damage", ["garbage", "another state", "code"])
+@pytest.mark.parametrize("damage", ["garbage", "another state", "code", "another history"])
 def test_a_damaged_checkpoint_is_refused_and_kept(copied, damage):
     path = copied / "checkpoint.safetensors"
     if damage == "garbage":
         path.write_bytes(b"garbage")
     elif damage == "another state":
         states.save(path, {"steps": 3})
+    elif damage == "another history":
+        (copied / "history.csv").write_text("steps,loss\n0,0.5\n")
     else:
         write_bomb(path, copied / "ran", by_torch=True)
     before = contents(copied)
-    with pytest.raises(ValueError, match="not a whole checkpoint"):
+    with pytest.raises(ValueError, match="does not hold a whole checkpoint"):
         runs.train_on_disk(short("ncap", "es", steps=400), copied, resume=True)
     assert contents(copied) == before
 

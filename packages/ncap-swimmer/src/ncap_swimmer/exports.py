@@ -168,7 +168,7 @@ def _linear(weight: Tensor, bias: Tensor) -> nn.Linear:
 
 
 def wrong_sign_property(n_joints: int, margin: float = 1e-3) -> str:
-    """A VNN-LIB property of a circuit at a phase: a positive bend of the head gives no torque of the wrong sign behind it.
+    """A VNN-LIB property of a circuit's phase: a positive bend of the head gives no torque of the wrong sign behind it.
 
     It asks for joints in [-1, 1], the head's not negative, and a torque of the second joint below `-margin`: a verifier
     that answers `unsat` has proved that there are none.

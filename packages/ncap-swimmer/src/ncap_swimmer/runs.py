@@ -35,9 +35,8 @@ def train_on_disk(
     folder = RunFolder.begin(out, config, resume=resume, may_change=("steps", "patience", "until"))
     learner = make_learner(policy, env_factory(config), config.algorithm, config.seed, workers, device)
     try:
-        if resume:
-            _restore(learner, folder)
-        result = _learn(config, learner, folder)
+        history = _restore(learner, folder) if resume else []
+        result = _learn(config, learner, folder, history)
     finally:
         learner.close()
     _draw(config, result, out / CURVE)
@@ -98,22 +97,22 @@ def warning(history: Sequence[Point]) -> str | None:
     return None
 
 
-def _restore(learner: Learner, folder: RunFolder) -> None:
-    """Bring the learner and the history to the last checkpoint, if there is one."""
+def _restore(learner: Learner, folder: RunFolder) -> list[Point]:
+    """Bring the learner to the last checkpoint, if there is one, and give the learning curve until there."""
     try:
         if (state := folder.load_checkpoint()) is not None:
             learner.restore(state)
+        folder.history.resume(lambda row: row["steps"] <= learner.steps)
+        return [Point(**row) for row in folder.history.rows]  # type: ignore[arg-type] # steps are read as integers
     except Exception as error:  # noqa: BLE001 (whatever a damaged file causes)
         raise ValueError(
-            f"{folder.checkpoint} is not a whole checkpoint of this training ({type(error).__name__}); "
-            "train anew in another folder"
+            f"{folder.path} does not hold a whole checkpoint of this training and its history "
+            f"({type(error).__name__}); train anew in another folder"
         ) from None
-    folder.history.resume(lambda row: row["steps"] <= learner.steps)
 
 
-def _learn(config: RunConfig, learner: Learner, folder: RunFolder) -> TrainResult:
+def _learn(config: RunConfig, learner: Learner, folder: RunFolder, history: list[Point]) -> TrainResult:
     reporter, out, steps = Reporter(), folder.path, config.train.steps
-    history = [Point(**row) for row in folder.history.rows]  # type: ignore[arg-type] # steps are read as integers
 
     def keep(point: Point) -> None:
         folder.history.add(asdict(point))
