@@ -196,6 +196,8 @@ def test_a_model_is_saved_as_a_training_leaves_it(tmp_path):
     assert torch.equal(loaded.weight, model.weight)
     with pytest.raises(ValueError, match="already holds a training"):
         RunFolder.save(tmp_path / "run", FitConfig(), model)
+    with pytest.raises(ValueError, match="holds a model, but no checkpoint to go on from"):
+        fit(tmp_path / "run", FitConfig(0.5), resume=True)
 
 
 @pytest.mark.parametrize("other", [nn.Linear(2, 1), nn.Linear(1, 1, bias=False), nn.ReLU()])

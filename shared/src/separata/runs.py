@@ -98,8 +98,8 @@ class RunFolder:
             may_change: Settings in which a training that goes on may differ from how it began.
 
         Raises:
-            ValueError: if the path is a file, or the folder holds a training that is not to be resumed, or one with
-                other settings.
+            ValueError: if the path is a file, or the folder holds a training that is not to be resumed or cannot be,
+                or one with other settings.
         """
         folder = cls(path)
         folder._to_write = configs.plain(config)
@@ -114,6 +114,8 @@ class RunFolder:
             raise ValueError(
                 f"the training in {path} was begun with another {' and '.join(changed)}; resume it with the same"
             )
+        if folder.has_ended and not folder.checkpoint.is_file():
+            raise ValueError(f"{path} holds a model, but no checkpoint to go on from; choose another folder")
         return folder
 
     @classmethod
