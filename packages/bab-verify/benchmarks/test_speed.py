@@ -8,10 +8,10 @@ from functools import partial
 import pytest
 import torch
 
-from bab_verify import Interval, Optimisation, Oracle, Propagator, compute_bounds, graph_from_module
-from bab_verify.input_splitting import InputSplitter, InputSplitting
-from bab_verify.modules import model_from_module
-from bab_verify.optimization import optimise
+from bab_verify import Interval, OptimizationConfig, Oracle, Propagator, compute_bounds, graph_from_module
+from bab_verify.bounds.optimization import optimize
+from bab_verify.frontends.torch_modules import model_from_module
+from bab_verify.search.input_splitting import InputSplitter, InputSplittingConfig
 from house import peer
 from separata.models import MLP
 
@@ -28,8 +28,8 @@ def module():
 
 @pytest.fixture(scope="module")
 def boxes():
-    centre = torch.rand(BATCH, 5, generator=torch.Generator().manual_seed(0)) - 0.5
-    return Interval(centre - 0.05, centre + 0.05)
+    center = torch.rand(BATCH, 5, generator=torch.Generator().manual_seed(0)) - 0.5
+    return Interval(center - 0.05, center + 0.05)
 
 
 def crown_here(module, boxes):
@@ -47,12 +47,12 @@ def crown_here(module, boxes):
 def alpha_crown_here(module, boxes):
     propagator = Propagator(graph_from_module(module, torch.zeros(1, 5)))
     rows, zero = torch.eye(5).expand(BATCH, 5, 5), torch.zeros(BATCH, 5)
-    settings = Optimisation(steps=STEPS, patience=STEPS)
+    settings = OptimizationConfig(steps=STEPS, patience=STEPS)
 
     def go():
         with torch.no_grad():
             bounds, _ = propagator.crown(boxes)
-        return optimise(propagator, boxes, bounds, rows, zero, settings, target=torch.inf).margins
+        return optimize(propagator, boxes, bounds, rows, zero, settings, target=torch.inf).margins
 
     return go
 
@@ -98,10 +98,10 @@ def test_compute_bounds(benchmark, module, boxes, method):
 @pytest.mark.benchmark(group="CROWN in a round of input splitting, by boxes at once")
 def test_round_of_input_splitting(benchmark, module, batch):
     graph = graph_from_module(module, torch.zeros(1, 5))
-    splitter = InputSplitter(graph, (torch.eye(5)[:1, None], torch.zeros(1, 1)), InputSplitting(batch))
-    centre = torch.rand(batch, 5, generator=torch.Generator().manual_seed(0)) - 0.5
+    splitter = InputSplitter(graph, (torch.eye(5)[:1, None], torch.zeros(1, 1)), InputSplittingConfig(batch))
+    center = torch.rand(batch, 5, generator=torch.Generator().manual_seed(0)) - 0.5
     with torch.no_grad():
-        benchmark(splitter.bound, centre - 0.02, centre + 0.02)
+        benchmark(splitter.bound, center - 0.02, center + 0.02)
     if not benchmark.disabled:
         benchmark.extra_info["boxes a second"] = round(batch / benchmark.stats.stats.median)
 
@@ -115,7 +115,9 @@ def test_input_splitting(benchmark, module):
         least = module(corner)[:, :1].min()
     # The first output stays above a little less than the least that samples have shown.
     clauses = (torch.eye(5)[:1, None], (least - 0.02).reshape(1, 1))
-    splitter = InputSplitter(graph, clauses, InputSplitting(1024, max_domains=1000 if benchmark.disabled else 50_000))
+    splitter = InputSplitter(
+        graph, clauses, InputSplittingConfig(1024, max_domains=1000 if benchmark.disabled else 50_000)
+    )
 
     def go():
         with torch.no_grad():

@@ -9,29 +9,31 @@ import torch
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 from bab_verify import Clause, Query, Specification, Verifier, VerifyConfig
-from bab_verify.activation_splitting import ActivationSearch
-from bab_verify.affine import Dense, Reshape, Select
-from bab_verify.convex import Exp
-from bab_verify.gelu import Gelu
-from bab_verify.graph import Graph, Interval, Node
-from bab_verify.optimization import Optimisation
-from bab_verify.periodic import Sin
-from bab_verify.product import Product
-from bab_verify.propagation import Propagator
-from bab_verify.relu import Relu
-from bab_verify.s_shaped import Sigmoid, Tanh
+from bab_verify.bounds.propagation import Propagator
+from bab_verify.graph import Graph, Node
+from bab_verify.intervals import Interval
+from bab_verify.operators.affine import Dense
+from bab_verify.operators.convex import Exp
+from bab_verify.operators.gelu import Gelu
+from bab_verify.operators.periodic import Sin
+from bab_verify.operators.product import Product
+from bab_verify.operators.rearrangements import Reshape, Select
+from bab_verify.operators.relu import Relu
+from bab_verify.operators.s_shaped import Sigmoid, Tanh
+from bab_verify.search.activation_splitting import ActivationSplitter
+from bab_verify.search.bounder import BranchBounder
 
 DOUBLE = torch.float64
 CONFIG = {"attack_restarts": 0, "timeout": 300.0, "device": "cpu", "dtype": "float64"}
-FAST = Optimisation(steps=6, alpha_lr=0.15, beta_lr=0.15)
-LONGER = Optimisation(steps=12, alpha_lr=0.1, beta_lr=0.1)
+FAST = {"root_steps": 6, "root_lr": 0.15, "branch_steps": 6, "branch_lr": 0.15, "beta_lr": 0.15}
+LONGER = {"branch_steps": 12, "branch_lr": 0.1, "beta_lr": 0.1}
 SMALL = (3, 4, 4, 1)
 
 
 @pytest.fixture(autouse=True)
 def _every_property_is_hard(monkeypatch):
     """Multi-tree search begins at once."""
-    monkeypatch.setattr("bab_verify.activation_splitting.HARD", 0)
+    monkeypatch.setattr("bab_verify.search.activation_splitting.HARD", 0)
 
 
 def uniform(low, high, *shape, seed=0):
@@ -108,7 +110,9 @@ def search(graph, c, d, violated=lambda x: None, **options):
     config = VerifyConfig(**{**CONFIG, "branching": "bbps", "cuts": "none", "points": "middle", **options})
     bounds, _ = Propagator(graph).crown(box)
     c, d = torch.as_tensor(c, dtype=DOUBLE), torch.as_tensor(d, dtype=DOUBLE)
-    return ActivationSearch(graph, box, bounds, (c, d), config, violated=violated, **rest)
+    progress = rest.pop("progress", None)
+    bounder = BranchBounder(graph, box, bounds, (c, d), config, violated=violated, **rest)
+    return ActivationSplitter(bounder, progress)
 
 
 def exact(graph):
@@ -139,7 +143,7 @@ OPTIONS = [
     {"cuts": "mts", "branching": "babsr"},
     {"cuts": "biccos", "branching": "kfsb"},
     {"cuts": "auto", "reduce": "max"},
-    {"relu_only": True, "points": "table", "batch": 3},
+    {"relu_only": True, "points": "table", "batch_size": 3},
 ]
 named = {"ids": lambda options: "-".join(str(value) for value in options.values())}
 
@@ -149,11 +153,11 @@ def test_the_verdict_is_that_of_the_exact_program(solved, options):
     visited = []
     for (graph, least), shift in itertools.product(solved, (-1e-3, 1e-3)):
         limit = least + shift
-        searching = search(graph, [[[1.0]]], [[limit]], below(graph, limit), branch=FAST, root=FAST, **options)
+        searching = search(graph, [[[1.0]]], [[limit]], below(graph, limit), **FAST, **options)
         with torch.no_grad():
             proven, _ = searching.run()
-        assert (proven, searching.found) == (shift < 0, shift > 0)
-        visited.append(searching.visited)
+        assert (proven, searching.bounder.found) == (shift < 0, shift > 0)
+        visited.append(searching.bounder.visited)
     assert min(visited[:3]) > 10
 
 
@@ -174,9 +178,9 @@ EVERY_OPTION = [
 def test_the_verifier_s_verdict_is_that_of_the_exact_program(seed, options):
     graph, least = exact(network(seed))
     row = torch.ones(1, 1)
-    held = verify(graph, one_box(graph, (row, torch.tensor([least - 1e-3]))), **options, branch=FAST, root=FAST)
+    held = verify(graph, one_box(graph, (row, torch.tensor([least - 1e-3]))), **options, **FAST)
     assert held.status == "unsat"
-    broken = verify(graph, one_box(graph, (row, torch.tensor([least + 1e-3]))), **options, branch=FAST, root=FAST)
+    broken = verify(graph, one_box(graph, (row, torch.tensor([least + 1e-3]))), **options, **FAST)
     assert broken.status == "sat"
     assert graph(broken.counterexample.x[None]).item() <= least + 1e-3
 
@@ -200,7 +204,7 @@ def test_clauses_of_several_rows_and_several_clauses(three_outputs, cuts):
     rows = torch.eye(3, dtype=DOUBLE)
     for shift, other, status in ((-1e-3, -1e-3, "unsat"), (1e-2, -1e-3, "sat"), (-1e-3, 1e-2, "sat")):
         specification = one_box(graph, (rows[:2], torch.tensor([a, b + shift])), (rows[2:], torch.tensor([c + other])))
-        found = verify(graph, specification, cuts=cuts, branch=FAST, root=FAST)
+        found = verify(graph, specification, cuts=cuts, **FAST)
         assert found.status == status or (found.status == "unknown" and status == "sat")
         if found.status == "sat":
             assert (
@@ -257,7 +261,7 @@ def test_general_activations_are_never_wrong(kind, seed):
     graph = GENERAL[kind](seed)
     least = lowest(graph)
     row = torch.ones(1, 1)
-    limits = {"max_domains": 40, "branch": FAST, "root": FAST, "points": "middle" if kind == "products" else "table"}
+    limits = {"max_domains": 40, **FAST, "points": "middle" if kind == "products" else "table"}
     assert verify(graph, one_box(graph, (row, torch.tensor([least + 1e-6]))), **limits).status != "unsat"
     spread = graph(uniform(-1, 1, 1000, 3)).std().item()
     held = verify(graph, one_box(graph, (row, torch.tensor([least - 2 * spread]))), **{**limits, "max_domains": 2000})
@@ -279,7 +283,7 @@ def test_general_activations_are_never_wrong(kind, seed):
 def test_mixed_activations_under_every_heuristic(branching, cuts):
     graph = GENERAL["relu and tanh"](2)
     least, row = lowest(graph), torch.ones(1, 1)
-    options = {"branching": branching, "cuts": cuts, "max_domains": 40, "branch": FAST, "root": FAST}
+    options = {"branching": branching, "cuts": cuts, "max_domains": 40, **FAST}
     assert verify(graph, one_box(graph, (row, torch.tensor([least + 1e-6]))), **options).status != "unsat"
     held = verify(graph, one_box(graph, (row, torch.tensor([least - 0.2]))), **options)
     assert (held.status, held.reason) == ("unsat", "branches")
@@ -289,23 +293,25 @@ def test_mixed_activations_under_every_heuristic(branching, cuts):
 def test_children_together_are_no_looser_than_their_parent(kind):
     graph = network(0) if kind == "relu" else GENERAL[kind](0)
     searching = search(
-        graph, [[[1.0]]], [[lowest(graph) + 0.01]], branch=Optimisation(steps=6), root=Optimisation(steps=6)
+        graph, [[[1.0]]], [[lowest(graph) + 0.01]], branch_steps=6, branch_lr=0.1, root_steps=6, root_lr=0.1
     )
     with torch.no_grad():
-        open_ = searching._roots(torch.tensor([0]))
+        open_ = searching.bounder.roots(torch.tensor([0]))
         points = []
         for _ in range(4):
             parents, children = open_, open_.children()
             points.append(parents.next.point)
-            found, refuted, index = searching.bound_with_index(children)
+            found, refuted, index = searching.bounder.bound_with_index(children)
             margin = torch.full((len(children),), torch.inf, dtype=DOUBLE)
             margin[index] = found.margin
             both = margin.reshape(2, -1).amin(0)
             assert (both >= parents.margin).all()
             assert (refuted.margin > 0).all()
             # What is known of nodes is within what the parent knew, and both children cover it.
-            mine, _ = searching.narrowed(parents.splits)
-            low, high = (searching.narrowed(children.splits[part])[0] for part in torch.arange(len(children)).chunk(2))
+            mine, _ = searching.bounder.narrowed(parents.splits)
+            low, high = (
+                searching.bounder.narrowed(children.splits[part])[0] for part in torch.arange(len(children)).chunk(2)
+            )
             for i, interval in mine.items():
                 assert (torch.minimum(low[i].lower, high[i].lower) >= interval.lower - 1e-9).all()
                 assert (torch.maximum(low[i].upper, high[i].upper) <= interval.upper + 1e-9).all()
@@ -316,16 +322,16 @@ def test_children_together_are_no_looser_than_their_parent(kind):
 def test_no_input_is_lost_between_the_branches():
     """Every sample lies within the splits, and the bounds, of at least one of the branches, and above its margin."""
     graph = GENERAL["sin"](1)
-    searching = search(graph, [[[1.0]]], [[lowest(graph) + 0.05]], branch=FAST, root=FAST)
+    searching = search(graph, [[[1.0]]], [[lowest(graph) + 0.05]], **FAST)
     x = uniform(-1, 1, 500, 3)
     values = graph.values(x)
     covered = torch.zeros(500, dtype=torch.bool)
     with torch.no_grad():
-        branches = searching._roots(torch.tensor([0]))
+        branches = searching.bounder.roots(torch.tensor([0]))
         for _ in range(4):
-            open_, refuted = searching.bound(branches.children())
+            open_, refuted = searching.bounder.bound(branches.children())
             for part in (open_, refuted):
-                bounds, empty = searching.narrowed(part.splits)
+                bounds, empty = searching.bounder.narrowed(part.splits)
                 for k in range(len(part)):
                     inside = torch.ones(500, dtype=torch.bool)
                     for node, element, sign, point in zip(*(x[k].tolist() for x in part.splits.fields()[:4])):
@@ -333,7 +339,7 @@ def test_no_input_is_lost_between_the_branches():
                             inside &= sign * (values[node].flatten(1)[:, element] - point) >= 0
                     assert not (bool(empty[k]) and inside.any())
                     if bool(inside.any()):
-                        y = values[-1][inside, 0] - searching.d[0, 0]
+                        y = values[-1][inside, 0] - searching.bounder.d[0, 0]
                         assert part is open_ or y.min() > 0
                         assert part.margin[k] <= y.min()
                         for i, interval in bounds.items():
@@ -375,10 +381,10 @@ MIDDLES = {
 def test_elements_that_are_moved_or_repeated(kind, middle, cuts):
     graph = repeated(kind, MIDDLES[middle]())
     least = lowest(graph)
-    found = search(graph, [[[1.0]]], [[least - 1e-2]], cuts=cuts, max_domains=3000, branch=LONGER)
+    found = search(graph, [[[1.0]]], [[least - 1e-2]], cuts=cuts, max_domains=3000, **LONGER)
     with torch.no_grad():
         assert found.run()[0]
-    wrong = search(graph, [[[1.0]]], [[least + 1e-6]], cuts=cuts, max_domains=60, branch=FAST)
+    wrong = search(graph, [[[1.0]]], [[least + 1e-6]], cuts=cuts, max_domains=60, **FAST)
     with torch.no_grad():
         assert not wrong.run()[0]
 
@@ -397,7 +403,7 @@ def test_operations_that_nothing_can_be_split_for_are_left_open():
 
 def failing(searching, n):
     """Out of memory above n branches."""
-    bound, sizes = searching.optimise, []
+    bound, sizes = searching.bounder.optimize, []
 
     def limited(branches, *rest):
         sizes.append(len(branches))
@@ -405,22 +411,22 @@ def failing(searching, n):
             raise torch.OutOfMemoryError("too many")
         return bound(branches, *rest)
 
-    searching.optimise = limited
+    searching.bounder.optimize = limited
     return sizes
 
 
 def test_without_memory_for_a_batch_it_goes_on_with_half(solved):
     graph, least = solved[0]
-    plain = search(graph, [[[1.0]]], [[least - 1e-3]], branch=FAST, root=FAST)
-    short = search(graph, [[[1.0]]], [[least - 1e-3]], branch=FAST, root=FAST)
+    plain = search(graph, [[[1.0]]], [[least - 1e-3]], **FAST)
+    short = search(graph, [[[1.0]]], [[least - 1e-3]], **FAST)
     sizes = failing(short, 2)
     with torch.no_grad():
         assert plain.run()[0]
         assert short.run()[0]
     assert max(sizes) > 2
-    assert short.batch == 1
-    assert plain.batch == 64
-    never = search(graph, [[[1.0]]], [[least - 1e-3]], branch=FAST, root=FAST)
+    assert short.batch_size == 1
+    assert plain.batch_size == 64
+    never = search(graph, [[[1.0]]], [[least - 1e-3]], **FAST)
     failing(never, 1)
     with torch.no_grad(), pytest.raises(torch.OutOfMemoryError, match="a single branch"):
         never.run()
@@ -430,7 +436,7 @@ def test_without_memory_for_all_roots_it_goes_on_with_some():
     graph = network(0, (3, 4, 3, 3))
     rows = torch.cat([torch.eye(3), -torch.eye(3)]).double()
     limits = torch.tensor([minimum(graph, row) - 1e-2 for row in rows])
-    short = search(graph, rows[:, None], limits[:, None], branch=FAST, root=FAST)
+    short = search(graph, rows[:, None], limits[:, None], **FAST)
     failing(short, 4)
     with torch.no_grad():
         assert short.run()[0]
@@ -439,7 +445,7 @@ def test_without_memory_for_all_roots_it_goes_on_with_some():
 @pytest.mark.parametrize("cuts", ["base", "biccos"])
 def test_without_memory_while_cuts_are_inferred(solved, cuts):
     graph, least = solved[cuts == "biccos"]
-    short = search(graph, [[[1.0]]], [[least - 1e-3]], branch=FAST, root=FAST, cuts=cuts)
+    short = search(graph, [[[1.0]]], [[least - 1e-3]], **FAST, cuts=cuts)
     most = 8 if cuts == "biccos" else 2
     sizes = failing(short, most)
     with torch.no_grad():
@@ -455,9 +461,8 @@ def test_limits_of_time_and_of_branches_leave_it_open(solved, cuts):
         one_box(graph, (torch.ones(1, 1), torch.tensor([least - 1e-3]))),
         cuts=cuts,
         max_domains=4,
-        batch=2,
-        branch=FAST,
-        root=FAST,
+        batch_size=2,
+        **FAST,
     )
     assert (few.status, few.reason) == ("unknown", "domain limit")
     assert few.lower_bounds[0][0] <= 0
@@ -466,7 +471,7 @@ def test_limits_of_time_and_of_branches_leave_it_open(solved, cuts):
         proven, margin = late.run()
     assert not proven
     assert margin <= 0
-    assert late.visited <= 1
+    assert late.bounder.visited <= 1
 
 
 def test_a_counterexample_ends_the_search(solved):
@@ -479,10 +484,10 @@ def test_a_counterexample_ends_the_search(solved):
 
     for cuts in ("none", "base"):
         asked.clear()
-        searching = search(graph, [[[1.0]]], [[least + 1e-3]], violated, cuts=cuts, branch=FAST, root=FAST, batch=1)
+        searching = search(graph, [[[1.0]]], [[least + 1e-3]], violated, cuts=cuts, **FAST, batch_size=1)
         with torch.no_grad():
             proven, _ = searching.run()
-        assert (proven, searching.found) == (False, True)
+        assert (proven, searching.bounder.found) == (False, True)
         assert len(asked) == 3
         assert all((x.abs() <= 1).all() and x.shape[1] == 3 for x in asked)
 
@@ -490,10 +495,10 @@ def test_a_counterexample_ends_the_search(solved):
 def test_progress_is_told(solved):
     graph, least = solved[0]
     told = []
-    searching = search(graph, [[[1.0]]], [[least - 1e-3]], branch=FAST, root=FAST, progress=lambda *x: told.append(x))
+    searching = search(graph, [[[1.0]]], [[least - 1e-3]], **FAST, progress=lambda *x: told.append(x))
     with torch.no_grad():
         assert searching.run() == (True, 0.0)
     visited = [entry[0] for entry in told]
     assert visited == sorted(visited)
-    assert told[-1] == (searching.visited, 0, 0.0)
+    assert told[-1] == (searching.bounder.visited, 0, 0.0)
     assert all(margin <= 0 for _, _, margin in told)

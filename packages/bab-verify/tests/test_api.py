@@ -3,18 +3,10 @@ import torch
 from torch import nn
 
 import bab_verify
-from bab_verify import (
-    Graph,
-    Oracle,
-    VerifyConfig,
-    certified_radius,
-    compute_bounds,
-    robustness,
-    verify_robustness,
-)
-from bab_verify.affine import Dense
+from bab_verify import Graph, Oracle, VerifyConfig, certified_radius, compute_bounds, make_robustness, verify_robustness
 from bab_verify.graph import Node
-from bab_verify.relu import Relu
+from bab_verify.operators.affine import Dense
+from bab_verify.operators.relu import Relu
 
 METHODS = ("ibp", "crown", "alpha-crown")
 
@@ -64,13 +56,13 @@ def test_bounds_of_the_toy_network_are_those_found_by_hand():
 @pytest.mark.parametrize("method", METHODS)
 def test_samples_are_within_the_bounds_of_a_module(smooth, method):
     torch.manual_seed(1)
-    centre = torch.randn(4, 2, 3)
+    center = torch.randn(4, 2, 3)
     radius = torch.rand(4, 2, 3) * 0.3
     C = torch.randn(4, 5, 3)
-    lower, upper = compute_bounds(smooth, centre - radius, centre + radius, C, method)
+    lower, upper = compute_bounds(smooth, center - radius, center + radius, C, method)
     assert lower.shape == upper.shape == (4, 5)
     assert lower.dtype == torch.float32
-    x = centre + radius * (2 * torch.rand(2000, 4, 2, 3) - 1)
+    x = center + radius * (2 * torch.rand(2000, 4, 2, 3) - 1)
     with torch.no_grad():
         y = torch.einsum("bro,sbo->sbr", C, smooth(x.flatten(0, 1)).unflatten(0, (2000, 4)))
     assert (y >= lower - 1e-5).all()
@@ -190,5 +182,5 @@ def test_the_public_names_are_there():
     assert list(bab_verify.__all__) == sorted(bab_verify.__all__)
     assert all(getattr(bab_verify, name) for name in bab_verify.__all__)
     assert {"Verifier", "load_onnx", "load_vnnlib", "verify_robustness", "read_instances"} <= set(bab_verify.__all__)
-    assert robustness(torch.zeros(3), 0, 0.1, 2).n_inputs == 3
+    assert make_robustness(torch.zeros(3), 0, 0.1, 2).n_inputs == 3
     assert Oracle.__name__ == "Oracle"

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from bab_verify import Clause, Graph, Query, pgd_attack
-from bab_verify.affine import Dense
 from bab_verify.graph import Node
-from bab_verify.relu import Relu
+from bab_verify.operators.affine import Dense
+from bab_verify.operators.relu import Relu
 
 SIZES = (2, 20, 20, 3)
 

@@ -5,13 +5,14 @@ import dataclasses
 import pytest
 import torch
 
-from bab_verify import Interval, drawing, experiments
-from bab_verify.experiments import competition
+from bab_verify import Interval, VerifyConfig, experiments
+from bab_verify.experiments import figures
+from bab_verify.experiments.__init__ import competition
+from bab_verify.experiments.published import read_published
+from bab_verify.experiments.room import room, room_left
+from bab_verify.experiments.trials import Trial
+from bab_verify.operators.s_shaped import Sigmoid
 from bab_verify.paper import ACTIVATIONS, PAPER
-from bab_verify.published import published
-from bab_verify.room import room, room_left
-from bab_verify.s_shaped import Sigmoid
-from bab_verify.trials import Budget, Trial
 from separata import Run
 from separata import experiments as core
 
@@ -54,7 +55,7 @@ def test_presets_grow():
 
 
 def _budgets(value):
-    if isinstance(value, Budget):
+    if isinstance(value, VerifyConfig):
         return [value]
     if dataclasses.is_dataclass(value):
         return [found for field in dataclasses.fields(value) for found in _budgets(getattr(value, field.name))]
@@ -64,7 +65,7 @@ def _budgets(value):
 def test_networks_of_one_experiment_have_one_limit():
     for one in core.of(PAPER):
         for config in one.presets.values():
-            if isinstance(config, experiments.CuttingPlanes):
+            if isinstance(config, experiments.biccos.CuttingPlanes):
                 assert len({trial.budget for trial in config.networks}) == 1
                 assert all(isinstance(trial, Trial) for trial in config.networks)
 
@@ -92,14 +93,14 @@ short,row
 
 def test_published_results(tmp_path):
     (tmp_path / "results.csv").write_text(ROWS)
-    assert published(tmp_path / "results.csv") == {
+    assert read_published(tmp_path / "results.csv") == {
         ("some", "net.onnx", "safe.vnnlib"): "unsat",
         ("some", "net.onnx", "unsafe.vnnlib"): "sat",
     }
 
 
 def test_the_competition_is_counted_where_it_is(tmp_path, monkeypatch, run):
-    from bab_verify import robustness, save_vnnlib
+    from bab_verify import make_robustness, save_vnnlib
 
     folder = tmp_path / "vnncomp" / "benchmarks" / "some"
     folder.mkdir(parents=True)
@@ -107,8 +108,8 @@ def test_the_competition_is_counted_where_it_is(tmp_path, monkeypatch, run):
     torch.onnx.export(module, (torch.zeros(1, 2),), folder / "net.onnx", dynamo=False)
     x = torch.tensor([0.3, 0.7])
     label = int(module(x).argmax())
-    save_vnnlib(robustness(x, label, 1e-4, 2), folder / "safe.vnnlib")
-    save_vnnlib(robustness(x, label, 1e-4, 2), folder / "unsafe.vnnlib")
+    save_vnnlib(make_robustness(x, label, 1e-4, 2), folder / "safe.vnnlib")
+    save_vnnlib(make_robustness(x, label, 1e-4, 2), folder / "unsafe.vnnlib")
     (folder / "instances.csv").write_text("net.onnx,safe.vnnlib,5\nnet.onnx,unsafe.vnnlib,5\n")
     (tmp_path / "vnncomp" / "results.csv").write_text(ROWS)
     monkeypatch.setenv("SEPARATA_DATA", str(tmp_path))
@@ -137,7 +138,7 @@ def answers(*visited):
 def test_a_cactus_counts_what_is_decided(run):
     found = {("net", 0): {"answers": answers((1, 1), (5, 2), (0, 60)), "max_domains": 100}}
     measured = run("cuts")
-    drawing.cactus(found, ("genbab", "biccos"), measured)
+    figures.cactus(found, ("genbab", "biccos"), measured)
     counts = {(row["method"], row["step"]): row["decided"] for row in measured.history}
     assert [counts["GenBaB", n] for n in (1, 2, 4, 8, 64, 100)] == [1, 1, 1, 2, 2, 2]
     assert [counts["BICCOS", n] for n in (1, 2, 4, 8, 64, 100)] == [1, 2, 2, 2, 3, 3]
@@ -146,5 +147,5 @@ def test_a_cactus_counts_what_is_decided(run):
 def test_the_histogram_leaves_nothing_out(run):
     pairs = [(8, 1), (8, 3), (8, 6), (8, 8), (8, 9), (8, 17), (0, 9)]
     found = {("net", 0): {"answers": answers(*pairs), "max_domains": 100}}
-    figure = drawing.histogram(found, run("cuts"))
-    assert [bar.get_height() for bar in figure.axes[0].patches] == [1] * len(drawing.BINS)
+    figure = figures.histogram(found, run("cuts"))
+    assert [bar.get_height() for bar in figure.axes[0].patches] == [1] * len(figures.BINS)

@@ -2,7 +2,14 @@
 
 import pytest
 
-from bab_verify.instances import Instance, InstanceResult, InstancesError, ResultsFile, read_instances, select
+from bab_verify.properties.instances import (
+    Instance,
+    InstanceResult,
+    InstancesError,
+    ResultsFile,
+    read_instances,
+    select,
+)
 
 
 def test_read(tmp_path):

@@ -4,10 +4,11 @@ import pytest
 import torch
 from torch import nn
 
+from bab_verify.frontends.loading import load_network
+from bab_verify.frontends.onnx_import import graph_from_model
+from bab_verify.frontends.onnx_registry import NetworkError, UnsupportedOperatorError
+from bab_verify.frontends.torch_modules import _is_fixed, graph_from_module, model_from_module
 from bab_verify.graph import Graph
-from bab_verify.modules import _is_fixed, as_graph, graph_from_module, model_from_module
-from bab_verify.onnx_front_end import graph_from_model
-from bab_verify.onnx_registry import NetworkError, UnsupportedOperatorError
 
 
 class Attention(nn.Module):
@@ -101,20 +102,23 @@ def test_only_what_does_the_same_for_every_input_is_recorded():
 def test_double_precision():
     module = nn.Linear(3, 2).double()
     x = torch.rand(4, 3, dtype=torch.float64)
-    torch.testing.assert_close(as_graph(module, x[:1])(x), module(x))
+    torch.testing.assert_close(load_network(module, x[:1]).graph(x), module(x))
 
 
-def test_as_graph(tmp_path):
+def test_a_network_is_a_graph_whatever_it_is_given_as(tmp_path):
     module = nn.Sequential(nn.Linear(3, 2), nn.Tanh())
-    graph = as_graph(module, torch.rand(1, 3))
+    graph = load_network(module, torch.rand(1, 3)).graph
     assert isinstance(graph, Graph)
-    assert as_graph(graph) is graph
+    x = torch.rand(4, 3, dtype=torch.float64)
+    own = load_network(graph).graph
+    assert own is not graph
+    torch.testing.assert_close(own(x), graph(x))
     with pytest.raises(NetworkError, match="example"):
-        as_graph(module)
+        load_network(module)
     with pytest.raises(NetworkError, match="batch of 1"):
-        as_graph(module, torch.rand(2, 3))
+        load_network(module, torch.rand(2, 3))
     with pytest.raises(FileNotFoundError):
-        as_graph(tmp_path / "net.onnx")
+        load_network(tmp_path / "net.onnx")
 
 
 def test_what_cannot_be_exported():
@@ -123,9 +127,9 @@ def test_what_cannot_be_exported():
             raise RuntimeError("no")
 
     with pytest.raises(NetworkError, match="cannot export Bad"):
-        as_graph(Bad(), torch.rand(1, 3))
+        load_network(Bad(), torch.rand(1, 3))
 
 
 def test_what_is_not_supported():
     with pytest.raises(UnsupportedOperatorError, match="Softplus"):
-        as_graph(nn.Softplus(), torch.rand(1, 3))
+        load_network(nn.Softplus(), torch.rand(1, 3))

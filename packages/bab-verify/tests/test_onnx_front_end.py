@@ -11,8 +11,11 @@ import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
-from bab_verify.onnx_front_end import graph_from_model, load_onnx, read_model
-from bab_verify.onnx_registry import NetworkError, UnsupportedOperatorError, session
+from bab_verify.frontends.loading import load_onnx
+from bab_verify.frontends.onnx_files import read_model
+from bab_verify.frontends.onnx_import import graph_from_model
+from bab_verify.frontends.onnx_registry import NetworkError, UnsupportedOperatorError
+from bab_verify.frontends.onnx_runtime import session
 
 DATA = Path(os.environ.get("SEPARATA_DATA", "/nonexistent")) / "vnncomp2024"
 NETWORKS = [

@@ -7,10 +7,12 @@ import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
-from bab_verify.affine import Affine
-from bab_verify.graph import Graph, Interval
-from bab_verify.onnx_front_end import graph_from_model
-from bab_verify.onnx_registry import CONVERTERS, NetworkError, UnsupportedOperatorError, session
+from bab_verify.frontends.onnx_import import graph_from_model
+from bab_verify.frontends.onnx_registry import CONVERTERS, NetworkError, UnsupportedOperatorError
+from bab_verify.frontends.onnx_runtime import session
+from bab_verify.graph import Graph
+from bab_verify.intervals import Interval
+from bab_verify.operators.affine import Affine
 
 _RANDOM = np.random.default_rng(0)
 

@@ -10,8 +10,8 @@ import hypothesis.strategies as st
 import pytest
 import torch
 
-from bab_verify.property_files import load_vnnlib, save_vnnlib
-from bab_verify.specification import Clause, Query, Specification, SpecificationError, robustness
+from bab_verify.properties.specification import Clause, Query, Specification, SpecificationError, make_robustness
+from bab_verify.properties.vnnlib import load_vnnlib, save_vnnlib
 
 DATA = Path(os.environ.get("SEPARATA_DATA", "/nonexistent")) / "vnncomp2024"
 HEAD = (
@@ -220,7 +220,7 @@ def test_round_trip(tmp_path_factory, numbers_of, name):
 
 
 def test_compressed(tmp_path):
-    spec = robustness(torch.rand(4), 1, 0.1, 3)
+    spec = make_robustness(torch.rand(4), 1, 0.1, 3)
     save_vnnlib(spec, tmp_path / "p.vnnlib.gz")
     assert gzip.decompress((tmp_path / "p.vnnlib.gz").read_bytes()).startswith(b"(declare-const X_0 Real)")
     assert same(load_vnnlib(tmp_path / "p.vnnlib.gz"), spec)

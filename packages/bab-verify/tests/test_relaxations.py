@@ -6,14 +6,14 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bab_verify.convex import Absolute, Exp, Log, Reciprocal, Sqrt, Square
-from bab_verify.gelu import Gelu, TanhGelu
-from bab_verify.graph import Interval
-from bab_verify.periodic import Sin
-from bab_verify.power import Power
-from bab_verify.relu import Relu
-from bab_verify.s_shaped import Erf, Sigmoid, Tanh
-from bab_verify.step import Sign
+from bab_verify.intervals import Interval
+from bab_verify.operators.convex import Absolute, Exp, Log, Reciprocal, Sqrt, Square
+from bab_verify.operators.gelu import Gelu, TanhGelu
+from bab_verify.operators.periodic import Sin
+from bab_verify.operators.power import Power
+from bab_verify.operators.relu import Relu
+from bab_verify.operators.s_shaped import Erf, Sigmoid, Tanh
+from bab_verify.operators.step import Sign
 
 CURVES = {
     "sigmoid": (Sigmoid(), -1e4, 1e4),
@@ -129,9 +129,9 @@ def test_many_random_intervals(name, dtype):
     def rand(*shape):
         return torch.rand(*shape, generator=generator, dtype=torch.float64)
 
-    centre = (rand(1500) * 2 - 1) * torch.tensor([0.1, 2, 20, 1000.0])[torch.randint(4, (1500,), generator=generator)]
+    center = (rand(1500) * 2 - 1) * torch.tensor([0.1, 2, 20, 1000.0])[torch.randint(4, (1500,), generator=generator)]
     width = rand(1500) * torch.tensor([0, 1e-7, 1e-3, 1, 10.0])[torch.randint(5, (1500,), generator=generator)]
-    pairs = torch.stack(((centre - width).clamp(low, high), (centre + width).clamp(low, high)), 1)
+    pairs = torch.stack(((center - width).clamp(low, high), (center + width).clamp(low, high)), 1)
     inputs = as_inputs(pairs.tolist(), dtype)
     x = samples(inputs[0], 150)
     f = operator(x)

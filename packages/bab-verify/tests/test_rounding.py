@@ -5,12 +5,13 @@ import copy
 import pytest
 import torch
 
-from bab_verify.affine import Dense
-from bab_verify.graph import Graph, Interval, Node
-from bab_verify.propagation import Propagator
-from bab_verify.relu import Relu
-from bab_verify.rounding import margin_slack
-from bab_verify.s_shaped import Tanh
+from bab_verify.bounds.propagation import Propagator
+from bab_verify.bounds.rounding import margin_slack
+from bab_verify.graph import Graph, Node
+from bab_verify.intervals import Interval
+from bab_verify.operators.affine import Dense
+from bab_verify.operators.relu import Relu
+from bab_verify.operators.s_shaped import Tanh
 
 
 def deep(kind, depth, width, gain, seed):
