@@ -65,7 +65,7 @@ def _budgets(value):
 def test_networks_of_one_experiment_have_one_limit():
     for one in core.of(PAPER):
         for config in one.presets.values():
-            if isinstance(config, experiments.biccos.CuttingPlanes):
+            if isinstance(config, experiments.biccos.CuttingPlanesConfig):
                 assert len({trial.budget for trial in config.networks}) == 1
                 assert all(isinstance(trial, Trial) for trial in config.networks)
 

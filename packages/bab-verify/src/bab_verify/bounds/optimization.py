@@ -20,8 +20,6 @@ from .splits import Splits
 
 Parameters = dict[int, Tensor]
 """For each nonlinear node, the numbers in [0, 1] that choose its planes, (parameters, batch, rows, *shape)."""
-
-
 Slack = Callable[[LinearBound, Interval, Tensor], Tensor]
 """What a margin must exceed to count, given the linear bound, the box and d."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bab_verify.config import SearchConfig, VerifyConfig
 from bab_verify.properties.counterexamples import write_counterexample
-from bab_verify.properties.instances import Instance, InstanceResult, ResultsFile, read_instances, select
+from bab_verify.properties.instances import Instance, InstanceResult, ResultsFile, read_instances, select_instances
 from bab_verify.properties.vnnlib import load_vnnlib
 from bab_verify.search.device import device_from_name
 from bab_verify.search.verifier import Verifier
@@ -47,7 +47,7 @@ class Listing:
     def read(self) -> list[Instance]:
         """The chosen instances."""
         chosen = read_instances(self.instances)
-        return chosen if self.ranges is None else select(chosen, self.ranges)
+        return chosen if self.ranges is None else select_instances(chosen, self.ranges)
 
     def name(self, path: Path) -> str:
         """A file as it stands in the list: relative to the list's folder."""

@@ -14,15 +14,13 @@ from .trials import STANDARD, Trial
 
 
 @dataclass(frozen=True)
-class CuttingPlanes:
+class CuttingPlanesConfig:
     """ReLU networks: cutting planes, and what they are made of, beside branch and bound without them."""
 
     networks: tuple[Trial, ...]
 
 
 CUT_METHODS = ("genbab", "base", "base-unstrengthened", "biccos")
-
-
 RELU = Trial(
     Recipe("mlp", dataset="mnist5k", size=14, hidden=(100, 100, 100), epochs=20, start=0.05),
     CUT_METHODS,
@@ -31,8 +29,6 @@ RELU = Trial(
     validation=1,
     beyond=0.25,
 )
-
-
 LARGE = replace(
     RELU,
     budget=replace(
@@ -49,8 +45,6 @@ LARGE = replace(
     properties=20,
     validation=20,
 )
-
-
 SDP = replace(
     RELU,
     recipe=None,
@@ -59,8 +53,6 @@ SDP = replace(
     ),
     properties=10**6,
 )
-
-
 SDP_NETWORKS = ("cnn_a_mix", "cnn_a_mix4", "cnn_a_adv", "cnn_a_adv4", "cnn_b_adv", "cnn_b_adv4", "mnist_cnn_a_adv")
 
 
@@ -68,7 +60,7 @@ SDP_NETWORKS = ("cnn_a_mix", "cnn_a_mix4", "cnn_a_adv", "cnn_a_adv4", "cnn_b_adv
     "cuts",
     "more-verified",
     "strengthening-and-trees",
-    smoke=CuttingPlanes(
+    smoke=CuttingPlanesConfig(
         (
             Trial(
                 Recipe("mlp", hidden=(8,), epochs=1),
@@ -82,8 +74,8 @@ SDP_NETWORKS = ("cnn_a_mix", "cnn_a_mix4", "cnn_a_adv", "cnn_a_adv4", "cnn_b_adv
             ),
         )
     ),
-    quick=CuttingPlanes((RELU,)),
-    gpu=CuttingPlanes(
+    quick=CuttingPlanesConfig((RELU,)),
+    gpu=CuttingPlanesConfig(
         (
             replace(LARGE, recipe=Recipe("cnn", dataset="mnist", hidden=(16, 32), epochs=3, start=0.05)),
             replace(
@@ -92,9 +84,9 @@ SDP_NETWORKS = ("cnn_a_mix", "cnn_a_mix4", "cnn_a_adv", "cnn_a_adv4", "cnn_b_adv
             ),
         )
     ),
-    paper=CuttingPlanes(tuple(replace(SDP, folder=f"sdp/{name}") for name in SDP_NETWORKS)),
+    paper=CuttingPlanesConfig(tuple(replace(SDP, folder=f"sdp/{name}") for name in SDP_NETWORKS)),
 )
-def cutting_planes(config: CuttingPlanes, run: Run) -> None:
+def cutting_planes(config: CuttingPlanesConfig, run: Run) -> None:
     found = run_trials({str(i): trial for i, trial in enumerate(config.networks)}, run)
     limit = config.networks[0].budget.max_domains
     for seed in run.seeds:
@@ -145,8 +137,6 @@ def _mean_length(answers: Answers, method: str) -> float:
 
 
 WIDE = Recipe("wide", dataset="mnist5k", hidden=(64,), epochs=1, radius=0.0, start=0.04)
-
-
 BESIDE = ("babsr", "babsr-base")
 """Without cuts and with strengthened ones; BBPS would keep linear bounds of each of the ReLUs."""
 

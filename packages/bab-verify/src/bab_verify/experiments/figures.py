@@ -24,16 +24,12 @@ NAMES = {
     "biccos": "BICCOS",
 }
 """What figures call methods."""
-
-
 NO_CUTS = {
     **NAMES,
     **dict.fromkeys(("genbab", "babsr"), "no cuts (beta-CROWN)"),
     "babsr-base": NAMES["base"],
 }
 """What figures call methods where cuts are compared."""
-
-
 BINS = ("below 1/4", "1/4 to 1/2", "1/2 to 1", "1", "1 to 2", "above 2")
 
 

@@ -11,8 +11,6 @@ from .trials import Trial, run_trial
 
 INSTANT = 8
 """Branches of properties that are done in an instant."""
-
-
 Found = dict[tuple[str, int], dict[str, Any]]
 """What trials found, by their name and seed."""
 

@@ -16,7 +16,7 @@ from .trials import STANDARD, Trial, folder_of
 
 
 @dataclass(frozen=True)
-class Nonlinearities:
+class NonlinearitiesConfig:
     """A perceptron for each activation: branching beside bounds alone, and its choices beside others."""
 
     recipe: Recipe = field(default_factory=lambda: Recipe(epochs=80))
@@ -35,7 +35,7 @@ class Nonlinearities:
     "general-nonlinearities",
     "branching-heuristic",
     "branching-points",
-    smoke=Nonlinearities(
+    smoke=NonlinearitiesConfig(
         Recipe(hidden=(6,), epochs=1, start=0.03),
         replace(STANDARD, max_domains=4, timeout=2, root_steps=1, branch_steps=1, batch_size=4, attack_restarts=1),
         2,
@@ -43,8 +43,8 @@ class Nonlinearities:
         1,
         20,
     ),
-    quick=Nonlinearities(),
-    gpu=Nonlinearities(
+    quick=NonlinearitiesConfig(),
+    gpu=NonlinearitiesConfig(
         Recipe(dataset="cifar10", hidden=(100, 100, 100, 100), epochs=10, radius=2 / 255, start=1 / 255),
         replace(
             STANDARD, max_domains=4000, timeout=30, root_steps=60, branch_steps=20, batch_size=512, attack_restarts=30
@@ -54,7 +54,7 @@ class Nonlinearities:
         20,
         20_000,
     ),
-    paper=Nonlinearities(
+    paper=NonlinearitiesConfig(
         budget=replace(
             STANDARD,
             max_domains=10**9,
@@ -70,7 +70,7 @@ class Nonlinearities:
         folder="genbab",
     ),
 )
-def nonlinearities(config: Nonlinearities, run: Run) -> None:
+def nonlinearities(config: NonlinearitiesConfig, run: Run) -> None:
     methods = ("genbab", "babsr", "random", "middle")
     named = {
         name: Trial(
@@ -128,7 +128,7 @@ def nonlinearities(config: Nonlinearities, run: Run) -> None:
 
 
 @dataclass(frozen=True)
-class MultiDimensional:
+class MultiDimensionalConfig:
     """Networks whose nonlinear operations take several inputs."""
 
     lstm: Trial
@@ -136,21 +136,17 @@ class MultiDimensional:
 
 
 LSTM = Recipe("lstm", hidden=(16,), epochs=80, radius=0.05, start=0.05)
-
-
 VIT = Recipe("vit", hidden=(16, 1), epochs=80, radius=0.05, start=0.05)
-
-
 TINY = replace(STANDARD, max_domains=4, timeout=5, root_steps=1, branch_steps=1, batch_size=4, attack_restarts=2)
 
 
 @experiment(
     "multi-dimensional",
-    smoke=MultiDimensional(
+    smoke=MultiDimensionalConfig(
         Trial(replace(LSTM, hidden=(2,), epochs=1), budget=TINY, properties=1, validation=1, radius=0.3),
         Trial(replace(VIT, hidden=(2, 1), epochs=1), budget=TINY, properties=1, validation=1, radius=0.02),
     ),
-    quick=MultiDimensional(
+    quick=MultiDimensionalConfig(
         Trial(
             LSTM,
             budget=replace(STANDARD, max_domains=100, timeout=30, root_steps=10, branch_steps=5, batch_size=16),
@@ -164,7 +160,7 @@ TINY = replace(STANDARD, max_domains=4, timeout=5, root_steps=1, branch_steps=1,
             validation=10,
         ),
     ),
-    gpu=MultiDimensional(
+    gpu=MultiDimensionalConfig(
         Trial(
             replace(LSTM, dataset="mnist", size=16, epochs=3),
             budget=replace(STANDARD, max_domains=2000, timeout=30, root_steps=30, branch_steps=10, batch_size=256),
@@ -176,7 +172,7 @@ TINY = replace(STANDARD, max_domains=4, timeout=5, root_steps=1, branch_steps=1,
             properties=20,
         ),
     ),
-    paper=MultiDimensional(
+    paper=MultiDimensionalConfig(
         Trial(
             folder="genbab/lstm",
             budget=replace(
@@ -205,7 +201,7 @@ TINY = replace(STANDARD, max_domains=4, timeout=5, root_steps=1, branch_steps=1,
         ),
     ),
 )
-def multi_dimensional(config: MultiDimensional, run: Run) -> None:
+def multi_dimensional(config: MultiDimensionalConfig, run: Run) -> None:
     found = run_trials({"lstm": config.lstm, "vit": config.vit}, run)
     for seed in run.seeds:
         run.measure("multi-dimensional", **proven_of(found, seed), wrong=n_wrong(found, seed))
@@ -270,7 +266,7 @@ def general_graphs(config: Trial, run: Run) -> None:
 
 
 @dataclass(frozen=True)
-class Competition:
+class CompetitionConfig:
     """A competition's instances."""
 
     folder: str = ""
@@ -280,8 +276,8 @@ class Competition:
     """
 
 
-@experiment("competition", smoke=Competition(), paper=Competition("vnncomp"))
-def competition(config: Competition, run: Run) -> None:
+@experiment("competition", smoke=CompetitionConfig(), paper=CompetitionConfig("vnncomp"))
+def competition(config: CompetitionConfig, run: Run) -> None:
     if not config.folder:
         return
     folder = folder_of(config.folder)

@@ -37,8 +37,6 @@ METHODS: dict[str, dict[str, Any]] = {
     "biccos": {"cuts": "biccos"},
 }
 """What methods change: without changes BBPS, points from the table, and no cuts; on ReLUs that is beta-CROWN."""
-
-
 STANDARD = VerifyConfig(
     branching="bbps",
     cuts="none",

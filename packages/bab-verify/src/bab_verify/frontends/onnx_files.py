@@ -13,11 +13,7 @@ from onnx import external_data_helper
 from .onnx_registry import NetworkError
 
 _FIELDS = {1, 2, 3, 4, 5, 6, 7, 8, 14, 20, 25, 26}
-
-
 _LARGEST = 2**31
-
-
 _MOST_FIELDS = 100_000
 
 

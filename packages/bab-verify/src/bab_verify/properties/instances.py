@@ -74,7 +74,7 @@ def _either(path: Path) -> Path:
     return other if not path.is_file() and other.is_file() else path
 
 
-def select(instances: list[Instance], ranges: str) -> list[Instance]:
+def select_instances(instances: list[Instance], ranges: str) -> list[Instance]:
     """Some instances, by their place in the list, counted from 0.
 
     Args:
