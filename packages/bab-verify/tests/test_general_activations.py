@@ -18,7 +18,7 @@ from bab_verify.s_shaped import Sigmoid, Tanh
 
 DOUBLE = torch.float64
 CONFIG = {"attack_restarts": 0, "timeout": 300.0, "device": "cpu", "dtype": "float64"}
-FAST = Optimisation(steps=6, alpha_lr=0.15, beta_lr=0.15)
+FAST = Optimisation(steps=4, alpha_lr=0.2, beta_lr=0.2)
 LONGER = Optimisation(steps=12, alpha_lr=0.1, beta_lr=0.1)
 
 
@@ -105,17 +105,25 @@ def lowest(graph):
     return graph(x.detach()).min().item()
 
 
-@pytest.mark.parametrize("kind", GENERAL)
-@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
-def test_general_activations_are_never_wrong(kind, seed):
+@pytest.mark.parametrize(
+    ("kind", "seed", "visited"),
+    [
+        *((kind, 0, 16) for kind in GENERAL if "tanh" not in kind),
+        *(pytest.param(kind, 0, 16, marks=pytest.mark.slow) for kind in GENERAL if "tanh" in kind),
+        *(pytest.param(kind, 1, 400, marks=pytest.mark.slow) for kind in GENERAL),
+    ],
+)
+def test_general_activations_are_never_wrong(kind, seed, visited):
     graph = GENERAL[kind](seed)
     least = lowest(graph)
-    row = torch.ones(1, 1)
-    limits = {"max_domains": 40, "branch": FAST, "root": FAST, "points": "middle" if kind == "products" else "table"}
-    assert verify(graph, one_box(graph, (row, torch.tensor([least + 1e-6]))), **limits).status != "unsat"
+    options = {"branch": FAST, "root": FAST, "points": "middle" if kind == "products" else "table"}
+    wrong = search(graph, [[[1.0]]], [[least + 1e-6]], max_domains=visited, **options)
+    with torch.no_grad():
+        assert not wrong.run()[0]
+    assert wrong.visited >= visited
     spread = graph(uniform(-1, 1, 1000, 3)).std().item()
-    held = verify(graph, one_box(graph, (row, torch.tensor([least - 2 * spread]))), **{**limits, "max_domains": 2000})
-    assert held.status == "unsat"
+    limit = torch.tensor([least - 2 * spread])
+    assert verify(graph, one_box(graph, (torch.ones(1, 1), limit)), max_domains=2000, **options).status == "unsat"
 
 
 @pytest.mark.parametrize(
@@ -123,23 +131,27 @@ def test_general_activations_are_never_wrong(kind, seed):
     [
         ("babsr", "none"),
         ("random", "biccos"),
-        ("kfsb", "biccos"),
         *(
             pytest.param(*pair, marks=pytest.mark.slow)
-            for pair in [("kfsb", "none"), ("random", "none"), ("babsr", "biccos")]
+            for pair in [("kfsb", "biccos"), ("kfsb", "none"), ("random", "none"), ("babsr", "biccos")]
         ),
     ],
 )
 def test_mixed_activations_under_every_heuristic(branching, cuts):
     graph = GENERAL["relu and tanh"](2)
-    least, row = lowest(graph), torch.ones(1, 1)
-    options = {"branching": branching, "cuts": cuts, "max_domains": 40, "branch": FAST, "root": FAST}
-    assert verify(graph, one_box(graph, (row, torch.tensor([least + 1e-6]))), **options).status != "unsat"
-    held = verify(graph, one_box(graph, (row, torch.tensor([least - 0.2]))), **options)
-    assert (held.status, held.reason) == ("unsat", "branches")
+    least = lowest(graph)
+    for shift, most, holds in ((-0.2, 60, True), (1e-6, 16, False)):
+        options = {"branching": branching, "cuts": cuts, "max_domains": most, "branch": FAST, "root": FAST}
+        searching = search(graph, [[[1.0]]], [[least + shift]], **options)
+        with torch.no_grad():
+            assert searching.run()[0] == holds
+        assert searching.visited >= 3
 
 
-@pytest.mark.parametrize("kind", ["relu", "sigmoid", "sin", "products", "relu and tanh"])
+@pytest.mark.parametrize(
+    "kind",
+    ["sin", "products", "relu and tanh", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("relu", "sigmoid"))],
+)
 def test_children_together_are_no_looser_than_their_parent(kind):
     graph = network(0) if kind == "relu" else GENERAL[kind](0)
     searching = search(
@@ -224,15 +236,24 @@ MIDDLES = {
 }
 
 
-@pytest.mark.parametrize(("kind", "cuts"), [(Relu, "none"), (Relu, "biccos"), (Tanh, "none")])
-@pytest.mark.parametrize("middle", MIDDLES)
+@pytest.mark.parametrize(
+    ("middle", "kind", "cuts"),
+    [
+        ("repeated", Relu, "none"),
+        ("repeated", Relu, "biccos"),
+        ("repeated", Tanh, "none"),
+        ("reshaped", Relu, "none"),
+        pytest.param("reshaped", Relu, "biccos", marks=pytest.mark.slow),
+        pytest.param("reshaped", Tanh, "none", marks=pytest.mark.slow),
+    ],
+)
 def test_elements_that_are_moved_or_repeated(kind, middle, cuts):
     graph = repeated(kind, MIDDLES[middle]())
     least = lowest(graph)
     found = search(graph, [[[1.0]]], [[least - 1e-2]], cuts=cuts, max_domains=3000, branch=LONGER)
     with torch.no_grad():
         assert found.run()[0]
-    wrong = search(graph, [[[1.0]]], [[least + 1e-6]], cuts=cuts, max_domains=60, branch=FAST)
+    wrong = search(graph, [[[1.0]]], [[least + 1e-6]], cuts=cuts, max_domains=24, branch=FAST)
     with torch.no_grad():
         assert not wrong.run()[0]
 
