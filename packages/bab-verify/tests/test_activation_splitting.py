@@ -13,20 +13,13 @@ from bab_verify.bounds.propagation import Propagator
 from bab_verify.graph import Graph, Node
 from bab_verify.intervals import Interval
 from bab_verify.operators.affine import Dense
-from bab_verify.operators.convex import Exp
-from bab_verify.operators.gelu import Gelu
-from bab_verify.operators.periodic import Sin
-from bab_verify.operators.product import Product
-from bab_verify.operators.rearrangements import Reshape, Select
 from bab_verify.operators.relu import Relu
-from bab_verify.operators.s_shaped import Sigmoid, Tanh
 from bab_verify.search.activation_splitting import ActivationSplitter
 from bab_verify.search.bounder import BranchBounder
 
 DOUBLE = torch.float64
 CONFIG = {"attack_restarts": 0, "timeout": 300.0, "device": "cpu", "dtype": "float64"}
-FAST = {"root_steps": 6, "root_lr": 0.15, "branch_steps": 6, "branch_lr": 0.15, "beta_lr": 0.15}
-LONGER = {"branch_steps": 12, "branch_lr": 0.1, "beta_lr": 0.1}
+FAST = {"root_steps": 4, "root_lr": 0.2, "branch_steps": 4, "branch_lr": 0.2, "beta_lr": 0.2}
 SMALL = (3, 4, 4, 1)
 
 
@@ -40,13 +33,13 @@ def uniform(low, high, *shape, seed=0):
     return low + (high - low) * torch.rand(*shape, generator=torch.Generator().manual_seed(seed), dtype=DOUBLE)
 
 
-def network(seed, sizes=(3, 6, 6, 1), kinds=(Relu,), scale=1.0):
+def network(seed, sizes=(3, 6, 6, 1)):
     nodes = [Node(None, (), (sizes[0],))]
     for i, (n, m) in enumerate(zip(sizes, sizes[1:])):
         if i:
-            nodes.append(Node(kinds[(i - 1) % len(kinds)](), (len(nodes) - 1,), (n,)))
-        weight = scale * uniform(-1, 1, m, n, seed=10 * seed + i)
-        nodes.append(Node(Dense(weight, uniform(-0.5, 0.5, m, seed=10 * seed + 5 + i), (n,)), (len(nodes) - 1,), (m,)))
+            nodes.append(Node(Relu(), (len(nodes) - 1,), (n,)))
+        weight, bias = uniform(-1, 1, m, n, seed=10 * seed + i), uniform(-0.5, 0.5, m, seed=10 * seed + 5 + i)
+        nodes.append(Node(Dense(weight, bias, (n,)), (len(nodes) - 1,), (m,)))
     return Graph(nodes).double()
 
 
@@ -142,23 +135,23 @@ OPTIONS = [
     {"cuts": "base-unstrengthened", "branching": "random"},
     {"cuts": "mts", "branching": "babsr"},
     {"cuts": "biccos", "branching": "kfsb"},
-    {"cuts": "auto", "reduce": "max"},
-    {"relu_only": True, "points": "table", "batch_size": 3},
+    {"cuts": "auto", "reduce": "max", "relu_only": True, "points": "table", "batch_size": 3},
 ]
 named = {"ids": lambda options: "-".join(str(value) for value in options.values())}
 
 
 @pytest.mark.parametrize("options", OPTIONS, **named)
-def test_the_verdict_is_that_of_the_exact_program(solved, options):
-    visited = []
-    for (graph, least), shift in itertools.product(solved, (-1e-3, 1e-3)):
+@pytest.mark.parametrize("which", [0, pytest.param(1, marks=pytest.mark.slow)])
+def test_the_verdict_is_that_of_the_exact_program(solved, which, options):
+    (graph, least), visited = solved[which], []
+    for shift in (-1e-3, 1e-3):
         limit = least + shift
         searching = search(graph, [[[1.0]]], [[limit]], below(graph, limit), **FAST, **options)
         with torch.no_grad():
             proven, _ = searching.run()
         assert (proven, searching.bounder.found) == (shift < 0, shift > 0)
         visited.append(searching.bounder.visited)
-    assert min(visited[:3]) > 10
+    assert min(visited[: 2 - which]) > 10
 
 
 EVERY_OPTION = [
@@ -166,7 +159,7 @@ EVERY_OPTION = [
     for branching, cuts in itertools.product(
         ["bbps", "babsr", "kfsb", "random"], ["none", "base", "base-unstrengthened", "mts", "biccos"]
     )
-] + [*OPTIONS[-2:], {"dtype": "auto"}]
+] + [{"cuts": "auto", "reduce": "max"}, {"relu_only": True, "points": "table"}, {"batch_size": 3}, {"dtype": "auto"}]
 
 
 @pytest.mark.parametrize(
@@ -198,7 +191,7 @@ def three_outputs():
     return graph, a, b, minimum(graph, rows[2])
 
 
-@pytest.mark.parametrize("cuts", ["none", "base", pytest.param("biccos", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("cuts", ["base", *(pytest.param(cuts, marks=pytest.mark.slow) for cuts in ("none", "biccos"))])
 def test_clauses_of_several_rows_and_several_clauses(three_outputs, cuts):
     graph, a, b, c = three_outputs
     rows = torch.eye(3, dtype=DOUBLE)
@@ -210,195 +203,6 @@ def test_clauses_of_several_rows_and_several_clauses(three_outputs, cuts):
             assert (
                 specification.queries[0].violation(found.counterexample.x, graph(found.counterexample.x[None])[0]) <= 0
             )
-
-
-def products(seed):
-    """Two affine functions times each other, and a third that takes one of them again."""
-    n, m = 3, 2
-
-    def dense(i, rows, columns):
-        return Dense(
-            uniform(-1, 1, rows, columns, seed=seed + i), uniform(-0.5, 0.5, rows, seed=seed + 9 + i), (columns,)
-        )
-
-    nodes = [
-        Node(None, (), (n,)),
-        Node(dense(0, m, n), (0,), (m,)),
-        Node(dense(1, m, n), (0,), (m,)),
-        Node(Product(), (1, 2), (m,)),
-        Node(Tanh(), (1,), (m,)),
-        Node(dense(2, m, m), (3,), (m,)),
-        Node(Product(), (5, 4), (m,)),
-        Node(dense(3, 1, m), (6,), (1,)),
-    ]
-    return Graph(nodes).double()
-
-
-GENERAL = {
-    "sigmoid": lambda seed: network(seed, (3, 4, 3, 1), (Sigmoid,), 2.0),
-    "tanh": lambda seed: network(seed, (3, 4, 3, 1), (Tanh,), 1.5),
-    "sin": lambda seed: network(seed, (3, 4, 3, 1), (Sin,)),
-    "gelu": lambda seed: network(seed, (3, 4, 3, 1), (Gelu,), 1.5),
-    "exp": lambda seed: network(seed, (3, 6, 1), (Exp,)),
-    "relu and tanh": lambda seed: network(seed, (3, 4, 3, 1), (Relu, Tanh), 1.5),
-    "products": products,
-}
-
-
-def lowest(graph):
-    """The least output that descent from many points finds."""
-    x = uniform(-1, 1, 2000, graph.n_inputs, seed=3)
-    for step in range(40):
-        x = x.detach().requires_grad_()
-        (gradient,) = torch.autograd.grad(graph(x).sum(), x)
-        x = (x.detach() - 0.3 * 0.9**step * gradient.sign()).clamp(-1, 1)
-    return graph(x.detach()).min().item()
-
-
-@pytest.mark.parametrize("kind", GENERAL)
-@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
-def test_general_activations_are_never_wrong(kind, seed):
-    graph = GENERAL[kind](seed)
-    least = lowest(graph)
-    row = torch.ones(1, 1)
-    limits = {"max_domains": 40, **FAST, "points": "middle" if kind == "products" else "table"}
-    assert verify(graph, one_box(graph, (row, torch.tensor([least + 1e-6]))), **limits).status != "unsat"
-    spread = graph(uniform(-1, 1, 1000, 3)).std().item()
-    held = verify(graph, one_box(graph, (row, torch.tensor([least - 2 * spread]))), **{**limits, "max_domains": 2000})
-    assert held.status == "unsat"
-
-
-@pytest.mark.parametrize(
-    ("branching", "cuts"),
-    [
-        ("babsr", "none"),
-        ("random", "biccos"),
-        ("kfsb", "biccos"),
-        *(
-            pytest.param(*pair, marks=pytest.mark.slow)
-            for pair in [("kfsb", "none"), ("random", "none"), ("babsr", "biccos")]
-        ),
-    ],
-)
-def test_mixed_activations_under_every_heuristic(branching, cuts):
-    graph = GENERAL["relu and tanh"](2)
-    least, row = lowest(graph), torch.ones(1, 1)
-    options = {"branching": branching, "cuts": cuts, "max_domains": 40, **FAST}
-    assert verify(graph, one_box(graph, (row, torch.tensor([least + 1e-6]))), **options).status != "unsat"
-    held = verify(graph, one_box(graph, (row, torch.tensor([least - 0.2]))), **options)
-    assert (held.status, held.reason) == ("unsat", "branches")
-
-
-@pytest.mark.parametrize("kind", ["relu", "sigmoid", "sin", "products", "relu and tanh"])
-def test_children_together_are_no_looser_than_their_parent(kind):
-    graph = network(0) if kind == "relu" else GENERAL[kind](0)
-    searching = search(
-        graph, [[[1.0]]], [[lowest(graph) + 0.01]], branch_steps=6, branch_lr=0.1, root_steps=6, root_lr=0.1
-    )
-    with torch.no_grad():
-        open_ = searching.bounder.roots(torch.tensor([0]))
-        points = []
-        for _ in range(4):
-            parents, children = open_, open_.children()
-            points.append(parents.next.point)
-            found, refuted, index = searching.bounder.bound_with_index(children)
-            margin = torch.full((len(children),), torch.inf, dtype=DOUBLE)
-            margin[index] = found.margin
-            both = margin.reshape(2, -1).amin(0)
-            assert (both >= parents.margin).all()
-            assert (refuted.margin > 0).all()
-            # What is known of nodes is within what the parent knew, and both children cover it.
-            mine, _ = searching.bounder.narrowed(parents.splits)
-            low, high = (
-                searching.bounder.narrowed(children.splits[part])[0] for part in torch.arange(len(children)).chunk(2)
-            )
-            for i, interval in mine.items():
-                assert (torch.minimum(low[i].lower, high[i].lower) >= interval.lower - 1e-9).all()
-                assert (torch.maximum(low[i].upper, high[i].upper) <= interval.upper + 1e-9).all()
-            open_ = found
-    assert (torch.cat(points) != 0).any() == (kind != "relu")
-
-
-def test_no_input_is_lost_between_the_branches():
-    """Every sample lies within the splits, and the bounds, of at least one of the branches, and above its margin."""
-    graph = GENERAL["sin"](1)
-    searching = search(graph, [[[1.0]]], [[lowest(graph) + 0.05]], **FAST)
-    x = uniform(-1, 1, 500, 3)
-    values = graph.values(x)
-    covered = torch.zeros(500, dtype=torch.bool)
-    with torch.no_grad():
-        branches = searching.bounder.roots(torch.tensor([0]))
-        for _ in range(4):
-            open_, refuted = searching.bounder.bound(branches.children())
-            for part in (open_, refuted):
-                bounds, empty = searching.bounder.narrowed(part.splits)
-                for k in range(len(part)):
-                    inside = torch.ones(500, dtype=torch.bool)
-                    for node, element, sign, point in zip(*(x[k].tolist() for x in part.splits.fields()[:4])):
-                        if node >= 0:
-                            inside &= sign * (values[node].flatten(1)[:, element] - point) >= 0
-                    assert not (bool(empty[k]) and inside.any())
-                    if bool(inside.any()):
-                        y = values[-1][inside, 0] - searching.bounder.d[0, 0]
-                        assert part is open_ or y.min() > 0
-                        assert part.margin[k] <= y.min()
-                        for i, interval in bounds.items():
-                            assert (values[i][inside] >= interval.lower[k] - 1e-9).all()
-                            assert (values[i][inside] <= interval.upper[k] + 1e-9).all()
-                    if part is refuted:
-                        covered |= inside
-            branches = open_
-        for k in range(len(branches)):
-            inside = torch.ones(500, dtype=torch.bool)
-            for node, element, sign, point in zip(*(x[k].tolist() for x in branches.splits.fields()[:4])):
-                inside &= sign * (values[node].flatten(1)[:, element] - point) >= 0
-            covered |= inside
-    assert covered.all()
-
-
-def repeated(kind, middle):
-    """An affine layer, moved or repeated by `middle`, and an operation on that."""
-    size = middle(torch.zeros(1, 4)).shape[1:]
-    nodes = [
-        Node(None, (), (3,)),
-        Node(Dense(uniform(-1, 1, 4, 3), uniform(-0.5, 0.5, 4, seed=1), (3,)), (0,), (4,)),
-        Node(middle, (1,), tuple(size)),
-        Node(kind(), (2,), tuple(size)),
-        Node(Reshape(tuple(size), (size.numel(),)), (3,), (size.numel(),)),
-        Node(Dense(uniform(-1, 1, 1, size.numel(), seed=4), None, (size.numel(),)), (4,), (1,)),
-    ]
-    return Graph(nodes).double()
-
-
-MIDDLES = {
-    "reshaped": lambda: Reshape((4,), (2, 2)),
-    "repeated": lambda: Select((4,), torch.tensor([0, 1, 2, 3, 2, 1])),
-}
-
-
-@pytest.mark.parametrize(("kind", "cuts"), [(Relu, "none"), (Relu, "biccos"), (Tanh, "none")])
-@pytest.mark.parametrize("middle", MIDDLES)
-def test_elements_that_are_moved_or_repeated(kind, middle, cuts):
-    graph = repeated(kind, MIDDLES[middle]())
-    least = lowest(graph)
-    found = search(graph, [[[1.0]]], [[least - 1e-2]], cuts=cuts, max_domains=3000, **LONGER)
-    with torch.no_grad():
-        assert found.run()[0]
-    wrong = search(graph, [[[1.0]]], [[least + 1e-6]], cuts=cuts, max_domains=60, **FAST)
-    with torch.no_grad():
-        assert not wrong.run()[0]
-
-
-def test_operations_that_nothing_can_be_split_for_are_left_open():
-    """The input itself is not split: the verdict is open, not an error."""
-    graph = Graph([
-        Node(None, (), (3,)),
-        Node(Tanh(), (0,), (3,)),
-        Node(Dense(torch.ones(1, 3), None, (3,)), (1,), (1,)),
-    ]).double()  # fmt: skip
-    with torch.no_grad():
-        assert not search(graph, [[[1.0]]], [[-2.28]]).run()[0]
-        assert not search(network(0, kinds=(Tanh,)), [[[1.0]]], [[0.0]], relu_only=True).run()[0]
 
 
 def failing(searching, n):
@@ -442,7 +246,7 @@ def test_without_memory_for_all_roots_it_goes_on_with_some():
         assert short.run()[0]
 
 
-@pytest.mark.parametrize("cuts", ["base", "biccos"])
+@pytest.mark.parametrize("cuts", [pytest.param("base", marks=pytest.mark.slow), "biccos"])
 def test_without_memory_while_cuts_are_inferred(solved, cuts):
     graph, least = solved[cuts == "biccos"]
     short = search(graph, [[[1.0]]], [[least - 1e-3]], **FAST, cuts=cuts)
@@ -453,7 +257,7 @@ def test_without_memory_while_cuts_are_inferred(solved, cuts):
     assert max(sizes) > most
 
 
-@pytest.mark.parametrize("cuts", ["none", "base", "biccos"])
+@pytest.mark.parametrize("cuts", ["none", pytest.param("base", marks=pytest.mark.slow), "biccos"])
 def test_limits_of_time_and_of_branches_leave_it_open(solved, cuts):
     graph, least = solved[0]
     few = verify(

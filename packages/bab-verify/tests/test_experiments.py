@@ -22,26 +22,78 @@ def run(tmp_path):
     return lambda *claims: Run(PAPER, claims, tmp_path)
 
 
-@pytest.mark.parametrize("name", ["general-graphs", "multi-dimensional", "cutting-planes", "scale"])
-def test_experiments_measure_their_claims(name, run):
+VISITED = {
+    "genbab": 2, "babsr": 4, "random": 4, "middle": 4,
+    "base": 2, "base-unstrengthened": 4, "biccos": 1, "babsr-base": 2,
+}  # fmt: skip
+LENGTHS = {"base": 2.0, "base-unstrengthened": 4.0, "biccos": 2.0, "babsr-base": 2.0}
+
+
+def trial_of_three(trial, device):
+    """Of three properties bounds prove one, every method the second, and some the third."""
+    root = {"status": "unsat", "visited": 0, "cuts": 0, "length": 0.0}
+    left = {**root, "status": "unknown"}
+
+    def after_branching(method, status):
+        cuts = {"cuts": 5, "length": LENGTHS[method]} if method in LENGTHS else {}
+        return {**root, "status": status, "visited": VISITED[method], **cuts}
+
+    def third(method):
+        return after_branching(method, "unsat" if method in {"genbab", "biccos", "babsr-base"} else "unknown")
+
+    answers = [
+        {"alpha": root, **dict.fromkeys(trial.methods, root)},
+        {"alpha": left, **{method: after_branching(method, "unsat") for method in trial.methods}},
+        {"alpha": left, **{method: third(method) for method in trial.methods}},
+    ]
+    limit = trial.budget.max_domains
+    return {"radii": [0.1] * 3, "quality": 1.0, "neurons": 7, "answers": answers, "wrong": 0, "max_domains": limit}
+
+
+EXPECTED = {
+    "general-nonlinearities": {
+        **dict.fromkeys((f"alpha_{name}" for name in ACTIVATIONS), 1),
+        **dict.fromkeys((f"genbab_{name}" for name in ACTIVATIONS), 3),
+        "wrong": 0,
+    },
+    "branching-heuristic": {
+        "visited_bbps": 2, "visited_babsr": 4, "visited_random": 4,
+        "proven_bbps": 12, "proven_babsr": 8, "proven_random": 8,
+    },
+    "multi-dimensional": {"alpha_lstm": 1, "genbab_lstm": 3, "alpha_vit": 1, "genbab_vit": 3, "wrong": 0},
+    "general-graphs": {"genbab": 3, "alpha": 1, "properties": 3, "wrong": 0},
+    "cuts": {"mean": 5, "share": 1, "visited_ratio": 0.5},
+    "more-verified": {"beta": 3, "base": 2, "biccos": 3, "visited_ratio": 0.5},
+    "strengthening-and-trees": {"length_ratio": 0.5, "strengthening": 0.5**0.5, "trees": 0.25},
+    "scale": {"neurons": 7, "share": 1, "beta": 1, "biccos": 2, "visited_ratio": 0.5},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["nonlinearities", "general-graphs", "multi-dimensional", "cutting-planes", "scale"])
+def test_what_experiments_measure_of_answers(name, run, monkeypatch):
+    monkeypatch.setattr("bab_verify.experiments.findings.run_trial", trial_of_three)
     (one,) = (found for found in core.of(PAPER) if found.name == name)
     measured = run(*one.claims)
     one(one.presets["smoke"], measured)
-    assert set(measured.measurements) == set(one.claims)
-    assert set(measured.notes) == set(one.claims)
+    assert set(measured.measurements) == set(measured.notes) == set(measured.figures) == set(one.claims)
+    for claim in set(one.claims) & EXPECTED.keys():
+        assert measured.measurements[claim] == [pytest.approx(EXPECTED[claim])]
+    if name == "nonlinearities":
+        (points,) = measured.measurements["branching-points"]
+        assert 0 < points["gap_table"] < points["gap_middle"] < 1
+        assert points["visited_ratio"] == pytest.approx(0.5)
 
 
-def test_nonlinearities_are_measured(run):
-    one = experiments.nonlinearities
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["nonlinearities", "general-graphs", "multi-dimensional", "cutting-planes", "scale"])
+def test_what_experiments_measure_of_networks(name, run):
+    (one,) = (found for found in core.of(PAPER) if found.name == name)
     measured = run(*one.claims)
     one(one.presets["smoke"], measured)
-    (numbers,) = measured.measurements["general-nonlinearities"]
-    assert numbers["wrong"] == 0
-    for name in ACTIVATIONS:
-        assert numbers[f"genbab_{name}"] >= numbers[f"alpha_{name}"]
-    (points,) = measured.measurements["branching-points"]
-    assert 0 < points["gap_table"] < points["gap_middle"] < 1
-    assert set(measured.figures) == set(one.claims)
+    assert set(measured.measurements) == set(measured.notes) == set(measured.figures) == set(one.claims)
+    for numbers in measured.measurements.get("general-nonlinearities", []):
+        assert numbers["wrong"] == 0
+        assert all(numbers[f"genbab_{name}"] >= numbers[f"alpha_{name}"] for name in ACTIVATIONS)
 
 
 def test_presets_grow():

@@ -51,7 +51,7 @@ def leaf(searching, values, k):
 GRID = torch.cartesian_prod(*[torch.linspace(-1, 1, 201, dtype=DOUBLE)] * 2)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", [*range(3), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(3, 6))])
 def test_leaves_are_decided_as_on_a_grid(seed):
     graph = network(seed)
     values = graph.values(GRID)

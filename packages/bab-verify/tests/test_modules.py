@@ -43,6 +43,22 @@ class Sequences(nn.Module):
         return self.out(self.lstm(x)[0][:, -1])
 
 
+class RecurrentAttention(nn.Module):
+    """Attention to the states of a cell."""
+
+    def __init__(self):
+        super().__init__()
+        self.cell, self.attention = nn.LSTMCell(4, 6), Attention()
+
+    def forward(self, x):
+        h = c = x.new_zeros(x.shape[0], 6)
+        states = []
+        for t in range(3):
+            h, c = self.cell(x[:, t], (h, c))
+            states.append(h)
+        return self.attention(torch.stack(states, 1))
+
+
 CASES = {
     "convolutions": (
         lambda: nn.Sequential(
@@ -51,13 +67,17 @@ CASES = {
         ),
         (1, 4, 4),
     ),
+    "recurrent attention": (RecurrentAttention, (3, 4)),
     "attention": (Attention, (3, 6)),
     "recurrent": (Recurrent, (2, 4)),
     "sequences": (Sequences, (3, 4)),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", [*list(CASES)[:-1], pytest.param("sequences", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "name",
+    [*list(CASES)[:2], *(pytest.param(name, marks=pytest.mark.slow) for name in list(CASES)[2:])],
+)
 def test_forward(name):
     build, shape = CASES[name]
     torch.manual_seed(0)
@@ -69,6 +89,7 @@ def test_forward(name):
     assert graph.input_shape == (1, *shape)
 
 
+@pytest.mark.slow
 def test_what_is_recorded_is_what_is_read_from_the_code():
     build, shape = CASES["convolutions"]
     module, x = build(), torch.rand(5, *shape)
@@ -121,15 +142,34 @@ def test_a_network_is_a_graph_whatever_it_is_given_as(tmp_path):
         load_network(tmp_path / "net.onnx")
 
 
-def test_what_cannot_be_exported():
-    class Bad(nn.Module):
-        def forward(self, x):
-            raise RuntimeError("no")
+class Bad(nn.Module):
+    def forward(self, x):
+        raise RuntimeError("no")
 
+
+@pytest.mark.slow
+def test_what_cannot_be_exported():
     with pytest.raises(NetworkError, match="cannot export Bad"):
         load_network(Bad(), torch.rand(1, 3))
 
 
+@pytest.mark.parametrize("fixed", [True, False])
+def test_what_no_exporter_takes(fixed, monkeypatch):
+    tried = []
+
+    def export(*args, dynamo, **options):
+        tried.append(dynamo)
+        raise RuntimeError("no\nmore")
+
+    monkeypatch.setattr(torch.onnx, "export", export)
+    module = Bad().train()
+    with pytest.raises(NetworkError, match="cannot export Bad to ONNX: no$"):
+        model_from_module(module, torch.rand(1, 3), fixed=fixed)
+    assert tried == [not fixed, fixed]
+    assert module.training
+
+
 def test_what_is_not_supported():
+    model = model_from_module(nn.Softplus(), torch.rand(1, 3), fixed=True)
     with pytest.raises(UnsupportedOperatorError, match="Softplus"):
-        load_network(nn.Softplus(), torch.rand(1, 3))
+        graph_from_model(model, "network")

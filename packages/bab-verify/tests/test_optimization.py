@@ -98,7 +98,8 @@ def histories(entries):
 
 
 @pytest.mark.parametrize(
-    ("seed", "steps", "decay"), [(0, 100, 0.96), (1, 300, 0.98), pytest.param(2, 800, 0.992, marks=pytest.mark.slow)]
+    ("seed", "steps", "decay"),
+    [(0, 100, 0.96), *(pytest.param(*case, marks=pytest.mark.slow) for case in [(1, 300, 0.98), (2, 800, 0.992)])],
 )
 def test_with_all_neurons_split_it_is_the_linear_program_of_the_region(seed, steps, decay):
     graph, box = network(seed, sizes=(3, 4, 4, 2)), boxed()

@@ -36,9 +36,11 @@ CURVES = {
     "relu": (Relu(), -1e4, 1e4),
 }
 SMOOTH = [name for name in CURVES if name not in {"absolute", "sign", "relu"}]
+N_RANDOM = 500
 each_curve = pytest.mark.parametrize("name", CURVES)
 each_smooth = pytest.mark.parametrize("name", SMOOTH)
-few = settings(max_examples=settings().max_examples // 4, suppress_health_check=list(HealthCheck))
+NIGHTLY = settings().max_examples > 100
+few = settings(max_examples=500 if NIGHTLY else 15, suppress_health_check=list(HealthCheck))
 
 
 def reals(low, high):
@@ -129,13 +131,15 @@ def test_many_random_intervals(name, dtype):
     def rand(*shape):
         return torch.rand(*shape, generator=generator, dtype=torch.float64)
 
-    center = (rand(1500) * 2 - 1) * torch.tensor([0.1, 2, 20, 1000.0])[torch.randint(4, (1500,), generator=generator)]
-    width = rand(1500) * torch.tensor([0, 1e-7, 1e-3, 1, 10.0])[torch.randint(5, (1500,), generator=generator)]
+    center = (rand(N_RANDOM) * 2 - 1) * torch.tensor([0.1, 2, 20, 1000.0])[
+        torch.randint(4, (N_RANDOM,), generator=generator)
+    ]
+    width = rand(N_RANDOM) * torch.tensor([0, 1e-7, 1e-3, 1, 10.0])[torch.randint(5, (N_RANDOM,), generator=generator)]
     pairs = torch.stack(((center - width).clamp(low, high), (center + width).clamp(low, high)), 1)
     inputs = as_inputs(pairs.tolist(), dtype)
     x = samples(inputs[0], 150)
     f = operator(x)
-    parameters = rand(operator.n_parameters, 1500, 2, 1).to(dtype).requires_grad_()
+    parameters = rand(operator.n_parameters, N_RANDOM, 2, 1).to(dtype).requires_grad_()
     planes = operator.relax(inputs, parameters)
     planes = type(planes)(*(_rows(part) for part in planes))
     scale = 1e-13 if name == "sin" else 1e-6 if name == "relu" else 1e-14
@@ -151,7 +155,7 @@ def test_many_random_intervals(name, dtype):
 
 
 def _rows(part):
-    return tuple(map(_rows, part)) if isinstance(part, tuple) else part.expand(1500, 2, 1)
+    return tuple(map(_rows, part)) if isinstance(part, tuple) else part.expand(N_RANDOM, 2, 1)
 
 
 def _row(part, k):

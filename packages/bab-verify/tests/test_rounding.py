@@ -37,7 +37,7 @@ def margins(graph, box):
 
 @pytest.mark.parametrize("kind", [Relu, Tanh])
 @pytest.mark.parametrize(("depth", "width", "gain"), [(2, 10, 1), (20, 10, 1), (20, 60, 0.5), (10, 10, 2)])
-@pytest.mark.parametrize("radius", [1e-6, pytest.param(1e-4, marks=pytest.mark.slow), 1e-2])
+@pytest.mark.parametrize("radius", [1e-6, *(pytest.param(radius, marks=pytest.mark.slow) for radius in (1e-4, 1e-2))])
 def test_deep_networks(kind, depth, width, gain, radius):
     graph = deep(kind, depth, width, gain, seed=depth)
     exact = copy.deepcopy(graph).double()
