@@ -140,8 +140,15 @@ OPTIONS = [
 named = {"ids": lambda options: "-".join(str(value) for value in options.values())}
 
 
-@pytest.mark.parametrize("options", OPTIONS, **named)
-@pytest.mark.parametrize("which", [0, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("which", "options"),
+    [
+        *((0, options) for options in OPTIONS if options != {"cuts": "base"}),
+        pytest.param(0, {"cuts": "base"}, marks=pytest.mark.slow),
+        *(pytest.param(1, options, marks=pytest.mark.slow) for options in OPTIONS),
+    ],
+    ids=str,
+)
 def test_the_verdict_is_that_of_the_exact_program(solved, which, options):
     (graph, least), visited = solved[which], []
     for shift in (-1e-3, 1e-3):

@@ -90,7 +90,7 @@ def files(made, tmp_path):
     return shutil.copytree(made, tmp_path / "files")
 
 
-@pytest.mark.parametrize("options", [(), ("--bounds", "alpha-crown"), ("--branching", "bbps"), ("--dtype", "float64")])
+@pytest.mark.parametrize("options", [(), ("--bounds", "alpha-crown"), ("--branching", "bbps", "--dtype", "float64")])
 def test_a_property_that_holds(call, options):
     code, out, err = call("verify", "net.onnx", "holds.vnnlib", "--timeout", "30", *options)
     if options[:1] == ("--bounds",):

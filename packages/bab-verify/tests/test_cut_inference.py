@@ -84,7 +84,7 @@ def test_no_violation_breaks_a_cut(seed, cuts, pools):
     values = graph.values(uniform(-1, 1, 100_000, 3))
     y = values[-1][:, 0]
     limit = y.quantile(0.01).item()
-    searching = search(graph, [[[1.0]]], [[limit]], cuts, max_domains=60)
+    searching = search(graph, [[[1.0]]], [[limit]], cuts, max_domains=40)
     with torch.no_grad():
         assert not searching.run()[0]
     worst = (
@@ -106,7 +106,7 @@ def test_pools_of_clauses_do_not_mix(cuts, pools):
     values = graph.values(uniform(-1, 1, 100_000, 3))
     rows, y = torch.eye(2, dtype=DOUBLE), values[-1]
     limits = [y[:, 0].min().item() - 0.05, y[:, 1].quantile(0.01).item()]
-    searching = search(graph, rows[:, None], [[limit] for limit in limits], cuts, max_domains=60)
+    searching = search(graph, rows[:, None], [[limit] for limit in limits], cuts, max_domains=40)
     with torch.no_grad():
         assert not searching.run()[0]
     seconds = {cut for clause, pool, _ in pools for cut in pool if clause == 1}

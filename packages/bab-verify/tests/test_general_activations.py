@@ -245,10 +245,10 @@ MIDDLES = {
 @pytest.mark.parametrize(
     ("middle", "kind", "cuts"),
     [
-        ("repeated", Relu, "none"),
         ("repeated", Relu, "biccos"),
         ("repeated", Tanh, "none"),
         ("reshaped", Relu, "none"),
+        pytest.param("repeated", Relu, "none", marks=pytest.mark.slow),
         pytest.param("reshaped", Relu, "biccos", marks=pytest.mark.slow),
         pytest.param("reshaped", Tanh, "none", marks=pytest.mark.slow),
     ],

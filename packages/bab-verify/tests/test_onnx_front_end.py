@@ -180,7 +180,7 @@ def test_damaged_compression_and_missing_file(tmp_path):
 def test_a_huge_file_is_refused_at_once(tmp_path, start):
     path = tmp_path / "huge.onnx"
     with path.open("wb") as stream:
-        stream.write(start * 200_000)
+        stream.write(start * 20_000)
         stream.truncate(4 * 2**30)
     began = time.perf_counter()
     with pytest.raises(NetworkError, match="not an ONNX model"):

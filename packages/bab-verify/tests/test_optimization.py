@@ -40,7 +40,7 @@ def boxed(radius=1.0, n=3, batch=1):
 
 C = torch.eye(2, dtype=DOUBLE)[None]
 D = torch.zeros(1, 2, dtype=DOUBLE)
-kinds = pytest.mark.parametrize("kind", [Relu, Sigmoid, Tanh, Sin])
+kinds = pytest.mark.parametrize("kind", [Relu, Sigmoid, pytest.param(Tanh, marks=pytest.mark.slow), Sin])
 
 
 seeds = pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])

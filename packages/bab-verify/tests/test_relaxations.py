@@ -131,10 +131,11 @@ def test_many_random_intervals(name, dtype):
     def rand(*shape):
         return torch.rand(*shape, generator=generator, dtype=torch.float64)
 
-    center = (rand(N_RANDOM) * 2 - 1) * torch.tensor([0.1, 2, 20, 1000.0])[
-        torch.randint(4, (N_RANDOM,), generator=generator)
-    ]
-    width = rand(N_RANDOM) * torch.tensor([0, 1e-7, 1e-3, 1, 10.0])[torch.randint(5, (N_RANDOM,), generator=generator)]
+    def one_of(*sizes):
+        return torch.tensor(sizes)[torch.randint(len(sizes), (N_RANDOM,), generator=generator)]
+
+    center = (rand(N_RANDOM) * 2 - 1) * one_of(0.1, 2.0, 20.0, 1000.0)
+    width = rand(N_RANDOM) * one_of(0.0, 1e-7, 1e-3, 1.0, 10.0)
     pairs = torch.stack(((center - width).clamp(low, high), (center + width).clamp(low, high)), 1)
     inputs = as_inputs(pairs.tolist(), dtype)
     x = samples(inputs[0], 150)
