@@ -59,7 +59,7 @@ def slack_in(dtype: torch.dtype, linear: LinearBound, box: Interval, threshold: 
     return slack * torch.finfo(dtype).eps / torch.finfo(slack.dtype).eps
 
 
-def interval_product(c: Float[Tensor, "batch rows n"], x: Interval) -> Interval:
+def interval_product(c: Float[Tensor, "#batch rows n"], x: Interval) -> Interval:
     """Bounds of C x by interval arithmetic, (batch, rows), rounded outward.
 
     Args:
@@ -73,8 +73,8 @@ def interval_product(c: Float[Tensor, "batch rows n"], x: Interval) -> Interval:
 
 
 def interval_margins(
-    c: Float[Tensor, "batch rows outputs"], y: Interval, threshold: Float[Tensor, "rows"]
-) -> Float[Tensor, "batch rows"]:
+    c: Float[Tensor, "#batch rows outputs"], y: Interval, threshold: Float[Tensor, "rows"]
+) -> Float[Tensor, "boxes rows"]:
     """What C y - d is at least by interval arithmetic, whatever rounding added.
 
     Args:
