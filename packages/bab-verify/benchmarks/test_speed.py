@@ -1,6 +1,7 @@
 """The hot loops: bounds and input splitting on a network of the shape of ACAS Xu's, and the graph's forward pass.
 
-auto_LiRPA and ONNX Runtime are the peers; a case of auto_LiRPA is skipped where it does not import.
+auto_LiRPA and ONNX Runtime are the peers; a case of auto_LiRPA is skipped where it does not import. Where nothing is
+measured, everything runs once on a small network and a few boxes.
 """
 
 from functools import partial
@@ -8,10 +9,10 @@ from functools import partial
 import pytest
 import torch
 
-from bab_verify import Interval, Optimisation, Oracle, Propagator, compute_bounds, graph_from_module
-from bab_verify.input_splitting import InputSplitter, InputSplitting
-from bab_verify.modules import model_from_module
-from bab_verify.optimization import optimise
+from bab_verify import Interval, OptimizationConfig, Oracle, Propagator, compute_bounds, graph_from_module
+from bab_verify.bounds.optimization import optimize
+from bab_verify.frontends.torch_modules import model_from_module
+from bab_verify.search.input_splitting import InputSplitter, InputSplittingConfig
 from house import peer
 from separata.models import MLP
 
@@ -21,20 +22,37 @@ STEPS = 20
 
 
 @pytest.fixture(scope="module")
-def module():
-    torch.manual_seed(0)
-    return MLP(SIZES).eval()
+def is_measured(request):
+    options = request.config.option
+    return options.benchmark_enable or not options.benchmark_disable
 
 
 @pytest.fixture(scope="module")
-def boxes():
-    centre = torch.rand(BATCH, 5, generator=torch.Generator().manual_seed(0)) - 0.5
-    return Interval(centre - 0.05, centre + 0.05)
+def module(is_measured):
+    torch.manual_seed(0)
+    # What is made of PyTorch's own layers is exported at once.
+    return MLP(SIZES).eval() if is_measured else MLP((5, 8, 8, 5)).eval().layers
+
+
+@pytest.fixture(scope="module")
+def graph(module):
+    return graph_from_module(module, torch.zeros(1, 5))
+
+
+def around(n, radius):
+    """Boxes of one radius."""
+    center = torch.rand(n, 5, generator=torch.Generator().manual_seed(0)) - 0.5
+    return Interval(center - radius, center + radius)
+
+
+@pytest.fixture(scope="module")
+def boxes(is_measured):
+    return around(BATCH if is_measured else 4, 0.05)
 
 
 def crown_here(module, boxes):
     propagator = Propagator(graph_from_module(module, torch.zeros(1, 5)))
-    rows = torch.eye(5).expand(BATCH, 5, 5)
+    rows = torch.eye(5).expand(len(boxes.lower), 5, 5)
 
     @torch.no_grad()
     def go():
@@ -46,13 +64,14 @@ def crown_here(module, boxes):
 
 def alpha_crown_here(module, boxes):
     propagator = Propagator(graph_from_module(module, torch.zeros(1, 5)))
-    rows, zero = torch.eye(5).expand(BATCH, 5, 5), torch.zeros(BATCH, 5)
-    settings = Optimisation(steps=STEPS, patience=STEPS)
+    n = len(boxes.lower)
+    rows, zero = torch.eye(5).expand(n, 5, 5), torch.zeros(n, 5)
+    settings = OptimizationConfig(steps=STEPS, patience=STEPS)
 
     def go():
         with torch.no_grad():
             bounds, _ = propagator.crown(boxes)
-        return optimise(propagator, boxes, bounds, rows, zero, settings, target=torch.inf).margins
+        return optimize(propagator, boxes, bounds, rows, zero, settings, target=torch.inf).margins
 
     return go
 
@@ -96,26 +115,25 @@ def test_compute_bounds(benchmark, module, boxes, method):
 
 @pytest.mark.parametrize("batch", [64, 256, 1024, 4096])
 @pytest.mark.benchmark(group="CROWN in a round of input splitting, by boxes at once")
-def test_round_of_input_splitting(benchmark, module, batch):
-    graph = graph_from_module(module, torch.zeros(1, 5))
-    splitter = InputSplitter(graph, (torch.eye(5)[:1, None], torch.zeros(1, 1)), InputSplitting(batch))
-    centre = torch.rand(batch, 5, generator=torch.Generator().manual_seed(0)) - 0.5
+def test_round_of_input_splitting(benchmark, graph, batch):
+    splitter = InputSplitter(graph, (torch.eye(5)[:1, None], torch.zeros(1, 1)), InputSplittingConfig(batch))
     with torch.no_grad():
-        benchmark(splitter.bound, centre - 0.02, centre + 0.02)
+        benchmark(splitter.bound, *around(4 if benchmark.disabled else batch, 0.02))
     if not benchmark.disabled:
         benchmark.extra_info["boxes a second"] = round(batch / benchmark.stats.stats.median)
 
 
 @pytest.mark.benchmark(group="input splitting to the end")
-def test_input_splitting(benchmark, module):
-    graph = graph_from_module(module, torch.zeros(1, 5))
+def test_input_splitting(benchmark, module, graph):
     lower, upper = torch.full((5,), -0.5), torch.full((5,), 0.5)
     corner = torch.rand(20_000, 5, generator=torch.Generator().manual_seed(0)) - 0.5
     with torch.no_grad():
         least = module(corner)[:, :1].min()
     # The first output stays above a little less than the least that samples have shown.
     clauses = (torch.eye(5)[:1, None], (least - 0.02).reshape(1, 1))
-    splitter = InputSplitter(graph, clauses, InputSplitting(1024, max_domains=1000 if benchmark.disabled else 50_000))
+    splitter = InputSplitter(
+        graph, clauses, InputSplittingConfig(1024, max_domains=100 if benchmark.disabled else 50_000)
+    )
 
     def go():
         with torch.no_grad():

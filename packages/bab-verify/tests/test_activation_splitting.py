@@ -9,42 +9,37 @@ import torch
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 from bab_verify import Clause, Query, Specification, Verifier, VerifyConfig
-from bab_verify.activation_splitting import ActivationSearch
-from bab_verify.affine import Dense, Reshape, Select
-from bab_verify.convex import Exp
-from bab_verify.gelu import Gelu
-from bab_verify.graph import Graph, Interval, Node
-from bab_verify.optimization import Optimisation
-from bab_verify.periodic import Sin
-from bab_verify.product import Product
-from bab_verify.propagation import Propagator
-from bab_verify.relu import Relu
-from bab_verify.s_shaped import Sigmoid, Tanh
+from bab_verify.bounds.propagation import Propagator
+from bab_verify.graph import Graph, Node
+from bab_verify.intervals import Interval
+from bab_verify.operators.affine import Dense
+from bab_verify.operators.relu import Relu
+from bab_verify.search.activation_splitting import ActivationSplitter
+from bab_verify.search.bounder import BranchBounder
 
 DOUBLE = torch.float64
 CONFIG = {"attack_restarts": 0, "timeout": 300.0, "device": "cpu", "dtype": "float64"}
-FAST = Optimisation(steps=6, alpha_lr=0.15, beta_lr=0.15)
-LONGER = Optimisation(steps=12, alpha_lr=0.1, beta_lr=0.1)
+FAST = {"root_steps": 4, "root_lr": 0.2, "branch_steps": 4, "branch_lr": 0.2, "beta_lr": 0.2}
 SMALL = (3, 4, 4, 1)
 
 
 @pytest.fixture(autouse=True)
 def _every_property_is_hard(monkeypatch):
     """Multi-tree search begins at once."""
-    monkeypatch.setattr("bab_verify.activation_splitting.HARD", 0)
+    monkeypatch.setattr("bab_verify.search.activation_splitting.HARD", 0)
 
 
 def uniform(low, high, *shape, seed=0):
     return low + (high - low) * torch.rand(*shape, generator=torch.Generator().manual_seed(seed), dtype=DOUBLE)
 
 
-def network(seed, sizes=(3, 6, 6, 1), kinds=(Relu,), scale=1.0):
+def network(seed, sizes=(3, 6, 6, 1)):
     nodes = [Node(None, (), (sizes[0],))]
     for i, (n, m) in enumerate(zip(sizes, sizes[1:])):
         if i:
-            nodes.append(Node(kinds[(i - 1) % len(kinds)](), (len(nodes) - 1,), (n,)))
-        weight = scale * uniform(-1, 1, m, n, seed=10 * seed + i)
-        nodes.append(Node(Dense(weight, uniform(-0.5, 0.5, m, seed=10 * seed + 5 + i), (n,)), (len(nodes) - 1,), (m,)))
+            nodes.append(Node(Relu(), (len(nodes) - 1,), (n,)))
+        weight, bias = uniform(-1, 1, m, n, seed=10 * seed + i), uniform(-0.5, 0.5, m, seed=10 * seed + 5 + i)
+        nodes.append(Node(Dense(weight, bias, (n,)), (len(nodes) - 1,), (m,)))
     return Graph(nodes).double()
 
 
@@ -108,7 +103,9 @@ def search(graph, c, d, violated=lambda x: None, **options):
     config = VerifyConfig(**{**CONFIG, "branching": "bbps", "cuts": "none", "points": "middle", **options})
     bounds, _ = Propagator(graph).crown(box)
     c, d = torch.as_tensor(c, dtype=DOUBLE), torch.as_tensor(d, dtype=DOUBLE)
-    return ActivationSearch(graph, box, bounds, (c, d), config, violated=violated, **rest)
+    progress = rest.pop("progress", None)
+    bounder = BranchBounder(graph, box, bounds, (c, d), config, violated=violated, **rest)
+    return ActivationSplitter(bounder, progress)
 
 
 def exact(graph):
@@ -138,23 +135,30 @@ OPTIONS = [
     {"cuts": "base-unstrengthened", "branching": "random"},
     {"cuts": "mts", "branching": "babsr"},
     {"cuts": "biccos", "branching": "kfsb"},
-    {"cuts": "auto", "reduce": "max"},
-    {"relu_only": True, "points": "table", "batch": 3},
+    {"cuts": "auto", "reduce": "max", "relu_only": True, "points": "table", "batch_size": 3},
 ]
 named = {"ids": lambda options: "-".join(str(value) for value in options.values())}
 
 
-@pytest.mark.parametrize("options", OPTIONS, **named)
-def test_the_verdict_is_that_of_the_exact_program(solved, options):
-    visited = []
-    for (graph, least), shift in itertools.product(solved, (-1e-3, 1e-3)):
+@pytest.mark.parametrize(
+    ("which", "options"),
+    [
+        *((0, options) for options in OPTIONS if options != {"cuts": "base"}),
+        pytest.param(0, {"cuts": "base"}, marks=pytest.mark.slow),
+        *(pytest.param(1, options, marks=pytest.mark.slow) for options in OPTIONS),
+    ],
+    ids=str,
+)
+def test_the_verdict_is_that_of_the_exact_program(solved, which, options):
+    (graph, least), visited = solved[which], []
+    for shift in (-1e-3, 1e-3):
         limit = least + shift
-        searching = search(graph, [[[1.0]]], [[limit]], below(graph, limit), branch=FAST, root=FAST, **options)
+        searching = search(graph, [[[1.0]]], [[limit]], below(graph, limit), **FAST, **options)
         with torch.no_grad():
             proven, _ = searching.run()
-        assert (proven, searching.found) == (shift < 0, shift > 0)
-        visited.append(searching.visited)
-    assert min(visited[:3]) > 10
+        assert (proven, searching.bounder.found) == (shift < 0, shift > 0)
+        visited.append(searching.bounder.visited)
+    assert min(visited[: 2 - which]) > 10
 
 
 EVERY_OPTION = [
@@ -162,7 +166,7 @@ EVERY_OPTION = [
     for branching, cuts in itertools.product(
         ["bbps", "babsr", "kfsb", "random"], ["none", "base", "base-unstrengthened", "mts", "biccos"]
     )
-] + [*OPTIONS[-2:], {"dtype": "auto"}]
+] + [{"cuts": "auto", "reduce": "max"}, {"relu_only": True, "points": "table"}, {"batch_size": 3}, {"dtype": "auto"}]
 
 
 @pytest.mark.parametrize(
@@ -174,9 +178,9 @@ EVERY_OPTION = [
 def test_the_verifier_s_verdict_is_that_of_the_exact_program(seed, options):
     graph, least = exact(network(seed))
     row = torch.ones(1, 1)
-    held = verify(graph, one_box(graph, (row, torch.tensor([least - 1e-3]))), **options, branch=FAST, root=FAST)
+    held = verify(graph, one_box(graph, (row, torch.tensor([least - 1e-3]))), **options, **FAST)
     assert held.status == "unsat"
-    broken = verify(graph, one_box(graph, (row, torch.tensor([least + 1e-3]))), **options, branch=FAST, root=FAST)
+    broken = verify(graph, one_box(graph, (row, torch.tensor([least + 1e-3]))), **options, **FAST)
     assert broken.status == "sat"
     assert graph(broken.counterexample.x[None]).item() <= least + 1e-3
 
@@ -194,13 +198,13 @@ def three_outputs():
     return graph, a, b, minimum(graph, rows[2])
 
 
-@pytest.mark.parametrize("cuts", ["none", "base", pytest.param("biccos", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("cuts", ["base", *(pytest.param(cuts, marks=pytest.mark.slow) for cuts in ("none", "biccos"))])
 def test_clauses_of_several_rows_and_several_clauses(three_outputs, cuts):
     graph, a, b, c = three_outputs
     rows = torch.eye(3, dtype=DOUBLE)
     for shift, other, status in ((-1e-3, -1e-3, "unsat"), (1e-2, -1e-3, "sat"), (-1e-3, 1e-2, "sat")):
         specification = one_box(graph, (rows[:2], torch.tensor([a, b + shift])), (rows[2:], torch.tensor([c + other])))
-        found = verify(graph, specification, cuts=cuts, branch=FAST, root=FAST)
+        found = verify(graph, specification, cuts=cuts, **FAST)
         assert found.status == status or (found.status == "unknown" and status == "sat")
         if found.status == "sat":
             assert (
@@ -208,196 +212,9 @@ def test_clauses_of_several_rows_and_several_clauses(three_outputs, cuts):
             )
 
 
-def products(seed):
-    """Two affine functions times each other, and a third that takes one of them again."""
-    n, m = 3, 2
-
-    def dense(i, rows, columns):
-        return Dense(
-            uniform(-1, 1, rows, columns, seed=seed + i), uniform(-0.5, 0.5, rows, seed=seed + 9 + i), (columns,)
-        )
-
-    nodes = [
-        Node(None, (), (n,)),
-        Node(dense(0, m, n), (0,), (m,)),
-        Node(dense(1, m, n), (0,), (m,)),
-        Node(Product(), (1, 2), (m,)),
-        Node(Tanh(), (1,), (m,)),
-        Node(dense(2, m, m), (3,), (m,)),
-        Node(Product(), (5, 4), (m,)),
-        Node(dense(3, 1, m), (6,), (1,)),
-    ]
-    return Graph(nodes).double()
-
-
-GENERAL = {
-    "sigmoid": lambda seed: network(seed, (3, 4, 3, 1), (Sigmoid,), 2.0),
-    "tanh": lambda seed: network(seed, (3, 4, 3, 1), (Tanh,), 1.5),
-    "sin": lambda seed: network(seed, (3, 4, 3, 1), (Sin,)),
-    "gelu": lambda seed: network(seed, (3, 4, 3, 1), (Gelu,), 1.5),
-    "exp": lambda seed: network(seed, (3, 6, 1), (Exp,)),
-    "relu and tanh": lambda seed: network(seed, (3, 4, 3, 1), (Relu, Tanh), 1.5),
-    "products": products,
-}
-
-
-def lowest(graph):
-    """The least output that descent from many points finds."""
-    x = uniform(-1, 1, 2000, graph.n_inputs, seed=3)
-    for step in range(40):
-        x = x.detach().requires_grad_()
-        (gradient,) = torch.autograd.grad(graph(x).sum(), x)
-        x = (x.detach() - 0.3 * 0.9**step * gradient.sign()).clamp(-1, 1)
-    return graph(x.detach()).min().item()
-
-
-@pytest.mark.parametrize("kind", GENERAL)
-@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
-def test_general_activations_are_never_wrong(kind, seed):
-    graph = GENERAL[kind](seed)
-    least = lowest(graph)
-    row = torch.ones(1, 1)
-    limits = {"max_domains": 40, "branch": FAST, "root": FAST, "points": "middle" if kind == "products" else "table"}
-    assert verify(graph, one_box(graph, (row, torch.tensor([least + 1e-6]))), **limits).status != "unsat"
-    spread = graph(uniform(-1, 1, 1000, 3)).std().item()
-    held = verify(graph, one_box(graph, (row, torch.tensor([least - 2 * spread]))), **{**limits, "max_domains": 2000})
-    assert held.status == "unsat"
-
-
-@pytest.mark.parametrize(
-    ("branching", "cuts"),
-    [
-        ("babsr", "none"),
-        ("random", "biccos"),
-        ("kfsb", "biccos"),
-        *(
-            pytest.param(*pair, marks=pytest.mark.slow)
-            for pair in [("kfsb", "none"), ("random", "none"), ("babsr", "biccos")]
-        ),
-    ],
-)
-def test_mixed_activations_under_every_heuristic(branching, cuts):
-    graph = GENERAL["relu and tanh"](2)
-    least, row = lowest(graph), torch.ones(1, 1)
-    options = {"branching": branching, "cuts": cuts, "max_domains": 40, "branch": FAST, "root": FAST}
-    assert verify(graph, one_box(graph, (row, torch.tensor([least + 1e-6]))), **options).status != "unsat"
-    held = verify(graph, one_box(graph, (row, torch.tensor([least - 0.2]))), **options)
-    assert (held.status, held.reason) == ("unsat", "branches")
-
-
-@pytest.mark.parametrize("kind", ["relu", "sigmoid", "sin", "products", "relu and tanh"])
-def test_children_together_are_no_looser_than_their_parent(kind):
-    graph = network(0) if kind == "relu" else GENERAL[kind](0)
-    searching = search(
-        graph, [[[1.0]]], [[lowest(graph) + 0.01]], branch=Optimisation(steps=6), root=Optimisation(steps=6)
-    )
-    with torch.no_grad():
-        open_ = searching._roots(torch.tensor([0]))
-        points = []
-        for _ in range(4):
-            parents, children = open_, open_.children()
-            points.append(parents.next.point)
-            found, refuted, index = searching.bound_with_index(children)
-            margin = torch.full((len(children),), torch.inf, dtype=DOUBLE)
-            margin[index] = found.margin
-            both = margin.reshape(2, -1).amin(0)
-            assert (both >= parents.margin).all()
-            assert (refuted.margin > 0).all()
-            # What is known of nodes is within what the parent knew, and both children cover it.
-            mine, _ = searching.narrowed(parents.splits)
-            low, high = (searching.narrowed(children.splits[part])[0] for part in torch.arange(len(children)).chunk(2))
-            for i, interval in mine.items():
-                assert (torch.minimum(low[i].lower, high[i].lower) >= interval.lower - 1e-9).all()
-                assert (torch.maximum(low[i].upper, high[i].upper) <= interval.upper + 1e-9).all()
-            open_ = found
-    assert (torch.cat(points) != 0).any() == (kind != "relu")
-
-
-def test_no_input_is_lost_between_the_branches():
-    """Every sample lies within the splits, and the bounds, of at least one of the branches, and above its margin."""
-    graph = GENERAL["sin"](1)
-    searching = search(graph, [[[1.0]]], [[lowest(graph) + 0.05]], branch=FAST, root=FAST)
-    x = uniform(-1, 1, 500, 3)
-    values = graph.values(x)
-    covered = torch.zeros(500, dtype=torch.bool)
-    with torch.no_grad():
-        branches = searching._roots(torch.tensor([0]))
-        for _ in range(4):
-            open_, refuted = searching.bound(branches.children())
-            for part in (open_, refuted):
-                bounds, empty = searching.narrowed(part.splits)
-                for k in range(len(part)):
-                    inside = torch.ones(500, dtype=torch.bool)
-                    for node, element, sign, point in zip(*(x[k].tolist() for x in part.splits.fields()[:4])):
-                        if node >= 0:
-                            inside &= sign * (values[node].flatten(1)[:, element] - point) >= 0
-                    assert not (bool(empty[k]) and inside.any())
-                    if bool(inside.any()):
-                        y = values[-1][inside, 0] - searching.d[0, 0]
-                        assert part is open_ or y.min() > 0
-                        assert part.margin[k] <= y.min()
-                        for i, interval in bounds.items():
-                            assert (values[i][inside] >= interval.lower[k] - 1e-9).all()
-                            assert (values[i][inside] <= interval.upper[k] + 1e-9).all()
-                    if part is refuted:
-                        covered |= inside
-            branches = open_
-        for k in range(len(branches)):
-            inside = torch.ones(500, dtype=torch.bool)
-            for node, element, sign, point in zip(*(x[k].tolist() for x in branches.splits.fields()[:4])):
-                inside &= sign * (values[node].flatten(1)[:, element] - point) >= 0
-            covered |= inside
-    assert covered.all()
-
-
-def repeated(kind, middle):
-    """An affine layer, moved or repeated by `middle`, and an operation on that."""
-    size = middle(torch.zeros(1, 4)).shape[1:]
-    nodes = [
-        Node(None, (), (3,)),
-        Node(Dense(uniform(-1, 1, 4, 3), uniform(-0.5, 0.5, 4, seed=1), (3,)), (0,), (4,)),
-        Node(middle, (1,), tuple(size)),
-        Node(kind(), (2,), tuple(size)),
-        Node(Reshape(tuple(size), (size.numel(),)), (3,), (size.numel(),)),
-        Node(Dense(uniform(-1, 1, 1, size.numel(), seed=4), None, (size.numel(),)), (4,), (1,)),
-    ]
-    return Graph(nodes).double()
-
-
-MIDDLES = {
-    "reshaped": lambda: Reshape((4,), (2, 2)),
-    "repeated": lambda: Select((4,), torch.tensor([0, 1, 2, 3, 2, 1])),
-}
-
-
-@pytest.mark.parametrize(("kind", "cuts"), [(Relu, "none"), (Relu, "biccos"), (Tanh, "none")])
-@pytest.mark.parametrize("middle", MIDDLES)
-def test_elements_that_are_moved_or_repeated(kind, middle, cuts):
-    graph = repeated(kind, MIDDLES[middle]())
-    least = lowest(graph)
-    found = search(graph, [[[1.0]]], [[least - 1e-2]], cuts=cuts, max_domains=3000, branch=LONGER)
-    with torch.no_grad():
-        assert found.run()[0]
-    wrong = search(graph, [[[1.0]]], [[least + 1e-6]], cuts=cuts, max_domains=60, branch=FAST)
-    with torch.no_grad():
-        assert not wrong.run()[0]
-
-
-def test_operations_that_nothing_can_be_split_for_are_left_open():
-    """The input itself is not split: the verdict is open, not an error."""
-    graph = Graph([
-        Node(None, (), (3,)),
-        Node(Tanh(), (0,), (3,)),
-        Node(Dense(torch.ones(1, 3), None, (3,)), (1,), (1,)),
-    ]).double()  # fmt: skip
-    with torch.no_grad():
-        assert not search(graph, [[[1.0]]], [[-2.28]]).run()[0]
-        assert not search(network(0, kinds=(Tanh,)), [[[1.0]]], [[0.0]], relu_only=True).run()[0]
-
-
 def failing(searching, n):
     """Out of memory above n branches."""
-    bound, sizes = searching.optimise, []
+    bound, sizes = searching.bounder.optimize, []
 
     def limited(branches, *rest):
         sizes.append(len(branches))
@@ -405,22 +222,22 @@ def failing(searching, n):
             raise torch.OutOfMemoryError("too many")
         return bound(branches, *rest)
 
-    searching.optimise = limited
+    searching.bounder.optimize = limited
     return sizes
 
 
 def test_without_memory_for_a_batch_it_goes_on_with_half(solved):
     graph, least = solved[0]
-    plain = search(graph, [[[1.0]]], [[least - 1e-3]], branch=FAST, root=FAST)
-    short = search(graph, [[[1.0]]], [[least - 1e-3]], branch=FAST, root=FAST)
+    plain = search(graph, [[[1.0]]], [[least - 1e-3]], **FAST)
+    short = search(graph, [[[1.0]]], [[least - 1e-3]], **FAST)
     sizes = failing(short, 2)
     with torch.no_grad():
         assert plain.run()[0]
         assert short.run()[0]
     assert max(sizes) > 2
-    assert short.batch == 1
-    assert plain.batch == 64
-    never = search(graph, [[[1.0]]], [[least - 1e-3]], branch=FAST, root=FAST)
+    assert short.batch_size == 1
+    assert plain.batch_size == 64
+    never = search(graph, [[[1.0]]], [[least - 1e-3]], **FAST)
     failing(never, 1)
     with torch.no_grad(), pytest.raises(torch.OutOfMemoryError, match="a single branch"):
         never.run()
@@ -430,16 +247,16 @@ def test_without_memory_for_all_roots_it_goes_on_with_some():
     graph = network(0, (3, 4, 3, 3))
     rows = torch.cat([torch.eye(3), -torch.eye(3)]).double()
     limits = torch.tensor([minimum(graph, row) - 1e-2 for row in rows])
-    short = search(graph, rows[:, None], limits[:, None], branch=FAST, root=FAST)
+    short = search(graph, rows[:, None], limits[:, None], **FAST)
     failing(short, 4)
     with torch.no_grad():
         assert short.run()[0]
 
 
-@pytest.mark.parametrize("cuts", ["base", "biccos"])
+@pytest.mark.parametrize("cuts", [pytest.param("base", marks=pytest.mark.slow), "biccos"])
 def test_without_memory_while_cuts_are_inferred(solved, cuts):
     graph, least = solved[cuts == "biccos"]
-    short = search(graph, [[[1.0]]], [[least - 1e-3]], branch=FAST, root=FAST, cuts=cuts)
+    short = search(graph, [[[1.0]]], [[least - 1e-3]], **FAST, cuts=cuts)
     most = 8 if cuts == "biccos" else 2
     sizes = failing(short, most)
     with torch.no_grad():
@@ -447,7 +264,7 @@ def test_without_memory_while_cuts_are_inferred(solved, cuts):
     assert max(sizes) > most
 
 
-@pytest.mark.parametrize("cuts", ["none", "base", "biccos"])
+@pytest.mark.parametrize("cuts", ["none", pytest.param("base", marks=pytest.mark.slow), "biccos"])
 def test_limits_of_time_and_of_branches_leave_it_open(solved, cuts):
     graph, least = solved[0]
     few = verify(
@@ -455,9 +272,8 @@ def test_limits_of_time_and_of_branches_leave_it_open(solved, cuts):
         one_box(graph, (torch.ones(1, 1), torch.tensor([least - 1e-3]))),
         cuts=cuts,
         max_domains=4,
-        batch=2,
-        branch=FAST,
-        root=FAST,
+        batch_size=2,
+        **FAST,
     )
     assert (few.status, few.reason) == ("unknown", "domain limit")
     assert few.lower_bounds[0][0] <= 0
@@ -466,7 +282,7 @@ def test_limits_of_time_and_of_branches_leave_it_open(solved, cuts):
         proven, margin = late.run()
     assert not proven
     assert margin <= 0
-    assert late.visited <= 1
+    assert late.bounder.visited <= 1
 
 
 def test_a_counterexample_ends_the_search(solved):
@@ -479,10 +295,10 @@ def test_a_counterexample_ends_the_search(solved):
 
     for cuts in ("none", "base"):
         asked.clear()
-        searching = search(graph, [[[1.0]]], [[least + 1e-3]], violated, cuts=cuts, branch=FAST, root=FAST, batch=1)
+        searching = search(graph, [[[1.0]]], [[least + 1e-3]], violated, cuts=cuts, **FAST, batch_size=1)
         with torch.no_grad():
             proven, _ = searching.run()
-        assert (proven, searching.found) == (False, True)
+        assert (proven, searching.bounder.found) == (False, True)
         assert len(asked) == 3
         assert all((x.abs() <= 1).all() and x.shape[1] == 3 for x in asked)
 
@@ -490,10 +306,10 @@ def test_a_counterexample_ends_the_search(solved):
 def test_progress_is_told(solved):
     graph, least = solved[0]
     told = []
-    searching = search(graph, [[[1.0]]], [[least - 1e-3]], branch=FAST, root=FAST, progress=lambda *x: told.append(x))
+    searching = search(graph, [[[1.0]]], [[least - 1e-3]], **FAST, progress=lambda *x: told.append(x))
     with torch.no_grad():
         assert searching.run() == (True, 0.0)
     visited = [entry[0] for entry in told]
     assert visited == sorted(visited)
-    assert told[-1] == (searching.visited, 0, 0.0)
+    assert told[-1] == (searching.bounder.visited, 0, 0.0)
     assert all(margin <= 0 for _, _, margin in told)

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
-from bab_verify.affine import Add, Affine, Concatenate, Convolution, Dense, Reshape, Scale, Select, Shift, Sum
-from bab_verify.affine_fusion import Combination
-from bab_verify.graph import Interval
-from bab_verify.transposed import TransposedConvolution
+from bab_verify.intervals import Interval
+from bab_verify.operators.affine import Add, Affine, Combination, Dense, Scale, Shift, Sum
+from bab_verify.operators.convolution import Convolution, TransposedConvolution
+from bab_verify.operators.rearrangements import Concatenate, Reshape, Select
 
 INFINITY = float("inf")
 

@@ -4,14 +4,16 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bab_verify.affine import Add, Concatenate, Dense, Reshape, Scale, Select, Shift, Sum
-from bab_verify.affine_fusion import Combination, fuse, restrict, unrepeated
-from bab_verify.graph import Graph, Interval, Node
-from bab_verify.product import Product
-from bab_verify.propagation import Propagator
-from bab_verify.pruning import prune
-from bab_verify.relu import Relu
-from bab_verify.s_shaped import Tanh
+from bab_verify.bounds.propagation import Propagator
+from bab_verify.graph import Graph, Node
+from bab_verify.intervals import Interval
+from bab_verify.operators.affine import Add, Combination, Dense, Scale, Shift, Sum
+from bab_verify.operators.product import Product
+from bab_verify.operators.rearrangements import Concatenate, Reshape, Select
+from bab_verify.operators.relu import Relu
+from bab_verify.operators.s_shaped import Tanh
+from bab_verify.rewriting.fusion import fuse, restrict, unrepeated
+from bab_verify.rewriting.pruning import prune
 
 SIZE = 4
 KINDS = ["dense", "add", "twice", "select", "scale", "shift", "join", "sum", "relu", "product"]

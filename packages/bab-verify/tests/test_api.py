@@ -3,18 +3,10 @@ import torch
 from torch import nn
 
 import bab_verify
-from bab_verify import (
-    Graph,
-    Oracle,
-    VerifyConfig,
-    certified_radius,
-    compute_bounds,
-    robustness,
-    verify_robustness,
-)
-from bab_verify.affine import Dense
+from bab_verify import Graph, Oracle, VerifyConfig, certified_radius, compute_bounds, make_robustness, verify_robustness
 from bab_verify.graph import Node
-from bab_verify.relu import Relu
+from bab_verify.operators.affine import Dense
+from bab_verify.operators.relu import Relu
 
 METHODS = ("ibp", "crown", "alpha-crown")
 
@@ -64,13 +56,13 @@ def test_bounds_of_the_toy_network_are_those_found_by_hand():
 @pytest.mark.parametrize("method", METHODS)
 def test_samples_are_within_the_bounds_of_a_module(smooth, method):
     torch.manual_seed(1)
-    centre = torch.randn(4, 2, 3)
+    center = torch.randn(4, 2, 3)
     radius = torch.rand(4, 2, 3) * 0.3
     C = torch.randn(4, 5, 3)
-    lower, upper = compute_bounds(smooth, centre - radius, centre + radius, C, method)
+    lower, upper = compute_bounds(smooth, center - radius, center + radius, C, method)
     assert lower.shape == upper.shape == (4, 5)
     assert lower.dtype == torch.float32
-    x = centre + radius * (2 * torch.rand(2000, 4, 2, 3) - 1)
+    x = center + radius * (2 * torch.rand(2000, 4, 2, 3) - 1)
     with torch.no_grad():
         y = torch.einsum("bro,sbo->sbr", C, smooth(x.flatten(0, 1)).unflatten(0, (2000, 4)))
     assert (y >= lower - 1e-5).all()
@@ -152,8 +144,8 @@ def test_what_cannot_be_bounded_is_refused(changes, message):
 def test_the_radius_of_a_linear_classifier_is_its_margin_over_the_norm_of_its_weights():
     module, x = linear_classifier(), torch.tensor([0.5, 0.1, 0.4])
     exact = (0.5 - 0.2 + 0.2 + 0.3) / 3.5
-    found = certified_radius(module, x, 0, max_eps=1.0, steps=10, clip=None)
-    assert exact - 2 / 1024 <= found <= exact
+    found = certified_radius(module, x, 0, max_eps=1.0, steps=7, clip=None)
+    assert exact - 2 / 128 <= found <= exact
     assert certified_radius(module, x, 0, max_eps=0.1, clip=None) == 0.1
     assert certified_radius(module, x, 1, max_eps=1.0, steps=2, clip=None) == 0
 
@@ -190,5 +182,5 @@ def test_the_public_names_are_there():
     assert list(bab_verify.__all__) == sorted(bab_verify.__all__)
     assert all(getattr(bab_verify, name) for name in bab_verify.__all__)
     assert {"Verifier", "load_onnx", "load_vnnlib", "verify_robustness", "read_instances"} <= set(bab_verify.__all__)
-    assert robustness(torch.zeros(3), 0, 0.1, 2).n_inputs == 3
+    assert make_robustness(torch.zeros(3), 0, 0.1, 2).n_inputs == 3
     assert Oracle.__name__ == "Oracle"

@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from bab_verify import Clause, Graph, Query, pgd_attack
-from bab_verify.affine import Dense
 from bab_verify.graph import Node
-from bab_verify.relu import Relu
+from bab_verify.operators.affine import Dense
+from bab_verify.operators.relu import Relu
 
 SIZES = (2, 20, 20, 3)
 
@@ -37,7 +37,7 @@ def below(row, d):
     return Clause(torch.tensor([row]), torch.tensor([d]))
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", [*range(3), *(pytest.param(seed, marks=pytest.mark.slow) for seed in (3, 4))])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_it_finds_what_a_grid_finds_and_nothing_where_there_is_nothing(seed, dtype):
     graph = mlp(SIZES, seed, dtype)
@@ -115,8 +115,8 @@ def test_it_ends_in_time():
     graph = mlp((50, 200, 200, 200, 10))
     query = box(*(below(torch.eye(10)[i].tolist(), -1e6) for i in range(10)), n=50)
     start = time.monotonic()
-    assert pgd_attack(graph, query, restarts=10_000, steps=10_000, budget=0.2) is None
-    assert pgd_attack(graph, query, restarts=10_000, steps=10_000, deadline=time.monotonic() + 0.2) is None
+    assert pgd_attack(graph, query, restarts=10_000, steps=10_000, budget=0.1) is None
+    assert pgd_attack(graph, query, restarts=10_000, steps=10_000, deadline=time.monotonic() + 0.1) is None
     assert time.monotonic() - start < 2
 
 

@@ -4,14 +4,16 @@
 import pytest
 import torch
 
-from bab_verify.affine import Dense
-from bab_verify.branching import Brancher
-from bab_verify.graph import Graph, Interval, Node
-from bab_verify.optimization import Optimisation, optimise
-from bab_verify.product import Product
-from bab_verify.propagation import Propagator
-from bab_verify.relu import Relu
-from bab_verify.s_shaped import Tanh
+from bab_verify.bounds.optimization import optimize
+from bab_verify.bounds.propagation import Propagator
+from bab_verify.config import OptimizationConfig
+from bab_verify.graph import Graph, Node
+from bab_verify.intervals import Interval
+from bab_verify.operators.affine import Dense
+from bab_verify.operators.product import Product
+from bab_verify.operators.relu import Relu
+from bab_verify.operators.s_shaped import Tanh
+from bab_verify.search.branching import Brancher
 
 DOUBLE = torch.float64
 
@@ -46,7 +48,7 @@ def setting(graph, **options):
     propagator = Propagator(graph)
     bounds, _ = propagator.crown(box)
     c, d = torch.ones(1, 1, 1, dtype=DOUBLE), torch.zeros(1, 1, dtype=DOUBLE)
-    found = optimise(propagator, box, bounds, c, d, Optimisation(steps=0))
+    found = optimize(propagator, box, bounds, c, d, OptimizationConfig(steps=0))
     outputs = {i: a[:, 0] for i, a in found.recording.outputs.items()}
     return Brancher(propagator, box, bounds, **{"points": "middle", **options}), bounds, outputs
 

@@ -2,14 +2,14 @@ import numpy as np
 import pytest
 import torch
 
-from bab_verify.branching_points import BranchingTable, branching_table, build_table
-from bab_verify.convex import Exp, Log, Square
-from bab_verify.gelu import Gelu
-from bab_verify.graph import Interval
-from bab_verify.periodic import Sin
-from bab_verify.power import Power
-from bab_verify.product import Product
-from bab_verify.s_shaped import Sigmoid, Tanh
+from bab_verify.intervals import Interval
+from bab_verify.operators.convex import Exp, Log, Square
+from bab_verify.operators.gelu import Gelu
+from bab_verify.operators.periodic import Sin
+from bab_verify.operators.power import Power
+from bab_verify.operators.product import Product
+from bab_verify.operators.s_shaped import Sigmoid, Tanh
+from bab_verify.search.branching_points import BranchingTable, cached_branching_table, make_branching_table
 
 STEP = 0.1
 CURVES = {"sigmoid": Sigmoid(), "tanh": Tanh(), "sin": Sin(), "gelu": Gelu(), "exp": Exp(), "cube": Power(3)}
@@ -17,7 +17,7 @@ CURVES = {"sigmoid": Sigmoid(), "tanh": Tanh(), "sin": Sin(), "gelu": Gelu(), "e
 
 @pytest.fixture(scope="module")
 def tables():
-    return {name: build_table([(curve, 0)], STEP) for name, curve in CURVES.items()}
+    return {name: make_branching_table([(curve, 0)], STEP) for name, curve in CURVES.items()}
 
 
 def grid(step=STEP):
@@ -98,14 +98,14 @@ def test_a_parabola_is_split_in_the_middle():
     lower, upper = grid()
     even = ((upper - lower) / STEP).round() % 2 == 0
     lower, upper = lower[even], upper[even]
-    torch.testing.assert_close(build_table([(Square(), 0)], STEP).lookup(lower, upper), (lower + upper) / 2)
+    torch.testing.assert_close(make_branching_table([(Square(), 0)], STEP).lookup(lower, upper), (lower + upper) / 2)
 
 
 def test_bounds_that_the_table_does_not_cover_are_split_in_the_middle(tables):
     lower = torch.tensor([-7.0, 0.01, -3.0, -2.0])
     upper = torch.tensor([1.0, 0.05, 8.0, -2.0])
     torch.testing.assert_close(tables["tanh"].lookup(lower, upper), (lower + upper) / 2)
-    log = build_table([(Log(), 0)], STEP)
+    log = make_branching_table([(Log(), 0)], STEP)
     inside = log.lookup(torch.tensor([-1.0, 0.1]), torch.tensor([2.0, 4.9]))
     assert inside[0] == 0.5
     assert 0.1 < inside[1] < 2
@@ -120,45 +120,45 @@ def test_points_lie_strictly_inside_off_the_grid(tables):
 
 
 def test_two_inputs():
-    table = build_table([(Product(), 0), (Sigmoid(), 0)], 0.2, 1.0)
+    table = make_branching_table([(Product(), 0), (Sigmoid(), 0)], 0.2, 1.0)
     lower, upper = torch.tensor([-4.0, -4.0, -4.0]), torch.tensor([1.0, 1.0, 1.0])
     other = torch.tensor([[0.0, -2.0, 0.0], [0.0, 2.0, 9.0]])
     points = table.lookup(lower, upper, *other)
-    alone = build_table([(Sigmoid(), 0)], 0.2).lookup(lower, upper)
+    alone = make_branching_table([(Sigmoid(), 0)], 0.2).lookup(lower, upper)
     # A product with a point is affine: only the sigmoid counts. With an interval it pulls towards the middle.
     assert points[0].item() == pytest.approx(alone[0].item())
     assert abs(points[1].item() + 1.5) <= abs(points[0].item() + 1.5) + 0.1
     assert points[2].item() == -1.5
     with pytest.raises(ValueError, match="bounds of both"):
         table.lookup(lower, upper)
-    second = build_table([(Product(), 1), (Sigmoid(), 0)], 0.2, 1.0)
+    second = make_branching_table([(Product(), 1), (Sigmoid(), 0)], 0.2, 1.0)
     torch.testing.assert_close(second.lookup(lower, upper, *other), points)
 
 
 def test_the_cache_is_used_and_repaired(tmp_path, monkeypatch):
     monkeypatch.setenv("BAB_VERIFY_CACHE", str(tmp_path))
-    built = branching_table([(Tanh(), 0)], 0.5)
+    built = cached_branching_table([(Tanh(), 0)], 0.5)
     (path,) = tmp_path.iterdir()
     with np.load(path, allow_pickle=False) as file:
         fractions = file["fractions"]
     np.savez(path, fractions=np.full_like(fractions, 0.25))
-    assert (branching_table([(Tanh(), 0)], 0.5).fractions == 0.25).all()
+    assert (cached_branching_table([(Tanh(), 0)], 0.5).fractions == 0.25).all()
     for damaged in (b"", b"PK\x03\x04 nonsense", b"nothing"):
         path.write_bytes(damaged)
-        torch.testing.assert_close(branching_table([(Tanh(), 0)], 0.5).fractions, built.fractions)
+        torch.testing.assert_close(cached_branching_table([(Tanh(), 0)], 0.5).fractions, built.fractions)
     np.savez(path, fractions=np.zeros((2, 2)))
-    torch.testing.assert_close(branching_table([(Tanh(), 0)], 0.5).fractions, built.fractions)
+    torch.testing.assert_close(cached_branching_table([(Tanh(), 0)], 0.5).fractions, built.fractions)
     np.savez(path, fractions=np.array([{}]))
-    torch.testing.assert_close(branching_table([(Tanh(), 0)], 0.5).fractions, built.fractions)
+    torch.testing.assert_close(cached_branching_table([(Tanh(), 0)], 0.5).fractions, built.fractions)
 
 
 def test_each_set_of_consumers_has_its_own_file(tmp_path, monkeypatch):
     monkeypatch.setenv("BAB_VERIFY_CACHE", str(tmp_path))
     sets = [[(Tanh(), 0)], [(Tanh(), 0), (Sin(), 0)], [(Power(3), 0)], [(Power(5), 0)]]
     for consumers in sets:
-        branching_table(consumers, 0.5)
-    branching_table(sets[1][::-1], 0.5)
-    branching_table(sets[0], 1.0)
+        cached_branching_table(consumers, 0.5)
+    cached_branching_table(sets[1][::-1], 0.5)
+    cached_branching_table(sets[0], 1.0)
     assert len(list(tmp_path.iterdir())) == 5
 
 
@@ -166,4 +166,4 @@ def test_a_cache_that_cannot_be_written_is_done_without(tmp_path, monkeypatch):
     blocked = tmp_path / "file"
     blocked.touch()
     monkeypatch.setenv("BAB_VERIFY_CACHE", str(blocked))
-    assert isinstance(branching_table([(Tanh(), 0)], 0.5), BranchingTable)
+    assert isinstance(cached_branching_table([(Tanh(), 0)], 0.5), BranchingTable)

@@ -12,17 +12,7 @@ import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
-from bab_verify import (
-    Clause,
-    Query,
-    Specification,
-    Verifier,
-    VerifyConfig,
-    cli,
-    read_counterexample,
-    save_vnnlib,
-)
-from bab_verify.options import Options
+from bab_verify import Clause, Query, Specification, Verifier, VerifyConfig, cli, read_counterexample, save_vnnlib
 from bab_verify.paper import PAPER
 from separata import cli as core
 
@@ -100,7 +90,7 @@ def files(made, tmp_path):
     return shutil.copytree(made, tmp_path / "files")
 
 
-@pytest.mark.parametrize("options", [(), ("--bounds", "alpha-crown"), ("--branching", "bbps"), ("--dtype", "float64")])
+@pytest.mark.parametrize("options", [(), ("--bounds", "alpha-crown"), ("--branching", "bbps", "--dtype", "float64")])
 def test_a_property_that_holds(call, options):
     code, out, err = call("verify", "net.onnx", "holds.vnnlib", "--timeout", "30", *options)
     if options[:1] == ("--bounds",):
@@ -127,7 +117,7 @@ def test_a_property_that_fails_and_its_counterexample(call, files):
 
 
 def test_what_is_not_decided(call):
-    options = ("--bounds", "ibp", "--restarts", "0", "--json")
+    options = ("--bounds", "ibp", "--attack-restarts", "0", "--json")
     code, out, _ = call("verify", "net.onnx", "holds.vnnlib", *options)
     found = json.loads(out)
     assert (code, found["status"], found["counterexample"]) == (20, "unknown", None)
@@ -205,9 +195,7 @@ def test_a_list_of_instances(call, files):
 
 def test_a_network_is_loaded_once_and_the_timeout_is_the_instances_own(call, files, monkeypatch):
     loaded, timeouts, verify = [], [], Verifier.verify
-    monkeypatch.setattr(
-        "bab_verify.instance_runs.load_network", lambda path, c: loaded.append(path) or Verifier(path, c)
-    )
+    monkeypatch.setattr("bab_verify.commands.run.Verifier", lambda path, c: loaded.append(path) or Verifier(path, c))
     monkeypatch.setattr(Verifier, "verify", lambda self, *a: timeouts.append(self.config.timeout) or verify(self, *a))
     call("run", "list.csv", "--out", "one.csv", "--select", "0-1")
     assert len(loaded) == 1
@@ -239,7 +227,7 @@ def test_a_run_that_is_stopped_goes_on(call, files, monkeypatch):
 
 
 def test_options_that_are_not_given_are_those_of_the_library():
-    assert Options().config() == VerifyConfig()
+    assert cli.SEARCH.within(VerifyConfig.timeout) == VerifyConfig()
 
 
 GOOD = ("net.onnx", "holds.vnnlib")
@@ -263,12 +251,12 @@ GOOD = ("net.onnx", "holds.vnnlib")
         (("verify", *GOOD, "--device", "abacus"), "must be auto, cpu or cuda, not 'abacus'"),
         (("verify", *GOOD, "--device", "cuda:99"), "no such GPU"),
         (("verify", *GOOD, "--max-domains", "0"), "max_domains"),
-        (("verify", *GOOD, "--restarts", "-1"), "--restarts must be at least 0, not -1"),
-        (("verify", *GOOD, "--root-steps", "-1"), "--root-steps must be at least 0, not -1"),
-        (("verify", *GOOD, "--branch-steps", "-2"), "--branch-steps must be at least 0, not -2"),
-        (("verify", *GOOD, "--attack-steps", "0"), "--attack-steps must be at least 1, not 0"),
-        (("verify", *GOOD, "--input-dimensions", "-1"), "--input-dimensions must be at least 0, not -1"),
-        (("verify", *GOOD, "--seed", "-1"), "--seed must be at least 0, not -1"),
+        (("verify", *GOOD, "--attack-restarts", "-1"), "attack_restarts must be at least 0, not -1"),
+        (("verify", *GOOD, "--root-steps", "-1"), "root_steps must be at least 0, not -1"),
+        (("verify", *GOOD, "--branch-steps", "-2"), "branch_steps must be at least 0, not -2"),
+        (("verify", *GOOD, "--attack-steps", "0"), "attack_steps must be at least 1, not 0"),
+        (("verify", *GOOD, "--input-dimensions", "-1"), "input_dimensions must be at least 0, not -1"),
+        (("verify", *GOOD, "--seed", "-1"), "seed must be at least 0, not -1"),
         (("attack", *GOOD, "--seed", "-1"), "the seed must not be negative, but it is -1"),
         (("verify", *GOOD, "--beta-lr", "nan"), "learning rates must be more than 0"),
         (("verify", *GOOD, "--save-cex", "."), "is a folder"),

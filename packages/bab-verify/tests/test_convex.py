@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from bab_verify.convex import Absolute, Exp, Log, Reciprocal, Sqrt, Square
-from bab_verify.graph import Interval
-from bab_verify.relaxation import DomainError
+from bab_verify.intervals import Interval
+from bab_verify.operators.convex import Absolute, Exp, Log, Reciprocal, Sqrt, Square
+from bab_verify.operators.relaxation import DomainError
 
 
 def interval(lower, upper, dtype=torch.float64):

@@ -5,9 +5,9 @@ import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
-from bab_verify.counterexamples import Oracle, read_counterexample, write_counterexample
-from bab_verify.onnx_registry import NetworkError
-from bab_verify.specification import Clause, Query, Specification
+from bab_verify.frontends.onnx_registry import NetworkError
+from bab_verify.properties.counterexamples import Oracle, read_counterexample, write_counterexample
+from bab_verify.properties.specification import Clause, Query, Specification
 
 WEIGHTS = np.float32([1, 2])
 

@@ -5,13 +5,15 @@ import pytest
 import torch
 from scipy.optimize import linprog
 
-from bab_verify.affine import Dense
-from bab_verify.cuts import CutMatrix, cut_backward
-from bab_verify.graph import Graph, Interval, Node
-from bab_verify.optimization import Optimisation, optimise
-from bab_verify.propagation import Propagator
-from bab_verify.relu import Relu
-from bab_verify.splits import Splits
+from bab_verify.bounds.cuts import CutMatrix, cut_backward
+from bab_verify.bounds.optimization import optimize
+from bab_verify.bounds.propagation import Propagator
+from bab_verify.bounds.splits import Splits
+from bab_verify.config import OptimizationConfig
+from bab_verify.graph import Graph, Node
+from bab_verify.intervals import Interval
+from bab_verify.operators.affine import Dense
+from bab_verify.operators.relu import Relu
 
 DOUBLE = torch.float64
 
@@ -121,7 +123,7 @@ def test_layers_with_cuts_record_their_coefficients():
     bounds, _ = propagator.crown(box)
     c, d, matrix = torch.ones(1, 1, 1, dtype=DOUBLE), torch.zeros(1, 1, dtype=DOUBLE), CutMatrix.of(CUTS, box.lower)
     plain, zero, cut = (
-        optimise(propagator, box, bounds, c, d, Optimisation(steps=0), cuts=cuts, cut_beta=beta).recording.outputs
+        optimize(propagator, box, bounds, c, d, OptimizationConfig(steps=0), cuts=cuts, cut_beta=beta).recording.outputs
         for cuts, beta in ((None, None), (matrix, torch.zeros(1, 3).double()), (matrix, torch.ones(1, 3).double()))
     )
     assert set(plain) == set(zero) == set(cut) == {2, 4}
@@ -149,12 +151,12 @@ def test_bounds_with_cuts_hold_wherever_the_cuts_do(seed):
         return
     satisfied = ~torch.stack([z[n][:, e] == (s > 0) for n, e, s in cut]).all(0)
     c, d = torch.ones(1, 1, 1, dtype=DOUBLE), torch.zeros(1, 1, dtype=DOUBLE)
-    settings = Optimisation(steps=40, cut_lr=0.1)
-    plain = optimise(propagator, box, bounds, c, d, settings, target=float("inf"))
-    found = optimise(propagator, box, bounds, c, d, settings, cuts=matrix, target=float("inf"))
+    settings = OptimizationConfig(steps=40, cut_lr=0.1)
+    plain = optimize(propagator, box, bounds, c, d, settings, target=float("inf"))
+    found = optimize(propagator, box, bounds, c, d, settings, cuts=matrix, target=float("inf"))
     assert found.margins.item() <= values[-1][satisfied].min().item()
     assert found.margins.item() >= plain.margins.item() - 0.02
     assert (found.cut_beta >= 0).all()
-    none = optimise(propagator, box, bounds, c, d, Optimisation(steps=0), cuts=matrix)
-    base = optimise(propagator, box, bounds, c, d, Optimisation(steps=0))
+    none = optimize(propagator, box, bounds, c, d, OptimizationConfig(steps=0), cuts=matrix)
+    base = optimize(propagator, box, bounds, c, d, OptimizationConfig(steps=0))
     torch.testing.assert_close(none.margins, base.margins)

@@ -3,8 +3,8 @@ import torch
 from scipy.optimize import brentq, minimize_scalar
 from scipy.stats import norm
 
-from bab_verify.gelu import Gelu, TanhGelu
-from bab_verify.graph import Interval
+from bab_verify.intervals import Interval
+from bab_verify.operators.gelu import Gelu, TanhGelu
 
 each = pytest.mark.parametrize("curve", [Gelu(), TanhGelu()], ids=lambda curve: type(curve).__name__)
 

@@ -5,13 +5,15 @@ import pytest
 import torch
 from scipy.optimize import Bounds, LinearConstraint, milp
 
-from bab_verify.affine import Dense
-from bab_verify.graph import Graph, Interval, Node
-from bab_verify.input_splitting import InputSplitter, InputSplitting, clip
-from bab_verify.optimization import Optimisation
-from bab_verify.propagation import LinearBound, Propagator
-from bab_verify.relu import Relu
-from bab_verify.s_shaped import Tanh
+from bab_verify.bounds.linear_bound import LinearBound
+from bab_verify.bounds.propagation import Propagator
+from bab_verify.config import OptimizationConfig
+from bab_verify.graph import Graph, Node
+from bab_verify.intervals import Interval
+from bab_verify.operators.affine import Dense
+from bab_verify.operators.relu import Relu
+from bab_verify.operators.s_shaped import Tanh
+from bab_verify.search.input_splitting import InputSplitter, InputSplittingConfig, clip
 
 DOUBLE = torch.float64
 
@@ -70,7 +72,7 @@ def never(x):
 def splitter(graph, c, d, **options):
     dtype = graph.example().dtype
     c, d = torch.as_tensor(c, dtype=dtype), torch.as_tensor(d, dtype=dtype)
-    return InputSplitter(graph, (c, d), InputSplitting(**{"batch": 64, "max_domains": 20000, **options}))
+    return InputSplitter(graph, (c, d), InputSplittingConfig(**{"batch_size": 64, "max_domains": 20000, **options}))
 
 
 def run(searcher, violated=never, low=-1.0, high=1.0):
@@ -91,7 +93,7 @@ def first(graph, c, d):
 
 
 @pytest.mark.parametrize("clipping", [True, False])
-@pytest.mark.parametrize("seed", [*range(3), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(3, 6))])
+@pytest.mark.parametrize("seed", [*range(2), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 6))])
 def test_the_verdict_is_that_of_a_mixed_integer_program(seed, clipping):
     graph = network(seed, (2 + seed % 2, 8, 8, 2))
     c = torch.tensor([1.0, -0.5], dtype=DOUBLE)
@@ -173,7 +175,9 @@ def test_the_lower_bound_is_below_what_is_left():
 def test_without_memory_for_a_batch_it_goes_on_with_half(monkeypatch):
     graph = network(0)
     least = smallest(graph, torch.tensor([1.0, 0.0], dtype=DOUBLE))
-    searcher = splitter(graph, [[[1.0, 0.0]]], [[least - 1e-3]], batch=64, optimisation=Optimisation(steps=0))
+    searcher = splitter(
+        graph, [[[1.0, 0.0]]], [[least - 1e-3]], batch_size=64, optimization=OptimizationConfig(steps=0)
+    )
     bound, refused, sizes = searcher.bound, [], []
 
     def little(lower, upper, parent=None):
@@ -187,7 +191,7 @@ def test_without_memory_for_a_batch_it_goes_on_with_half(monkeypatch):
     assert run(searcher).proven
     assert refused
     assert max(sizes) <= 6
-    assert searcher.batch < 64
+    assert searcher.batch_size < 64
 
 
 def test_without_memory_for_a_single_box_it_ends(monkeypatch):

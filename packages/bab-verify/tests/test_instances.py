@@ -2,7 +2,14 @@
 
 import pytest
 
-from bab_verify.instances import Instance, InstanceResult, InstancesError, ResultsFile, read_instances, select
+from bab_verify.properties.instances import (
+    Instance,
+    InstanceResult,
+    InstancesError,
+    ResultsFile,
+    read_instances,
+    select_instances,
+)
 
 
 def test_read(tmp_path):
@@ -54,10 +61,10 @@ def test_files_that_are_none(tmp_path):
 
 def test_select(tmp_path):
     instances = [Instance(tmp_path / str(i), tmp_path, 1) for i in range(6)]
-    assert [int(i.onnx.name) for i in select(instances, "1, 3-5")] == [1, 3, 4, 5]
+    assert [int(i.onnx.name) for i in select_instances(instances, "1, 3-5")] == [1, 3, 4, 5]
     for wrong in ("", "a", "1-", "-1", "5-3", "6", "0-6", "1,,2", "1.5"):
         with pytest.raises(InstancesError):
-            select(instances, wrong)
+            select_instances(instances, wrong)
 
 
 def result(i):

@@ -4,10 +4,11 @@ import pytest
 import torch
 from torch import nn
 
+from bab_verify.frontends.loading import load_network
+from bab_verify.frontends.onnx_import import graph_from_model
+from bab_verify.frontends.onnx_registry import NetworkError, UnsupportedOperatorError
+from bab_verify.frontends.torch_modules import _is_fixed, graph_from_module, model_from_module
 from bab_verify.graph import Graph
-from bab_verify.modules import _is_fixed, as_graph, graph_from_module, model_from_module
-from bab_verify.onnx_front_end import graph_from_model
-from bab_verify.onnx_registry import NetworkError, UnsupportedOperatorError
 
 
 class Attention(nn.Module):
@@ -42,6 +43,22 @@ class Sequences(nn.Module):
         return self.out(self.lstm(x)[0][:, -1])
 
 
+class RecurrentAttention(nn.Module):
+    """Attention to the states of a cell."""
+
+    def __init__(self):
+        super().__init__()
+        self.cell, self.attention = nn.LSTMCell(4, 6), Attention()
+
+    def forward(self, x):
+        h = c = x.new_zeros(x.shape[0], 6)
+        states = []
+        for t in range(3):
+            h, c = self.cell(x[:, t], (h, c))
+            states.append(h)
+        return self.attention(torch.stack(states, 1))
+
+
 CASES = {
     "convolutions": (
         lambda: nn.Sequential(
@@ -50,13 +67,17 @@ CASES = {
         ),
         (1, 4, 4),
     ),
+    "recurrent attention": (RecurrentAttention, (3, 4)),
     "attention": (Attention, (3, 6)),
     "recurrent": (Recurrent, (2, 4)),
     "sequences": (Sequences, (3, 4)),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", [*list(CASES)[:-1], pytest.param("sequences", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "name",
+    [*list(CASES)[:2], *(pytest.param(name, marks=pytest.mark.slow) for name in list(CASES)[2:])],
+)
 def test_forward(name):
     build, shape = CASES[name]
     torch.manual_seed(0)
@@ -68,6 +89,7 @@ def test_forward(name):
     assert graph.input_shape == (1, *shape)
 
 
+@pytest.mark.slow
 def test_what_is_recorded_is_what_is_read_from_the_code():
     build, shape = CASES["convolutions"]
     module, x = build(), torch.rand(5, *shape)
@@ -101,31 +123,53 @@ def test_only_what_does_the_same_for_every_input_is_recorded():
 def test_double_precision():
     module = nn.Linear(3, 2).double()
     x = torch.rand(4, 3, dtype=torch.float64)
-    torch.testing.assert_close(as_graph(module, x[:1])(x), module(x))
+    torch.testing.assert_close(load_network(module, x[:1]).graph(x), module(x))
 
 
-def test_as_graph(tmp_path):
+def test_a_network_is_a_graph_whatever_it_is_given_as(tmp_path):
     module = nn.Sequential(nn.Linear(3, 2), nn.Tanh())
-    graph = as_graph(module, torch.rand(1, 3))
+    graph = load_network(module, torch.rand(1, 3)).graph
     assert isinstance(graph, Graph)
-    assert as_graph(graph) is graph
+    x = torch.rand(4, 3, dtype=torch.float64)
+    own = load_network(graph).graph
+    assert own is not graph
+    torch.testing.assert_close(own(x), graph(x))
     with pytest.raises(NetworkError, match="example"):
-        as_graph(module)
+        load_network(module)
     with pytest.raises(NetworkError, match="batch of 1"):
-        as_graph(module, torch.rand(2, 3))
+        load_network(module, torch.rand(2, 3))
     with pytest.raises(FileNotFoundError):
-        as_graph(tmp_path / "net.onnx")
+        load_network(tmp_path / "net.onnx")
 
 
+class Bad(nn.Module):
+    def forward(self, x):
+        raise RuntimeError("no")
+
+
+@pytest.mark.slow
 def test_what_cannot_be_exported():
-    class Bad(nn.Module):
-        def forward(self, x):
-            raise RuntimeError("no")
-
     with pytest.raises(NetworkError, match="cannot export Bad"):
-        as_graph(Bad(), torch.rand(1, 3))
+        load_network(Bad(), torch.rand(1, 3))
+
+
+@pytest.mark.parametrize("fixed", [True, False])
+def test_what_no_exporter_takes(fixed, monkeypatch):
+    tried = []
+
+    def export(*args, dynamo, **options):
+        tried.append(dynamo)
+        raise RuntimeError("no\nmore")
+
+    monkeypatch.setattr(torch.onnx, "export", export)
+    module = Bad().train()
+    with pytest.raises(NetworkError, match="cannot export Bad to ONNX: no$"):
+        model_from_module(module, torch.rand(1, 3), fixed=fixed)
+    assert tried == [not fixed, fixed]
+    assert module.training
 
 
 def test_what_is_not_supported():
+    model = model_from_module(nn.Softplus(), torch.rand(1, 3), fixed=True)
     with pytest.raises(UnsupportedOperatorError, match="Softplus"):
-        as_graph(nn.Softplus(), torch.rand(1, 3))
+        graph_from_model(model, "network")

@@ -5,8 +5,7 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from bab_verify.modules import model_from_module
-from bab_verify.networks import (
+from bab_verify.experiments.networks import (
     CONDUCTANCE,
     LINES,
     N_BUSES,
@@ -17,14 +16,15 @@ from bab_verify.networks import (
     RowLSTM,
     Sine,
     TinyViT,
-    convolutional,
     corners,
+    make_convolutional,
+    make_wide,
     nominal_loads,
     train_classifier,
     train_power_flow,
-    wide,
 )
-from bab_verify.onnx_front_end import graph_from_model
+from bab_verify.frontends.onnx_import import graph_from_model
+from bab_verify.frontends.torch_modules import model_from_module
 from separata import data
 
 
@@ -35,8 +35,8 @@ def generator(seed=0):
 NETWORKS = {
     "lstm": (RowLSTM(hidden=2, rows_at_once=4), (1, 8, 8)),
     "vit": (TinyViT(dim=4), (1, 8, 8)),
-    "cnn": (convolutional(8, widths=(2, 3), hidden=5), (1, 8, 8)),
-    "wide": (wide(8, 4), (1, 8, 8)),
+    "cnn": (make_convolutional(8, widths=(2, 3), hidden=5), (1, 8, 8)),
+    "wide": (make_wide(8, 4), (1, 8, 8)),
     "power": (PowerFlow(4), (N_LOADS,)),
 }
 
@@ -66,7 +66,7 @@ def test_attention_is_pytorch_s():
 
 
 def test_fifty_thousand_neurons():
-    layers = wide(28)
+    layers = make_wide(28)
     assert layers[0](torch.zeros(1, 1, 28, 28)).numel() >= 50_000
 
 
@@ -116,7 +116,7 @@ def test_classifiers_learn_and_robustly(radius):
 
 
 def test_moved_images_stay_within_the_radius_and_are_worse():
-    from bab_verify.networks import _moved
+    from bab_verify.experiments.networks import _moved
 
     model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 10))
     images = data.load("digits").subset(range(50))

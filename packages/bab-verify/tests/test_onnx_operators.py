@@ -1,16 +1,16 @@
 """Every operator computes what ONNX Runtime computes, and every affine one has the right adjoint and intervals."""
 
-from math import pi, sqrt
-
 import numpy as np
 import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
-from bab_verify.affine import Affine
-from bab_verify.graph import Graph, Interval
-from bab_verify.onnx_front_end import graph_from_model
-from bab_verify.onnx_registry import CONVERTERS, NetworkError, UnsupportedOperatorError, session
+from bab_verify.frontends.onnx_import import graph_from_model
+from bab_verify.frontends.onnx_registry import CONVERTERS, NetworkError, UnsupportedOperatorError
+from bab_verify.frontends.onnx_runtime import session
+from bab_verify.graph import Graph
+from bab_verify.intervals import Interval
+from bab_verify.operators.affine import Affine
 
 _RANDOM = np.random.default_rng(0)
 
@@ -341,79 +341,6 @@ def check_affine(graph: Graph):
 def test_every_operator_is_tested():
     tested = {node.op_type for proto in CASES.values() for node in proto.graph.node}
     assert set(CONVERTERS) - tested <= {"GatherElements", "GatherND", "SpaceToDepth"}
-
-
-def gelu_nodes(order):
-    first = {
-        "half first": [("Mul", ["x", "half"], ["h"], {}), ("Mul", ["h", "g"], ["y"], {})],
-        "half last": [("Mul", ["g", "x"], ["h"], {}), ("Mul", ["h", "half"], ["y"], {})],
-        "half on the gate": [("Mul", ["g", "half"], ["h"], {}), ("Mul", ["x", "h"], ["y"], {})],
-    }[order]
-    return [("Add", ["e", "one"], ["g"], {}), *first]
-
-
-@pytest.mark.parametrize("order", ["half first", "half last", "half on the gate"])
-@pytest.mark.parametrize("kind", ["erf", "tanh"])
-def test_recognises_gelu(order, kind):
-    constants = {
-        "half": np.float32(0.5),
-        "one": np.float32(1),
-        "root": np.float32(sqrt(2)),
-        "c": np.float32(0.044715),
-        "k": np.float32(sqrt(2 / pi)),
-        "three": np.float32(3),
-    }
-    if kind == "erf":
-        start = [("Div", ["x", "root"], ["d"], {}), ("Erf", ["d"], ["e"], {})]
-    else:
-        start = [
-            ("Pow", ["x", "three"], ["q"], {}),
-            ("Mul", ["c", "q"], ["cq"], {}),
-            ("Add", ["x", "cq"], ["i"], {}),
-            ("Mul", ["i", "k"], ["ki"], {}),
-            ("Tanh", ["ki"], ["e"], {}),
-        ]
-    graph = graph_from_model(model([*start, *gelu_nodes(order)], (1, 5), constants=constants))
-    assert [type(op).__name__ for op in graph.operators] == ["Gelu" if kind == "erf" else "TanhGelu"]
-    x = torch.randn(3, 5)
-    expected = torch.nn.functional.gelu(x, approximate="none" if kind == "erf" else "tanh")
-    torch.testing.assert_close(graph(x), expected)
-
-
-def test_gelu_of_a_scaled_input():
-    constants = {"half": np.float32(0.5), "one": np.float32(1), "root": np.float32(1.5)}
-    nodes = [("Div", ["x", "root"], ["d"], {}), ("Erf", ["d"], ["e"], {}), *gelu_nodes("half first")]
-    graph = graph_from_model(model(nodes, (1, 5), constants=constants))
-    x = torch.randn(3, 5)
-    torch.testing.assert_close(graph(x), 0.5 * x * (1 + torch.erf(x / 1.5)))
-
-
-def test_what_is_almost_gelu_is_not():
-    constants = {"half": np.float32(0.5), "one": np.float32(1.1), "root": np.float32(sqrt(2))}
-    nodes = [("Div", ["x", "root"], ["d"], {}), ("Erf", ["d"], ["e"], {}), *gelu_nodes("half first")]
-    graph = graph_from_model(model(nodes, (1, 5), constants=constants))
-    assert "Product" in [type(op).__name__ for op in graph.operators]
-    x = torch.randn(3, 5)
-    torch.testing.assert_close(graph(x), 0.5 * x * (1.1 + torch.erf(x / sqrt(2))))
-
-
-def test_rearrangements_become_one():
-    nodes = [
-        ("Transpose", ["x"], ["t"], {"perm": [0, 2, 1]}),
-        ("Flatten", ["t"], ["f"], {}),
-        ("Gather", ["f", "i"], ["g"], {"axis": 1}),
-        ("Reshape", ["g", "s"], ["y"], {}),
-    ]
-    graph = graph_from_model(model(nodes, (1, 3, 4), constants={"i": i64(3, 1, 1, 7), "s": i64(2, 2)}))
-    assert [type(op).__name__ for op in graph.operators] == ["Select"]
-
-
-def test_scalings_go_into_a_layer_that_nothing_else_takes():
-    graph = graph_from_model(CASES["conv norm"])
-    assert [type(op).__name__ for op in graph.operators] == ["Convolution"]
-    nodes = [("Gemm", ["x", "w"], ["h"], {}), ("LeakyRelu", ["h"], ["y"], {})]
-    graph = graph_from_model(model(nodes, (1, 4), constants={"w": _weights(4, 3)}))
-    assert [type(op).__name__ for op in graph.operators].count("Dense") == 1
 
 
 @pytest.mark.parametrize(

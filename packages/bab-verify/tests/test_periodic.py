@@ -5,8 +5,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bab_verify.graph import Interval
-from bab_verify.periodic import Sin
+from bab_verify.intervals import Interval
+from bab_verify.operators.periodic import Sin
 
 
 def interval(lower, upper, dtype=torch.float64):

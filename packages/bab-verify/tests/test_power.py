@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from bab_verify.graph import Interval
-from bab_verify.power import Power
+from bab_verify.intervals import Interval
+from bab_verify.operators.power import Power
 
 
 def interval(lower, upper):

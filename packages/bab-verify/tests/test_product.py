@@ -5,8 +5,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bab_verify.graph import Interval
-from bab_verify.product import Product
+from bab_verify.intervals import Interval
+from bab_verify.operators.product import Product
 
 ends = st.tuples(st.floats(-100, 100), st.floats(-100, 100)).map(sorted)
 

@@ -9,21 +9,26 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bab_verify.affine import Add, Concatenate, Convolution, Dense, Reshape, Scale, Select, Shift, Sum
-from bab_verify.affine_fusion import fuse
-from bab_verify.convex import Absolute, Exp, Log, Reciprocal, Sqrt, Square
-from bab_verify.gelu import Gelu, TanhGelu
-from bab_verify.graph import Graph, Interval, Node
-from bab_verify.optimization import Optimisation, optimise, refine
-from bab_verify.periodic import Sin
-from bab_verify.power import Power
-from bab_verify.product import Product
-from bab_verify.propagation import LinearBound, Propagator, ordered
-from bab_verify.relaxation import DomainError
-from bab_verify.relu import Relu
-from bab_verify.rounding import margin_slack
-from bab_verify.s_shaped import Erf, Sigmoid, Tanh
-from bab_verify.step import Sign
+from bab_verify.bounds.linear_bound import LinearBound
+from bab_verify.bounds.optimization import optimize, refine
+from bab_verify.bounds.propagation import Propagator, ordered
+from bab_verify.bounds.rounding import margin_slack
+from bab_verify.config import OptimizationConfig
+from bab_verify.graph import Graph, Node
+from bab_verify.intervals import Interval
+from bab_verify.operators.affine import Add, Dense, Scale, Shift, Sum
+from bab_verify.operators.convex import Absolute, Exp, Log, Reciprocal, Sqrt, Square
+from bab_verify.operators.convolution import Convolution
+from bab_verify.operators.gelu import Gelu, TanhGelu
+from bab_verify.operators.periodic import Sin
+from bab_verify.operators.power import Power
+from bab_verify.operators.product import Product
+from bab_verify.operators.rearrangements import Concatenate, Reshape, Select
+from bab_verify.operators.relaxation import DomainError
+from bab_verify.operators.relu import Relu
+from bab_verify.operators.s_shaped import Erf, Sigmoid, Tanh
+from bab_verify.operators.step import Sign
+from bab_verify.rewriting.fusion import fuse
 
 SIZE = 4
 INFINITY = float("inf")
@@ -90,13 +95,13 @@ def build(recipe):
 layers = st.tuples(st.sampled_from(KINDS), st.integers(0, 2), st.integers(0, 5), st.integers(0, 99))
 recipes = st.lists(layers, min_size=1, max_size=5)
 radii = st.sampled_from([0.0, 1e-3, 0.1, 0.5, 2.0])
-many = settings(max_examples=3000 if NIGHTLY else 50, suppress_health_check=list(HealthCheck))
-few = settings(max_examples=600 if NIGHTLY else 30, suppress_health_check=list(HealthCheck))
+many = settings(max_examples=3000 if NIGHTLY else 35, suppress_health_check=list(HealthCheck))
+few = settings(max_examples=600 if NIGHTLY else 20, suppress_health_check=list(HealthCheck))
 
 
 def boxed(radius, seed, batch=2):
-    centre, size = rand(batch, SIZE, seed=seed), radius * rand(batch, SIZE, seed=seed + 1).abs()
-    return Interval(centre - size, centre + size)
+    center, size = rand(batch, SIZE, seed=seed), radius * rand(batch, SIZE, seed=seed + 1).abs()
+    return Interval(center - size, center + size)
 
 
 def attacked(graph, box, c):
@@ -213,14 +218,14 @@ def test_no_point_is_outside_the_bounds(recipe, radius, seed, single, refining):
         assert held(crown - slack, values)
         assert held(torch.cat([everything[last].lower, -everything[last].upper], 1), values)
         assert_below(linear, slack, x, values)
-    alpha = optimise(propagator, box, bounds, c, d, Optimisation(steps=3), slack=margin_slack, target=INFINITY)
+    alpha = optimize(propagator, box, bounds, c, d, OptimizationConfig(steps=3), slack=margin_slack, target=INFINITY)
     assert held(alpha.margins, values)
     assert (alpha.margins >= crown - slack).all()
     if refining:
         one = Interval(box.lower[:1], box.upper[:1])
         known = {i: Interval(b.lower[:1], b.upper[:1]) for i, b in bounds.items()}
-        finer = refine(propagator, one, known, Optimisation(steps=2))
-        tight = optimise(propagator, one, finer, c[:1], d[:1], Optimisation(steps=1), slack=margin_slack)
+        finer = refine(propagator, one, known, OptimizationConfig(steps=2))
+        tight = optimize(propagator, one, finer, c[:1], d[:1], OptimizationConfig(steps=1), slack=margin_slack)
         assert held(tight.margins, values[:, :1])
 
 
@@ -299,10 +304,10 @@ def test_bounds_that_rounding_made_cross_enclose_both():
     assert (found.lower.tolist(), found.upper.tolist()) == ([[1, 2]], [[2, 3]])
 
 
-def test_the_minimiser_is_where_a_linear_bound_is_least():
+def test_the_minimizer_is_where_a_linear_bound_is_least():
     box = boxed(1.0, 3)
     linear = LinearBound(rand(2, 5, SIZE), rand(2, 5, seed=1), torch.zeros(2, 5))
-    at = torch.einsum("bri,bri->br", linear.coefficients, linear.minimiser(box)) + linear.offset
+    at = torch.einsum("bri,bri->br", linear.coefficients, linear.minimizer(box)) + linear.offset
     torch.testing.assert_close(at, linear.minimum(box))
 
 

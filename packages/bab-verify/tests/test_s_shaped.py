@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from bab_verify.graph import Interval
-from bab_verify.s_shaped import Erf, Sigmoid, Tanh
+from bab_verify.intervals import Interval
+from bab_verify.operators.s_shaped import Erf, Sigmoid, Tanh
 
 each = pytest.mark.parametrize("curve", [Sigmoid(), Tanh(), Erf()], ids=lambda curve: type(curve).__name__)
 

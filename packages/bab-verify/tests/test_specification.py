@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from bab_verify.specification import Clause, Query, Specification, SpecificationError, robustness
+from bab_verify.properties.specification import Clause, Query, Specification, SpecificationError, make_robustness
 
 TWO = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
 
@@ -47,17 +47,17 @@ def test_clause_without_rows_holds_always():
 def test_an_image_that_is_not_of_pixels_is_refused(image, clip, message):
     """Nothing is left of its box."""
     with pytest.raises(SpecificationError, match=message):
-        robustness(torch.tensor(image), 0, 0.1, 2, clip)
+        make_robustness(torch.tensor(image), 0, 0.1, 2, clip)
 
 
 def test_an_image_may_be_beyond_the_limits_by_rounding():
-    (query,) = robustness(torch.tensor([1.0 + 1e-7, 0.0]), 0, 0.1, 2).queries
+    (query,) = make_robustness(torch.tensor([1.0 + 1e-7, 0.0]), 0, 0.1, 2).queries
     assert (query.lower <= 1).all()
     assert (query.upper <= 1).all()
 
 
 def test_robustness():
-    spec = robustness(torch.tensor([[0.02, 0.5], [0.99, 0.5]]), 1, 0.05, 3)
+    spec = make_robustness(torch.tensor([[0.02, 0.5], [0.99, 0.5]]), 1, 0.05, 3)
     (query,) = spec.queries
     torch.testing.assert_close(
         query.lower, torch.tensor([0.0, 0.45, 0.94, 0.45], dtype=torch.float64), atol=1e-7, rtol=0
@@ -68,7 +68,7 @@ def test_robustness():
     x = query.lower.expand(3, 4)
     y = torch.tensor([[1.0, 2.0, 0.0], [3.0, 2.0, 0.0], [0.0, 2.0, 2.0]])
     assert spec.satisfied(x, y).tolist() == [False, True, True]
-    assert robustness(torch.zeros(2), 0, 1.0, 2, clip=None).queries[0].lower.tolist() == [-1, -1]
+    assert make_robustness(torch.zeros(2), 0, 1.0, 2, clip=None).queries[0].lower.tolist() == [-1, -1]
 
 
 @pytest.mark.parametrize(
@@ -80,8 +80,8 @@ def test_robustness():
         (lambda: Query(torch.zeros(1), torch.ones(1), ()), "at least one clause"),
         (lambda: Clause(torch.ones(1, 2), torch.tensor([torch.nan])), "NaN"),
         (lambda: Specification(()), "at least one query"),
-        (lambda: robustness(torch.zeros(2), 3, 0.1, 3), "label is 3"),
-        (lambda: robustness(torch.zeros(2), 0, -0.1, 3), "radius"),
+        (lambda: make_robustness(torch.zeros(2), 3, 0.1, 3), "label is 3"),
+        (lambda: make_robustness(torch.zeros(2), 0, -0.1, 3), "radius"),
     ],
     ids=range(8),
 )

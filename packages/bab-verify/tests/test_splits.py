@@ -2,10 +2,11 @@
 
 import torch
 
-from bab_verify.affine import Dense
-from bab_verify.graph import Graph, Interval, Node
-from bab_verify.relu import Relu
-from bab_verify.splits import Splits
+from bab_verify.bounds.splits import Splits
+from bab_verify.graph import Graph, Node
+from bab_verify.intervals import Interval
+from bab_verify.operators.affine import Dense
+from bab_verify.operators.relu import Relu
 
 GRAPH = Graph([
     Node(None, (), (2,)),

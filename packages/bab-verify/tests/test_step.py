@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from bab_verify.graph import Interval
-from bab_verify.step import Sign
+from bab_verify.intervals import Interval
+from bab_verify.operators.step import Sign
 
 
 def interval(lower, upper, dtype=torch.float64):

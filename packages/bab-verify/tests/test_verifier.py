@@ -7,13 +7,14 @@ import torch
 from torch import nn
 
 from bab_verify import Clause, Query, Specification, SpecificationError, Verifier, VerifyConfig
-from bab_verify.affine import Dense
-from bab_verify.convex import Exp
-from bab_verify.graph import Graph, Interval, Node
-from bab_verify.product import Product
-from bab_verify.propagation import Propagator
-from bab_verify.relu import Relu
-from bab_verify.s_shaped import Tanh
+from bab_verify.bounds.propagation import Propagator
+from bab_verify.graph import Graph, Node
+from bab_verify.intervals import Interval
+from bab_verify.operators.affine import Dense
+from bab_verify.operators.convex import Exp
+from bab_verify.operators.product import Product
+from bab_verify.operators.relu import Relu
+from bab_verify.operators.s_shaped import Tanh
 
 DOUBLE = torch.float64
 CONFIG = {"attack_restarts": 0, "timeout": 300.0, "device": "cpu"}
@@ -119,7 +120,8 @@ def test_a_specification_of_another_size_is_refused(n_inputs, n_outputs):
 
 
 @pytest.mark.parametrize(
-    "options", [{"seed": -1}, {"attack_restarts": -1}, {"attack_steps": 0}, {"input_dimensions": -1}, {"batch": -1}]
+    "options",
+    [{"seed": -1}, {"attack_restarts": -1}, {"attack_steps": 0}, {"input_dimensions": -1}, {"batch_size": -1}],
 )
 def test_settings_that_cannot_be_are_refused(options):
     with pytest.raises(ValueError, match="at least"):

@@ -269,19 +269,20 @@ def _number_rule(info: "PrimitiveTypeInfo") -> "PrimitiveConstructorSpec[Any] | 
     if kind not in {int, float}:
         return None
 
-    def read(words: list[str]) -> int | float:
-        try:
-            return kind(words[0])
-        except ValueError:
-            raise ValueError(f"must be a {'whole ' * (kind is int)}number, not '{words[0]}'") from None
-
     return PrimitiveConstructorSpec(
         nargs=1,
         metavar=METAVARS[kind],
-        instance_from_str=read,
+        instance_from_str=functools.partial(_number, kind),
         is_instance=lambda value: isinstance(value, (int, kind)) and not isinstance(value, bool),
         str_from_instance=lambda value: [str(value)],
     )
+
+
+def _number(kind: type[int] | type[float], words: list[str]) -> int | float:
+    try:
+        return kind(words[0])
+    except ValueError:
+        raise ValueError(f"must be a {'whole ' * (kind is int)}number, not '{words[0]}'") from None
 
 
 def _optional_rule(info: "PrimitiveTypeInfo") -> "PrimitiveConstructorSpec[Any] | None":

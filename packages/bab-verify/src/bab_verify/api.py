@@ -1,6 +1,5 @@
 """Bounds and robustness of one's own network in one call."""
 
-import copy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, NamedTuple, overload
@@ -9,22 +8,22 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from .affine import products
-from .counterexamples import Oracle
-from .graph import Graph, Interval
-from .modules import model_from_module
-from .onnx_front_end import graph_from_model, read_model
-from .onnx_registry import NetworkError
-from .optimization import Optimisation, optimise
-from .propagation import LinearBound, Propagator
-from .results import Result
-from .rounding import margin_slack
-from .settings import VerifyConfig
-from .specification import robustness
-from .verifier import Verifier
+from .bounds.linear_bound import LinearBound
+from .bounds.optimization import optimize
+from .bounds.propagation import Propagator
+from .bounds.rounding import interval_product, margin_slack, outward
+from .config import OptimizationConfig, VerifyConfig
+from .frontends.loading import load_network
+from .frontends.onnx_registry import NetworkError
+from .graph import Graph
+from .intervals import Interval
+from .properties.counterexamples import Oracle
+from .properties.specification import make_robustness
+from .search.results import Result
+from .search.verifier import Verifier
 
 METHODS = ("ibp", "crown", "alpha-crown")
-OPTIMISATION = Optimisation(steps=60)
+OPTIMIZATION = OptimizationConfig(steps=60)
 
 
 class LinearBounds(NamedTuple):
@@ -48,7 +47,7 @@ def compute_bounds(
     method: str = "alpha-crown",
     return_linear: Literal[False] = False,
     *,
-    settings: Optimisation = OPTIMISATION,
+    config: OptimizationConfig = OPTIMIZATION,
 ) -> Interval: ...
 
 
@@ -61,7 +60,7 @@ def compute_bounds(
     method: str = "alpha-crown",
     *,
     return_linear: Literal[True],
-    settings: Optimisation = OPTIMISATION,
+    config: OptimizationConfig = OPTIMIZATION,
 ) -> tuple[Interval, LinearBounds]: ...
 
 
@@ -73,7 +72,7 @@ def compute_bounds(
     method: str = "alpha-crown",
     return_linear: bool = False,
     *,
-    settings: Optimisation = OPTIMISATION,
+    config: OptimizationConfig = OPTIMIZATION,
 ) -> Interval | tuple[Interval, LinearBounds]:
     """Bounds of C f(x) over boxes of inputs.
 
@@ -88,7 +87,7 @@ def compute_bounds(
         method: `ibp` (interval arithmetic), `crown` (linear bounds by a backward pass), or `alpha-crown` (the same with
             optimised relaxations).
         return_linear: Also give bounds that are linear in the input; not for `ibp`.
-        settings: How `alpha-crown` optimises.
+        config: How `alpha-crown` optimises.
 
     Returns:
         Lower and upper bounds, (batch, rows), on the device of `x_lo`; and the linear bounds where they are asked for.
@@ -103,18 +102,18 @@ def compute_bounds(
         raise ValueError(f"the method is one of {', '.join(METHODS)}, not {method}")
     if return_linear and method == "ibp":
         raise ValueError("interval arithmetic gives no linear bounds; take crown or alpha-crown")
-    graph = _in_double(network, x_lo[:1])[0].to(x_lo.device)
+    graph = load_network(network, x_lo[:1]).graph.to(x_lo.device)
     box = _boxes(graph, x_lo, x_hi)
     rows = _rows(graph, C, len(box.lower)).to(box.lower)
     propagator = Propagator(graph)
     with torch.no_grad():
         everywhere = propagator.intervals(box)
-        found = products(rows, Interval(*(x.flatten(1) for x in everywhere[len(graph.nodes) - 1])))
+        found = interval_product(rows, Interval(*(x.flatten(1) for x in everywhere[len(graph.nodes) - 1])))
     if method == "ibp":
-        return _outward(found, x_lo.dtype)
-    below, least = _linear(propagator, box, rows, found.upper, settings if method == "alpha-crown" else None)
-    negative, most = _linear(propagator, box, -rows, -found.lower, settings if method == "alpha-crown" else None)
-    bounds = _outward(found.intersect(Interval(least, -most)), x_lo.dtype)
+        return outward(found, _floating(x_lo.dtype))
+    below, least = _linear(propagator, box, rows, found.upper, config if method == "alpha-crown" else None)
+    negative, most = _linear(propagator, box, -rows, -found.lower, config if method == "alpha-crown" else None)
+    bounds = outward(found.intersect(Interval(least, -most)), _floating(x_lo.dtype))
     if not return_linear:
         return bounds
     above = LinearBound(-negative.coefficients, -negative.offset, negative.size)
@@ -122,7 +121,7 @@ def compute_bounds(
 
 
 def _linear(
-    propagator: Propagator, box: Interval, rows: Tensor, most: Tensor, settings: Optimisation | None
+    propagator: Propagator, box: Interval, rows: Tensor, most: Tensor, config: OptimizationConfig | None
 ) -> tuple[LinearBound, Tensor]:
     """A linear lower bound of rows of the output, and the best lower bound, (batch, rows).
 
@@ -131,19 +130,19 @@ def _linear(
         box: (batch, inputs).
         rows: (batch, rows, outputs).
         most: What the rows cannot exceed, so that every margin is worth improving, (batch, rows).
-        settings: Of the optimisation, if any.
+        config: Of the optimisation, if any.
     """
     graph = propagator.graph
     with torch.no_grad():
         bounds, planes = propagator.crown(box)
-        if settings is None or not any(propagator.operator(i).n_parameters for i in propagator.nonlinear):
+        if config is None or not any(propagator.operator(i).n_parameters for i in propagator.nonlinear):
             start = rows.reshape(*rows.shape[:2], *graph.output_shape)
             linear = propagator.backward(len(graph.nodes) - 1, start, planes)
             zero = torch.zeros_like(linear.offset)
             return linear, linear.minimum(box) - margin_slack(linear, box, zero)
     most = most.nan_to_num(nan=0.0, posinf=0.0)
-    optimised = optimise(propagator, box, bounds, rows, most, settings, slack=margin_slack)
-    return optimised.linear, optimised.margins + most
+    optimized = optimize(propagator, box, bounds, rows, most, config, slack=margin_slack)
+    return optimized.linear, optimized.margins + most
 
 
 def _boxes(graph: Graph, x_lo: Tensor, x_hi: Tensor) -> Interval:
@@ -174,16 +173,8 @@ def _rows(graph: Graph, C: Tensor | None, batch: int) -> Tensor:
     return C.expand(batch, *C.shape[-2:])
 
 
-def _outward(bounds: Interval, dtype: torch.dtype) -> Interval:
-    """In another type, rounded away from what they enclose."""
-    if not dtype.is_floating_point:
-        dtype = torch.get_default_dtype()
-    lower, upper = (x.to(dtype) for x in bounds)
-    infinity = torch.full_like(lower, torch.inf)
-    return Interval(
-        torch.where(lower.double() > bounds.lower, lower.nextafter(-infinity), lower),
-        torch.where(upper.double() < bounds.upper, upper.nextafter(infinity), upper),
-    )
+def _floating(dtype: torch.dtype) -> torch.dtype:
+    return dtype if dtype.is_floating_point else torch.get_default_dtype()
 
 
 def verify_robustness(
@@ -215,7 +206,7 @@ def verify_robustness(
         SpecificationError: if the label is no output, or eps is negative.
     """
     verifier, n_classes = _verifier(network, image, config or VerifyConfig())
-    return verifier.verify(robustness(image, label, eps, n_classes, clip), progress)
+    return verifier.verify(make_robustness(image, label, eps, n_classes, clip), progress)
 
 
 def certified_radius(
@@ -252,7 +243,7 @@ def certified_radius(
     verifier, n_classes = _verifier(network, image, config or VerifyConfig())
 
     def proven(eps: float) -> bool:
-        return verifier.verify(robustness(image, label, eps, n_classes, clip)).status == "unsat"
+        return verifier.verify(make_robustness(image, label, eps, n_classes, clip)).status == "unsat"
 
     if proven(max_eps):
         return max_eps
@@ -267,28 +258,12 @@ def _verifier(network: Graph | nn.Module | str | Path, image: Tensor, config: Ve
     """A verifier, and how many outputs the network has."""
     if not bool(image.isfinite().all()):
         raise ValueError("the image holds NaN or infinity")
-    graph, oracle = _in_double(network, image.unsqueeze(0))
+    graph, model, name = load_network(network, image.unsqueeze(0))
     if image.numel() != graph.n_inputs:
         raise NetworkError(
             f"the image has {image.numel()} numbers, but the network takes {graph.n_inputs}, {list(graph.input_shape)}"
         )
     if graph.n_outputs < 2:
         raise NetworkError("a network that gives labels has at least 2 outputs, but this one has 1")
+    oracle = None if model is None else Oracle(model, name)
     return Verifier(graph, config, oracle), graph.n_outputs
-
-
-def _in_double(network: Graph | nn.Module | str | Path, example: Tensor) -> tuple[Graph, Oracle | None]:
-    """A graph of one's own in double precision, and what confirms its counterexamples, if there is that.
-
-    Args:
-        network: A graph, a module or a file.
-        example: An input of the module, a batch of 1; of any type and on any device.
-    """
-    if isinstance(network, Graph):
-        return copy.deepcopy(network).double(), None
-    if isinstance(network, nn.Module):
-        like = next((p for p in network.parameters() if p.is_floating_point()), torch.zeros(()))
-        model = model_from_module(network, example.detach().to(like))
-        return graph_from_model(model, type(network).__name__, torch.float64), Oracle(model)
-    model = read_model(network)
-    return graph_from_model(model, str(network), torch.float64), Oracle(network)

@@ -4,8 +4,10 @@ from pathlib import Path
 
 from separata import cli
 
-from .options import DEFAULT, Options
+from .config import AttackConfig, SearchConfig, VerifyConfig
 from .paper import PAPER
+
+SEARCH, ATTACK = SearchConfig(), AttackConfig()
 
 
 def verify(
@@ -13,8 +15,8 @@ def verify(
     property: Path,  # noqa: A002 - the argument's name
     /,
     *,
-    timeout: float = 300.0,
-    verification: Options = DEFAULT,
+    timeout: float = VerifyConfig.timeout,
+    verification: SearchConfig = SEARCH,
     save_cex: Path | None = None,
     json: bool = False,
 ) -> None:
@@ -30,10 +32,9 @@ def verify(
         save_cex: File to write the counterexample to, if one is found.
         json: Print the result as JSON.
     """
-    from . import commands
+    from bab_verify.commands import verify as command
 
-    config = verification.config(timeout)
-    commands.verify(network, property, config, save_cex).show(as_json=json)
+    command.verify(network, property, verification.within(timeout), save_cex).show(as_json=json)
 
 
 def run(
@@ -45,7 +46,7 @@ def run(
     cex_dir: Path | None = None,
     resume: bool = False,
     timeout: float | None = None,
-    verification: Options = DEFAULT,
+    verification: SearchConfig = SEARCH,
     json: bool = False,
 ) -> None:
     """Verify a list of instances, saving each result before the next instance starts.
@@ -60,10 +61,10 @@ def run(
         verification: Bounds, branching, cuts, and their budgets.
         json: Print a summary as JSON.
     """
-    from . import instance_runs
+    from bab_verify.commands import run as command
 
-    listing = instance_runs.Listing(instances, out, select, timeout, cex_dir, resume)
-    instance_runs.run(listing, verification.config()).show(as_json=json)
+    listing = command.Listing(instances, out, select, timeout, cex_dir, resume)
+    command.run(listing, verification).show(as_json=json)
 
 
 def bounds(
@@ -92,9 +93,9 @@ def bounds(
         out: File to write the bounds to, .npz with lower, upper, x_lower and x_upper.
         json: Print the bounds as JSON.
     """
-    from . import commands
+    from bab_verify.commands import bounds as command
 
-    commands.bounds(network, commands.Region(center, eps, lower, upper), method, device, out).show(as_json=json)
+    command.bounds(network, command.Region(center, eps, lower, upper), method, device, out).show(as_json=json)
 
 
 def attack(
@@ -102,11 +103,8 @@ def attack(
     property: Path,  # noqa: A002 - the argument's name
     /,
     *,
-    timeout: float = 60.0,
-    restarts: int = 30,
-    steps: int = 100,
+    descent: AttackConfig = ATTACK,
     device: str = "auto",
-    seed: int = 0,
     save_cex: Path | None = None,
     json: bool = False,
 ) -> None:
@@ -115,18 +113,14 @@ def attack(
     Args:
         network: Network, .onnx or .onnx.gz.
         property: Property, .vnnlib or .vnnlib.gz.
-        timeout: Time limit in seconds.
-        restarts: Random starts for each clause.
-        steps: Gradient steps from each start.
+        descent: Time, starts and steps.
         device: Device to run on: auto, cpu or cuda.
-        seed: Seed of the random starts.
         save_cex: File to write the counterexample to, if one is found.
         json: Print the result as JSON.
     """
-    from . import commands
+    from bab_verify.commands import attack as command
 
-    settings = commands.Attack(restarts, steps, timeout, seed)
-    commands.attack(network, property, settings, device, save_cex).show(as_json=json)
+    command.attack(network, property, descent, device, save_cex).show(as_json=json)
 
 
 def info(
@@ -143,9 +137,9 @@ def info(
         property: Property, .vnnlib or .vnnlib.gz.
         json: Print the description as JSON.
     """
-    from . import commands
+    from bab_verify.commands import info as command
 
-    commands.info(network, property).show(as_json=json)
+    command.info(network, property).show(as_json=json)
 
 
 def tables(
@@ -164,9 +158,9 @@ def tables(
         step: Grid spacing of the table, from 0.01 to 1; 0.02, or 0.1 for mul, if not given.
         json: Print a summary as JSON.
     """
-    from . import commands
+    from bab_verify.commands import tables as command
 
-    commands.tables(action, ops, step).show(as_json=json)
+    command.tables(action, ops, step).show(as_json=json)
 
 
 def main() -> None:

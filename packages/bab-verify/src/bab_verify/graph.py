@@ -3,39 +3,14 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from .intervals import Interval
+
 Shape = tuple[int, ...]
-
-STEPS = 32
-"""Roundings, of half a unit in the last place of the largest terms, that a sum is taken to suffer."""
-
-
-class Interval(NamedTuple):
-    """Element-wise bounds of one value: two tensors of one shape."""
-
-    lower: Tensor
-    upper: Tensor
-
-    def intersect(self, other: "Interval") -> "Interval":
-        """What lies in both."""
-        return Interval(torch.maximum(self.lower, other.lower), torch.minimum(self.upper, other.upper))
-
-    def widened(self, units: float) -> "Interval":
-        """Moved outwards by units in the last place of each end (so zero stays zero)."""
-        margin = units * torch.finfo(self.lower.dtype).eps
-        return Interval(self.lower - margin * self.lower.abs(), self.upper + margin * self.upper.abs())
-
-    def defined(self) -> "Interval":
-        """Without NaN, which says nothing, and without a lower bound above all numbers or an upper one below them."""
-        infinity, most = float("inf"), torch.finfo(self.lower.dtype).max
-        return Interval(
-            self.lower.nan_to_num(-infinity, most, -infinity), self.upper.nan_to_num(infinity, infinity, -most)
-        )
 
 
 class Operator(nn.Module):
@@ -43,7 +18,7 @@ class Operator(nn.Module):
 
     Every tensor that it takes and gives has one leading dimension more than in the network: the batch. (A network's own
     batch dimension, of size 1, is one of its ordinary dimensions.) Constants are buffers, so that a graph moves with
-    `.to()`. A new operation derives from `bab_verify.affine.Affine` or from `bab_verify.relaxation.Nonlinear`.
+    `.to()`. A new operation derives from `Affine` or from `Nonlinear`.
     """
 
     forward: Callable[..., Tensor]

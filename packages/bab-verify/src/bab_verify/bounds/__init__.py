@@ -1,0 +1,1 @@
+"""Bounds of a network over boxes and branches, sound under rounding."""

@@ -1,0 +1,304 @@
+"""Optimised bounds: alpha-CROWN (planes), beta-CROWN (multipliers of splits), GCP-CROWN (multipliers of cuts)."""
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from bab_verify.config import OptimizationConfig
+from bab_verify.intervals import Interval
+
+from .cuts import CutMatrix, cut_backward
+from .linear_bound import LinearBound
+from .propagation import Bounds, Propagator, Recording, ordered
+from .rounding import margin_slack
+from .splits import Splits
+
+Parameters = dict[int, Tensor]
+"""For each nonlinear node, the numbers in [0, 1] that choose its planes, (parameters, batch, rows, *shape)."""
+Slack = Callable[[LinearBound, Interval, Tensor], Tensor]
+"""What a margin must exceed to count, given the linear bound, the box and d."""
+
+
+@dataclass
+class Optimized:
+    """Bounds, and what gave them.
+
+    Args:
+        margins: Lower bounds of C f(x) - d, (batch, rows), the best of all steps.
+        parameters: The planes' parameters at the best step, row by row.
+        beta: Multipliers of splits at the step where the best row was best, (batch, splits).
+        cut_beta: Multipliers of cuts there, (batch, cuts).
+        linear: The linear bound that they give.
+        recording: Its coefficients.
+    """
+
+    margins: Tensor
+    parameters: Parameters
+    beta: Tensor | None
+    cut_beta: Tensor | None
+    linear: LinearBound
+    recording: Recording
+
+
+def optimize(  # noqa: PLR0913 - each is a thing of its own
+    propagator: Propagator,
+    box: Interval,
+    bounds: Bounds,
+    c: Tensor,
+    d: Tensor,
+    config: OptimizationConfig,
+    *,
+    parameters: Mapping[int, Tensor] | None = None,
+    splits: Splits | None = None,
+    cuts: CutMatrix | None = None,
+    cut_beta: Tensor | None = None,
+    slack: Slack | None = None,
+    start: int | None = None,
+    deadline: float = float("inf"),
+    target: float = 0.0,
+) -> Optimized:
+    """The best lower bounds of C f(x) - d over boxes, by choosing planes and multipliers; bounds of nodes are fixed.
+
+    Where it starts from nothing, they are never below CROWN's, to the last digit.
+
+    Args:
+        propagator: Of the network.
+        box: (batch, inputs).
+        bounds: Of the nodes that relaxations need, (batch, *shape).
+        c: C, (batch, rows, outputs).
+        d: (batch, rows).
+        config: How.
+        parameters: To start from.
+        splits: What is known of nodes by the branch, with multipliers to start from.
+        cuts: Cutting planes.
+        cut_beta: Their multipliers to start from, (batch, cuts).
+        slack: What a margin must exceed to count, given the linear bound, the box and d; it is taken off.
+        start: The node that C is of, by default the output.
+        deadline: On `time.monotonic`, after which no step begins.
+        target: Margins beyond it are good enough.
+    """
+    start = len(propagator.graph.nodes) - 1 if start is None else start
+    on_the_way = [i for i in propagator.ancestors(start) if i in propagator.nonlinear]
+    bound = _Bound(
+        propagator,
+        box,
+        bounds,
+        c.reshape(*c.shape[:2], *propagator.graph.nodes[start].shape),
+        d,
+        start,
+        states={i: propagator.operator(i).prepare(propagator.inputs_of(i, bounds)) for i in on_the_way},
+        chosen=_initial(propagator, on_the_way, bounds, parameters, c.shape[1]),
+        splits=splits,
+        beta=splits.beta.clone() if splits is not None and splits.depth else None,
+        cuts=cuts,
+        gamma=None if cuts is None else c.new_zeros(len(c), len(cuts)) if cut_beta is None else cut_beta.clone(),
+        slack=slack,
+    )
+    best = bound.climb(config, deadline, target)
+    recording = Recording()
+    with torch.no_grad():
+        if parameters is None and splits is None and cuts is None:
+            best = torch.maximum(best, bound.sound(*replace(bound, chosen={}).evaluate()))
+        linear, margins = bound.evaluate(recording)
+        best = torch.maximum(best, bound.sound(linear, margins))
+    return Optimized(best, bound.chosen, bound.beta, bound.gamma, linear, recording)
+
+
+@dataclass
+class _Bound:
+    """A bound as a function of its variables: planes' parameters, and multipliers of splits and of cuts."""
+
+    propagator: Propagator
+    box: Interval
+    bounds: Bounds
+    coefficients: Tensor
+    d: Tensor
+    start: int
+    states: dict[int, Any]
+    chosen: Parameters
+    splits: Splits | None
+    beta: Tensor | None
+    cuts: CutMatrix | None
+    gamma: Tensor | None
+    slack: Slack | None
+
+    @property
+    def multipliers(self) -> list[Tensor]:
+        """Those that there are."""
+        return [x for x in (self.beta, self.gamma) if x is not None]
+
+    def variables(self, config: OptimizationConfig) -> list[tuple[Tensor, float]]:
+        """The variables, each with its learning rate."""
+        multipliers = ((self.beta, config.beta_lr), (self.gamma, config.cut_lr))
+        planes = [(tensor, config.alpha_lr) for tensor in self.chosen.values()]
+        return planes + [(tensor, lr) for tensor, lr in multipliers if tensor is not None]
+
+    def evaluate(self, recording: Recording | None = None) -> tuple[LinearBound, Tensor]:
+        """The linear bound, and the margins (batch, rows)."""
+        graph = self.propagator.graph
+        planes = {i: self.propagator.operator(i).planes(state, self.chosen.get(i)) for i, state in self.states.items()}
+        added, replaced, extra = None, None, self.d.new_zeros(1, 1)
+        if self.splits is not None and self.beta is not None:
+            added, extra = self.splits.multipliers(graph, self.beta)
+        if self.cuts is not None and self.gamma is not None:
+            q = self.cuts.pull(graph, self.gamma)
+            extra = extra - (self.gamma * self.cuts.limits).sum(1, keepdim=True)
+            replaced = {i: _with_cut(self.bounds[graph.nodes[i].inputs[0]], planes[i].lower_slopes[0], q[i]) for i in q}
+        linear = self.propagator.backward(
+            self.start, self.coefficients, planes, added=added, replaced=replaced, recording=recording
+        )
+        linear.offset = linear.offset + extra
+        linear.size = linear.size + extra.detach().abs()
+        return linear, linear.minimum(self.box) - self.d
+
+    def sound(self, linear: LinearBound, margins: Tensor) -> Tensor:
+        """Margins less what rounding may have added; minus infinity where they are no numbers."""
+        safe = margins if self.slack is None else margins - self.slack(linear, self.box, self.d)
+        return safe.nan_to_num(nan=-torch.inf, posinf=-torch.inf, neginf=-torch.inf)
+
+    def climb(self, config: OptimizationConfig, deadline: float, target: float) -> Tensor:
+        """Optimise; the best margins (batch, rows), and the variables as they were there."""
+        rates = self.variables(config)
+        variables = [tensor for tensor, _ in rates]
+        best = self.d.new_full((len(self.box.lower), self.d.shape[1]), float("-inf"))
+        if not variables or not config.steps or not best.numel():
+            return best
+        kept = [tensor.clone() for tensor in variables]
+        adam = _Adam(rates, config.decay)
+        stale = 0
+        for _ in range(config.steps):
+            for tensor in variables:
+                tensor.requires_grad_()
+            with torch.enable_grad():
+                linear, margins = self.evaluate()
+                loss = -margins.sum()
+            with torch.no_grad():
+                now = self.sound(linear, margins)
+                masks = self._masks(now > best, now.amax(1) > best.amax(1))
+                kept = [torch.where(m, x.detach(), old) for m, x, old in zip(masks, variables, kept, strict=True)]
+                gained = (now - best > 1e-4 * best.abs().clamp(min=1e-6)) & (best <= target)
+                stale = 0 if bool(gained.any()) else stale + 1
+                best = torch.maximum(best, now)
+            if stale > config.patience or bool((best > target).all()) or time.monotonic() > deadline:
+                break
+            adam.step(torch.autograd.grad(loss, variables, allow_unused=True))
+            self._project()
+        for tensor, last in zip(variables, kept, strict=True):
+            tensor.requires_grad = False
+            tensor.copy_(last)
+        return best
+
+    def _masks(self, gained: Tensor, better: Tensor) -> list[Tensor]:
+        """For each variable, where it gave the best so far; multipliers follow the best row of a branch."""
+        planes = [gained.reshape(1, *gained.shape, *[1] * (tensor.ndim - 3)) for tensor in self.chosen.values()]
+        return planes + [better.unsqueeze(1) for _ in self.multipliers]
+
+    @torch.no_grad()
+    def _project(self) -> None:
+        for tensor in self.chosen.values():
+            tensor.clamp_(0, 1)
+        for multiplier in self.multipliers:
+            multiplier.clamp_(min=0)
+
+
+class _Adam:
+    """Adam with learning rates that decay, as in `torch.optim`, which takes over a second to load.
+
+    Args:
+        rates: Tensors to minimise over, each with its learning rate.
+        decay: What the learning rates are multiplied by after each step.
+    """
+
+    def __init__(self, rates: list[tuple[Tensor, float]], decay: float) -> None:
+        self.rates, self.decay, self.steps = rates, decay, 0
+        self.moments = [(torch.zeros_like(tensor), torch.zeros_like(tensor)) for tensor, _ in rates]
+
+    @torch.no_grad()
+    def step(self, gradients: Sequence[Tensor | None]) -> None:
+        """Move against the gradients; a tensor without one stays where it is."""
+        scale = self.decay**self.steps
+        self.steps += 1
+        first, second = 1 - 0.9**self.steps, math.sqrt(1 - 0.999**self.steps)
+        for (tensor, lr), (mean, square), gradient in zip(self.rates, self.moments, gradients, strict=True):
+            if gradient is not None:
+                mean.lerp_(gradient, 0.1)
+                square.mul_(0.999).addcmul_(gradient, gradient, value=0.001)
+                tensor.addcdiv_(mean, (square.sqrt() / second).add_(1e-8), value=-lr * scale / first)
+
+
+def _initial(
+    propagator: Propagator, nodes: list[int], bounds: Bounds, parameters: Mapping[int, Tensor] | None, rows: int
+) -> Parameters:
+    chosen: Parameters = {}
+    for index in nodes:
+        operator = propagator.operator(index)
+        if not operator.n_parameters:
+            continue
+        if parameters is not None and index in parameters:
+            given = parameters[index]
+        else:
+            given = operator.initial_parameters(propagator.inputs_of(index, bounds))
+        shape = (given.shape[0], given.shape[1], rows, *given.shape[3:])
+        chosen[index] = given.detach().expand(shape).clone()
+    return chosen
+
+
+def _with_cut(x: Interval, slope: Tensor, q: Tensor) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
+    return lambda a: cut_backward(a, Interval(x.lower.unsqueeze(1), x.upper.unsqueeze(1)), slope, q.unsqueeze(1))
+
+
+def refine(
+    propagator: Propagator,
+    box: Interval,
+    bounds: Bounds,
+    config: OptimizationConfig,
+    deadline: float = float("inf"),
+) -> Bounds:
+    """Tighter bounds of the nodes that relaxations need, each optimised in turn (alpha-CROWN of intermediate layers).
+
+    Every element has planes of its own on the way down. A node is bounded with what was found for those before it.
+
+    Args:
+        propagator: Of the network.
+        box: One, (1, inputs).
+        bounds: Of all nodes, from CROWN.
+        config: How each is optimised.
+        deadline: On `time.monotonic`; what is not reached keeps its bounds.
+    """
+    found = dict(bounds)
+    last = propagator.needed[-1] if propagator.needed else 0
+    for index in range(1, last + 1):
+        known = propagator.interval(index, found)
+        found[index] = known.intersect(found[index]) if index in found else known
+        if index not in propagator.optimized or time.monotonic() > deadline:
+            continue
+        lower, upper = (x.flatten(1).clone() for x in found[index])
+        rows = propagator.undecided(index, lower, upper)
+        if not rows.shape[1]:
+            continue
+        for part in rows.split(propagator.chunk(index), 1):
+            unit = lower.new_zeros(1, part.shape[1], lower.shape[1]).scatter_(2, part.unsqueeze(2), 1)
+            both = torch.cat([unit, -unit], 1)
+            zero = lower.new_zeros(1, both.shape[1])
+            best = optimize(
+                propagator,
+                box,
+                found,
+                both,
+                zero,
+                config,
+                slack=margin_slack,
+                start=index,
+                deadline=deadline,
+                target=float("inf"),
+            ).margins
+            below, above = best[:, : part.shape[1]], -best[:, part.shape[1] :]
+            lower.scatter_(1, part, torch.maximum(lower.gather(1, part), below))
+            upper.scatter_(1, part, torch.minimum(upper.gather(1, part), above))
+        found[index] = ordered(lower, upper, propagator.graph.nodes[index].shape)
+    return found

@@ -1,0 +1,370 @@
+"""Bound propagation: interval arithmetic (IBP) and linear bounds by a backward pass (CROWN), on any graph."""
+
+from collections.abc import Callable, Mapping, MutableMapping
+from dataclasses import dataclass, field, fields
+
+import torch
+from torch import Tensor
+
+from bab_verify.graph import Graph
+from bab_verify.intervals import Interval
+from bab_verify.operators.affine import Affine, Combination
+from bab_verify.operators.relaxation import Nonlinear, Relaxation
+from bab_verify.operators.relu import Relu
+from bab_verify.rewriting.fusion import unrepeated
+
+from .linear_bound import LinearBound
+from .rounding import sound_minimum
+
+Bounds = dict[int, Interval]
+"""Bounds of nodes, (batch, *shape)."""
+Planes = Mapping[int, Relaxation]
+"""Relaxations of nonlinear nodes."""
+
+MAX_ELEMENTS = 2**25
+"""Coefficients of one layer that are worked on at once."""
+
+
+@dataclass
+class Recording:
+    """What a backward pass leaves behind.
+
+    Args:
+        outputs: Coefficients of each nonlinear node's output, (batch, rows, *shape).
+    """
+
+    outputs: dict[int, Tensor] = field(default_factory=dict)
+
+
+class Propagator:
+    """Bounds of a graph.
+
+    Args:
+        graph: The network.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.nonlinear = tuple(i for i, node in enumerate(graph.nodes) if isinstance(node.operator, Nonlinear))
+        """Nonlinear nodes, in topological order."""
+        sources = {source for index in self.nonlinear for source in graph.nodes[index].inputs}
+        self.needed = tuple(sorted(sources))
+        """The nodes whose bounds the relaxations need: inputs of nonlinear ones."""
+        # Of a function of one value, its range over the value's bounds is as tight as what planes give.
+        self._crowned = {
+            i
+            for i in (unrepeated(graph, needed) for needed in self.needed)
+            if i and (i not in self.nonlinear or self.operator(i).arity > 1)
+        }
+        self._exact = {i for i in self._crowned if graph.nodes[i].inputs == (0,)}
+        self.optimized = tuple(sorted(self._crowned - self._exact))
+        """The nodes whose bounds planes decide."""
+        self._first_layer: dict[int, tuple[Tensor, Tensor]] = {}
+        self._places: dict[int, tuple[int, Tensor | None]] = {}
+        self._ancestors: dict[int, tuple[int, ...]] = {}
+
+    def operator(self, index: int) -> Nonlinear:
+        """The operator of a nonlinear node."""
+        operator = self.graph.operator(index)
+        assert isinstance(operator, Nonlinear)  # noqa: S101
+        return operator
+
+    def ancestors(self, start: int) -> tuple[int, ...]:
+        """A node and all that it is computed from, without the input, last first."""
+        if start not in self._ancestors:
+            found = {start}
+            for index in range(start, 0, -1):
+                if index in found:
+                    found.update(self.graph.nodes[index].inputs)
+            self._ancestors[start] = tuple(sorted(found - {0}, reverse=True))
+        return self._ancestors[start]
+
+    def place(self, index: int) -> tuple[int, Tensor | None]:
+        """The node whose elements a node repeats or moves, and for each of its own elements which of those it is.
+
+        The index is `None` where a node is computed otherwise.
+        """
+        if index not in self._places:
+            source = unrepeated(self.graph, index)
+            chain = []
+            at = index
+            while at != source:
+                chain.append(at)
+                (at,) = self.graph.nodes[at].inputs
+            if not chain:
+                self._places[index] = (source, None)
+            else:
+                node = self.graph.nodes[source]
+                value = torch.arange(node.size, dtype=torch.float64, device=self.graph.example().device)
+                value = value.reshape(1, *node.shape)
+                for step in reversed(chain):
+                    value = self.graph.operator(step)(value)
+                self._places[index] = (source, value.flatten().long())
+        return self._places[index]
+
+    def inputs_of(self, index: int, bounds: Mapping[int, Interval]) -> tuple[Interval, ...]:
+        """Bounds of a nonlinear node's inputs, with a dimension for rows: (batch, 1, *shape)."""
+        intervals = (bounds[source] for source in self.graph.nodes[index].inputs)
+        return tuple(Interval(x.lower.unsqueeze(1), x.upper.unsqueeze(1)) for x in intervals)
+
+    def intervals(self, box: Interval, known: Mapping[int, Interval] | None = None) -> Bounds:
+        """IBP: bounds of every node.
+
+        Args:
+            box: Bounds of the input, (batch, inputs).
+            known: Bounds that are known already, (batch, *shape); they are intersected.
+        """
+        shape = self.graph.input_shape
+        bounds = {0: Interval(box.lower.reshape(-1, *shape), box.upper.reshape(-1, *shape))}
+        for index, node in enumerate(self.graph.nodes[1:], 1):
+            found = self.interval(index, bounds)
+            bounds[index] = found.intersect(known[index]) if known and index in known else found
+            del node
+        return bounds
+
+    def interval(self, index: int, bounds: Mapping[int, Interval]) -> Interval:
+        """Bounds of a node by interval arithmetic, from those of the nodes that it is computed from."""
+        node = self.graph.nodes[index]
+        inputs = tuple(bounds[source] for source in node.inputs)
+        operator = self.graph.operator(index)
+        if isinstance(operator, Nonlinear):
+            operator.check(inputs)
+        return operator.interval(*inputs).defined()
+
+    def relax(self, index: int, bounds: Mapping[int, Interval], parameters: Tensor | None = None) -> Relaxation:
+        """The planes of a nonlinear node."""
+        return self.operator(index).relax(self.inputs_of(index, bounds), parameters)
+
+    def crown(
+        self,
+        box: Interval,
+        known: Mapping[int, Interval] | None = None,
+        parameters: Callable[[int], Mapping[int, Tensor] | None] | None = None,
+        recorded: MutableMapping[int, tuple[LinearBound, LinearBound]] | None = None,
+        slopes: MutableMapping[int, tuple[Tensor, Tensor]] | None = None,
+    ) -> tuple[Bounds, dict[int, Relaxation]]:
+        """Bounds of every node that a relaxation needs, each by CROWN where IBP does not decide it.
+
+        Args:
+            box: Bounds of the input, (batch, inputs).
+            known: Bounds that are known already; they are intersected.
+            parameters: For a node, the parameters of the relaxations in its own backward pass, where they are not the
+                initial ones.
+            recorded: Filled with linear bounds of nodes in terms of the input, below and above, if given.
+            slopes: Filled, for each node that is bounded by a backward pass, with its elements (batch, rows) that are
+                and the coefficients of their lower bounds, (batch, rows, inputs), if given.
+
+        Returns:
+            The bounds of all nodes on the way, and the relaxations with initial parameters.
+        """
+        shape = self.graph.input_shape
+        bounds: Bounds = {0: Interval(box.lower.reshape(-1, *shape), box.upper.reshape(-1, *shape))}
+        planes: dict[int, Relaxation] = {}
+        last = self.needed[-1] if self.needed else 0
+        for index in range(1, len(self.graph.nodes)):
+            if index > last and index not in self.nonlinear:
+                break
+            found = self.interval(index, bounds)
+            if known and index in known:
+                found = found.intersect(known[index])
+            if index in self.nonlinear:
+                planes[index] = self.relax(index, bounds)
+            if index in self._crowned and (index not in self._exact or recorded is not None):
+                chosen = parameters(index) if parameters else None
+                own = planes if chosen is None else {i: self.relax(i, bounds, chosen.get(i)) for i in planes}
+                found = self._tighten(index, found, box, own, recorded, slopes)
+            elif index in self._exact and slopes is not None:
+                slopes[index] = self._exact_slopes(index)
+            bounds[index] = found
+        return bounds, planes
+
+    def _tighten(
+        self,
+        index: int,
+        found: Interval,
+        box: Interval,
+        planes: Planes,
+        recorded: MutableMapping[int, tuple[LinearBound, LinearBound]] | None,
+        slopes: MutableMapping[int, tuple[Tensor, Tensor]] | None,
+    ) -> Interval:
+        """Bounds of one node by CROWN, intersected with those found before."""
+        lower, upper = (x.flatten(1) for x in found)
+        rows = self._undecided(index, lower, upper) if recorded is None else None
+        if rows is None:
+            rows = torch.arange(lower.shape[1], device=lower.device).expand(len(lower), -1)
+        if not rows.shape[1]:
+            return found
+        below, above, coefficients = [], [], []
+        for part in rows.split(self.chunk(index, len(lower)), 1):
+            linear = self.unit_backward(index, part, planes)
+            least = sound_minimum(linear, box)
+            below.append(least[:, : part.shape[1]])
+            above.append(-least[:, part.shape[1] :])
+            coefficients.append(linear.coefficients[:, : part.shape[1]])
+            if recorded is not None:
+                recorded[index] = _joined(recorded.get(index), linear)
+        if slopes is not None:
+            slopes[index] = (rows, torch.cat(coefficients, 1))
+        lower = lower.scatter(1, rows, torch.maximum(lower.gather(1, rows), torch.cat(below, 1)))
+        upper = upper.scatter(1, rows, torch.minimum(upper.gather(1, rows), torch.cat(above, 1)))
+        return ordered(lower, upper, self.graph.nodes[index].shape)
+
+    def _exact_slopes(self, index: int) -> tuple[Tensor, Tensor]:
+        if index not in self._first_layer:
+            example = self.graph.example()
+            rows = torch.arange(self.graph.nodes[index].size, device=example.device)[None]
+            linear = self.unit_backward(index, rows, {})
+            self._first_layer[index] = (rows, linear.coefficients[:, : rows.shape[1]])
+        return self._first_layer[index]
+
+    def chunk(self, index: int, batch: int = 1) -> int:
+        """Of how many elements of a node bounds are computed at once, for a batch of boxes."""
+        widest = max(self.graph.nodes[i].size for i in self.ancestors(index))
+        return max(1, MAX_ELEMENTS // (2 * batch * widest))
+
+    def undecided(self, index: int, lower: Tensor, upper: Tensor) -> Tensor:
+        """The elements (batch, rows) of a node whose bounds matter."""
+        rows = self._undecided(index, lower, upper)
+        return torch.arange(lower.shape[1], device=lower.device).expand(len(lower), -1) if rows is None else rows
+
+    def _undecided(self, index: int, lower: Tensor, upper: Tensor) -> Tensor | None:
+        """The elements (batch, rows) whose bounds matter: where only ReLUs take the node, the unstable ones.
+
+        Boxes of fewer unstable elements than others are padded with stable ones. `None` stands for all.
+        """
+        if not all(isinstance(self.graph.operator(i), Relu) for i in self.graph.consumers[index]):
+            return None
+        unstable = (lower < 0) & (upper > 0)
+        most = int(unstable.sum(1).max())
+        if most > 0.8 * unstable.shape[1]:
+            return None
+        return unstable.to(lower.dtype).topk(most, 1).indices
+
+    def unit_backward(self, index: int, rows: Tensor, planes: Planes) -> LinearBound:
+        """Bounds of elements of a node below, and of their negatives."""
+        node = self.graph.nodes[index]
+        batch, n = rows.shape
+        same = rows.stride(0) == 0
+        if same:
+            rows = rows[:1]
+        if isinstance(node.operator, Combination):
+            start = {
+                source: torch.cat([part, -part], 1)
+                for source, part in zip(node.inputs, node.operator.rows(rows), strict=True)
+            }
+            constant = node.operator.constant().reshape(-1)[rows]
+            return self._descend(index, start, torch.cat([constant, -constant], 1), planes, batch)
+        example = self.graph.example()
+        unit = example.new_zeros(len(rows), n, node.size).scatter_(2, rows.unsqueeze(2), 1)
+        unit = unit.reshape(len(rows), n, *node.shape)
+        return self._descend(index, {index: torch.cat([unit, -unit], 1)}, unit.new_zeros(1, 2 * n), planes)
+
+    def backward(
+        self,
+        start: int,
+        coefficients: Tensor,
+        planes: Planes,
+        added: Mapping[int, Tensor] | None = None,
+        replaced: Mapping[int, Callable[[Tensor], tuple[Tensor, Tensor]]] | None = None,
+        recording: Recording | None = None,
+    ) -> LinearBound:
+        """A linear lower bound of C times a node, in terms of the input (CROWN).
+
+        Args:
+            start: The node.
+            coefficients: C, (batch or 1, rows, *shape of the node).
+            planes: Relaxations of the nonlinear nodes on the way.
+            added: What multipliers add to the coefficients of nodes, (batch, rows or 1, *shape) (beta-CROWN).
+            replaced: For nonlinear nodes, another way from coefficients of their output to coefficients of their input
+                and a constant (cuts).
+            recording: Keeps coefficients, if given.
+        """
+        offset = coefficients.new_zeros(1, coefficients.shape[1])
+        return self._descend(start, {start: coefficients}, offset, planes, 1, added, replaced, recording)
+
+    def _descend(
+        self,
+        start: int,
+        pending: dict[int, Tensor],
+        offset: Tensor,
+        planes: Planes,
+        batch: int = 1,
+        added: Mapping[int, Tensor] | None = None,
+        replaced: Mapping[int, Callable[[Tensor], tuple[Tensor, Tensor]]] | None = None,
+        recording: Recording | None = None,
+    ) -> LinearBound:
+        """Take pending coefficients of nodes down to the input."""
+        nodes = self.graph.nodes
+        order = self.ancestors(start)
+        size = offset.detach().abs()
+        # A multiplier also counts where it speaks of a node that the start is not computed from.
+        apart = {*(added or ()), *(replaced or ())}.difference(order, {0})
+        if apart:
+            order = tuple(sorted(set(order).union(*(self.ancestors(i) for i in apart)), reverse=True))
+        for index in order:
+            if index not in pending:
+                if index not in apart:
+                    continue
+                pending[index] = offset.new_zeros(*offset.shape, *nodes[index].shape)
+            a = pending.pop(index)
+            if added and index in added:
+                a = a + added[index]
+            if recording is not None and index in self.nonlinear:
+                recording.outputs[index] = a
+            if replaced and index in replaced:
+                part, constant = replaced[index](a)
+                parts: tuple[Tensor, ...] = (part,)
+                offset, size = offset + constant, size + constant.detach().abs()
+            else:
+                parts, rest, terms = self._through(index, a, planes)
+                offset, size = offset + rest, size + terms
+            for source, part in zip(nodes[index].inputs, parts, strict=True):
+                pending[source] = pending[source] + part if source in pending else part
+        at_input = pending[0] if 0 in pending else offset.new_zeros(*offset.shape, *nodes[0].shape)
+        if added and 0 in added:
+            at_input = at_input + added[0]
+        flat_a = at_input.flatten(2)
+        batch = max(batch, flat_a.shape[0], offset.shape[0])
+        return LinearBound(flat_a.expand(batch, -1, -1), offset.expand(batch, -1), size.expand(batch, -1))
+
+    def _through(
+        self, index: int, a: Tensor, planes: Planes
+    ) -> tuple[tuple[Tensor, ...], Tensor | float, Tensor | float]:
+        """From coefficients of a node to those of its inputs, the constant, and the size of its terms."""
+        operator = self.graph.nodes[index].operator
+        if not isinstance(operator, Affine):
+            return self.operator(index).through(a, planes[index])
+        shape = self.graph.nodes[index].shape
+        parts = tuple(x.reshape(*a.shape[:2], *x.shape[1:]) for x in operator.adjoint(a.reshape(-1, *shape)))
+        added = operator.constant()
+        if added is None:
+            return parts, 0.0, 0.0
+        added = added.expand(shape).reshape(-1)
+        flat = a.flatten(2)
+        # |a| |c| <= ||a|| ||c||, which takes one pass over the coefficients.
+        size = torch.linalg.vector_norm(flat.detach(), dim=-1) * torch.linalg.vector_norm(added)
+        return parts, flat @ added, size
+
+
+def ordered(lower: Tensor, upper: Tensor, shape: tuple[int, ...]) -> Interval:
+    """Bounds (batch, elements) in the shape of a node.
+
+    Where rounding made them cross, as it may of what is almost a point, they change places.
+    """
+    return Interval(torch.minimum(lower, upper).reshape(-1, *shape), torch.maximum(lower, upper).reshape(-1, *shape))
+
+
+def _joined(before: tuple[LinearBound, LinearBound] | None, linear: LinearBound) -> tuple[LinearBound, LinearBound]:
+    """Rows below, and then the negatives of rows above, after those before."""
+    n = linear.offset.shape[1] // 2
+    below = LinearBound(linear.coefficients[:, :n], linear.offset[:, :n], linear.size[:, :n])
+    above = LinearBound(-linear.coefficients[:, n:], -linear.offset[:, n:], linear.size[:, n:])
+    if before is None:
+        return below, above
+    return _stacked(before[0], below), _stacked(before[1], above)
+
+
+def _stacked(first: LinearBound, second: LinearBound) -> LinearBound:
+    return LinearBound(
+        *(torch.cat([getattr(bound, field.name) for bound in (first, second)], 1) for field in fields(LinearBound))
+    )

@@ -1,0 +1,132 @@
+"""Bounds at the root: plain (IBP, CROWN), and with optimised planes (alpha-CROWN) of the output and of all layers."""
+
+import time
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from bab_verify.config import VerifyConfig
+from bab_verify.intervals import Interval
+
+from .optimization import optimize, refine
+from .problem import Problem
+from .propagation import Bounds, Propagator
+from .rounding import interval_margins, margin_slack, outward, slack_in
+
+CHEAP = 0.02
+"""Of the time for a property, what a pass of refinement may have taken for a longer one to follow."""
+SHARE = 0.6
+"""Of the time for a property, after which refinement ends."""
+
+
+class Root:
+    """What is known of a problem, and which of its clauses are open.
+
+    Args:
+        problem: In double precision.
+        config: How.
+        deadline: On `time.monotonic`.
+    """
+
+    def __init__(self, problem: Problem, config: VerifyConfig, deadline: float = float("inf")) -> None:
+        self.problem, self.config, self.deadline = problem, config, deadline
+        self.bounds, self.margins = plain_bounds(problem, config.bounds)
+        """Bounds of nodes, (1, *shape), and the lower bounds of all clauses that there were, (all clauses,)."""
+        self.clauses = torch.arange(len(self.margins), device=self.margins.device)
+        """Which of them the problem still has."""
+        self._drop()
+
+    def __len__(self) -> int:
+        return len(self.clauses)
+
+    def focus(self) -> None:
+        """Leave what the open clauses do not depend on; bounds are plain ones again if there is such a part."""
+        if not len(self):
+            return
+        pruned = self.problem.pruned()
+        if pruned is not self.problem:
+            self.problem = pruned
+            self.bounds, margins = plain_bounds(pruned, self.config.bounds)
+            self._improve(margins)
+
+    def optimize(self) -> None:
+        """alpha-CROWN: first with given bounds of layers, then with layers optimised in turn, then for longer."""
+        self._optimize_clauses(self.dtype())
+        started = self.deadline - self.config.timeout
+        for steps in (max(1, self.config.root.steps // 3), 2 * self.config.root.steps):
+            begun = time.monotonic()
+            self.focus()
+            if not len(self) or begun > started + SHARE * self.config.timeout:
+                return
+            dtype = self.dtype()
+            problem, bounds = self.rounded(dtype)
+            config = replace(self.config.root, steps=steps)
+            share = started + SHARE * self.config.timeout
+            bounds = refine(Propagator(problem.graph), problem.box, bounds, config, share)
+            self.bounds = {i: outward(x, self.problem.c.dtype) for i, x in bounds.items()}
+            self._optimize_clauses(dtype)
+            if time.monotonic() - begun > CHEAP * self.config.timeout:
+                return
+
+    def dtype(self) -> torch.dtype:
+        """Single precision, unless its rounding would matter for the open clauses."""
+        if self.config.dtype != "auto":
+            return getattr(torch, self.config.dtype)
+        propagator = Propagator(self.problem.graph)
+        planes = {i: propagator.relax(i, self.bounds) for i in propagator.nonlinear}
+        c = self.problem.c.reshape(1, -1, *self.problem.graph.output_shape)
+        linear = propagator.backward(len(self.problem.graph.nodes) - 1, c, planes)
+        d = self.problem.d.reshape(1, -1)
+        coarse = slack_in(torch.float32, linear, self.problem.box, d)
+        margins = self.margins[self.clauses].abs().repeat_interleave(self.problem.d.shape[1])
+        return torch.float64 if bool((coarse > 0.01 * margins).any()) else torch.float32
+
+    def rounded(self, dtype: torch.dtype) -> tuple[Problem, Bounds]:
+        """The problem of the open clauses and its bounds in other numbers, rounded outward."""
+        return self.problem.to(dtype), {i: outward(x, dtype) for i, x in self.bounds.items()}
+
+    def _optimize_clauses(self, dtype: torch.dtype) -> None:
+        problem, bounds = self.rounded(dtype)
+        found = optimize(
+            Propagator(problem.graph),
+            problem.box,
+            bounds,
+            problem.c.reshape(1, -1, problem.c.shape[-1]),
+            problem.d.reshape(1, -1),
+            self.config.root,
+            slack=margin_slack,
+            deadline=self.deadline,
+        )
+        self._improve(found.margins.reshape(problem.d.shape).amax(1))
+
+    def _improve(self, margins: Tensor) -> None:
+        """Take in lower bounds of the open clauses."""
+        self.margins[self.clauses] = torch.maximum(self.margins[self.clauses], margins.to(self.margins))
+        self._drop()
+
+    def _drop(self) -> None:
+        still = (~(self.margins[self.clauses] > 0)).nonzero().squeeze(1)
+        self.clauses, self.problem = self.clauses[still], self.problem.only(still)
+
+
+def plain_bounds(problem: Problem, kind: str) -> tuple[Bounds, Tensor]:
+    """Bounds of all nodes, and lower bounds of the clauses (clauses,), without optimisation.
+
+    Args:
+        problem: What is to be bounded.
+        kind: `ibp` for interval arithmetic alone, else CROWN.
+    """
+    propagator = Propagator(problem.graph)
+    if kind == "ibp":
+        bounds = propagator.intervals(problem.box)
+        output = bounds[len(problem.graph.nodes) - 1]
+        y = Interval(*(x.flatten(1) for x in output))
+        margins = interval_margins(problem.c.flatten(0, 1)[None], y, problem.d.flatten())
+        return bounds, margins.reshape(problem.d.shape).amax(1)
+    bounds, planes = propagator.crown(problem.box)
+    c = problem.c.reshape(1, -1, *problem.graph.output_shape)
+    linear = propagator.backward(len(problem.graph.nodes) - 1, c, planes)
+    d = problem.d.reshape(1, -1)
+    margins = linear.minimum(problem.box) - d - margin_slack(linear, problem.box, d)
+    return bounds, margins.reshape(problem.d.shape).amax(1)

@@ -1,0 +1,1 @@
+"""Networks as graphs: ONNX files and PyTorch modules."""

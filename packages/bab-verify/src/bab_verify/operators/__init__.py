@@ -1,0 +1,1 @@
+"""Operations of networks, each with its interval arithmetic and its linear relaxation."""

@@ -1,0 +1,286 @@
+"""Affine operations: exact under bound propagation, each with its adjoint."""
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from bab_verify.graph import Operator, Shape
+from bab_verify.intervals import Interval
+
+
+class Affine(Operator):
+    """An operation that is affine in its inputs: f(x, y, ...) = L(x, y, ...) + c.
+
+    `adjoint` takes coefficients of the output to coefficients of the inputs, for any leading dimension. By default it
+    is found by automatic differentiation of `linear`, which is right for every affine operation; those of the hot path
+    write their own.
+    """
+
+    linear: Callable[..., Tensor]
+    """L: the operation without its constant."""
+
+    def __init__(self, *input_shapes: Shape) -> None:
+        super().__init__()
+        self.input_shapes = tuple(tuple(shape) for shape in input_shapes)
+
+    def least(self, lower: tuple[Tensor, ...], upper: tuple[Tensor, ...]) -> Tensor:
+        """L+ lower + L- upper, with the positive and the negative coefficients of L: its least value over a box.
+
+        Args:
+            lower: Lower bounds of each input, (batch, *shape).
+            upper: Upper bounds of each input.
+        """
+        raise NotImplementedError
+
+    def constant(self) -> Tensor | None:
+        """c, broadcastable to the output's shape (without batch), or `None` for zero."""
+        return None
+
+    def adjoint(self, coefficients: Tensor) -> tuple[Tensor, ...]:
+        """Coefficients (n, *output shape) of the output, as coefficients (n, *input shape) of each input."""
+        n = coefficients.shape[0]
+        with torch.enable_grad():
+            at = [coefficients.new_zeros(n, *shape, requires_grad=True) for shape in self.input_shapes]
+            value = self.linear(*at)
+            gradients = torch.autograd.grad(value, at, coefficients, create_graph=coefficients.requires_grad)
+        return tuple(gradients)
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """L(x, ...) + c."""
+        value, constant = self.linear(*inputs), self.constant()
+        return value if constant is None else value + constant
+
+    def interval(self, *inputs: Interval) -> Interval:
+        """The range over a box, rounded outward: every term is moved by what rounding may change the sum by."""
+        wide = [x.as_terms() for x in inputs]
+        lower, upper = tuple(x.lower for x in wide), tuple(x.upper for x in wide)
+        if not all(bool(x.isfinite().all()) for x in (*lower, *upper)):
+            return self._unbounded_interval(lower, upper)
+        return self._shifted(self.least(lower, upper), self.least(upper, lower))
+
+    def _shifted(self, lower: Tensor, upper: Tensor) -> Interval:
+        """Bounds of L(x, ...), as those of L(x, ...) + c."""
+        constant = self.constant()
+        if constant is not None:
+            offset = Interval(constant, constant).as_terms()
+            lower, upper = lower + offset.lower, upper + offset.upper
+        return Interval(lower, upper).defined()
+
+    def _unbounded_interval(self, lower: tuple[Tensor, ...], upper: tuple[Tensor, ...]) -> Interval:
+        """The range where bounds may be infinite: coefficients of zero take nothing from them."""
+        low, high = (tuple(torch.where(x.isinf(), 0.0, x) for x in ends) for ends in (lower, upper))
+        below, above = (tuple(x.isinf().to(x.dtype) for x in ends) for ends in (lower, upper))
+        no_lower = self.least(tuple(-x for x in below), above) < 0
+        no_upper = self.least(above, tuple(-x for x in below)) > 0
+        found = self._shifted(self.least(low, high), self.least(high, low))
+        infinity = float("inf")
+        return Interval(found.lower.masked_fill(no_lower, -infinity), found.upper.masked_fill(no_upper, infinity))
+
+
+class Monotone(Affine):
+    """An affine operation without negative coefficients: it moves, repeats or adds up elements."""
+
+    def least(self, lower: tuple[Tensor, ...], upper: tuple[Tensor, ...]) -> Tensor:
+        """Lower ends go to lower ends."""
+        del upper
+        return self.linear(*lower)
+
+
+class Dense(Affine):
+    """x W^T + b on the last dimension: a fully connected layer.
+
+    Args:
+        weight: (outputs, inputs).
+        bias: (outputs,) or `None`.
+        input_shape: Shape of the input; its last dimension is `inputs`.
+    """
+
+    weight: Tensor
+    bias: Tensor | None
+    positive: Tensor
+    negative: Tensor
+
+    def __init__(self, weight: Tensor, bias: Tensor | None, input_shape: Shape) -> None:
+        super().__init__(input_shape)
+        self.register_buffer("weight", weight)
+        self.register_buffer("bias", bias)
+        self.register_buffer("positive", weight.clamp(min=0), persistent=False)
+        self.register_buffer("negative", weight.clamp(max=0), persistent=False)
+
+    def linear(self, x: Tensor) -> Tensor:
+        """The product, x W^T."""
+        return F.linear(x, self.weight)
+
+    def least(self, lower: tuple[Tensor, ...], upper: tuple[Tensor, ...]) -> Tensor:
+        """The products with positive and with negative weights."""
+        return F.linear(lower[0], self.positive) + F.linear(upper[0], self.negative)
+
+    def constant(self) -> Tensor | None:
+        """The bias."""
+        return self.bias
+
+    def adjoint(self, coefficients: Tensor) -> tuple[Tensor, ...]:
+        """The product, a W."""
+        return (coefficients @ self.weight,)
+
+
+class Scale(Affine):
+    """x times a constant, element by element.
+
+    Args:
+        factor: Broadcastable to the input's shape.
+        input_shape: Shape of the input, and of the output.
+    """
+
+    factor: Tensor
+
+    def __init__(self, factor: Tensor, input_shape: Shape) -> None:
+        super().__init__(input_shape)
+        self.register_buffer("factor", factor)
+
+    def linear(self, x: Tensor) -> Tensor:
+        """Times the factor."""
+        return x * self.factor
+
+    def least(self, lower: tuple[Tensor, ...], upper: tuple[Tensor, ...]) -> Tensor:
+        """Lower ends times positive factors, upper ends times negative ones."""
+        return lower[0] * self.factor.clamp(min=0) + upper[0] * self.factor.clamp(max=0)
+
+    def adjoint(self, coefficients: Tensor) -> tuple[Tensor, ...]:
+        """Times the factor."""
+        return (coefficients * self.factor,)
+
+
+class Shift(Monotone):
+    """x plus a constant.
+
+    Args:
+        offset: Broadcastable to the input's shape.
+        input_shape: Shape of the input, and of the output.
+    """
+
+    offset: Tensor
+
+    def __init__(self, offset: Tensor, input_shape: Shape) -> None:
+        super().__init__(input_shape)
+        self.register_buffer("offset", offset)
+
+    def linear(self, x: Tensor) -> Tensor:
+        """The same."""
+        return x
+
+    def constant(self) -> Tensor:
+        """The offset, in the output's shape."""
+        return self.offset.expand(self.input_shapes[0])
+
+    def adjoint(self, coefficients: Tensor) -> tuple[Tensor, ...]:
+        """The same."""
+        return (coefficients,)
+
+
+class Add(Affine):
+    """s_1 x_1 + s_2 x_2 + ... of inputs of one shape, with signs.
+
+    Args:
+        input_shape: Shape of every input, and of the output.
+        signs: 1 or -1 for each input.
+    """
+
+    def __init__(self, input_shape: Shape, signs: tuple[int, ...]) -> None:
+        super().__init__(*(input_shape for _ in signs))
+        self.signs = tuple(signs)
+
+    def linear(self, *inputs: Tensor) -> Tensor:
+        """The signed sum."""
+        terms = [x if sign > 0 else -x for sign, x in zip(self.signs, inputs, strict=True)]
+        return sum(terms[1:], terms[0])
+
+    def least(self, lower: tuple[Tensor, ...], upper: tuple[Tensor, ...]) -> Tensor:
+        """The sum of lower ends, less the upper ends of what is taken off."""
+        ends = zip(self.signs, lower, upper, strict=True)
+        return self.linear(*(low if sign > 0 else high for sign, low, high in ends))
+
+    def adjoint(self, coefficients: Tensor) -> tuple[Tensor, ...]:
+        """The coefficients, with each sign."""
+        return tuple(coefficients if sign > 0 else -coefficients for sign in self.signs)
+
+
+class Sum(Monotone):
+    """Sum over dimensions, kept with size 1.
+
+    Args:
+        input_shape: Shape of the input.
+        dims: The dimensions, without the batch.
+    """
+
+    def __init__(self, input_shape: Shape, dims: tuple[int, ...]) -> None:
+        super().__init__(input_shape)
+        self.dims = tuple(dim % len(input_shape) + 1 for dim in dims)
+
+    def linear(self, x: Tensor) -> Tensor:
+        """Sum."""
+        return x.sum(self.dims, keepdim=True)
+
+    def adjoint(self, coefficients: Tensor) -> tuple[Tensor, ...]:
+        """Repeat."""
+        return (coefficients.expand(-1, *self.input_shapes[0]),)
+
+
+class Combination(Affine):
+    """W_1 x_1 + W_2 x_2 + ... + c of flattened inputs.
+
+    Args:
+        weights: W_i, (output size, input size).
+        bias: c, (output size,).
+        input_shapes: Shape of each input.
+        output_shape: Shape of the output.
+    """
+
+    bias: Tensor
+
+    def __init__(
+        self, weights: tuple[Tensor, ...], bias: Tensor, input_shapes: tuple[Shape, ...], output_shape: Shape
+    ) -> None:
+        super().__init__(*input_shapes)
+        self.output_shape = output_shape
+        for i, weight in enumerate(weights):
+            self.register_buffer(f"weight_{i}", weight)
+        self.register_buffer("bias", bias)
+
+    @property
+    def weights(self) -> tuple[Tensor, ...]:
+        """W_1, W_2, ..."""
+        return tuple(getattr(self, f"weight_{i}") for i in range(len(self.input_shapes)))
+
+    def linear(self, *inputs: Tensor) -> Tensor:
+        """Without the constant."""
+        parts = [F.linear(x.flatten(1), weight) for x, weight in zip(inputs, self.weights, strict=True)]
+        return sum(parts[1:], parts[0]).reshape(-1, *self.output_shape)
+
+    def least(self, lower: tuple[Tensor, ...], upper: tuple[Tensor, ...]) -> Tensor:
+        """The products with positive and with negative weights."""
+        parts = [
+            F.linear(low.flatten(1), weight.clamp(min=0)) + F.linear(high.flatten(1), weight.clamp(max=0))
+            for low, high, weight in zip(lower, upper, self.weights, strict=True)
+        ]
+        return sum(parts[1:], parts[0]).reshape(-1, *self.output_shape)
+
+    def constant(self) -> Tensor:
+        """The constant, c."""
+        return self.bias.reshape(self.output_shape)
+
+    def adjoint(self, coefficients: Tensor) -> tuple[Tensor, ...]:
+        """The products a W_i."""
+        flat = coefficients.flatten(1)
+        return tuple(
+            (flat @ weight).reshape(-1, *shape) for weight, shape in zip(self.weights, self.input_shapes, strict=True)
+        )
+
+    def rows(self, index: Tensor) -> tuple[Tensor, ...]:
+        """Rows of each W_i, (batch, rows, *input shape), by their index (batch, rows)."""
+        return tuple(
+            weight[index].reshape(*index.shape, *shape)
+            for weight, shape in zip(self.weights, self.input_shapes, strict=True)
+        )

@@ -1,0 +1,70 @@
+"""The rectified linear unit: the triangle relaxation."""
+
+import torch
+from torch import Tensor
+
+from bab_verify.intervals import Interval
+
+from .relaxation import Nonlinear, Relaxation
+from .tangent import rounding
+
+
+class Relu(Nonlinear):
+    """max(x, 0).
+
+    Over l < 0 < u it lies below the chord from (l, 0) to (u, u), and above any line through the origin with a slope
+    alpha in [0, 1] (CROWN; alpha is the parameter that alpha-CROWN optimises).
+    """
+
+    n_parameters = 1
+    split_point = 0.0
+
+    def forward(self, x: Tensor) -> Tensor:
+        """max(x, 0)."""
+        return x.relu()
+
+    def interval(self, x: Interval) -> Interval:
+        """Monotone."""
+        return Interval(x.lower.relu(), x.upper.relu())
+
+    def initial_parameters(self, inputs: tuple[Interval, ...]) -> Tensor:
+        """The slope of smaller area: 1 if u > -l, else 0."""
+        (x,) = inputs
+        return (x.upper > -x.lower).to(x.lower.dtype).unsqueeze(0)
+
+    def prepare(self, inputs: tuple[Interval, ...]) -> tuple[Tensor, ...]:
+        """The chord, and the least and the largest slope below."""
+        (x,) = inputs
+        upper, lower = x.upper.relu(), x.lower.clamp(max=0)
+        active = x.lower >= 0
+        chord = upper / (upper - lower).clamp(min=torch.finfo(upper.dtype).tiny)
+        chord = chord.masked_fill(active, 1)
+        # A line through the origin is exact where the unit is stable.
+        unstable = (x.lower < 0) & (x.upper > 0)
+        least, span = active.to(chord.dtype), unstable.to(chord.dtype)
+        # Raised by what rounding may take from the chord anywhere between l and u.
+        intercept = torch.where(unstable, torch.addcmul(rounding(upper), chord, lower, value=-1), 0)
+        initial = (x.upper > -x.lower).to(chord.dtype)
+        return chord, intercept, least, span, initial
+
+    def planes(self, state: tuple[Tensor, ...], parameters: Tensor | None = None) -> Relaxation:
+        """The triangle."""
+        chord, intercept, least, span, initial = state
+        slope = initial if parameters is None else torch.addcmul(least, span, parameters[0])
+        return Relaxation((slope,), torch.zeros((), dtype=chord.dtype, device=chord.device), (chord,), intercept)
+
+    def through(self, a: Tensor, planes: Relaxation) -> tuple[tuple[Tensor, ...], Tensor, Tensor]:
+        """The plane below has no intercept and that above none below zero, which saves passes over the coefficients."""
+        below, above = planes.lower_slopes[0], planes.upper_slopes[0]
+        negative = a.clamp(max=0)
+        if planes.upper_intercept.shape[1] == 1:
+            constant = torch.matmul(negative.flatten(2), planes.upper_intercept.flatten(2).mT).squeeze(-1)
+        else:
+            constant = (negative * planes.upper_intercept).flatten(2).sum(-1)
+        return (torch.addcmul(a * below, negative, above - below),), constant, constant.detach().abs()
+
+    def splittable(self, inputs: tuple[Interval, ...], index: int) -> Tensor:
+        """Where it is unstable."""
+        del index
+        (x,) = inputs
+        return (x.lower < 0) & (x.upper > 0)

@@ -1,0 +1,1 @@
+"""What is to be shown of a network, and what refutes it."""

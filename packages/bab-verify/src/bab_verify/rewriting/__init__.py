@@ -1,0 +1,1 @@
+"""Graphs as equivalent graphs that are cheaper to bound."""

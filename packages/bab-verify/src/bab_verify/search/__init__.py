@@ -1,0 +1,1 @@
+"""Attack and branch and bound."""

@@ -1,0 +1,381 @@
+"""Branch and bound by splitting the input box: for networks of few inputs."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+
+import torch
+from torch import Tensor
+
+from bab_verify.bounds.linear_bound import LinearBound
+from bab_verify.bounds.optimization import optimize
+from bab_verify.bounds.propagation import Bounds, Propagator, Recording
+from bab_verify.bounds.rounding import margin_slack, sound_minimum
+from bab_verify.config import OptimizationConfig
+from bab_verify.graph import Graph
+from bab_verify.intervals import Interval
+from bab_verify.operators.relaxation import Relaxation
+
+from .device import halved
+
+LINEAR_WEIGHT = 0.1
+"""How much the slope of the linear bound along an input counts beside the gap between planes that is its fault."""
+MAX_DEPTH = 3
+"""The most inputs that a box is halved in at once while many are open."""
+
+
+@dataclass(frozen=True)
+class InputSplittingConfig:
+    """How input boxes are split.
+
+    Args:
+        batch_size: Boxes that are bounded at once.
+        clip: Shrink boxes by the linear bounds of the clause before splitting them on.
+        n_clippings: Passes over the inputs when shrinking.
+        max_domains: Boxes that are bounded before it gives up.
+        optimisation: How the planes on the way to the output are optimised for boxes that plain CROWN leaves open.
+    """
+
+    batch_size: int = 1024
+    clip: bool = True
+    n_clippings: int = 2
+    max_domains: int = 10**9
+    optimization: OptimizationConfig = OptimizationConfig(steps=3, alpha_lr=0.3)  # noqa: RUF009 - frozen
+
+
+@dataclass
+class InputSplitResult:
+    """What splitting the input came to.
+
+    Args:
+        proven: No box is left.
+        candidate: An input (inputs,) that violates in the verifier's own arithmetic, if one was met.
+        visited: Boxes that were bounded.
+        lower_bound: The least margin of the boxes that are left.
+    """
+
+    proven: bool
+    candidate: Tensor | None = None
+    visited: int = 0
+    lower_bound: float = float("-inf")
+    history: list[tuple[float, int, float]] = field(default_factory=list)
+
+
+@dataclass
+class Boxes:
+    """Input boxes that are still open.
+
+    Args:
+        lower: (n, inputs).
+        upper: (n, inputs).
+        clauses: Least of each clause over the box, (n, clauses): positive means refuted.
+        scores: How much a split of each input promises, (n, inputs).
+        known: Bounds of all nodes that relaxations need, one after the other, below and above, (n, 2, elements).
+        gain: How much the margin rose over that of the box that this is a part of, (n,).
+    """
+
+    lower: Tensor
+    upper: Tensor
+    clauses: Tensor
+    scores: Tensor
+    known: Tensor
+    gain: Tensor
+
+    def __len__(self) -> int:
+        return len(self.clauses)
+
+    @property
+    def margin(self) -> Tensor:
+        """The least of all clauses, (n,)."""
+        return self.clauses.amin(1)
+
+    def __getitem__(self, index: Tensor) -> "Boxes":
+        return Boxes(*(getattr(self, field.name)[index] for field in fields(self)))
+
+    @staticmethod
+    def cat(parts: list["Boxes"]) -> "Boxes":
+        """All of several."""
+        return Boxes(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(Boxes)))
+
+
+class InputSplitter:
+    """Splits the box of one query until every clause is refuted on every part.
+
+    Constraints that several clauses share are bounded once.
+
+    Args:
+        graph: The network.
+        clauses: Constraints C y <= d of each clause, C (clauses, rows, outputs) and d (clauses, rows); a clause of
+            fewer rows repeats one.
+        config: How.
+    """
+
+    def __init__(self, graph: Graph, clauses: tuple[Tensor, Tensor], config: InputSplittingConfig) -> None:
+        self.graph, self.config = graph, config
+        self.propagator = Propagator(graph)
+        c, d = clauses
+        rows, place = torch.cat([c, d.unsqueeze(2)], 2).flatten(0, 1).unique(dim=0, return_inverse=True)
+        self.c, self.d = rows[:, :-1], rows[:, -1]
+        self.rows = place.reshape(d.shape)
+        """Which of the different rows are those of each clause, (clauses, rows)."""
+        self.batch_size = config.batch_size
+
+    def bound(self, lower: Tensor, upper: Tensor, parent: Boxes | None = None) -> tuple[Boxes, Tensor]:
+        """Bound clauses over boxes.
+
+        Args:
+            lower: (n, inputs).
+            upper: (n, inputs).
+            parent: The boxes that these are parts of.
+
+        Returns:
+            The boxes, shrunk where that is asked for, and the corners (n, inputs) where the bound of the clause that is
+            furthest from refuted is least.
+        """
+        box = Interval(lower, upper)
+        slopes: dict[int, tuple[Tensor, Tensor]] = {}
+        known = None if parent is None else self._unpacked(parent.known)
+        bounds, planes = self.propagator.crown(box, known, slopes=slopes)
+        recording = Recording()
+        start = len(self.graph.nodes) - 1
+        linear = self.propagator.backward(
+            start, self.c.reshape(1, -1, *self.graph.output_shape), planes, recording=recording
+        )
+        rows = sound_minimum(linear, box, self.d)
+        clauses, best = self._clauses(rows)
+        if self.config.optimization.steps:
+            linear, rows = self._optimized(box, bounds, linear, rows, clauses, best, parent)
+            clauses, best = self._clauses(rows)
+        if parent is not None:
+            clauses = torch.maximum(clauses, parent.clauses)
+        every = torch.arange(len(lower), device=lower.device)
+        corner = linear.minimizer(box)[every, best[every, clauses.argmin(1)]]
+        if self.config.clip:
+            box, rows, clauses = self._shrunk(linear, rows, clauses, box)
+        width = box.upper - box.lower
+        weight = torch.zeros_like(rows).scatter_add(1, best, (clauses <= 0).to(rows.dtype))
+        scores = LINEAR_WEIGHT * torch.einsum("br,bri->bi", weight, linear.coefficients.abs()) * width
+        scores = scores + self._looseness(weight, recording, bounds, planes, slopes, width)
+        scores = scores.masked_fill(width <= 0, float("-inf"))
+        least = clauses.amin(1)
+        gain = torch.zeros_like(least) if parent is None else least - parent.margin
+        return Boxes(box.lower, box.upper, clauses, scores, self._packed(bounds), gain), corner
+
+    def _optimized(
+        self,
+        box: Interval,
+        bounds: Bounds,
+        linear: LinearBound,
+        rows: Tensor,
+        clauses: Tensor,
+        best: Tensor,
+        parent: Boxes | None,
+    ) -> tuple[LinearBound, Tensor]:
+        """Linear bounds and margins of rows, with planes optimised for those that decide boxes which are open."""
+        shut = clauses if parent is None else torch.maximum(clauses, parent.clauses)
+        index = (shut.amin(1) <= 0).nonzero().squeeze(1)
+        decisive = torch.zeros_like(rows).scatter_add(1, best, (clauses <= 0).to(rows.dtype))[index] > 0
+        used = decisive.any(0).nonzero().squeeze(1)
+        if not len(used):
+            return linear, rows
+        found = optimize(
+            self.propagator,
+            Interval(box.lower[index], box.upper[index]),
+            {i: Interval(x.lower[index], x.upper[index]) for i, x in bounds.items() if i in self.propagator.needed},
+            self.c[used].expand(len(index), -1, -1),
+            self.d[used].expand(len(index), -1),
+            self.config.optimization,
+            slack=margin_slack,
+        )
+        where = (index.unsqueeze(1), used)
+        linear = LinearBound(
+            linear.coefficients.index_put(where, found.linear.coefficients),
+            linear.offset.index_put(where, found.linear.offset),
+            linear.size.expand_as(linear.offset).index_put(where, found.linear.size.expand_as(found.linear.offset)),
+        )
+        return linear, rows.index_put(where, torch.maximum(rows[where], found.margins))
+
+    def _looseness(
+        self,
+        weight: Tensor,
+        recording: Recording,
+        bounds: Bounds,
+        planes: Mapping[int, Relaxation],
+        slopes: Mapping[int, tuple[Tensor, Tensor]],
+        width: Tensor,
+    ) -> Tensor:
+        """How much of the gap between planes, as the clauses feel it, each input is to blame for, (n, inputs).
+
+        The gap of a nonlinear operation, at the middle of its input's bounds and times the coefficient of its output,
+        is shared among the network's inputs as the width of that input is by its linear bound.
+        """
+        blame: dict[int, Tensor] = {}
+        for index, a in recording.outputs.items():
+            relaxation = planes[index]
+            inputs = self.propagator.inputs_of(index, bounds)
+            gap = relaxation.upper_intercept - relaxation.lower_intercept
+            for below, above, x in zip(relaxation.lower_slopes, relaxation.upper_slopes, inputs, strict=True):
+                gap = gap + (above - below) * (x.lower + x.upper) / 2
+            felt = torch.einsum("br,brn->bn", weight, a.flatten(2).abs()) * gap.flatten(1)
+            for source in dict.fromkeys(self.graph.nodes[index].inputs):
+                node, place = self.propagator.place(source)
+                if place is not None:
+                    felt_there = felt.new_zeros(len(felt), self.graph.nodes[node].size).index_add(1, place, felt)
+                else:
+                    felt_there = felt
+                blame[node] = blame[node] + felt_there if node in blame else felt_there
+        scores = torch.zeros_like(width)
+        for node, felt in blame.items():
+            if node not in slopes:
+                continue
+            rows, coefficients = slopes[node]
+            share = coefficients.abs() * width.unsqueeze(1)
+            share = share / share.sum(2, keepdim=True).clamp(min=1e-30)
+            here = felt.gather(1, rows.expand(len(felt), -1))
+            scores = scores + torch.einsum("bk,bki->bi", here, share)
+        return scores
+
+    def _clauses(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """The least of each clause, that of its best row, and that row, from rows (n, rows)."""
+        values = rows[:, self.rows].max(2)
+        return values.values, self.rows.expand(len(rows), -1, -1).gather(2, values.indices.unsqueeze(2)).squeeze(2)
+
+    def _shrunk(
+        self, linear: LinearBound, rows: Tensor, clauses: Tensor, box: Interval
+    ) -> tuple[Interval, Tensor, Tensor]:
+        """Boxes that are open, shrunk to what can still violate, with their rows and clauses bounded there."""
+        index = (clauses.amin(1) <= 0).nonzero().squeeze(1)
+        if not len(index):
+            return box, rows, clauses
+        size = linear.size.expand_as(linear.offset)[index]
+        part = LinearBound(linear.coefficients[index], linear.offset[index], size)
+        inner, least, margins = Interval(box.lower[index], box.upper[index]), rows[index], clauses[index]
+        for _ in range(self.config.n_clippings):
+            inner = self._clipped(part, least, margins, inner)
+            least = sound_minimum(part, inner, self.d)
+            margins = torch.maximum(margins, self._clauses(least)[0])
+            empty = (inner.lower > inner.upper).any(1, keepdim=True)
+            margins = margins.masked_fill(empty, float("inf"))
+            inner = Interval(torch.minimum(inner.lower, inner.upper), inner.upper)
+        box = Interval(box.lower.index_copy(0, index, inner.lower), box.upper.index_copy(0, index, inner.upper))
+        return box, rows.index_copy(0, index, least), clauses.index_copy(0, index, margins)
+
+    def _clipped(self, linear: LinearBound, rows: Tensor, clauses: Tensor, box: Interval) -> Interval:
+        """Boxes shrunk to what can still violate any clause that is open."""
+        below, above = clip(linear, rows, box)
+        below, above = below[:, self.rows].amax(2), above[:, self.rows].amin(2)
+        shut = (clauses > 0).unsqueeze(2) | (below > above).any(2, keepdim=True)
+        below = below.masked_fill(shut, float("inf")).amin(1)
+        above = above.masked_fill(shut, float("-inf")).amax(1)
+        return Interval(torch.maximum(box.lower, below), torch.minimum(box.upper, above))
+
+    def _packed(self, bounds: Bounds) -> Tensor:
+        found = [torch.stack([x.flatten(1) for x in bounds[index]], 1) for index in self.propagator.needed]
+        return torch.cat(found, 2)
+
+    def _unpacked(self, known: Tensor) -> Bounds:
+        nodes = self.graph.nodes
+        parts = known.split([nodes[index].size for index in self.propagator.needed], 2)
+        return {
+            index: Interval(*(x.reshape(-1, *nodes[index].shape) for x in part.unbind(1)))
+            for index, part in zip(self.propagator.needed, parts, strict=True)
+        }
+
+    def run(
+        self,
+        lower: Tensor,
+        upper: Tensor,
+        violated: Callable[[Tensor], Tensor | None],
+        deadline: float = float("inf"),
+        progress: Callable[[int, int, float], None] | None = None,
+    ) -> InputSplitResult:
+        """Refute all clauses over one box (inputs,), or find an input that violates, or run out of time.
+
+        Args:
+            lower: (inputs,).
+            upper: (inputs,).
+            violated: Takes inputs (n, inputs) and gives one that is a counterexample, if there is one.
+            deadline: On `time.monotonic`.
+            progress: Told boxes that were visited, that are open, and the least margin.
+        """
+        boxes, corners = self.bound(lower.unsqueeze(0), upper.unsqueeze(0))
+        visited = 1
+        boxes = boxes[~(boxes.margin > 0)]
+        while len(boxes):
+            candidate = violated(corners)
+            if candidate is not None:
+                return InputSplitResult(
+                    proven=False, candidate=candidate, visited=visited, lower_bound=float(boxes.margin.min())
+                )
+            if time.monotonic() > deadline or visited >= self.config.max_domains:
+                return InputSplitResult(proven=False, visited=visited, lower_bound=float(boxes.margin.min()))
+            now, later = boxes, None
+            if len(boxes) > self.batch_size:
+                order = boxes.margin.argsort()
+                now, later = boxes[order[: self.batch_size]], boxes[order[self.batch_size :]]
+            try:
+                children = split(now, self.batch_size)
+                found, corners = self.bound(children.lower, children.upper, children)
+            except torch.OutOfMemoryError:
+                self.batch_size = halved(self.batch_size)
+                continue
+            visited += len(found)
+            still = ~(found.margin > 0)
+            corners = torch.cat([corners[still], (found.lower[still] + found.upper[still]) / 2])
+            boxes = found[still] if later is None else Boxes.cat([later, found[still]])
+            if progress:
+                progress(visited, len(boxes), float(boxes.margin.min()) if len(boxes) else 0.0)
+        return InputSplitResult(proven=True, visited=visited, lower_bound=0.0)
+
+
+def clip(linear: LinearBound, rows: Tensor, box: Interval) -> tuple[Tensor, Tensor]:
+    """Where each row can still violate: A x + b - d <= 0.
+
+    For each input, the others at their best leave x_i <= l_i - m / A_i for A_i > 0 and x_i >= u_i - m / A_i for
+    A_i < 0, with m the row's least value over the box.
+
+    Args:
+        linear: Linear bounds of the rows, A (n, rows, inputs).
+        rows: m, the least A x + b - d over the box, (n, rows).
+        box: (n, inputs).
+
+    Returns:
+        The least and the largest x_i, (n, rows, inputs).
+    """
+    a = linear.coefficients
+    reach = -rows.clamp(max=0).unsqueeze(2) / a.abs().clamp(min=1e-12)
+    # Wider by what rounding may take off.
+    reach = reach * (1 + 1e-5) + 1e-6 * (box.upper - box.lower).unsqueeze(1)
+    above = torch.where(a > 0, box.lower.unsqueeze(1) + reach, float("inf"))
+    below = torch.where(a < 0, box.upper.unsqueeze(1) - reach, float("-inf"))
+    return torch.maximum(below, box.lower.unsqueeze(1)), torch.minimum(above, box.upper.unsqueeze(1))
+
+
+def split(boxes: Boxes, target: int) -> Boxes:
+    """Halve each box in its most promising inputs: in one, or in several where that is needed anyway.
+
+    A box whose margin is several times what the last split gained is halved in as many inputs at once, which saves to
+    bound the boxes between; and so are all while few are open.
+
+    Args:
+        boxes: n of them.
+        target: How many children are welcome.
+    """
+    free = (boxes.upper > boxes.lower).sum(1)
+    fill = max(1, (target // max(1, len(boxes))).bit_length() - 1)
+    wanted = (-boxes.margin / boxes.gain.clamp(min=1e-12)).clamp(1, MAX_DEPTH)
+    depth = torch.minimum(wanted.long().clamp(min=min(fill, 8)), free.clamp(min=1))
+    parts = [_halved(boxes[(depth == k).nonzero().squeeze(1)], k) for k in depth.unique().tolist()]
+    return Boxes.cat(parts)
+
+
+def _halved(boxes: Boxes, depth: int) -> Boxes:
+    chosen = boxes.scores.topk(depth, 1).indices
+    for level in range(depth):
+        index = chosen[:, level : level + 1]
+        middle = (boxes.lower.gather(1, index) + boxes.upper.gather(1, index)) / 2
+        left_upper = boxes.upper.scatter(1, index, middle)
+        right_lower = boxes.lower.scatter(1, index, middle)
+        boxes = Boxes.cat([replace(boxes, upper=left_upper), replace(boxes, lower=right_lower)])
+        chosen = torch.cat([chosen, chosen])
+    return boxes

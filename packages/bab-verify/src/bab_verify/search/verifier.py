@@ -1,0 +1,282 @@
+"""The verifier: attack, bounds, branch and bound, on one clock."""
+
+import copy
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from bab_verify.bounds.problem import Problem
+from bab_verify.bounds.propagation import Bounds
+from bab_verify.bounds.root_bounds import Root
+from bab_verify.config import VerifyConfig
+from bab_verify.frontends.loading import load_network
+from bab_verify.graph import Graph
+from bab_verify.properties.counterexamples import Counterexample, Oracle
+from bab_verify.properties.specification import Query, Specification, SpecificationError
+
+from .activation_splitting import ActivationSplitter
+from .attack import pgd_attack
+from .bounder import BranchBounder
+from .device import device_from_name
+from .input_splitting import InputSplitter, InputSplittingConfig
+from .results import Result
+
+FIRST_ATTACK, SECOND_ATTACK = 0.2, 1.5
+"""Seconds that the attack may take before bounds are computed, and after they did not decide."""
+INPUT_ELEMENTS = 2**20
+"""Values of the network, over all boxes of a batch, that input splitting takes at once."""
+WALKERS, WALK = 16, 8
+"""How many of the points that branches suggest are walked downhill, and how many steps."""
+Progress = Callable[[float, int, int, float], None]
+"""Told seconds, branches visited, branches open and the least margin."""
+
+
+class Verifier:
+    """Proves or refutes properties of one network.
+
+    Args:
+        network: An ONNX file, a module (with `example`, an input of it), or a graph.
+        config: How.
+        oracle: What confirms counterexamples; by default ONNX Runtime on the file, or the graph itself in single
+            precision.
+        example: An input of the module, with a batch of 1.
+    """
+
+    def __init__(
+        self,
+        network: Graph | nn.Module | str | Path,
+        config: VerifyConfig | None = None,
+        oracle: Oracle | None = None,
+        example: Tensor | None = None,
+    ) -> None:
+        self.config = config or VerifyConfig()
+        self.device = device_from_name(self.config.device)
+        loaded = load_network(network, example)
+        self.graph = loaded.graph.to(self.device)
+        if oracle is None and loaded.model is not None and isinstance(network, str | Path):
+            oracle = Oracle(loaded.model, loaded.name)
+        self.oracle = oracle
+        self.single = copy.deepcopy(self.graph).float()
+        """The network in single precision, for the attack."""
+
+    def verify(self, specification: Specification, progress: Progress | None = None) -> Result:
+        """Prove that no input does what the specification describes, or find one that does.
+
+        Args:
+            specification: What must not happen.
+            progress: Told how it goes.
+
+        Raises:
+            SpecificationError: if it is about another number of inputs or outputs.
+            DomainError: if the network is not defined on all of the box.
+        """
+        run = _Run(self, specification, progress)
+        return run.result()
+
+    def confirm(self, specification: Specification, x: Tensor) -> Counterexample | None:
+        """The counterexample at an input (inputs,), if it is one."""
+        if self.oracle is not None:
+            return self.oracle.confirm(specification, x)
+        single = x.to(torch.float32).to(torch.float64)
+        for query in specification.queries:
+            inside = torch.minimum(torch.maximum(single.cpu(), query.lower), query.upper)
+            y = self.graph(inside.to(self.device).unsqueeze(0))[0].cpu()
+            violation = float(query.violation(inside, y))
+            if violation <= 0:
+                return Counterexample(inside, y, violation)
+        return None
+
+
+class _Run:
+    """One verification under way."""
+
+    def __init__(self, verifier: Verifier, specification: Specification, progress: Progress | None) -> None:
+        self.verifier, self.config, self.specification = verifier, verifier.config, specification
+        sizes = (verifier.graph.n_inputs, verifier.graph.n_outputs)
+        if (specification.n_inputs, specification.n_outputs) != sizes:
+            raise SpecificationError(
+                f"the specification is about {specification.n_inputs} inputs and {specification.n_outputs} outputs, "
+                f"but the network has {sizes[0]} and {sizes[1]}"
+            )
+        self.started = time.monotonic()
+        self.deadline = self.started + self.config.timeout
+        self.progress = progress
+        self.visited = 0
+        self.cut_lengths: list[int] = []
+        self.history: list[tuple[float, int, int, float]] = []
+        self.counterexample: Counterexample | None = None
+        self.query = specification.queries[0]
+        self.generator = torch.Generator().manual_seed(self.config.seed)
+
+    def result(self) -> Result:
+        """Run."""
+        reason, margins = "bounds", []
+        for query in self.specification.queries:
+            proven, why, found = self._query(query)
+            margins.append(found)
+            if self.counterexample is not None:
+                return self._finished("sat", why, margins)
+            if not proven:
+                return self._finished("unknown", why, margins)
+            reason = why if why != "bounds" else reason
+        return self._finished("unsat", reason, margins)
+
+    def _finished(self, status: str, reason: str, margins: list[tuple[float, ...]]) -> Result:
+        seconds = time.monotonic() - self.started
+        return Result(
+            status,
+            reason,
+            self.counterexample,
+            tuple(margins),
+            self.visited,
+            len(self.cut_lengths),
+            seconds,
+            sum(self.cut_lengths) / max(1, len(self.cut_lengths)),
+            tuple(self.history),
+        )
+
+    def _query(self, query: Query) -> tuple[bool, str, tuple[float, ...]]:
+        """Refute all clauses over one box: whether that was done, by what, and the margins."""
+        self.query = query
+        if any(not len(clause.d) for clause in query.clauses) and self._confirmed((query.lower + query.upper) / 2):
+            return False, "a clause without constraints", ()
+        if self._attacked(query, FIRST_ATTACK):
+            return False, "attack", ()
+        with torch.no_grad():
+            root = Root(Problem.of(self.verifier.graph, query), self.config, self.deadline)
+        if len(root):
+            open_clauses = torch.zeros_like(root.margins, dtype=torch.bool).index_fill(0, root.clauses, value=True)
+            if self._attacked(query, SECOND_ATTACK, open_clauses):
+                return False, "attack", ()
+        with torch.no_grad():
+            root.focus()
+        splits_input = self._splits_input(root.problem)
+        if len(root) and self.config.bounds not in {"ibp", "crown"} and not splits_input:
+            with torch.no_grad():
+                root.optimize()
+        if not len(root):
+            return True, "bounds", tuple(root.margins.tolist())
+        if self.config.branching == "none" or self.config.bounds != "beta-crown":
+            return False, "no branching", tuple(root.margins.tolist())
+        with torch.no_grad():
+            problem, bounds = root.rounded(root.dtype())
+        search = self._split_input if splits_input else self._split_activations
+        proven, why, lower_bound = search(problem, bounds)
+        root.margins[root.clauses] = lower_bound
+        return proven, why, tuple(root.margins.tolist())
+
+    def _splits_input(self, problem: Problem) -> bool:
+        wanted = self.config.branching
+        return wanted == "input" or (wanted == "auto" and len(problem.free) <= self.config.input_dimensions)
+
+    def _split_input(self, problem: Problem, bounds: Bounds) -> tuple[bool, str, float]:
+        del bounds
+        size = sum(node.size for node in problem.graph.nodes)
+        batch_size = self.config.batch_size or min(4096, max(64, INPUT_ELEMENTS // size))
+        config = InputSplittingConfig(batch_size, max_domains=self.config.max_domains)
+        splitter = InputSplitter(problem.graph, (problem.c, problem.d), config)
+        with torch.no_grad():
+            found = splitter.run(
+                problem.box.lower[0], problem.box.upper[0], partial(self._violated, problem), self.deadline, self._tell
+            )
+        self.visited += found.visited
+        return (
+            found.proven,
+            "branches" if found.proven or found.candidate is not None else self._why(),
+            found.lower_bound,
+        )
+
+    def _split_activations(self, problem: Problem, bounds: Bounds) -> tuple[bool, str, float]:
+        with torch.no_grad():
+            bounder = BranchBounder(
+                problem.graph,
+                problem.box,
+                bounds,
+                (problem.c, problem.d),
+                self.config,
+                violated=partial(self._violated, problem),
+                deadline=self.deadline,
+                generator=self.generator,
+            )
+            splitter = ActivationSplitter(bounder, self._tell)
+            proven, lower_bound = splitter.run()
+        self.visited += bounder.visited
+        self.cut_lengths += splitter.cut_lengths
+        decided = proven or self.counterexample is not None
+        if splitter.unresolved and not decided and self.config.branching == "auto":
+            # Smooth operations over intervals too short to split: only the input is left.
+            return self._split_input(problem, bounds)
+        why = "branches" if decided else "branches that cannot be split" if splitter.unresolved else self._why()
+        return proven, why, lower_bound
+
+    def _why(self) -> str:
+        return "timeout" if time.monotonic() > self.deadline else "domain limit"
+
+    def _tell(self, visited: int, open_branches: int, margin: float) -> None:
+        entry = (time.monotonic() - self.started, self.visited + visited, open_branches, margin)
+        self.history.append(entry)
+        if self.progress:
+            self.progress(*entry)
+
+    def _violated(self, problem: Problem, x: Tensor) -> Tensor | None:
+        """An input that is a counterexample, among some (n, free inputs) or a short descent away from the best."""
+        if not len(x):
+            return None
+        violation = problem.violations(x)
+        found = self._first_confirmed(problem, x, violation)
+        if found is None:
+            nearest = violation.topk(min(len(x), WALKERS), largest=False).indices
+            found = self._descended(problem, x[nearest])
+        return found
+
+    def _descended(self, problem: Problem, x: Tensor) -> Tensor | None:
+        size = (problem.box.upper - problem.box.lower) / 20
+        for step in range(WALK):
+            x = x.detach().requires_grad_()
+            with torch.enable_grad():
+                violation = problem.violations(x)
+                (gradient,) = torch.autograd.grad(violation.sum(), x)
+            found = self._first_confirmed(problem, x.detach(), violation.detach())
+            if found is not None:
+                return found
+            moved = x.detach() - size * 0.5**step * gradient.sign()
+            x = torch.maximum(torch.minimum(moved, problem.box.upper), problem.box.lower)
+        return self._first_confirmed(problem, x, problem.violations(x))
+
+    def _first_confirmed(self, problem: Problem, x: Tensor, violation: Tensor) -> Tensor | None:
+        for index in (violation <= 0).nonzero().squeeze(1)[:3].tolist():
+            if self._confirmed(self._whole(problem, x[index])):
+                return x[index]
+        return None
+
+    def _whole(self, problem: Problem, x: Tensor) -> Tensor:
+        """An input (free inputs,) with those that are fixed."""
+        whole = self.query.lower.clone()
+        whole[problem.free.cpu()] = x.detach().to("cpu", torch.float64)
+        return whole
+
+    def _confirmed(self, x: Tensor) -> bool:
+        found = self.verifier.confirm(self.specification, x)
+        if found is not None:
+            self.counterexample = found
+        return found is not None
+
+    def _attacked(self, query: Query, budget: float, clauses: Tensor | None = None) -> bool:
+        if not self.config.attack_restarts:
+            return False
+        pgd_attack(
+            self.verifier.single,
+            query,
+            restarts=self.config.attack_restarts,
+            steps=self.config.attack_steps,
+            generator=self.generator,
+            deadline=self.deadline,
+            clauses=None if clauses is None else clauses.cpu(),
+            confirm=self._confirmed,
+            budget=budget,
+        )
+        return self.counterexample is not None
