@@ -128,6 +128,23 @@ class Seeded:
     seed: int = -1
 
 
+@dataclass(frozen=True)
+class Around:
+    part: Seeded
+    x: int = 7
+
+
+@dataclass(frozen=True)
+class SeededAround:
+    part: Seeded
+    x: int = 7
+    seed: int = -1
+
+
+def digits_of_part(setting, device):
+    return 100 * getattr(setting, "seed", 0) + digits(setting.part, device)
+
+
 def digits(setting, device):
     return 10 * setting.x + setting.seed
 

@@ -63,3 +63,14 @@ def test_a_folder_that_cannot_be_written_to_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(PermissionError, match="cannot write to the folder .*file/below"):
         files.make_writable(tmp_path / "file" / "below")
+
+
+def test_a_file_is_seen_to_be_writable_before_it_is_written(tmp_path):
+    files.check_writable(None)
+    files.check_writable(tmp_path / "new" / "out.npz")
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]
+    with pytest.raises(IsADirectoryError, match="is a folder; name a file to write"):
+        files.check_writable(tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(PermissionError, match="cannot write to the folder"):
+        files.check_writable(tmp_path / "file" / "out.npz")

@@ -1,8 +1,9 @@
 import json
+import math
 
 import pytest
 
-from separata.output import Output, table
+from separata.output import Output, finite, table
 
 ROWS = [
     {"layer": "fc1", "explained_energy": 0.51239, "of": 800},
@@ -28,6 +29,18 @@ def test_a_table_is_for_programs(capsys):
 
 def test_a_table_of_no_rows_has_its_totals():
     assert table([], {"n": 0}).text == "n 0"
+
+
+def test_an_exit_code_tells_something_too(capsys):
+    Output({}, "sat").show(as_json=False)
+    with pytest.raises(SystemExit) as end:
+        Output({}, "sat", code=10).show(as_json=False)
+    assert end.value.code == 10
+    assert capsys.readouterr().out == "sat\nsat\n"
+
+
+def test_a_number_that_json_cannot_hold_is_nothing():
+    assert [finite(value) for value in (0.5, math.inf, -math.inf, math.nan)] == [0.5, None, None, None]
 
 
 def test_what_json_cannot_hold_is_an_error():

@@ -87,6 +87,14 @@ def test_results_over_seeds_are_by_name_in_the_order_of_the_seeds(oja, tmp_path)
     }
 
 
+def test_the_seed_is_that_of_the_setting_and_else_that_of_its_part(oja, tmp_path):
+    from oja_rule.work import Around, Seeded, SeededAround, digits_of_part
+
+    run = Run(oja, ["bounded"], tmp_path, seeds=(1, 2))
+    settings = {"part": Around(Seeded(4, 5)), "own": SeededAround(Seeded(4, 5))}
+    assert run.over_seeds(digits_of_part, settings, "digits") == {"part": [41, 42], "own": [145, 245]}
+
+
 def test_the_best_candidate_is_chosen_and_the_first_of_equals(oja, tmp_path):
     from oja_rule.work import Seeded, halved
 

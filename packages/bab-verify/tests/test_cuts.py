@@ -9,7 +9,7 @@ from bab_verify.bounds.cuts import CutMatrix, cut_backward
 from bab_verify.bounds.optimization import optimize
 from bab_verify.bounds.propagation import Propagator
 from bab_verify.bounds.splits import Splits
-from bab_verify.config import OptimizationConfig
+from bab_verify.configs import OptimizationConfig
 from bab_verify.graph import Graph, Node
 from bab_verify.intervals import Interval
 from bab_verify.operators.affine import Dense

@@ -7,7 +7,7 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 
 from bab_verify.bounds.linear_bound import LinearBound
 from bab_verify.bounds.propagation import Propagator
-from bab_verify.config import OptimizationConfig
+from bab_verify.configs import OptimizationConfig
 from bab_verify.graph import Graph, Node
 from bab_verify.intervals import Interval
 from bab_verify.operators.affine import Dense

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from bab_verify import Verifier, VerifyConfig, verify_robustness
-from bab_verify.config import AttackConfig
+from bab_verify.configs import AttackConfig
 from bab_verify.frontends.loading import load_network
 from bab_verify.properties.specification import make_robustness
 from bab_verify.properties.vnnlib import save_vnnlib

@@ -8,7 +8,7 @@ from bab_verify.bounds.optimization import _Adam, optimize, refine
 from bab_verify.bounds.propagation import Propagator
 from bab_verify.bounds.rounding import margin_slack
 from bab_verify.bounds.splits import Splits
-from bab_verify.config import OptimizationConfig
+from bab_verify.configs import OptimizationConfig
 from bab_verify.graph import Graph, Node
 from bab_verify.intervals import Interval
 from bab_verify.operators.affine import Dense

@@ -7,7 +7,18 @@ import bab_verify
 
 ROOT = Path(bab_verify.__file__).parent
 WAY = (
-    *("paper", "config", "intervals", "graph", "operators", "rewriting", "frontends", "properties", "bounds", "search"),
+    *(
+        "paper",
+        "configs",
+        "intervals",
+        "graph",
+        "operators",
+        "rewriting",
+        "frontends",
+        "properties",
+        "bounds",
+        "search",
+    ),
     *("api", "commands", "cli", "experiments"),
 )
 

@@ -85,6 +85,20 @@ def make_writable(folder: Path) -> Path:
     return folder
 
 
+def check_writable(file: Path | None) -> None:
+    """See that a file can be written, before the work whose result it is to hold; None is no file.
+
+    Raises:
+        IsADirectoryError: if it is a folder.
+        PermissionError: if its folder cannot be made or written to.
+    """
+    if file is None:
+        return
+    if file.is_dir():
+        raise IsADirectoryError(f"{file} is a folder; name a file to write")
+    make_writable(file.parent)
+
+
 def save_tensors(path: Path, tensors: Mapping[str, "Tensor"], metadata: Mapping[str, str] | None = None) -> None:
     """Write tensors as a safetensors file, whole or not at all."""
     from safetensors.torch import save_file

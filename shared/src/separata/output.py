@@ -1,6 +1,7 @@
 """What a command answers: for a person, and as JSON for a program."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,14 +14,23 @@ class Output:
     Args:
         value: What a program reads; JSON must be able to hold it.
         text: What a person reads.
+        code: Exit code of the command, where it tells something, too.
     """
 
     value: Any
     text: str
+    code: int = 0
 
     def show(self, *, as_json: bool) -> None:
-        """Print it to standard output, as JSON or as text."""
+        """Print it to standard output, as JSON or as text, and leave with the exit code if it is not 0."""
         print(json.dumps(self.value, indent=2, allow_nan=False) if as_json else self.text, flush=True)  # noqa: T201
+        if self.code:
+            raise SystemExit(self.code)
+
+
+def finite(value: float) -> float | None:
+    """A number as JSON can hold it: nothing where it is infinite or not a number."""
+    return value if math.isfinite(value) else None
 
 
 def table(rows: Sequence[Mapping[str, Any]], totals: Mapping[str, float] | None = None) -> Output:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -255,10 +255,10 @@ class Run:
 
         Args:
             function: As for `map`.
-            settings: Dataclasses with a field `seed`, or with one in a part of theirs, by name.
+            settings: Dataclasses with a field `seed`, or else with one in a part of theirs, by name.
             description: What is counted while it goes on.
         """
-        named = [(name, replaced(setting, seed=seed)) for seed in self.seeds for name, setting in settings.items()]
+        named = [(name, _with_seed(setting, seed)) for seed in self.seeds for name, setting in settings.items()]
         results: dict[K, list[T]] = {name: [] for name in settings}
         found = self.map(function, [setting for _, setting in named], description)
         for (name, _), result in zip(named, found, strict=True):
@@ -301,6 +301,10 @@ class Run:
     def history_csv(self) -> str:
         """The history as a table of comma-separated values, or an empty string."""
         return files.to_csv(self.history)
+
+
+def _with_seed(setting: Any, seed: int) -> Any:  # noqa: ANN401 - a dataclass
+    return replace(setting, seed=seed) if hasattr(setting, "seed") else replaced(setting, seed=seed)
 
 
 @dataclass(frozen=True)

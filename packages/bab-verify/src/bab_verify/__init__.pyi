@@ -4,9 +4,9 @@ from .api import compute_bounds as compute_bounds
 from .api import verify_robustness as verify_robustness
 from .bounds.linear_bound import LinearBound as LinearBound
 from .bounds.propagation import Propagator as Propagator
-from .config import OptimizationConfig as OptimizationConfig
-from .config import SearchConfig as SearchConfig
-from .config import VerifyConfig as VerifyConfig
+from .configs import OptimizationConfig as OptimizationConfig
+from .configs import SearchConfig as SearchConfig
+from .configs import VerifyConfig as VerifyConfig
 from .frontends.loading import load_onnx as load_onnx
 from .frontends.onnx_import import graph_from_model as graph_from_model
 from .frontends.onnx_registry import NetworkError as NetworkError

@@ -12,7 +12,7 @@ from .bounds.linear_bound import LinearBound
 from .bounds.optimization import optimize
 from .bounds.propagation import Propagator
 from .bounds.rounding import interval_product, margin_slack, outward
-from .config import OptimizationConfig, VerifyConfig
+from .configs import OptimizationConfig, VerifyConfig
 from .frontends.loading import load_network
 from .frontends.onnx_registry import NetworkError
 from .graph import Graph

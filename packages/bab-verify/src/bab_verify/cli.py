@@ -4,7 +4,7 @@ from pathlib import Path
 
 from separata import cli
 
-from .config import AttackConfig, SearchConfig, VerifyConfig
+from .configs import AttackConfig, SearchConfig, VerifyConfig
 from .paper import PAPER
 
 SEARCH, ATTACK = SearchConfig(), AttackConfig()

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from bab_verify.config import OptimizationConfig
+from bab_verify.configs import OptimizationConfig
 from bab_verify.intervals import Interval
 
 from .cuts import CutMatrix, cut_backward

@@ -6,7 +6,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from bab_verify.config import VerifyConfig
+from bab_verify.configs import VerifyConfig
 from bab_verify.intervals import Interval
 
 from .optimization import optimize, refine

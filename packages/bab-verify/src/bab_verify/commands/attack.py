@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from bab_verify.config import AttackConfig
+from bab_verify.configs import AttackConfig
 from bab_verify.frontends.onnx_files import read_model
 from bab_verify.frontends.onnx_import import graph_from_model
 from bab_verify.properties.counterexamples import Counterexample, Oracle
@@ -14,20 +14,21 @@ from bab_verify.properties.vnnlib import load_vnnlib
 from bab_verify.search.attack import pgd_attack
 from bab_verify.search.device import device_from_name
 from bab_verify.search.results import Result
+from separata import files
+from separata.output import Output
 from separata.progress import Reporter
 
-from .output import Shown, check_file
 from .verdict import shown_verdict
 
 
-def attack(network: Path, prop: Path, config: AttackConfig, device: str, save: Path | None) -> Shown:
+def attack(network: Path, prop: Path, config: AttackConfig, device: str, save: Path | None) -> Output:
     """Look for a counterexample, and keep it if that is asked for."""
     started = time.monotonic()
     place = device_from_name(device)
     model = read_model(network)
     graph, oracle = graph_from_model(model, str(network)).to(place), Oracle(model, str(network))
     specification = load_vnnlib(prop, graph.n_inputs, graph.n_outputs)
-    check_file(save)
+    files.check_writable(save)
     generator = torch.Generator().manual_seed(config.seed)
     found: list[Counterexample] = []
 

@@ -14,8 +14,7 @@ from bab_verify.graph import Graph
 from bab_verify.intervals import Interval
 from bab_verify.search.device import device_from_name
 from separata import files
-
-from .output import Shown, check_file, finite
+from separata.output import Output, finite
 
 
 @dataclass(frozen=True)
@@ -74,12 +73,12 @@ def read_array(path: Path, graph: Graph) -> Tensor:
     return values
 
 
-def bounds(network: Path, region: Region, method: str, device: str, out: Path | None) -> Shown:
+def bounds(network: Path, region: Region, method: str, device: str, out: Path | None) -> Output:
     """Bounds of the outputs over a box."""
     place = device_from_name(device)
     graph = load_onnx(network, torch.float64)
     box = region.box(graph)
-    check_file(out)
+    files.check_writable(out)
     found = compute_bounds(graph, box.lower.to(place), box.upper.to(place), method=method)
     lower, upper = (x[0].cpu() for x in found)
     if out is not None:
@@ -93,4 +92,4 @@ def bounds(network: Path, region: Region, method: str, device: str, out: Path | 
         "lower": [finite(low) for low, _ in pairs],
         "upper": [finite(high) for _, high in pairs],
     }
-    return Shown(value, "\n".join([f"{'output':<8}{'lower':>14}{'upper':>14}", *rows]))
+    return Output(value, "\n".join([f"{'output':<8}{'lower':>14}{'upper':>14}", *rows]))

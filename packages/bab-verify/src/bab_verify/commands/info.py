@@ -14,12 +14,11 @@ from bab_verify.intervals import Interval
 from bab_verify.operators.relaxation import Nonlinear
 from bab_verify.properties.specification import Query, Specification
 from bab_verify.properties.vnnlib import load_vnnlib
+from separata.output import Output
 from separata.progress import Reporter
 
-from .output import Shown
 
-
-def info(network: Path, prop: Path | None) -> Shown:
+def info(network: Path, prop: Path | None) -> Output:
     """What a network is made of, and what a property asks of it."""
     model = read_model(network)
     graph = graph_from_model(model, str(network), torch.float64)
@@ -52,7 +51,7 @@ def info(network: Path, prop: Path | None) -> Shown:
             f"free inputs {described['free_inputs']} of {graph.n_inputs}",
             f"unstable    {_counted(described['unstable'])}",
         ]
-    return Shown(value, "\n".join(lines))
+    return Output(value, "\n".join(lines))
 
 
 def _counted(counts: dict[str, int]) -> str:

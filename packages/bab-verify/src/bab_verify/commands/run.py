@@ -7,16 +7,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bab_verify.config import SearchConfig, VerifyConfig
+from bab_verify.configs import SearchConfig, VerifyConfig
 from bab_verify.properties.counterexamples import write_counterexample
 from bab_verify.properties.instances import Instance, InstanceResult, ResultsFile, read_instances, select_instances
 from bab_verify.properties.vnnlib import load_vnnlib
 from bab_verify.search.device import device_from_name
 from bab_verify.search.verifier import Verifier
 from separata import files
+from separata.output import Output
 from separata.progress import Reporter, stopped
 
-from .output import Shown, check_file
 from .progress import telling
 
 KEPT = 4
@@ -59,13 +59,13 @@ class Listing:
         return self.out.with_suffix(".errors.txt")
 
 
-def run(listing: Listing, config: SearchConfig) -> Shown:
+def run(listing: Listing, config: SearchConfig) -> Output:
     """Verify the instances of a list that have no result yet, and summarise all."""
     device_from_name(config.device)
     if listing.timeout is not None:
         config = config.within(listing.timeout)
     chosen = listing.read()
-    check_file(listing.out)
+    files.check_writable(listing.out)
     results = ResultsFile(listing.out, resume=listing.resume)
     if not listing.resume:
         listing.errors.unlink(missing_ok=True)
@@ -82,7 +82,7 @@ class _Runner:
         self.networks: OrderedDict[Path, Verifier] = OrderedDict()
         self.reporter = Reporter()
 
-    def run(self, chosen: list[Instance]) -> Shown:
+    def run(self, chosen: list[Instance]) -> Output:
         """Verify what has no result yet."""
         todo = list(self._unfinished(chosen))
         if len(todo) < len(chosen):
@@ -150,7 +150,7 @@ class _Runner:
         self.networks[path].config = config
         return self.networks[path]
 
-    def _summary(self) -> Shown:
+    def _summary(self) -> Output:
         """Counts of all results in the file."""
         results = self.results.results()
         counts = Counter(result.status for result in results)
@@ -168,4 +168,4 @@ class _Runner:
             "visited": sum(result.visited for result in results),
             "cuts": sum(result.cuts for result in results),
         }
-        return Shown(value, str(self.listing.out))
+        return Output(value, str(self.listing.out))

@@ -10,9 +10,8 @@ from bab_verify.operators.product import Product
 from bab_verify.operators.relaxation import Nonlinear
 from bab_verify.operators.s_shaped import Erf, Sigmoid, Tanh
 from bab_verify.search.branching_points import cached_branching_table
+from separata.output import Output
 from separata.progress import Reporter
-
-from .output import Shown
 
 OPERATIONS: dict[str, Callable[[], Nonlinear]] = {
     "sigmoid": Sigmoid,
@@ -31,7 +30,7 @@ OPERATIONS: dict[str, Callable[[], Nonlinear]] = {
 """Operations that a table may be built for."""
 
 
-def tables(action: str, ops: str, step: float | None) -> Shown:
+def tables(action: str, ops: str, step: float | None) -> Output:
     """Build tables of branching points, each kept in the cache."""
     if action != "build":
         raise ValueError(f"tables can be built, not '{action}'")
@@ -52,4 +51,4 @@ def tables(action: str, ops: str, step: float | None) -> Shown:
             size = list(table.fractions.shape)
             rows.append({"operation": name, "input": index, "size": size, "step": table.step, "seconds": seconds})
             lines.append(f"{label}: {' x '.join(map(str, size))} points, steps of {table.step:g}, {seconds:.1f} s")
-    return Shown({"tables": rows}, "\n".join(lines))
+    return Output({"tables": rows}, "\n".join(lines))

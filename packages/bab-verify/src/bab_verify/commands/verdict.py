@@ -5,14 +5,13 @@ from typing import Any
 
 from bab_verify.properties.counterexamples import Counterexample, write_counterexample
 from bab_verify.search.results import Result
+from separata.output import Output, finite
 from separata.progress import Reporter
-
-from .output import Shown, finite
 
 EXIT_CODES = {"unsat": 0, "sat": 10, "unknown": 20}
 
 
-def shown_verdict(result: Result, save: Path | None, reporter: Reporter) -> Shown:
+def shown_verdict(result: Result, save: Path | None, reporter: Reporter) -> Output:
     """A result, as it is shown; its counterexample goes to a file if there is one."""
     text = result.status
     if result.counterexample is not None:
@@ -32,7 +31,7 @@ def shown_verdict(result: Result, save: Path | None, reporter: Reporter) -> Show
         if result.status != "unknown"
         else f"unknown ({result.reason}) after {result.seconds:.1f} s: {result.visited} branches, {result.cuts} cuts"
     )
-    return Shown(value, text, EXIT_CODES[result.status])
+    return Output(value, text, EXIT_CODES[result.status])
 
 
 def _counterexample(found: Counterexample | None) -> dict[str, Any] | None:

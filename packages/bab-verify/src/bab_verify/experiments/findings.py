@@ -1,7 +1,6 @@
 """What trials found, over networks and seeds."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from separata import Run
@@ -9,8 +8,6 @@ from separata import Run
 from .answers import Answers, branched, proven, tried
 from .trials import Trial, run_trial
 
-INSTANT = 8
-"""Branches of properties that are done in an instant."""
 Found = dict[tuple[str, int], dict[str, Any]]
 """What trials found, by their name and seed."""
 
@@ -21,14 +18,9 @@ def pooled(found: Found, seed: int) -> Answers:
 
 
 def run_trials(named: Mapping[str, Trial], run: Run) -> Found:
-    """Every trial with every seed, side by side unless they take no longer than a process takes to start."""
-    keys = [(name, seed) for seed in run.seeds for name in named]
-    settings = [replace(named[name], seed=seed) for name, seed in keys]
-    if max(trial.budget.max_domains for trial in named.values()) <= INSTANT:
-        found = [run.once(run_trial, setting, str(run.device)) for setting in settings]
-    else:
-        found = run.map(run_trial, settings, "networks")
-    return dict(zip(keys, found, strict=True))
+    """Every trial with every seed."""
+    found = run.over_seeds(run_trial, named, "networks")
+    return {(name, seed): found[name][i] for i, seed in enumerate(run.seeds) for name in named}
 
 
 def n_wrong(found: Found, seed: int) -> int:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 
-from bab_verify.config import VerifyConfig
+from bab_verify.configs import VerifyConfig
 from bab_verify.paper import ACTIVATIONS, SEVERAL_INPUTS
 from separata import Run, experiment, plots
 

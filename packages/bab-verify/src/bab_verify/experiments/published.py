@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bab_verify.config import VerifyConfig
+from bab_verify.configs import VerifyConfig
 from bab_verify.properties.instances import read_instances
 from bab_verify.properties.vnnlib import load_vnnlib
 from bab_verify.search.verifier import Verifier

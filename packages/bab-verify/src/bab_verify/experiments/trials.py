@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from bab_verify.config import VerifyConfig
+from bab_verify.configs import VerifyConfig
 from bab_verify.frontends.onnx_import import graph_from_model
 from bab_verify.frontends.torch_modules import model_from_module
 from bab_verify.graph import Graph

@@ -13,7 +13,7 @@ from bab_verify.bounds.optimization import Optimized, optimize
 from bab_verify.bounds.propagation import Bounds, Propagator
 from bab_verify.bounds.rounding import margin_slack
 from bab_verify.bounds.splits import Splits
-from bab_verify.config import OptimizationConfig, SearchConfig
+from bab_verify.configs import OptimizationConfig, SearchConfig
 from bab_verify.graph import Graph
 from bab_verify.intervals import Interval
 from bab_verify.operators.relu import Relu

@@ -11,7 +11,7 @@ from bab_verify.bounds.linear_bound import LinearBound
 from bab_verify.bounds.optimization import optimize
 from bab_verify.bounds.propagation import Bounds, Propagator, Recording
 from bab_verify.bounds.rounding import margin_slack, sound_minimum
-from bab_verify.config import OptimizationConfig
+from bab_verify.configs import OptimizationConfig
 from bab_verify.graph import Graph
 from bab_verify.intervals import Interval
 from bab_verify.operators.relaxation import Relaxation

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from bab_verify.bounds.problem import Problem
 from bab_verify.bounds.propagation import Bounds
 from bab_verify.bounds.root_bounds import Root
-from bab_verify.config import VerifyConfig
+from bab_verify.configs import VerifyConfig
 from bab_verify.frontends.loading import load_network
 from bab_verify.graph import Graph
 from bab_verify.properties.counterexamples import Counterexample, Oracle
