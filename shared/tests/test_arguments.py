@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import pytest
 
-from separata.arguments import Option, call, nearest, summary
+from separata.arguments import COLOUR, Option, call, nearest, summary
 
 
 @dataclass(frozen=True)
@@ -236,6 +236,57 @@ def test_a_dataclass_without_a_default_must_be_given():
     with pytest.raises(ValueError, match="^--n must be given"):
         call("tool", count, [])
     assert call("tool", count, ["--n", "1"]).keywords == {"needy": Needy(1)}
+
+
+@dataclass(frozen=True)
+class Steps:
+    """How long it takes.
+
+    Args:
+        n_steps: Steps in all.
+        reduction: How they are summed up.
+    """
+
+    n_steps: int = 3
+    reduction: Literal["mean", "median", "largest", "smallest"] = "mean"
+    fallback: Literal["the-same-again", "nothing-at-all"] | None = None
+    """What is done instead."""
+
+
+@dataclass(frozen=True)
+class Whole:
+    """All of it.
+
+    Args:
+        steps: How long it takes.
+        n: Number.
+    """
+
+    steps: Steps = Steps()
+    n: int = 1
+
+
+@pytest.mark.parametrize("is_terminal", [False, True])
+def test_the_help_of_dataclasses_inside_others(capsys, monkeypatch, is_terminal):
+    def count(config: Whole = Whole()) -> None:
+        """Count."""
+
+    monkeypatch.setattr("sys.stdout.isatty", lambda: is_terminal)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    with pytest.raises(SystemExit):
+        call("tool", count, ["--help"])
+    page = capsys.readouterr().out
+    assert ("\x1b" in page) == is_terminal
+    page = COLOUR.sub("", page)
+    assert [row.strip("╭─╮ ") for row in page.splitlines() if row.startswith("╭")] == [
+        *("options", "config options", "steps options")
+    ]
+    assert {len(row) for row in page.splitlines() if row.startswith("╭")} == {80}
+    assert "--n-steps N " in page
+    assert described(page, "--reduction") == (
+        "--reduction NAME How they are summed up. (mean, median, largest, smallest; default: mean)"
+    )
+    assert described(page, "--fallback") == ("--fallback NAME What is done instead. (the-same-again, nothing-at-all)")
 
 
 def test_a_command_without_arguments_is_called():
