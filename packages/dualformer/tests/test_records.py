@@ -178,7 +178,7 @@ def test_a_task_without_a_plan_has_no_record():
 
     task = MazeTask(3, 3, (0, 0), (2, 2), ((1, 0), (1, 1), (1, 2)))
     with pytest.raises(ValueError, match="no path from S to G"):
-        records.record_of(task, astar(task, deterministic=True), MazeTokenizer(3, 3))
+        records.record_from_trace(task, astar(task, deterministic=True), MazeTokenizer(3, 3))
 
 
 def test_fingerprints_are_those_of_sha256(tmp_path):

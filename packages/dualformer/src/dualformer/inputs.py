@@ -7,9 +7,9 @@ import numpy as np
 
 from .astar import astar
 from .maze import MazeTask
-from .records import Record, Task, read, record_of
+from .records import Record, Task, read, record_from_trace
 from .sokoban import SokobanTask
-from .tokenizer import tokenizer_for
+from .tokenizer import tokenizer_from_task
 
 LARGEST = 1 << 20
 """Bytes beyond which a file is no drawing of a task."""
@@ -67,6 +67,6 @@ def solved(task: Task, path: Path, rng: np.random.Generator) -> Record:
         ValueError: if it has no solution.
     """
     try:
-        return record_of(task, astar(task, rng=rng), tokenizer_for(task))
+        return record_from_trace(task, astar(task, rng=rng), tokenizer_from_task(task))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
