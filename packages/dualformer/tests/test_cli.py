@@ -243,15 +243,19 @@ def test_a_run_that_was_killed_goes_on_to_what_an_undisturbed_one_gives(here):
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
-def test_an_interrupted_run_says_where_it_is_and_goes_on_to_the_same(here, monkeypatch):
-    words = ["train", "--data", "tasks.jsonl", "--out", "stopped", *TINY]
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_an_interrupted_run_says_where_it_is_and_goes_on_to_the_same(here, monkeypatch, precision):
+    train = ("train", "--data", "tasks.jsonl", *TINY, "--precision", precision)
+    words = [*train, "--out", "stopped"]
     monkeypatch.setattr(sys, "argv", ["dualformer", *words])
     with interrupted_after(3):
         code, out, err = call(*words)
     assert (code, out) == (130, "")
     assert f"dualformer {' '.join(words)} --resume" in err
     assert call(*words, "--resume").code == 0
-    assert contents(here / "stopped") == contents(here / "run")
+    if precision != "32-true":
+        assert call(*train, "--out", "whole").code == 0
+    assert contents(here / "stopped") == contents(here / ("run" if precision == "32-true" else "whole"))
 
 
 def test_resuming_a_finished_run_changes_nothing(here):

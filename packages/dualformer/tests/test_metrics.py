@@ -61,7 +61,7 @@ def test_a_hand_made_case():
     assert found.slow_share == pytest.approx(4 / 12)
     assert found.diversity == pytest.approx((2 + 1 + 0) / 3)
     assert found.n_optimal == (3, 0, 0)
-    assert (found.tasks, found.samples) == (3, 4)
+    assert (found.n_tasks, found.n_samples) == (3, 4)
 
 
 def test_success_weighted_by_cost_of_the_specified_case():

@@ -3,7 +3,7 @@ import torch
 
 from dualformer import DecoderCache, EncoderDecoderConfig, make_model, sample
 
-CONFIG = EncoderDecoderConfig(vocab_size=12, dim=32, layers=2, heads=2)
+CONFIG = EncoderDecoderConfig(vocab_size=12, dim=32, n_layers=2, n_heads=2)
 
 
 @pytest.fixture(scope="module")

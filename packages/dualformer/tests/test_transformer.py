@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from dualformer import EncoderDecoder, EncoderDecoderConfig, RotaryEmbedding, make_model
 
-CONFIG = EncoderDecoderConfig(vocab_size=20, dim=32, layers=2, heads=2)
+CONFIG = EncoderDecoderConfig(vocab_size=20, dim=32, n_layers=2, n_heads=2)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from separata import plots
 from separata.output import Output, table
 from separata.progress import Reporter
 
@@ -77,6 +76,8 @@ def solve(
             image is of another format than figures.
     """
     if image is not None and image.suffix:
+        from separata import plots
+
         plots.check_format(image)
     planner, named = _prepare(run, paths, make_rng(config.seed), device=device)
     responses = planner.respond([record.task for _, record in named], mode, config, Reporter().track)
@@ -129,6 +130,8 @@ def colored(drawn: str) -> str:
 
 def _draw(solutions: Sequence[Solution], path: Path) -> None:
     """Draw the first solution to a file, or all of them as PNG to a folder."""
+    from separata import plots
+
     targets = [(solutions[0], path)]
     if not path.suffix:
         names = [f"{number:03}-{Path(one.name.split(':')[0]).stem}.png" for number, one in enumerate(solutions, 1)]
