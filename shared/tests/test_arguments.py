@@ -252,6 +252,10 @@ class Steps:
     fallback: Literal["the-same-again", "nothing-at-all"] | None = None
     """What is done instead."""
 
+    def __post_init__(self):
+        if self.n_steps < 1:
+            raise ValueError(f"the steps must be at least 1, not {self.n_steps}")
+
 
 @dataclass(frozen=True)
 class Whole:
@@ -264,6 +268,14 @@ class Whole:
 
     steps: Steps = Steps()
     n: int = 1
+
+
+def test_what_a_dataclass_refuses_is_said_without_its_name():
+    def count(config: Whole = Whole()) -> None:
+        """Count."""
+
+    with pytest.raises(ValueError, match="^the steps must be at least 1, not 0; see tool --help$"):
+        call("tool", count, ["--n-steps", "0"])
 
 
 @pytest.mark.parametrize("is_terminal", [False, True])

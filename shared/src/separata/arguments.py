@@ -328,6 +328,8 @@ def _complaint(function: Callable[..., Any], box: str) -> str:
     said = " ".join(itertools.takewhile(lambda row: not set(row) <= {"─"}, rows)).rstrip(".")
     if found := re.fullmatch(r"Error parsing (.+?): (.*)", said):
         name, reason = found.groups()
+        if name.partition(".")[0] in {one.name for one, kind in _arguments(function) if is_dataclass(kind)}:
+            return reason
         if words := re.fullmatch(r"Could not find valid parse for arguments: \[(.*)\]", reason):
             return f"{name} cannot be {words[1]}"
         return f"{name} {reason}" if reason.startswith("must") else f"{name}: {reason}"
