@@ -113,14 +113,14 @@ def test_a_training_that_was_stopped_goes_on_to_the_same_model(tmp_path, stop):
     assert rows[-1]["sequences"] == 24
 
 
-@pytest.mark.parametrize("stop", [1, 3, 4])
+@pytest.mark.parametrize("stop", [3, 4])
 def test_a_training_that_was_stopped_inside_a_step_has_the_same_weights_and_history(tmp_path, stop):
     place, rows, whole = tmp_path / "checkpoint.safetensors", [], []
     options = {"checkpoint": place, "checkpoint_every": 3, "log_every": 2}
     with interrupted_after(stop), pytest.raises(KeyboardInterrupt):
         trained(**options, log=rows.append)
     done = states.load(place)["done"] if place.exists() else 0
-    assert done == {1: 0, 3: 0, 4: 3}[stop]
+    assert done == {3: 0, 4: 3}[stop]
     rows = [row for row in rows if row["step"] <= done]
     again = trained(**options, log=rows.append)
     assert torch.equal(weights(again), weights(trained(log_every=2, log=whole.append)))

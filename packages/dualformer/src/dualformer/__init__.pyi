@@ -28,6 +28,8 @@ from .planner import Response as Response
 from .records import Record as Record
 from .records import generate as generate
 from .records import generate_many as generate_many
+from .records import load_jsonl as load_jsonl
+from .records import save_jsonl as save_jsonl
 from .rotary import RotaryEmbedding as RotaryEmbedding
 from .runs import load as load
 from .runs import save as save
@@ -91,6 +93,7 @@ __all__ = [
     "generate_many",
     "level_shares",
     "load",
+    "load_jsonl",
     "make_model",
     "make_tokenizer",
     "mix",
@@ -99,6 +102,7 @@ __all__ = [
     "reference_trace_length",
     "sample",
     "save",
+    "save_jsonl",
     "seq2seq_collate",
     "sequence_nll",
     "shipped",

@@ -13,7 +13,7 @@ from separata.progress import Reporter
 
 from . import drawing, runs
 from .config import MODES, Mode, SamplingConfig, make_rng
-from .inputs import read_records
+from .inputs import load_tasks
 from .metrics import evaluate, reference_trace_length
 from .planner import Planner, Response
 from .records import Record
@@ -94,7 +94,7 @@ def _prepare(
     if not paths:
         raise ValueError("give a task after the model: a maze (.txt), a Sokoban level (.xsb) or a .jsonl file")
     planner = runs.load(run, device)
-    named = read_records(paths, rng)
+    named = load_tasks(paths, rng)
     runs.check_tasks(planner, named)
     return planner, named
 

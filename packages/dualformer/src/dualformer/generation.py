@@ -13,7 +13,7 @@ from . import records
 from .astar import astar
 from .config import make_rng
 from .dropping import TraceDropper, Variant
-from .inputs import read_task, solved
+from .inputs import load_task, solved
 from .records import Record
 from .tokenizer import tokenizer_from_task
 
@@ -35,7 +35,7 @@ def convert(drawings: Sequence[Path], *, seed: int, deterministic: bool, strict:
     rng = make_rng(seed)
     found, left_out = [], []
     for path in drawings:
-        task = read_task(path)
+        task = load_task(path)
         trace = astar(task, deterministic=deterministic, rng=rng)
         if trace.is_solved:
             found.append(records.record_from_trace(task, trace, tokenizer_from_task(task)))
@@ -56,8 +56,8 @@ def store(made: list[Record], out: Path, test_out: Path | None) -> Output:
     if test_out is not None:
         if test_out.resolve() == out.resolve():
             raise ValueError(f"--test-out must be another file than --out, {out}")
-        records.write(test_out, test)
-    records.write(out, train)
+        records.save_jsonl(test, test_out)
+    records.save_jsonl(train, out)
     value = {
         "n_tasks": len(train),
         "n_test_tasks": len(test),
@@ -96,7 +96,7 @@ def show_trace(
     path, kind = given[0]
     dropper = TraceDropper(create_drop=create_drop, variant=variant)
     rng = make_rng(seed)
-    task = read_task(path, kind)
+    task = load_task(path, kind)
     tokenizer = tokenizer_from_task(task)
     found = astar(task, deterministic=deterministic, rng=rng)
     if not found.is_solved:

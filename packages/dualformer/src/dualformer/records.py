@@ -205,17 +205,14 @@ def _identity(record: Record) -> Hashable:
     return record.task.layout if isinstance(record.task, MazeTask) else record.task
 
 
-def write(path: Path, records: Iterable[Record]) -> int:
-    """Write records as JSON, one a line, whole or not at all; their number."""
-    n = 0
-    with files.replacing(path) as part, part.open("w", encoding="utf-8") as file:
+def save_jsonl(records: Iterable[Record], path: Path | str) -> None:
+    """Write records as JSON, one a line, whole or not at all."""
+    with files.replacing(Path(path)) as part, part.open("w", encoding="utf-8") as file:
         for record in records:
             file.write(json.dumps(record.to_json(), separators=(",", ":")) + "\n")
-            n += 1
-    return n
 
 
-def read(path: Path, limit: int | None = None) -> list[Record]:
+def load_jsonl(path: Path | str, limit: int | None = None) -> list[Record]:
     """The records of a file.
 
     Args:
@@ -227,6 +224,7 @@ def read(path: Path, limit: int | None = None) -> list[Record]:
         ValueError: if a line is no record; it is named by its number. Also if there is none, or tasks differ in kind or
             size.
     """
+    path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
     records: list[Record] = []

@@ -62,7 +62,7 @@ def train(
         FileNotFoundError: if a file is not there.
     """
     compute = compute or Compute()
-    found = records.read(sources.data)
+    found = records.load_jsonl(sources.data)
     tokenizer = tokenizer_from_task(found[0].task)
     config = replace(config, probs=config.probs or tokenizer.kind)
     data = PlanningData(found, tokenizer, config.dropper(tokenizer.kind), seed=config.train.seed)
@@ -128,7 +128,7 @@ def _fit(
 
 def _held_out(path: Path, data: PlanningData, tokenizer: TaskTokenizer) -> list[Example]:
     """The examples of the validation loss, dropped as in training."""
-    held_out = PlanningData(records.read(path, N_VALIDATION), tokenizer, data.dropper)
+    held_out = PlanningData(records.load_jsonl(path, N_VALIDATION), tokenizer, data.dropper)
     return [held_out.draw(i, np.random.default_rng(i)) for i in range(len(held_out))]
 
 

@@ -113,7 +113,7 @@ def equal_diversity(one: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[f
 
 def make_tasks(trial: Trial) -> tuple[list[Record], list[Record]]:
     """Training tasks, none for a model that comes with the package, and unseen ones with other layouts."""
-    made = records.read(data_file(trial)) if trial.folder and trial.recipe else list(_made(trial))
+    made = records.load_jsonl(data_file(trial)) if trial.folder and trial.recipe else list(_made(trial))
     test, rest = made[: trial.n_tasks], made[trial.n_tasks :]
     if trial.recipe is None:
         return [], test
@@ -140,7 +140,7 @@ def prepare(trials: Sequence[Trial]) -> None:
     """Generate the tasks of long trainings that are not on disk yet, on all cores."""
     for trial in trials:
         if trial.folder and trial.recipe is not None and not data_file(trial).is_file():
-            records.write(data_file(trial), _made(trial, workers=None))
+            records.save_jsonl(_made(trial, workers=None), data_file(trial))
 
 
 def trained(trial: Trial, train: Sequence[Record], device: str) -> Planner:
