@@ -1,6 +1,7 @@
 """Configurations on disk: frozen dataclasses as JSON, checked against their annotations when they are read."""
 
 import functools
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -38,13 +39,12 @@ def from_plain(kind: type[C], values: Any, source: Path) -> C:  # noqa: ANN401 -
         ValueError: if they do not fit; one sentence that names the first that does not.
     """
     from pydantic import ValidationError
-    from pydantic_core import to_json
 
     def refuse(reason: str) -> ValueError:
         return ValueError(f"{source} does not hold the settings of this program: {reason}")
 
     try:
-        config = _adapter(kind).validate_json(to_json(values), strict=True)
+        config = _adapter(kind).validate_json(json.dumps(values), strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"]))
