@@ -44,7 +44,7 @@ def from_plain(kind: type[C], values: Any, source: Path) -> C:  # noqa: ANN401 -
         return ValueError(f"{source} does not hold the settings of this program: {reason}")
 
     try:
-        config = _adapter(kind).validate_json(json.dumps(values), strict=True)
+        config = _adapter(kind).validate_json(json.dumps(values), strict=True)  # type: ignore[arg-type] # classes hash
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"]))

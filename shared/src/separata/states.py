@@ -58,12 +58,14 @@ def _plant(value: Any, name: str, tensors: "dict[str, Tensor]") -> Any:  # noqa:
         return _plant(item, f"{name}.{key}" if name else str(key), tensors)
 
     if isinstance(value, (torch.Tensor, np.ndarray)):
-        is_array = isinstance(value, np.ndarray)
         while name in {*tensors, *RESERVED}:
             name += "_"
         # A copy: tensors that share memory cannot be in one file.
-        tensors[name] = torch.as_tensor(np.array(value)) if is_array else value.detach().cpu().clone()
-        return {"array" if is_array else "tensor": name}
+        if isinstance(value, np.ndarray):
+            tensors[name] = torch.as_tensor(np.array(value))
+            return {"array": name}
+        tensors[name] = value.detach().cpu().clone()
+        return {"tensor": name}
     if isinstance(value, Mapping):
         if not all(type(key) in {str, int} for key in value):
             raise TypeError(f"the keys of {name or 'a state'} must be strings or integers")
