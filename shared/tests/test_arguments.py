@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import pytest
 
-from separata.arguments import Option, call, nearest, summary
+from separata.arguments import COLOUR, Option, call, nearest, summary
 
 
 @dataclass(frozen=True)
@@ -239,34 +239,66 @@ def test_a_dataclass_without_a_default_must_be_given():
 
 
 @dataclass(frozen=True)
-class Even:
-    """What must be even."""
+class Steps:
+    """How long it takes.
 
-    width: int = 2
+    Args:
+        n_steps: Steps in all.
+        reduction: How they are summed up.
+    """
 
-    def __post_init__(self) -> None:
-        if self.width % 2:
-            raise ValueError(f"the width must be even, not {self.width}")
+    n_steps: int = 3
+    reduction: Literal["mean", "median", "largest", "smallest"] = "mean"
+    fallback: Literal["the-same-again", "nothing-at-all"] | None = None
+    """What is done instead."""
+
+    def __post_init__(self):
+        if self.n_steps < 1:
+            raise ValueError(f"the steps must be at least 1, not {self.n_steps}")
 
 
 @dataclass(frozen=True)
-class Around:
-    """What has a part."""
+class Whole:
+    """All of it.
 
-    part: Even = Even()
+    Args:
+        steps: How long it takes.
+        n: Number.
+    """
+
+    steps: Steps = Steps()
+    n: int = 1
 
 
-def test_what_a_dataclass_refuses_is_said_in_its_own_words():
-    def even(config: Even) -> None:
-        """Work."""
+def test_what_a_dataclass_refuses_is_said_without_its_name():
+    def count(config: Whole = Whole()) -> None:
+        """Count."""
 
-    def around(config: Around) -> None:
-        """Work."""
+    with pytest.raises(ValueError, match="^the steps must be at least 1, not 0; see tool --help$"):
+        call("tool", count, ["--n-steps", "0"])
 
-    for command in (even, around):
-        assert call("tool", command, ["--width", "4"])() is None
-        with pytest.raises(ValueError, match="^the width must be even, not 3; see tool --help$"):
-            call("tool", command, ["--width", "3"])
+
+@pytest.mark.parametrize("is_terminal", [False, True])
+def test_the_help_of_dataclasses_inside_others(capsys, monkeypatch, is_terminal):
+    def count(config: Whole = Whole()) -> None:
+        """Count."""
+
+    monkeypatch.setattr("sys.stdout.isatty", lambda: is_terminal)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    with pytest.raises(SystemExit):
+        call("tool", count, ["--help"])
+    page = capsys.readouterr().out
+    assert ("\x1b" in page) == is_terminal
+    page = COLOUR.sub("", page)
+    assert [row.strip("╭─╮ ") for row in page.splitlines() if row.startswith("╭")] == [
+        *("options", "config options", "steps options")
+    ]
+    assert {len(row) for row in page.splitlines() if row.startswith("╭")} == {80}
+    assert "--n-steps N " in page
+    assert described(page, "--reduction") == (
+        "--reduction NAME How they are summed up. (mean, median, largest, smallest; default: mean)"
+    )
+    assert described(page, "--fallback") == ("--fallback NAME What is done instead. (the-same-again, nothing-at-all)")
 
 
 def test_a_command_without_arguments_is_called():

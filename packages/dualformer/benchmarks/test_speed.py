@@ -15,13 +15,13 @@ from dualformer import (
     Planner,
     PlanningData,
     TraceDropper,
+    TrainConfig,
     Trainer,
-    Training,
     astar,
-    build_model,
     collate,
     generate,
     level_shares,
+    make_model,
     random_mazes,
     sample,
 )
@@ -121,7 +121,7 @@ class NeverEnding(torch.nn.Module):
 
 
 def sampling(tasks, samples, length, *, use_cache=True, config=CONFIG):
-    model = build_model(config, 0)
+    model = make_model(config, 0)
     model.decoder_head = NeverEnding(model.decoder_head)
     prompt = torch.randint(2, config.vocab_size, (tasks, 80), generator=torch.Generator().manual_seed(0))
     mask = torch.ones_like(prompt, dtype=torch.bool)
@@ -130,7 +130,7 @@ def sampling(tasks, samples, length, *, use_cache=True, config=CONFIG):
         prompt,
         mask,
         prefix=[0],
-        num_samples=samples,
+        n_samples=samples,
         max_len=length,
         generator=torch.Generator().manual_seed(0),
         use_cache=use_cache,
@@ -183,7 +183,7 @@ class Same(ExampleSource):
 
 
 def dualformer_step(n=32):
-    trainer = Trainer(build_model(CONFIG, 0), Same(n), Training(10**6, n, 1e-3, max_tokens=2048))
+    trainer = Trainer(make_model(CONFIG, 0), Same(n), TrainConfig(10**6, n, 1e-3, max_tokens=2048))
     return lambda: trainer._step(0)
 
 
@@ -193,10 +193,10 @@ def t5_step(n=32):
     config = transformers.T5Config(
         vocab_size=CONFIG.vocab_size,
         d_model=CONFIG.dim,
-        d_kv=CONFIG.dim // CONFIG.heads,
+        d_kv=CONFIG.dim // CONFIG.n_heads,
         d_ff=CONFIG.hidden,
-        num_layers=CONFIG.layers,
-        num_heads=CONFIG.heads,
+        num_layers=CONFIG.n_layers,
+        num_heads=CONFIG.n_heads,
         feed_forward_proj="gated-silu",
         dropout_rate=0.0,
         tie_word_embeddings=False,
@@ -205,7 +205,7 @@ def t5_step(n=32):
         decoder_start_token_id=0,
     )
     model = transformers.T5ForConditionalGeneration(config)
-    ours = sum(parameter.numel() for parameter in build_model(CONFIG, 0).parameters())
+    ours = sum(parameter.numel() for parameter in make_model(CONFIG, 0).parameters())
     theirs = sum(parameter.numel() for parameter in model.parameters())
     assert theirs == pytest.approx(ours, rel=0.1)
     optimizer = torch.optim.AdamW(model.parameters(), 1e-3, betas=(0.9, 0.99), fused=True)
@@ -246,6 +246,6 @@ def test_a_training_step_is_no_slower_than_that_of_t5(record_property):
 
 @pytest.mark.benchmark(group="16 fast answers to one maze of 8x8")
 def test_a_planner_answers_at_once(benchmark):
-    planner = Planner(build_model(CONFIG, 0), TOKENIZER)
+    planner = Planner(make_model(CONFIG, 0), TOKENIZER)
     task = next(random_mazes(8, 8, np.random.default_rng(0)))[0]
     benchmark.pedantic(lambda: planner.solve(task, "fast", 16, max_len=10 if benchmark.disabled else 60), rounds=3)

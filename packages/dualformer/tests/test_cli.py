@@ -1,6 +1,5 @@
 import json
 import os
-import pickle
 import shutil
 import signal
 import subprocess
@@ -9,33 +8,20 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch.optim.optimizer import register_optimizer_step_post_hook
 
-from dualformer import MazeTask, cli, load, records
+from dualformer import MazeTask, TrainConfig, cli, load, records
+from dualformer.config import RunConfig
 from dualformer.paper import PAPER
-from separata import cli as core
-from separata import files
+from separata import configs, files
+from separata.runs import read_csv
+from separata.testing import Commands, contents, interrupted_after, write_bomb
 
-COMMANDS = [cli.generate, cli.trace, cli.train, cli.solve, cli.eval]
-TINY = ("--dim", "16", "--layers", "1", "--heads", "1", "--steps", "6", "--batch-size", "4", "--device", "cpu")
+TINY = ("--dim", "16", "--n-layers", "1", "--n-heads", "1", "--steps", "6", "--batch-size", "4", "--device", "cpu")
 MAZE = "S..#\n.#..\n....\n#..G\n"
 LEVEL = "######\n# .. #\n# $$ #\n# @  #\n######\n"
 
 
-@pytest.fixture
-def call(capsys):
-    """Run a command; its exit code, standard output and standard error."""
-
-    def run(*arguments):
-        code = 0
-        try:
-            core.main(PAPER, COMMANDS, [str(argument) for argument in arguments])
-        except SystemExit as end:
-            code = end.code
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return run
+call = Commands(PAPER, [cli.generate, cli.trace, cli.train, cli.solve, cli.evaluate])
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +31,8 @@ def folder(tmp_path_factory):
     (place / "maze.txt").write_text(MAZE)
     (place / "level.xsb").write_text(LEVEL)
     (place / "walled.txt").write_text("S#..\n##..\n....\n...G\n")
-    records.write(place / "tasks.jsonl", records.generate_many("maze", 4, 20, seed=1))
-    train = ["train", "--data", place / "tasks.jsonl", "--out", place / "run", *TINY]
-    core.main(PAPER, COMMANDS, [str(argument) for argument in train])
+    records.save_jsonl(records.generate_many("maze", 4, 20, seed=1), place / "tasks.jsonl")
+    assert call("train", "--data", place / "tasks.jsonl", "--out", place / "run", *TINY).code == 0
     return place
 
 
@@ -59,49 +44,36 @@ def here(folder, tmp_path, monkeypatch):
     return tmp_path / "here"
 
 
-def contents(place):
-    return {path.relative_to(place): path.read_bytes() for path in place.rglob("*") if path.is_file()}
-
-
-def assert_refused(done, *words):
-    code, out, err = done
-    assert (code, out) == (2, "")
-    assert err.count("\n") == 1
-    assert err.startswith("dualformer: error: ")
-    for word in words:
-        assert word in err
-
-
 # ---- what it is for
 
 
-def test_generate_writes_tasks_and_says_what_they_are_like(call, tmp_path):
+def test_generate_writes_tasks_and_says_what_they_are_like(tmp_path):
     code, out, _ = call(
-        *("generate", "--size", 5, "--n", 20, "--out", tmp_path / "a.jsonl"),
+        *("generate", "--size", 5, "--n-tasks", 20, "--out", tmp_path / "a.jsonl"),
         *("--test-out", tmp_path / "b.jsonl", "--seed", 3, "--json"),
     )
     told = json.loads(out)
-    assert (code, told["tasks"], told["test_tasks"]) == (0, 18, 2)
+    assert (code, told["n_tasks"], told["n_test_tasks"]) == (0, 18, 2)
     assert told["sha256"] == records.fingerprint(tmp_path / "a.jsonl")
-    train, test = records.read(tmp_path / "a.jsonl"), records.read(tmp_path / "b.jsonl")
+    train, test = records.load_jsonl(tmp_path / "a.jsonl"), records.load_jsonl(tmp_path / "b.jsonl")
     assert (len(train), len(test)) == (18, 2)
     assert not {one.task.walls for one in train} & {one.task.walls for one in test}
-    assert call("generate", "--size", 5, "--n", 20, "--out", tmp_path / "c.jsonl", "--seed", 3)[0] == 0
-    assert records.read(tmp_path / "c.jsonl") == train + test
+    assert call("generate", "--size", 5, "--n-tasks", 20, "--out", tmp_path / "c.jsonl", "--seed", 3)[0] == 0
+    assert records.load_jsonl(tmp_path / "c.jsonl") == train + test
 
 
-def test_generate_takes_drawings(call, here):
+def test_generate_takes_drawings(here):
     code, out, err = call("generate", "maze.txt", "walled.txt", "--out", "own.jsonl")
     assert (code, out.startswith("1 task in own.jsonl;")) == (0, True)
     assert "walled.txt is skipped" in err
-    assert records.read(here / "own.jsonl")[0].task == MazeTask.from_text(MAZE)
+    assert records.load_jsonl(here / "own.jsonl")[0].task == MazeTask.from_text(MAZE)
     done = call("generate", "maze.txt", "walled.txt", "--strict", "--out", "strict.jsonl")
-    assert_refused(done, "walled.txt: no path from S to G")
+    done.assert_refused("walled.txt: no path from S to G")
     assert not (here / "strict.jsonl").exists()
 
 
 @pytest.mark.parametrize("level", range(5))
-def test_trace_shows_clauses_and_the_plan(call, here, level):
+def test_trace_shows_clauses_and_the_plan(here, level):
     code, out, _ = call("trace", "--maze", "maze.txt", "--level", level, "--deterministic")
     lines = out.splitlines()
     assert code == 0
@@ -112,7 +84,7 @@ def test_trace_shows_clauses_and_the_plan(call, here, level):
     assert " ".join(value["reasoning"] + value["plan"]) == " ".join(lines)
 
 
-def test_trace_takes_sokoban_levels(call, here):
+def test_trace_takes_sokoban_levels(here):
     code, out, _ = call("trace", "--sokoban", "level.xsb", "--level", 2)
     assert code == 0
     assert out.splitlines()[0] == "create worker 2 3 box 2 2 box 3 2"
@@ -126,11 +98,11 @@ def test_train_writes_a_run_that_can_be_read(here):
         "model.safetensors",
     ]
     config = json.loads((here / "run" / "config.json").read_text())
-    assert config["data"] == {"file": "tasks.jsonl", "sha256": records.fingerprint(here / "tasks.jsonl"), "records": 20}
-    assert config["dropping"]["probs"] == pytest.approx([0.45, 1 / 6, 1 / 6, 1 / 6, 0.05])
-    history = (here / "run" / "history.csv").read_text().splitlines()
-    assert history[0] == "step,sequences,tokens,lr,loss"
-    assert len(history) == 7
+    assert config["sha256"] == {"data": records.fingerprint(here / "tasks.jsonl")}
+    settings = configs.from_plain(RunConfig, config["config"], here)
+    assert settings == RunConfig(probs="maze", dim=16, n_layers=1, n_heads=1, train=TrainConfig(steps=6, batch_size=4))
+    history = read_csv(here / "run" / "history.csv")
+    assert [list(row) for row in history] == [["step", "sequences", "tokens", "lr", "loss"]] * 6
     planner = load(here / "run")
     assert (planner.tokenizer.width, planner.model.config.dim) == (4, 16)
 
@@ -144,37 +116,37 @@ def test_train_writes_a_run_that_can_be_read(here):
     ],
     ids=" ".join,
 )
-def test_every_way_of_training_gives_a_planner(call, here, options):
+def test_every_way_of_training_gives_a_planner(here, options):
     assert call("train", "--data", "tasks.jsonl", "--out", "other", *TINY, *options)[0] == 0
-    code, out, _ = call("eval", "other", "tasks.jsonl", "--samples", 2, "--limit", 3, "--max-len", 20, "--json")
-    assert (code, json.loads(out)["tasks"]) == (0, 3)
+    code, out, _ = call("evaluate", "other", "tasks.jsonl", "--n-samples", 2, "--limit", 3, "--max-len", 20, "--json")
+    assert (code, json.loads(out)["n_tasks"]) == (0, 3)
     dtype = files.load_tensors(here / "other" / "model.safetensors")[0]["decoder_norm.weight"].dtype
     assert dtype == (torch.bfloat16 if "bfloat16" in options else torch.float32)
 
 
-def test_a_training_begins_where_another_ended(call, here):
+def test_a_training_begins_where_another_ended(here):
     train = ("train", "--data", "tasks.jsonl", *TINY, "--lr", "1e-9", "--start-from", "run")
     assert call(*train, "--out", "further")[0] == 0
     one, other = (files.load_tensors(here / name / "model.safetensors")[0] for name in ("run", "further"))
     for name, value in one.items():
         torch.testing.assert_close(other[name], value, atol=1e-6, rtol=1e-5)
     config = json.loads((here / "further" / "config.json").read_text())
-    assert config["start_from"] == records.fingerprint(here / "run" / "model.safetensors")
-    assert_refused(call(*train, "--out", "wide", "--dim", "32"), "another size")
+    assert config["sha256"]["start_from"] == records.fingerprint(here / "run" / "model.safetensors")
+    call(*train, "--out", "wide", "--dim", "32").assert_refused("another size")
     assert not (here / "wide").exists()
 
 
-def test_sokoban_is_trained_on_too(call, here):
+def test_sokoban_is_trained_on_too(here):
     assert call("generate", "level.xsb", "--out", "levels.jsonl")[0] == 0
     train = ("train", "--data", "levels.jsonl", "--probs", "solution-only", *TINY)
-    assert call(*("2" if word == "6" else word for word in train), "--out", "sokoban")[0] == 0
-    code, out, _ = call("solve", "sokoban", "level.xsb", "--samples", 2, "--max-len", 9, "--draw", "--mode", "fast")
+    assert call(*({"6": "2", "4": "1"}.get(word, word) for word in train), "--out", "sokoban")[0] == 0
+    code, out, _ = call("solve", "sokoban", "level.xsb", "--n-samples", 2, "--max-len", 9, "--draw", "--mode", "fast")
     assert (code, "level.xsb: no correct plan in 2 samples" in out) == (0, True)
 
 
-def test_solve_draws_on_the_terminal_and_to_files(call, here):
-    options = ("--samples", 2, "--max-len", 30, "--mode", "slow")
-    records.write(here / "few.jsonl", records.read(here / "tasks.jsonl", 3))
+def test_solve_draws_on_the_terminal_and_to_files(here):
+    options = ("--n-samples", 2, "--max-len", 30, "--mode", "slow")
+    records.save_jsonl(records.load_jsonl(here / "tasks.jsonl", 3), here / "few.jsonl")
     code, out, _ = call("solve", "run", "maze.txt", "few.jsonl", *options, "--draw", "--image", "pictures")
     assert code == 0
     assert out.count("* path  + closed  o created") == 4
@@ -182,30 +154,30 @@ def test_solve_draws_on_the_terminal_and_to_files(call, here):
     assert call("solve", "run", "maze.txt", *options, "--image", "maze.svg")[0] == 0
     assert "<svg" in (here / "maze.svg").read_text()
     (found,) = json.loads(call("solve", "run", "maze.txt", *options, "--json")[1])
-    assert (found["task"], found["samples"], found["shortest"]) == ("maze.txt", 2, 7)
+    assert (found["task"], found["n_samples"], found["shortest"]) == ("maze.txt", 2, 7)
 
 
-def test_a_model_that_comes_with_the_package_solves_a_maze(call, tmp_path):
+def test_a_model_that_comes_with_the_package_solves_a_maze(tmp_path):
     maze = "....#.G.\n.......#\n.#....#.\n.#.#.###\n.#.#....\n#S.###.#\n..#...#.\n#......#\n"
     (tmp_path / "maze.txt").write_text(maze)
-    options = ("--mode", "slow", "--samples", 16, "--max-len", 200, "--json")
+    options = ("--mode", "slow", "--n-samples", 16, "--max-len", 100, "--json")
     code, out, _ = call("solve", "dualformer", tmp_path / "maze.txt", *options)
     (found,) = json.loads(out)
-    assert (code, found["samples"], found["shortest"]) == (0, 16, 11)
+    assert (code, found["n_samples"], found["shortest"]) == (0, 16, 11)
     assert found["reasoning"][0] == "create"
     assert found["solved"]
 
 
-def test_eval_measures_all_modes(call, here):
-    options = ("--samples", 2, "--limit", 2, "--max-len", 25)
-    code, out, _ = call("eval", "run", "tasks.jsonl", *options, "--mode", "all", "--json")
+def test_evaluate_measures_all_modes(here):
+    options = ("--n-samples", 2, "--limit", 2, "--max-len", 25)
+    code, out, _ = call("evaluate", "run", "tasks.jsonl", *options, "--mode", "all", "--json")
     found = json.loads(out)
     assert (code, sorted(found)) == (0, ["auto", "fast", "slow"])
     assert found["fast"]["slow_share"] == 0
     assert found["slow"]["slow_share"] == 1
-    table = [line.split() for line in call("eval", "run", "tasks.jsonl", *options, "--mode", "all")[1].splitlines()]
+    table = [line.split() for line in call("evaluate", "run", "tasks.jsonl", *options, "--mode", "all")[1].splitlines()]
     assert table[0] == ["fast", "slow", "auto"]
-    assert ["tasks", "2", "2", "2"] in table
+    assert ["n_tasks", "2", "2", "2"] in table
     assert "one_optimal" in {row[0] for row in table}
 
 
@@ -227,19 +199,19 @@ def test_two_processes_train_as_one_does(here):
         torch.testing.assert_close(two[name], value, atol=1e-4, rtol=1e-3)
 
 
-def test_the_name_of_a_model_that_comes_with_the_package_is_not_hidden_by_a_folder(call, here):
+def test_the_name_of_a_model_that_comes_with_the_package_is_not_hidden_by_a_folder(here):
     shutil.copytree(here / "run", here / "dualformer")
     (here / "complete-trace").mkdir()
     assert load("complete-trace").tokenizer.width == load("dualformer").tokenizer.width == 8
     assert load("./dualformer").tokenizer.width == load(Path("dualformer")).tokenizer.width == 4
-    code, _, err = call("eval", "dualformer", "tasks.jsonl")
+    code, _, err = call("evaluate", "dualformer", "tasks.jsonl")
     assert code == 2
     assert "write ./dualformer for the run in this folder" in err
-    code, _, err = call("eval", "./dualformer", "tasks.jsonl", "--limit", 1, "--samples", 1, "--max-len", 9)
+    code, _, err = call("evaluate", "./dualformer", "tasks.jsonl", "--limit", 1, "--n-samples", 1, "--max-len", 9)
     assert (code, "comes with the package" in err) == (0, False)
 
 
-def test_a_training_that_diverges_says_so(call, here):
+def test_a_training_that_diverges_says_so(here):
     code, out, err = call("train", "--data", "tasks.jsonl", "--out", "wild", *TINY, "--lr", "1e9", "--warmup", "0")
     assert (code, out) == (2, "") or (code == 0 and "Training diverged" in err)
     assert "ower the learning rate" in err
@@ -257,43 +229,36 @@ main()
 """
 
 
-def test_a_run_that_was_killed_goes_on_to_what_an_undisturbed_one_gives(call, here):
+def test_a_run_that_was_killed_goes_on_to_what_an_undisturbed_one_gives(here):
     done = subprocess.run(
         [sys.executable, "-c", KILLED, "train", "--data", "tasks.jsonl", "--out", "broken", *TINY],
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
     )
     assert done.returncode == -signal.SIGKILL
-    assert_refused(call("eval", "broken", "tasks.jsonl"), "is not finished", "--resume")
+    call("evaluate", "broken", "tasks.jsonl").assert_refused("has not ended", "--resume")
     assert call("train", "--data", "tasks.jsonl", "--out", "broken", *TINY, "--resume")[0] == 0
     assert (here / "broken" / "history.csv").read_text() == (here / "run" / "history.csv").read_text()
     one, other = (files.load_tensors(here / name / "model.safetensors")[0] for name in ("run", "broken"))
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
-def test_an_interrupted_run_says_where_it_is_and_how_to_go_on(call, here, monkeypatch):
-    words, steps = ["train", "--data", "tasks.jsonl", "--out", "stopped", *TINY], iter(range(10**9))
+def test_an_interrupted_run_says_where_it_is_and_goes_on_to_the_same(here, monkeypatch):
+    words = ["train", "--data", "tasks.jsonl", "--out", "stopped", *TINY]
     monkeypatch.setattr(sys, "argv", ["dualformer", *words])
-
-    def interrupt(*_):
-        if next(steps) == 2:
-            raise KeyboardInterrupt
-
-    hook = register_optimizer_step_post_hook(interrupt)
-    code, out, err = call(*words)
-    hook.remove()
+    with interrupted_after(3):
+        code, out, err = call(*words)
     assert (code, out) == (130, "")
     assert f"dualformer {' '.join(words)} --resume" in err
-    assert call(*words, "--resume")[0] == 0
+    assert call(*words, "--resume").code == 0
+    assert contents(here / "stopped") == contents(here / "run")
 
 
-def test_resuming_a_finished_run_changes_nothing(call, here):
+def test_resuming_a_finished_run_changes_nothing(here):
     before = contents(here / "run")
-    before.pop(Path("config.json"))
     code, _, err = call("train", "--data", "tasks.jsonl", "--out", "run", *TINY, "--resume")
     assert (code, "diverged" in err) == (0, False)
-    after = contents(here / "run")
-    assert {name: after[name] for name in before} == before
+    assert contents(here / "run") == before
 
 
 # ---- what it refuses
@@ -309,12 +274,12 @@ def test_resuming_a_finished_run_changes_nothing(call, here):
         (("--create-drop", "1.1"), ("between 0 and 1", "1.1")),
         (("--variant", "mine"), ("released", "'mine'")),
         (("--model", "huge"), ("s, m, l, xl", "'huge'")),
-        (("--heads", "3"), ("heads",)),
+        (("--n-heads", "3"), ("heads",)),
         (("--steps", "0"), ("at least 1",)),
         (("--steps", "many"), ("steps",)),
         (("--lr", "-1"), ("positive",)),
         (("--seed", "-1"), ("seed", "at least 0")),
-        (("--weights", "int8"), ("float32 or bfloat16",)),
+        (("--weights", "int8"), ("float32, bfloat16",)),
         (("--data", "none.jsonl"), ("no file none.jsonl",)),
         (("--validation", "none.jsonl"), ("no file none.jsonl",)),
         (("--device", "tpu"), ("auto, cpu, cuda",)),
@@ -325,10 +290,10 @@ def test_resuming_a_finished_run_changes_nothing(call, here):
     ids=lambda value: " ".join(value).strip("-") if value[0].startswith("--") else "",
 )
 @pytest.mark.usefixtures("unchecked")
-def test_wrong_options_are_refused_before_anything_is_written(call, here, options, words):
+def test_wrong_options_are_refused_before_anything_is_written(here, options, words):
     before = contents(here)
     given = {"--data": "tasks.jsonl", "--out": "new", **dict(zip(TINY[::2], TINY[1::2])), **dict([options])}
-    assert_refused(call("train", *(word for pair in given.items() for word in pair)), *words)
+    call("train", *(word for pair in given.items() for word in pair)).assert_refused(*words)
     assert contents(here) == before
     assert not (here / "new").exists()
 
@@ -345,11 +310,11 @@ def test_wrong_options_are_refused_before_anything_is_written(call, here, option
         ("hello", "not with"),
     ],
 )
-def test_mazes_that_are_none_are_refused(call, here, text, words):
+def test_mazes_that_are_none_are_refused(here, text, words):
     (here / "bad.txt").write_text(text)
-    for command in (("trace", "--maze", "bad.txt"), ("solve", "run", "bad.txt"), ("eval", "run", "bad.txt")):
-        assert_refused(call(*command), "bad.txt", words)
-    assert_refused(call("generate", "bad.txt", "--strict", "--out", "new.jsonl"), words)
+    for command in (("trace", "--maze", "bad.txt"), ("solve", "run", "bad.txt"), ("evaluate", "run", "bad.txt")):
+        call(*command).assert_refused("bad.txt", words)
+    call("generate", "bad.txt", "--strict", "--out", "new.jsonl").assert_refused(words)
     assert not (here / "new.jsonl").exists()
 
 
@@ -357,9 +322,9 @@ def test_mazes_that_are_none_are_refused(call, here, text, words):
     ("text", "words"),
     [("#####\n# $.#\n#####", "exactly one worker"), ("######\n#@$$.#\n######", "2 boxes and 1 docks")],
 )
-def test_levels_that_are_none_are_refused(call, here, text, words):
+def test_levels_that_are_none_are_refused(here, text, words):
     (here / "bad.xsb").write_text(text)
-    assert_refused(call("trace", "--sokoban", "bad.xsb"), "bad.xsb", words)
+    call("trace", "--sokoban", "bad.xsb").assert_refused("bad.xsb", words)
 
 
 @pytest.mark.parametrize(
@@ -367,87 +332,88 @@ def test_levels_that_are_none_are_refused(call, here, text, words):
     [
         (("solve", "run", "maze.txt", "--mode", "quick"), ("fast, slow, auto", "'quick'")),
         (("solve", "run", "maze.txt", "--mode", "all"), ("fast, slow, auto", "'all'")),
-        (("eval", "run", "tasks.jsonl", "--mode", "quick"), ("fast, slow, auto", "'quick'")),
+        (("evaluate", "run", "tasks.jsonl", "--mode", "quick"), ("fast, slow, auto", "'quick'")),
         (("solve", "run", "maze.txt", "--max-len", "2", "--mode", "fast"), ("max_len", "2 tokens")),
-        (("solve", "run", "maze.txt", "--samples", "0"), ("at least 1",)),
+        (("solve", "run", "maze.txt", "--n-samples", "0"), ("at least 1",)),
         (("solve", "run", "maze.txt", "--temperature", "-1"), ("negative",)),
         (("solve", "run", "level.xsb"), ("level.xsb", "maze tasks")),
         (("solve", "dualformer", "maze.txt"), ("8x8, but the task is 4x4",)),
-        (("eval", "complete-trace", "tasks.jsonl"), ("8x8, but the task is 4x4",)),
-        (("solve", "none", "maze.txt"), ("no run in none", "dualformer")),
+        (("evaluate", "complete-trace", "tasks.jsonl"), ("8x8, but the task is 4x4",)),
+        (("solve", "none", "maze.txt"), ("none holds no training", "complete-trace, dualformer")),
         (("solve", "dualformer"), ("give a task", ".jsonl")),
-        (("eval", "run"), ("give a task", ".jsonl")),
-        (("eval", "run", "tasks.jsonl", "--batch-rows", "0"), ("--batch-rows", "at least 1")),
-        (("eval", "run", "tasks.jsonl", "--seed", "-1"), ("seed", "at least 0")),
+        (("evaluate", "run"), ("give a task", ".jsonl")),
+        (("evaluate", "run", "tasks.jsonl", "--batch-size", "0"), ("--batch-size", "at least 1")),
+        (("evaluate", "run", "tasks.jsonl", "--seed", "-1"), ("seed", "at least 0")),
         (("solve", "run", "maze.txt", "--seed", "-1"), ("seed", "at least 0")),
         (("trace", "--maze", "maze.txt", "--seed", "-1"), ("seed", "at least 0")),
         (("generate", "--seed", "-1", "--out", "new.jsonl"), ("seed", "at least 0")),
         (("generate", "--tasks-per-layout", "0", "--out", "new.jsonl"), ("--tasks-per-layout", "at least 1")),
         (("generate", "--size", "6", "--tasks-per-layout", "2000", "--out", "new.jsonl"), ("6x6", "2,000 tasks")),
         (("solve", "run", "none.txt"), ("no file none.txt",)),
-        (("solve", "run", "maze.txt", "--image", "maze.doc"), (".png, .svg, .pdf",)),
-        (("eval", "run", "tasks.jsonl", "--limit", "0"), ("at least 1",)),
+        (("solve", "run", "maze.txt", "--image", "maze.doc"), (".svg, .png or .pdf",)),
+        (("evaluate", "run", "tasks.jsonl", "--limit", "0"), ("at least 1",)),
         (("trace",), ("--maze", "--sokoban")),
         (("trace", "--maze", "maze.txt", "--level", "5"), ("0, 1, 2, 3 or 4",)),
         (("generate", "--size", "2", "--out", "new.jsonl"), ("10 cells",)),
         (("generate", "--task", "chess", "--out", "new.jsonl"), ("maze, sokoban",)),
-        (("generate", "--n", "0", "--out", "new.jsonl"), ("at least 1",)),
+        (("generate", "--n-tasks", "0", "--out", "new.jsonl"), ("at least 1",)),
         (("generate", "walled.txt", "--out", "new.jsonl"), ("none of the tasks",)),
     ],
-    ids=lambda value: " ".join(value) if value[0] in {"solve", "eval", "trace", "generate"} else "",
+    ids=lambda value: " ".join(value) if value[0] in {"solve", "evaluate", "trace", "generate"} else "",
 )
 @pytest.mark.usefixtures("unchecked")
-def test_wrong_questions_cost_one_line(call, here, command, words):
+def test_wrong_questions_cost_one_line(here, command, words):
     before = contents(here)
-    assert_refused(call(*command), *words)
+    call(*command).assert_refused(*words)
     assert contents(here) == before
 
 
-def test_a_corrupt_line_is_named_and_nothing_is_trained_on_the_rest(call, here):
+def test_a_corrupt_line_is_named_and_nothing_is_trained_on_the_rest(here):
     lines = (here / "tasks.jsonl").read_text().splitlines()
     lines[4] = lines[4][:50]
     (here / "corrupt.jsonl").write_text("\n".join(lines))
-    assert_refused(call("train", "--data", "corrupt.jsonl", "--out", "new", *TINY), "corrupt.jsonl, line 5")
-    assert_refused(call("eval", "run", "corrupt.jsonl"), "corrupt.jsonl, line 5")
+    call("train", "--data", "corrupt.jsonl", "--out", "new", *TINY).assert_refused("corrupt.jsonl, line 5")
+    call("evaluate", "run", "corrupt.jsonl").assert_refused("corrupt.jsonl, line 5")
     assert not (here / "new").exists()
 
 
-def test_a_folder_that_holds_a_run_is_left_as_it_is(call, here):
+def test_a_folder_that_holds_a_run_is_left_as_it_is(here):
     before = contents(here)
     command = ("train", "--data", "tasks.jsonl", "--out", "run", *TINY)
-    assert_refused(call(*command), "already holds a run", "--resume")
-    assert_refused(call(*command, "--seed", "3", "--resume"), "another training")
+    call(*command).assert_refused("already holds a training", "--resume")
+    call(*command, "--seed", "3", "--resume").assert_refused("another seed")
     assert contents(here) == before
 
 
-class Bomb:
-    def __init__(self, marker):
-        self.marker = marker
+def test_a_run_goes_on_with_the_same_data_whatever_its_name(here):
+    shutil.copy(here / "tasks.jsonl", here / "moved.jsonl")
+    before = contents(here / "run")
+    assert call("train", "--data", "moved.jsonl", "--out", "run", *TINY, "--resume").code == 0
+    records.save_jsonl(records.load_jsonl(here / "tasks.jsonl", 3), here / "moved.jsonl")
+    call("train", "--data", "moved.jsonl", "--out", "run", *TINY, "--resume").assert_refused("another data")
+    assert contents(here / "run") == before
 
-    def __reduce__(self):
-        return Path.touch, (self.marker,)
 
-
-def test_a_pickle_in_place_of_tensors_is_never_run(call, here):
+def test_a_pickle_in_place_of_tensors_is_never_run(here):
     for name in ("model.safetensors", "checkpoint.safetensors"):
-        (here / "run" / name).write_bytes(pickle.dumps(Bomb(here / "ran")))
-    assert_refused(call("eval", "run", "tasks.jsonl"), "not a whole safetensors file")
+        write_bomb(here / "run" / name, here / "ran")
+    call("evaluate", "run", "tasks.jsonl").assert_refused("not a whole safetensors file")
     done = call("train", "--data", "tasks.jsonl", "--out", "run", *TINY, "--resume")
-    assert_refused(done, "not a whole safetensors file")
+    done.assert_refused("not a whole safetensors file")
     assert not (here / "ran").exists()
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"tokenizer": {"kind": "maze"}, "model": {}}'])
-def test_damaged_settings_are_refused(call, here, text):
+def test_damaged_settings_are_refused(here, text):
     (here / "run" / "config.json").write_text(text)
-    assert_refused(call("eval", "run", "tasks.jsonl"), "config.json")
+    call("evaluate", "run", "tasks.jsonl").assert_refused("config.json")
 
 
-def test_weights_of_another_model_or_vocabulary_are_refused(call, here):
+def test_weights_of_another_model_or_vocabulary_are_refused(here):
     config = json.loads((here / "run" / "config.json").read_text())
     config["tokenizer"]["width"] = config["tokenizer"]["height"] = 5
     files.write_json(here / "run" / "config.json", config)
-    assert_refused(call("eval", "run", "tasks.jsonl"), "vocabulary")
+    call("evaluate", "run", "tasks.jsonl").assert_refused("vocabulary")
     config["tokenizer"]["width"] = config["tokenizer"]["height"] = 4
-    files.write_json(here / "run" / "config.json", {**config, "model": {**config["model"], "layers": 2}})
-    assert_refused(call("eval", "run", "tasks.jsonl"), "another model")
+    files.write_json(here / "run" / "config.json", {**config, "model": {**config["model"], "n_layers": 2}})
+    call("evaluate", "run", "tasks.jsonl").assert_refused("another model")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from dualformer import MazeTask, SokobanTask, astar, drawing, tokenizer_for
+from dualformer import MazeTask, SokobanTask, astar, drawing, tokenizer_from_task
 
 MAZE = MazeTask.from_text("S..\n.#.\n..G")
 TRACE = "create 0 0 c0 c4 close 0 0 c0 c4 create 1 0 c1 c3 create 0 1 c1 c3 close 1 0 c1 c3"
@@ -27,7 +27,7 @@ def test_traces_that_a_model_got_wrong_are_drawn_as_far_as_they_go(words):
 def test_a_level_is_drawn_with_the_worker_s_way():
     task = SokobanTask.from_text("######\n#@$ .#\n######")
     trace = astar(task, rng=np.random.default_rng(0))
-    words = tokenizer_for(task).trace(trace.steps, task)
+    words = tokenizer_from_task(task).trace(trace.steps, task)
     plan = tuple(state.worker for state in trace.plan)
     assert drawing.text(task, words, plan) == "######\n#@$*.#\n######"
     assert isinstance(drawing.figure(task, words, plan, "title"), Figure)

@@ -16,7 +16,7 @@ from dualformer import (
     distinct_among,
     evaluate,
     reference_trace_length,
-    tokenizer_for,
+    tokenizer_from_task,
 )
 
 SHORT = "plan 0 0 plan 1 0 plan 2 0 plan 2 1"
@@ -29,7 +29,7 @@ TRACE = "create 0 0 c0 c3 "  # 5 tokens
 def record(reasoning=""):
     task = MazeTask(3, 2, (0, 0), (2, 1))
     plan = tuple(SHORT.split())
-    return Record(task, tuple(tokenizer_for(task).prompt(task)), tuple(reasoning.split()), plan)
+    return Record(task, tuple(tokenizer_from_task(task).prompt(task)), tuple(reasoning.split()), plan)
 
 
 def responses(*texts):
@@ -61,7 +61,7 @@ def test_a_hand_made_case():
     assert found.slow_share == pytest.approx(4 / 12)
     assert found.diversity == pytest.approx((2 + 1 + 0) / 3)
     assert found.n_optimal == (3, 0, 0)
-    assert (found.tasks, found.samples) == (3, 4)
+    assert (found.n_tasks, found.n_samples) == (3, 4)
 
 
 def test_success_weighted_by_cost_of_the_specified_case():
@@ -92,7 +92,7 @@ def test_without_a_reference_the_record_s_own_trace_is_it():
 
 def test_sokoban_is_measured_by_replay():
     task = SokobanTask.from_text("#####\n#@$.#\n#####")
-    one = Record(task, tuple(tokenizer_for(task).prompt(task)), (), ("plan", "1", "1", "plan", "2", "1"))
+    one = Record(task, tuple(tokenizer_from_task(task).prompt(task)), (), ("plan", "1", "1", "plan", "2", "1"))
     assert evaluate([responses("plan 1 1 plan 2 1")], [one]).one_optimal == 1
     assert evaluate([responses("plan 1 1 plan 2 1 plan 1 1")], [one]).one_solved == 1
     assert evaluate([responses("plan 1 1")], [one]).one_solved == 0

@@ -8,7 +8,7 @@ from dualformer import (
     Planner,
     Response,
     SokobanTokenizer,
-    build_model,
+    make_model,
 )
 
 TOKENIZER = MazeTokenizer(4, 4)
@@ -17,7 +17,7 @@ TASKS = [MazeTask(4, 4, (0, 0), (3, 3), walls) for walls in ((), ((1, 1),), ((1,
 
 @pytest.fixture(scope="module")
 def planner():
-    return Planner(build_model(EncoderDecoderConfig(len(TOKENIZER.vocab), 16, 1, 1), 0), TOKENIZER)
+    return Planner(make_model(EncoderDecoderConfig(len(TOKENIZER.vocab), 16, 1, 1), 0), TOKENIZER)
 
 
 def response(text, *, is_ended=True):
@@ -67,7 +67,7 @@ def test_there_are_as_many_responses_as_asked_for_and_no_longer(planner):
 def test_tasks_do_not_depend_on_those_beside_them(planner):
     together = planner.solve_all(TASKS, "slow", 1, temperature=0, max_len=20)
     assert together == [planner.solve(task, "slow", 1, temperature=0, max_len=20) for task in TASKS]
-    one_by_one = planner.solve_all(TASKS, "slow", 1, temperature=0, max_len=20, batch_rows=1)
+    one_by_one = planner.solve_all(TASKS, "slow", 1, temperature=0, max_len=20, batch_size=1)
     assert together == one_by_one
 
 

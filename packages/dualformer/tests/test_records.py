@@ -15,16 +15,16 @@ def mazes():
 
 @pytest.fixture
 def file(mazes, tmp_path):
-    records.write(tmp_path / "mazes.jsonl", mazes)
+    records.save_jsonl(mazes, tmp_path / "mazes.jsonl")
     return tmp_path / "mazes.jsonl"
 
 
 @pytest.mark.parametrize(("kind", "size"), [("maze", 5), ("sokoban", 6)])
 def test_records_come_back_from_disk_as_they_were(kind, size, tmp_path):
     made = list(itertools.islice(generate(kind, size, np.random.default_rng(0), max_trace=4000), 2))
-    records.write(tmp_path / "tasks.jsonl", made)
-    assert records.read(tmp_path / "tasks.jsonl") == made
-    assert records.read(tmp_path / "tasks.jsonl", 1) == made[:1]
+    records.save_jsonl(made, tmp_path / "tasks.jsonl")
+    assert records.load_jsonl(tmp_path / "tasks.jsonl") == made
+    assert records.load_jsonl(tmp_path / "tasks.jsonl", 1) == made[:1]
     assert all(len(one.reasoning) <= 4000 for one in made)
 
 
@@ -77,29 +77,29 @@ def changed(**parts):
 )
 def test_a_damaged_line_is_named_by_its_number(file, line, words):
     with pytest.raises(ValueError, match=f"line 7: .*{words}"):
-        records.read(damaged(file, 7, line))
+        records.load_jsonl(damaged(file, 7, line))
 
 
 def test_empty_lines_are_passed_over(file, mazes):
     file.write_text(file.read_text().replace("\n", "\n\n"))
-    assert records.read(file) == mazes
+    assert records.load_jsonl(file) == mazes
 
 
 def test_files_without_tasks_or_with_several_sizes_are_refused(file, tmp_path):
     empty = tmp_path / "empty.jsonl"
     empty.write_text("\n")
     with pytest.raises(ValueError, match="holds no task"):
-        records.read(empty)
+        records.load_jsonl(empty)
     other = next(generate("maze", 6, np.random.default_rng(0)))
     file.write_text(file.read_text() + json.dumps(other.to_json()) + "\n")
     with pytest.raises(ValueError, match="maze 5x5 and maze 6x6"):
-        records.read(file)
+        records.load_jsonl(file)
     with pytest.raises(FileNotFoundError, match="there is no file"):
-        records.read(tmp_path / "none.jsonl")
+        records.load_jsonl(tmp_path / "none.jsonl")
     binary = tmp_path / "binary.jsonl"
     binary.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ValueError, match="not UTF-8"):
-        records.read(binary)
+        records.load_jsonl(binary)
 
 
 def test_writing_leaves_nothing_half_written(tmp_path, mazes):
@@ -108,7 +108,7 @@ def test_writing_leaves_nothing_half_written(tmp_path, mazes):
         raise RuntimeError
 
     with pytest.raises(RuntimeError):
-        records.write(tmp_path / "mazes.jsonl", broken())
+        records.save_jsonl(broken(), tmp_path / "mazes.jsonl")
     assert not list(tmp_path.iterdir())
 
 
@@ -178,7 +178,7 @@ def test_a_task_without_a_plan_has_no_record():
 
     task = MazeTask(3, 3, (0, 0), (2, 2), ((1, 0), (1, 1), (1, 2)))
     with pytest.raises(ValueError, match="no path from S to G"):
-        records.record_of(task, astar(task, deterministic=True), MazeTokenizer(3, 3))
+        records.record_from_trace(task, astar(task, deterministic=True), MazeTokenizer(3, 3))
 
 
 def test_fingerprints_are_those_of_sha256(tmp_path):

@@ -1,14 +1,14 @@
 import pytest
 import torch
 
-from dualformer import DecoderCache, EncoderDecoderConfig, build_model, sample
+from dualformer import DecoderCache, EncoderDecoderConfig, make_model, sample
 
-CONFIG = EncoderDecoderConfig(vocab_size=12, dim=32, layers=2, heads=2)
+CONFIG = EncoderDecoderConfig(vocab_size=12, dim=32, n_layers=2, n_heads=2)
 
 
 @pytest.fixture(scope="module")
 def model():
-    return build_model(CONFIG, 3).eval()
+    return make_model(CONFIG, 3).eval()
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def test_forgetting_rows_leaves_the_others_as_they_were(model, prompts):
 
 @pytest.mark.parametrize("use_cache", [True, False])
 def test_the_cache_reads_each_token_once_instead_of_at_every_step(prompts, use_cache):
-    model = build_model(CONFIG, 3)
+    model = make_model(CONFIG, 3)
     read = []
     for block in model.decoder:
         block.feed_forward.register_forward_pre_hook(lambda _, inputs: read.append(inputs[0].shape[-2]))
@@ -69,7 +69,7 @@ def test_what_is_written_does_not_depend_on_the_cache(model, prompts, temperatur
             model,
             *prompts,
             prefix=[0],
-            num_samples=3,
+            n_samples=3,
             temperature=temperature,
             max_len=40,
             generator=seeded(),
@@ -104,7 +104,7 @@ class Fixed(torch.nn.Module):
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
 def test_tokens_are_drawn_with_the_probabilities_of_their_logits_over_the_temperature(model, prompts, temperature):
     logits = torch.tensor([-9.0, -2, 0, 1, 0.5, -1, 2, 0, 0, 1, -3, 0])
-    fixed = build_model(CONFIG, 0)
+    fixed = make_model(CONFIG, 0)
     fixed.decoder_head = Fixed(logits)
     n = 4000
     prompt, mask = prompts
@@ -113,7 +113,7 @@ def test_tokens_are_drawn_with_the_probabilities_of_their_logits_over_the_temper
         prompt[:1],
         mask[:1],
         prefix=[0],
-        num_samples=n,
+        n_samples=n,
         temperature=temperature,
         max_len=2,
         generator=seeded(),
@@ -124,7 +124,7 @@ def test_tokens_are_drawn_with_the_probabilities_of_their_logits_over_the_temper
 
 
 def test_samples_end_with_eos_or_at_the_longest_length(model, prompts):
-    written = sample(model, *prompts, prefix=[0, 4], num_samples=20, max_len=30, generator=seeded())
+    written = sample(model, *prompts, prefix=[0, 4], n_samples=20, max_len=30, generator=seeded())
     assert [len(of_task) for of_task in written] == [20, 20, 20]
     for ids in (ids for of_task in written for ids in of_task):
         assert 1 not in ids[:-1]
@@ -134,7 +134,7 @@ def test_samples_end_with_eos_or_at_the_longest_length(model, prompts):
 
 def test_equal_seeds_write_the_same_and_others_another_thing(model, prompts):
     one, same, other = (
-        sample(model, *prompts, prefix=[0], num_samples=2, max_len=20, generator=seeded(seed)) for seed in (1, 1, 2)
+        sample(model, *prompts, prefix=[0], n_samples=2, max_len=20, generator=seeded(seed)) for seed in (1, 1, 2)
     )
     assert one == same
     assert one != other
@@ -146,7 +146,7 @@ def test_progress_is_told(model, prompts):
         model,
         *prompts,
         prefix=[0],
-        num_samples=4,
+        n_samples=4,
         max_len=10,
         generator=seeded(),
         track=lambda ended, length: told.append((ended, length)),
@@ -159,7 +159,7 @@ def test_progress_is_told(model, prompts):
     ("options", "words"),
     [
         ({"max_len": 2}, "more than the 2 tokens"),
-        ({"num_samples": 0}, "at least 1"),
+        ({"n_samples": 0}, "at least 1"),
         ({"temperature": -1.0}, "not be negative"),
         ({"temperature": float("nan")}, "not be negative"),
         ({"generator": None}, "generator"),

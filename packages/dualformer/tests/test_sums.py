@@ -3,11 +3,9 @@ import re
 import numpy as np
 import pytest
 
-from dualformer import StepDropper, arithmetic, build_model
+from dualformer import EncoderDecoderConfig, StepDropper, TrainConfig, arithmetic, make_model
 from dualformer.arithmetic import random_problem
-from dualformer.sums import Sums, SumsTrial, problems_of, run_sums, score
-from dualformer.training import Training
-from dualformer.transformer import EncoderDecoderConfig
+from dualformer.sums import Sums, SumsTrial, make_problems, run_sums, score
 
 
 def test_steps_lead_from_the_question_to_the_answer():
@@ -39,27 +37,28 @@ def test_characters_come_back():
 
 
 def test_problems_to_test_on_are_others():
-    train, test = problems_of(SumsTrial(n_steps=2, n_train=200, n_test=100))
+    train, test = make_problems(SumsTrial(n_steps=2, n_train=200, n_test=100))
     assert not {one.question for one in train} & {one.question for one in test}
     assert (len(train), len(test)) == (200, 100)
 
 
 def test_problems_are_drawn_alike_with_and_without_dropping():
-    train, _ = problems_of(SumsTrial(n_train=50, n_test=1))
+    train, _ = make_problems(SumsTrial(n_train=50, n_test=1))
     every, dropped = (Sums(train, StepDropper(p)).step(3, 8, 1) for p in (0.0, 0.5))
     assert [one.prompt for one in every] == [one.prompt for one in dropped]
     assert sum(map(len, every)) > sum(map(len, dropped))
 
 
 def test_answers_are_scored():
-    model = build_model(EncoderDecoderConfig(arithmetic.VOCAB_SIZE, 16, 1, 1), 0)
+    model = make_model(EncoderDecoderConfig(arithmetic.VOCAB_SIZE, 16, 1, 1), 0)
     found = score(model, [random_problem(2, np.random.default_rng(i)) for i in range(5)], max_len=10)
     assert found["accuracy"] == 0
     assert found["length"] <= 9
 
 
 def test_a_trial_gives_its_numbers_again():
-    trial = SumsTrial(n_train=20, n_test=5, dim=8, layers=1, heads=1, training=Training(steps=2, batch_size=4))
+    network = EncoderDecoderConfig(arithmetic.VOCAB_SIZE, 8, 1, 1)
+    trial = SumsTrial(n_train=20, n_test=5, network=network, train=TrainConfig(steps=2, batch_size=4))
     assert run_sums(trial, "cpu") == run_sums(trial, "cpu")
-    with pytest.raises(ValueError, match="heads"):
-        run_sums(SumsTrial(dim=9, training=Training(steps=1)), "cpu")
+    with pytest.raises(ValueError, match="only 300 sums of 1 steps, not 700"):
+        SumsTrial(n_steps=1)

@@ -96,7 +96,7 @@ def test_tokens_outside_the_vocabulary_are_refused():
 
 
 @pytest.mark.parametrize("tokenizer", [MazeTokenizer(3, 4), SokobanTokenizer(7, 6, 100)])
-def test_a_tokeniser_is_made_again_from_its_spec(tokenizer):
+def test_a_tokenizer_is_made_again_from_its_spec(tokenizer):
     again = make_tokenizer(**tokenizer.spec())
     assert type(again) is type(tokenizer)
     assert again.vocab == tokenizer.vocab

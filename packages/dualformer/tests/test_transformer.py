@@ -5,14 +5,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dualformer import EncoderDecoder, EncoderDecoderConfig, RotaryEmbedding, build_model
+from dualformer import EncoderDecoder, EncoderDecoderConfig, RotaryEmbedding, make_model
 
-CONFIG = EncoderDecoderConfig(vocab_size=20, dim=32, layers=2, heads=2)
+CONFIG = EncoderDecoderConfig(vocab_size=20, dim=32, n_layers=2, n_heads=2)
 
 
 @pytest.fixture(scope="module")
 def model():
-    return build_model(CONFIG, 0).eval()
+    return make_model(CONFIG, 0).eval()
 
 
 def draw(*shape):
@@ -91,7 +91,7 @@ def test_named_sizes_have_as_many_parameters_as_the_formula_says(name, millions)
     """For mazes of 30x30, whose vocabulary has 938 tokens; without the tables of positions."""
     with torch.device("meta"):
         model = EncoderDecoder(EncoderDecoderConfig.from_name(name, 938))
-    d, layers = model.config.dim, model.config.layers
+    d, layers = model.config.dim, model.config.n_layers
     feed_forward = 3 * d * 256 * math.ceil(int(8 * d / 3) / 256)
     formula = layers * (4 * d * d + feed_forward + 2 * d) + layers * (8 * d * d + feed_forward + 3 * d)
     formula += 3 * 938 * d + d * d + 2 * d
@@ -107,7 +107,7 @@ def test_norms_are_computed_in_single_precision(model):
 
 def test_equal_seeds_give_equal_models_and_leave_the_global_state_alone():
     before = torch.random.get_rng_state()
-    one, same, other = (build_model(CONFIG, seed).decoder_head.weight for seed in (1, 1, 2))
+    one, same, other = (make_model(CONFIG, seed).decoder_head.weight for seed in (1, 1, 2))
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
     assert torch.equal(before, torch.random.get_rng_state())
@@ -127,7 +127,7 @@ def test_unknown_sizes_are_refused():
 
 
 def test_it_trains_under_autocast():
-    model = build_model(CONFIG, 0)
+    model = make_model(CONFIG, 0)
     prompt, target = draw(2, 5), draw(2, 7)
     with torch.autocast("cpu", torch.bfloat16):
         logits = model(prompt, torch.ones_like(prompt, dtype=torch.bool), target)

@@ -5,23 +5,26 @@ from dataclasses import replace
 import pytest
 import torch
 
-from dualformer import load, shipped
+from dualformer import SamplingConfig, TrainConfig, load, shipped
+from dualformer.config import RunConfig
 from dualformer.runs import SHIPPED
-from dualformer.training import Training
 from dualformer.trials import (
     FRESH,
     Recipe,
     Trial,
     data_file,
     equal_diversity,
+    make_tasks,
     paired_steps,
     prepare,
     run_trial,
-    tasks_of,
+    trained,
 )
+from separata import configs
 
-RECIPE = Recipe(12, 16, 1, 1, Training(steps=3, batch_size=4, lr=1e-3))
-TRIAL = Trial("dualformer", ("slow", "fast"), size=4, n_tasks=3, samples=2, recipe=RECIPE, max_len=20)
+CONFIG = RunConfig(dim=16, n_layers=1, n_heads=1, train=TrainConfig(steps=3, batch_size=4, lr=1e-3))
+RECIPE = Recipe(CONFIG, n_train=12)
+TRIAL = Trial("dualformer", ("slow", "fast"), 4, n_tasks=3, sampling=SamplingConfig(2, max_len=20), recipe=RECIPE)
 
 
 def layouts(records):
@@ -29,22 +32,22 @@ def layouts(records):
 
 
 def test_tasks_to_measure_on_share_no_layout_with_those_to_train_on():
-    train, test = tasks_of(TRIAL)
+    train, test = make_tasks(TRIAL)
     assert (len(train), len(test)) == (12, 3)
     assert not layouts(train) & layouts(test)
-    assert tasks_of(replace(TRIAL, model="complete-trace")) == (train, test)
-    assert tasks_of(replace(TRIAL, seed=1)) != (train, test)
+    assert make_tasks(replace(TRIAL, model="complete-trace")) == (train, test)
+    assert make_tasks(replace(TRIAL, seed=1)) != (train, test)
 
 
 def test_as_released_layouts_are_shared_by_tasks_but_not_with_those_to_measure_on():
-    train, test = tasks_of(replace(TRIAL, size=6, recipe=replace(RECIPE, n_train=60, is_released=True)))
+    train, test = make_tasks(replace(TRIAL, size=6, recipe=replace(RECIPE, n_train=60, is_released=True)))
     assert (len(train), len(test)) == (60, 3)
     assert len(layouts(train)) < 30
     assert not layouts(train) & layouts(test)
 
 
 def test_models_that_come_with_the_package_meet_fresh_tasks():
-    train, test = tasks_of(Trial("dualformer", (), size=8, n_tasks=2, samples=1))
+    train, test = make_tasks(Trial("dualformer", (), size=8, n_tasks=2, sampling=SamplingConfig(1)))
     assert (train, len(test)) == ([], 2)
 
 
@@ -62,17 +65,15 @@ def test_long_trainings_keep_their_tasks_and_go_on(tmp_path):
     trial = replace(TRIAL, modes=("fast",), folder=str(tmp_path))
     prepare([trial, replace(trial, model="solution-only")])
     assert data_file(trial).is_file()
-    train, test = tasks_of(trial)
-    assert (train, test) == tasks_of(TRIAL)
+    train, test = make_tasks(trial)
+    assert (train, test) == make_tasks(TRIAL)
     found = run_trial(trial, "cpu")
     assert (tmp_path / "dualformer-0.safetensors").is_file()
     assert run_trial(trial, "cpu") == found
 
 
 def test_mixed_precision_learns_nearly_the_same():
-    from dualformer.trials import trained
-
-    train, _ = tasks_of(TRIAL)
+    train, _ = make_tasks(TRIAL)
     one, mixed = (trained(replace(TRIAL, recipe=replace(RECIPE, is_mixed=x)), train, "cpu") for x in (False, True))
     for a, b in zip(one.model.parameters(), mixed.model.parameters(), strict=True):
         assert a.dtype == b.dtype == torch.float32
@@ -80,8 +81,6 @@ def test_mixed_precision_learns_nearly_the_same():
 
 
 def test_a_trial_without_a_recipe_cannot_be_trained():
-    from dualformer.trials import trained
-
     with pytest.raises(ValueError, match="nothing to train"):
         trained(replace(TRIAL, recipe=None), [], "cpu")
 
@@ -104,24 +103,23 @@ def test_plans_are_compared_among_equally_many_correct_responses():
 def test_three_small_models_come_with_the_package_and_say_how_they_were_made():
     assert shipped() == ["complete-trace", "dualformer", "solution-only"]
     assert sum(path.stat().st_size for path in SHIPPED.rglob("*")) < 10_000_000
-    configs = {name: json.loads((SHIPPED / name / "config.json").read_text()) for name in shipped()}
-    probs = {name: config["dropping"]["probs"] for name, config in configs.items()}
-    assert probs["complete-trace"] == [1, 0, 0, 0, 0]
-    assert probs["solution-only"] == [0, 0, 0, 0, 1]
+    described = {name: json.loads((SHIPPED / name / "config.json").read_text()) for name in shipped()}
+    settings = {name: configs.from_plain(RunConfig, of["config"], SHIPPED) for name, of in described.items()}
+    probs = {name: config.dropper("maze").probs for name, config in settings.items()}
+    assert probs["complete-trace"] == (1, 0, 0, 0, 0)
+    assert probs["solution-only"] == (0, 0, 0, 0, 1)
     assert probs["dualformer"] == pytest.approx([0.45, 1 / 6, 1 / 6, 1 / 6, 0.05])
-    for config in configs.values():
-        assert config["command"].startswith("dualformer train ")
-        assert len(config["data"]["sha256"]) == 64
-        for key in ("data", "model", "tokenizer"):
-            assert config[key] == configs["dualformer"][key], "the same data and size for all"
-        same = configs["dualformer"]["training"] | {"lr": config["training"]["lr"]}
-        assert config["training"] == same, "the same training for all, at the best learning rate of each"
-        assert config["training"]["seed"] < FRESH
+    assert len(described["dualformer"]["sha256"]["data"]) == 64
+    for key in ("sha256", "model", "tokenizer", "precision", "processes"):
+        assert len({str(of[key]) for of in described.values()}) == 1, "the same data and size for all"
+    assert max(config.train.seed for config in settings.values()) < FRESH
+    same = {replace(config, probs="", train=replace(config.train, lr=1.0)) for config in settings.values()}
+    assert len(same) == 1, "the same training for all, at the best learning rate of each"
 
 
 @pytest.mark.parametrize("name", ["complete-trace", "dualformer", "solution-only"])
 def test_models_that_come_with_the_package_are_read_and_measured(name):
-    planner = load(name)
+    planner = load(name, "cpu")
     assert (planner.tokenizer.width, planner.tokenizer.height) == (8, 8)
     assert sum(parameter.numel() for parameter in planner.model.parameters()) < 1_000_000
     metrics = json.loads((SHIPPED / name / "metrics.json").read_text())

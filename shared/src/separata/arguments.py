@@ -33,8 +33,11 @@ SIMILAR = 0.7
 
 HELP = {"-h", "--help"}
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-PREFIXED = re.compile(r"╭─ ((?:\w+\.)+)\w+ options")
 EMPTY_ROW = re.compile(r"│ *│")
+NESTED = re.compile(r"(?:\x1b\[[0-9;]*m| )((?:[\w-]+\.)+)(?=[\w-]+(?:\x1b\[[0-9;]*m)* options)")
+"""What leads to the dataclass whose options are in a box, in the box's title."""
+LONGEST = 24
+"""Columns of an option with its value; with a longer one, tyro lets the lines of the others break, too."""
 METAVARS: dict[Any, str] = {int: "N", float: "X", str: "TEXT", Path: "PATH", bool: "{True,False}"}
 
 
@@ -118,14 +121,17 @@ def _tidy(page: str, description: str) -> str:
     usage, _, boxes = page.partition("\n\n")
     if len(plain := COLOUR.sub("", usage)) > width():
         usage = textwrap.fill(plain, width(), subsequent_indent=" " * len("usage: "), break_on_hyphens=False)
-    rows = [_without_prefix(row) for row in boxes.splitlines() if not EMPTY_ROW.fullmatch(COLOUR.sub("", row))]
+    rows = [_titled(row) for row in boxes.splitlines() if not EMPTY_ROW.fullmatch(COLOUR.sub("", row))]
     return "\n".join([usage, "", *([description, ""] if description else []), *rows])
 
 
-def _without_prefix(row: str) -> str:
-    """A row, without what leads to a part of a configuration if it is the title of a box: options have no prefix."""
-    found = PREFIXED.search(row)
-    return f"{row[: found.start(1)]}{row[found.end(1) :]}".replace("─╮", f"{'─' * len(found[1])}─╮") if found else row
+def _titled(row: str) -> str:
+    """A row of the page; a title of a dataclass inside another has its name alone, not what leads to it."""
+    found = NESTED.search(row) if COLOUR.sub("", row).startswith("╭") else None
+    if found is None:
+        return row
+    before, outer, after = row[: found.start(1)], found[1], row[found.end(1) :]
+    return before + after.replace("╮", "─" * len(outer) + "╮")
 
 
 def _description(function: Callable[..., Any]) -> str:
@@ -196,7 +202,12 @@ def _shown(name: str, kind: Any, default: Any, *, is_positional: bool = False) -
     if is_dataclass(kind):
         return kind
     given = next((one for one in typing.get_args(kind)[1:] if isinstance(one, Option)), Option())
+    choices = () if given.metavar else _choices(kind)
     metavar = given.metavar or _metavar(kind)
+    if choices and len(f"--{name} {metavar}") > LONGEST:
+        metavar = "NAME"
+    else:
+        choices = ()
     if is_positional:
         metavar = name.upper() + (" ..." if metavar.endswith("...") else "")
         metavar = metavar if default is inspect.Parameter.empty else f"[{metavar}]"
@@ -207,14 +218,24 @@ def _shown(name: str, kind: Any, default: Any, *, is_positional: bool = False) -
     shown = tyro.conf.arg(
         metavar=None if is_flag else metavar,
         help=given.help or None,
-        help_behavior_hint=("(default: yes)" if default else "") if is_flag else _default_hint,
+        help_behavior_hint=("(default: yes)" if default else "") if is_flag else functools.partial(_hint, choices),
     )
     return Annotated[(kind, shown, *marks)]
 
 
-def _default_hint(label: str) -> str:
-    """What the help says of a default: nothing where there is none."""
-    return "" if label in {"", "''", "None"} else f"(default: {label})"
+def _hint(choices: Sequence[str], label: str) -> str:
+    """What the help says in brackets: the choices, where they do not stand beside the option, and the default."""
+    default = "" if label in {"", "''", "None"} else f"default: {label}"
+    told = "; ".join(filter(None, (", ".join(choices), default)))
+    return f"({told})" if told else ""
+
+
+def _choices(kind: Any) -> tuple[str, ...]:  # noqa: ANN401 - any annotation
+    """The choices that an annotation leaves, if it is a `Literal` or an optional one."""
+    inner = typing.get_args(kind)
+    if typing.get_origin(kind) in {typing.Union, UnionType}:
+        return next((_choices(one) for one in inner if one is not NoneType), ())
+    return tuple(map(str, inner)) if typing.get_origin(kind) is typing.Literal else ()
 
 
 def _metavar(kind: Any) -> str:  # noqa: ANN401 - any annotation
@@ -308,7 +329,7 @@ def _complaint(function: Callable[..., Any], box: str) -> str:
     said = " ".join(itertools.takewhile(lambda row: not set(row) <= {"─"}, rows)).rstrip(".")
     if found := re.fullmatch(r"Error parsing (.+?): (.*)", said):
         name, reason = found.groups()
-        if name.split(".")[0] in {one.name for one, kind in _arguments(function) if is_dataclass(kind)}:
+        if name.partition(".")[0] in {one.name for one, kind in _arguments(function) if is_dataclass(kind)}:
             return reason
         if words := re.fullmatch(r"Could not find valid parse for arguments: \[(.*)\]", reason):
             return f"{name} cannot be {words[1]}"

@@ -2,6 +2,9 @@ from .astar import SearchTask as SearchTask
 from .astar import Step as Step
 from .astar import Trace as Trace
 from .astar import astar as astar
+from .config import EncoderDecoderConfig as EncoderDecoderConfig
+from .config import SamplingConfig as SamplingConfig
+from .config import TrainConfig as TrainConfig
 from .dropping import PROBABILITIES as PROBABILITIES
 from .dropping import TraceDropper as TraceDropper
 from .dropping import level_shares as level_shares
@@ -25,8 +28,11 @@ from .planner import Response as Response
 from .records import Record as Record
 from .records import generate as generate
 from .records import generate_many as generate_many
+from .records import load_jsonl as load_jsonl
+from .records import save_jsonl as save_jsonl
 from .rotary import RotaryEmbedding as RotaryEmbedding
 from .runs import load as load
+from .runs import save as save
 from .runs import shipped as shipped
 from .sampling import DecoderCache as DecoderCache
 from .sampling import sample as sample
@@ -40,14 +46,12 @@ from .tokenizer import MazeTokenizer as MazeTokenizer
 from .tokenizer import SokobanTokenizer as SokobanTokenizer
 from .tokenizer import TaskTokenizer as TaskTokenizer
 from .tokenizer import make_tokenizer as make_tokenizer
-from .tokenizer import tokenizer_for as tokenizer_for
+from .tokenizer import tokenizer_from_task as tokenizer_from_task
 from .training import Trainer as Trainer
-from .training import Training as Training
-from .training import learning_rate as learning_rate
+from .training import cosine_schedule as cosine_schedule
 from .training import sequence_nll as sequence_nll
 from .transformer import EncoderDecoder as EncoderDecoder
-from .transformer import EncoderDecoderConfig as EncoderDecoderConfig
-from .transformer import build_model as build_model
+from .transformer import make_model as make_model
 
 __all__ = [
     "PROBABILITIES",
@@ -66,6 +70,7 @@ __all__ = [
     "Record",
     "Response",
     "RotaryEmbedding",
+    "SamplingConfig",
     "SearchTask",
     "SokobanState",
     "SokobanTask",
@@ -75,29 +80,32 @@ __all__ = [
     "TaskTokenizer",
     "Trace",
     "TraceDropper",
+    "TrainConfig",
     "Trainer",
-    "Training",
     "astar",
     "at_least_one_of",
     "buckets",
-    "build_model",
     "collate",
+    "cosine_schedule",
     "distinct_among",
     "evaluate",
     "generate",
     "generate_many",
-    "learning_rate",
     "level_shares",
     "load",
+    "load_jsonl",
+    "make_model",
     "make_tokenizer",
     "mix",
     "random_mazes",
     "random_sokobans",
     "reference_trace_length",
     "sample",
+    "save",
+    "save_jsonl",
     "seq2seq_collate",
     "sequence_nll",
     "shipped",
     "split_steps",
-    "tokenizer_for",
+    "tokenizer_from_task",
 ]

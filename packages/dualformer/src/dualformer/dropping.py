@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Hashable, Sequence
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, get_args
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from .tokenizer import CLOSE, CREATE
 Token = TypeVar("Token", bound=Hashable)
 Variant = Literal["paper", "released", "released-sokoban"]
 
-VARIANTS = ("paper", "released", "released-sokoban")
+VARIANTS = get_args(Variant)
 N_COSTS = 2
 """Tokens at the end of a clause that say its costs."""
 

@@ -1,6 +1,6 @@
 """How the claims of Su et al. (2024) are measured."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -9,12 +9,12 @@ import numpy as np
 from separata import Run, experiment, plots
 
 from . import drawing, runs
+from .config import Mode, RunConfig, SamplingConfig, TrainConfig
 from .maze import MazeTask
 from .metrics import at_least_one_of
 from .paper import COMPLETE, DUALFORMER, SOLUTIONS
-from .sums import SumsTrial, run_sums
-from .training import Training
-from .trials import Recipe, Trial, equal_diversity, paired_steps, prepare, run_trial, tasks_of
+from .sums import NETWORK, SumsTrial, run_sums
+from .trials import Recipe, Trial, equal_diversity, make_tasks, paired_steps, prepare, run_trial
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 NAMES = {"dualformer": DUALFORMER, "complete-trace": COMPLETE, "solution-only": SOLUTIONS}
 """What figures call models."""
 
-MODES = {"dualformer": ("slow", "fast", "auto"), "solution-only": ("fast",)}
+MODES: dict[str, tuple[Mode, ...]] = {"dualformer": ("slow", "fast", "auto"), "solution-only": ("fast",)}
 """Modes in which a model is evaluated, where it is not slow alone."""
 
 COMPARED = ("dualformer", "complete-trace", "solution-only")
 LEVELS = {"0": "complete", "1": "no close", "2": "no close, no costs", "4": "no trace"}
 
-Reports = dict[tuple[str, str], list[dict[str, Any]]]
+Reports = dict[tuple[str, Mode], list[dict[str, Any]]]
 """For each model and mode the results of each seed."""
 
 
 @dataclass(frozen=True)
-class Planning:
+class PlanningConfig:
     """Dualformer in its three modes, beside models trained on complete traces and on solutions."""
 
     trial: Trial
@@ -45,9 +45,15 @@ class Planning:
 
 
 SMALL = Recipe(
-    30_000, 192, 6, 3, Training(steps=1500, batch_size=128, lr=1e-3, warmup=150, max_tokens=65_536), is_mixed=True
+    RunConfig(train=TrainConfig(steps=1500, batch_size=128, lr=1e-3, warmup=150, max_tokens=65_536)),
+    n_train=30_000,
+    is_mixed=True,
 )
-FULL = Recipe(100_000, 192, 6, 3, Training(steps=400_000, batch_size=64, lr=2.5e-4, warmup=2000), is_released=True)
+FULL = Recipe(
+    RunConfig(train=TrainConfig(steps=400_000, batch_size=64, lr=2.5e-4, warmup=2000)),
+    n_train=100_000,
+    is_released=True,
+)
 ABLATIONS = ("mix-0.2", "level-1", "levels-1-2", "levels-1-2-3")
 
 
@@ -58,17 +64,19 @@ ABLATIONS = ("mix-0.2", "level-1", "levels-1-2", "levels-1-2-3")
     "auto",
     "all-modes",
     "diversity",
-    smoke=Planning(Trial("dualformer", (), size=8, n_tasks=2, samples=3, max_len=120)),
-    quick=Planning(Trial("dualformer", (), size=8, n_tasks=64, samples=64, max_len=500)),
-    gpu=Planning(Trial("dualformer", (), size=10, n_tasks=50, samples=64, recipe=SMALL), keeps=True),
-    paper=Planning(
-        Trial("dualformer", (), size=30, n_tasks=500, samples=64, recipe=FULL, batch_rows=512),
+    smoke=PlanningConfig(Trial("dualformer", (), size=8, n_tasks=2, sampling=SamplingConfig(3, max_len=120))),
+    quick=PlanningConfig(Trial("dualformer", (), size=8, n_tasks=64, sampling=SamplingConfig(64, max_len=500))),
+    gpu=PlanningConfig(
+        Trial("dualformer", (), size=10, n_tasks=50, sampling=SamplingConfig(64), recipe=SMALL), keeps=True
+    ),
+    paper=PlanningConfig(
+        Trial("dualformer", (), size=30, n_tasks=500, sampling=SamplingConfig(64, batch_size=512), recipe=FULL),
         ablations=ABLATIONS,
         keeps=True,
     ),
 )
-def planning(config: Planning, run: Run) -> None:
-    reports = _reports(config.trial, COMPARED + config.ablations, config, run)
+def planning(config: PlanningConfig, run: Run) -> None:
+    reports = _reports(config, run)
     slow, fast, auto = (reports["dualformer", mode] for mode in ("slow", "fast", "auto"))
     complete, solution = reports["complete-trace", "slow"], reports["solution-only", "fast"]
     for i in range(len(run.seeds)):
@@ -108,29 +116,25 @@ def planning(config: Planning, run: Run) -> None:
     _draw(config, reports, run)
 
 
-def _reports(trial: Trial, models: Sequence[str], config: Planning, run: Run) -> Reports:
+def _reports(config: PlanningConfig, run: Run) -> Reports:
     """Every model in its modes, for each seed."""
     folder = str(run.state / "trainings") if config.keeps else ""
-    trials = [
-        replace(trial, model=model, modes=MODES.get(model, ("slow",)), seed=seed, folder=folder)
-        for seed in run.seeds
-        for model in models
-    ]
+    trials = {
+        model: replace(config.trial, model=model, modes=MODES.get(model, ("slow",)), folder=folder)
+        for model in COMPARED + config.ablations
+    }
     if run.compute.rank == 0:
-        prepare(trials)
+        prepare([replace(trial, seed=seed) for seed in run.seeds for trial in trials.values()])
     run.compute.wait_for_all()
-    reports: Reports = {}
-    for one, found in zip(trials, run.map(run_trial, trials, "models"), strict=True):
-        for mode, report in found.items():
-            reports.setdefault((one.model, mode), []).append(report)
-    return reports
+    found = run.over_seeds(run_trial, trials, "models")
+    return {(model, mode): [of[mode] for of in found[model]] for model, trial in trials.items() for mode in trial.modes}
 
 
 def _ratio(one: Mapping[str, Any], other: Mapping[str, Any], key: str) -> float:
     return one[key] / other[key] if other[key] else float("nan")
 
 
-def _tell(config: Planning, run: Run) -> None:
+def _tell(config: PlanningConfig, run: Run) -> None:
     trial = config.trial
     source = SHIPPED_NOTE if trial.recipe is None else "All models are trained anew for each seed."
     for claim in run.claims:
@@ -143,7 +147,7 @@ SHIPPED_NOTE = (
 )
 
 
-def _draw(config: Planning, reports: Reports, run: Run) -> None:
+def _draw(config: PlanningConfig, reports: Reports, run: Run) -> None:
     labels = {key: f"{NAMES.get(key[0], key[0])}{f', {key[1]}' if key[0] == 'dualformer' else ''}" for key in reports}
     run.figure(
         "optimal-against-tokens",
@@ -189,12 +193,12 @@ def _draw(config: Planning, reports: Reports, run: Run) -> None:
         )
 
 
-def _against_tokens(reports: Reports, labels: Mapping[tuple[str, str], str], run: Run) -> "Figure":
+def _against_tokens(reports: Reports, labels: Mapping[tuple[str, Mode], str], run: Run) -> "Figure":
     for key, of_seeds in reports.items():
         tokens = float(np.mean([report["tokens"] for report in of_seeds]))
         for seed, report in zip(run.seeds, of_seeds, strict=True):
-            for k in (2**i for i in range(20) if 2**i <= report["samples"]):
-                share = at_least_one_of(k, report["n_optimal"], report["samples"])
+            for k in (2**i for i in range(20) if 2**i <= report["n_samples"]):
+                share = at_least_one_of(k, report["n_optimal"], report["n_samples"])
                 run.log(k, seed=seed, planner=labels[key], tokens=k * tokens, optimal=share)
     figure = plots.curves(
         run.history,
@@ -210,14 +214,16 @@ def _against_tokens(reports: Reports, labels: Mapping[tuple[str, str], str], run
 
 def _example(trial: Trial, run: Run) -> "Figure":
     """The maze with the longest plan of a few, as Dualformer solves it in slow mode."""
-    (found,) = run.map(example, [replace(trial, n_tasks=3)], "an example")
+    (found,) = run.map(solved_maze, [replace(trial, n_tasks=3)], "an example")
     return drawing.figure(MazeTask.from_text(found["maze"]), found["trace"], found["plan"])
 
 
-def example(trial: Trial, device: str) -> dict[str, Any]:
+def solved_maze(trial: Trial, device: str) -> dict[str, Any]:
     """A maze with the best of Dualformer's slow responses: a shortest correct plan, with the longest trace of these."""
-    record = max(tasks_of(trial)[1], key=lambda one: one.plan_length)
-    responses = runs.load_shipped("dualformer", device).solve(record.task, "slow", trial.samples, max_len=trial.max_len)
+    record = max(make_tasks(trial)[1], key=lambda one: one.plan_length)
+    planner = runs.load(runs.SHIPPED / "dualformer", "cpu")
+    planner.model.to(device)
+    (responses,) = planner.respond([record.task], "slow", trial.sampling)
     correct = [one for one in responses if one.solves(record.task)] or responses
     best = min(correct, key=lambda one: (len(one.plan or ()), -one.trace_length))
     return {"maze": record.task.to_text(), "trace": list(best.trace), "plan": [list(cell) for cell in best.plan or ()]}
@@ -236,18 +242,23 @@ class SumsConfig:
 
 @experiment(
     "llm",
-    smoke=SumsConfig(SumsTrial(n_train=30, n_test=10, dim=16, layers=1, training=Training(steps=3, batch_size=8))),
+    smoke=SumsConfig(
+        SumsTrial(
+            n_train=30,
+            n_test=10,
+            network=replace(NETWORK, dim=16, n_layers=1),
+            train=TrainConfig(steps=3, batch_size=8),
+        )
+    ),
     quick=SumsConfig(),
 )
 def dropped_steps(config: SumsConfig, run: Run) -> None:
-    trials = [
-        replace(config.trial, p=p, seed=seed, training=replace(config.trial.training, seed=seed, lr=lr))
-        for seed in run.seeds
+    trials = {
+        p: replace(config.trial, p=p, train=replace(config.trial.train, lr=lr))
         for p, lr in zip((0.0, config.p), config.rates, strict=True)
-    ]
-    found = run.map(run_sums, trials, "models of characters")
-    for i in range(len(run.seeds)):
-        every, dropped = found[2 * i], found[2 * i + 1]
+    }
+    found = run.over_seeds(run_sums, trials, "models of characters")
+    for every, dropped in zip(*found.values(), strict=True):
         run.measure(
             "llm",
             accuracy_all=every["accuracy"],
@@ -258,7 +269,7 @@ def dropped_steps(config: SumsConfig, run: Run) -> None:
     run.note(
         "llm",
         f"{config.trial.n_train:,} sums of {config.trial.n_steps} steps to train on, in "
-        f"{config.trial.training.steps:,} steps of {config.trial.training.batch_size}; each step dropped with "
+        f"{config.trial.train.steps:,} steps of {config.trial.train.batch_size}; each step dropped with "
         f"probability {config.p:g}.",
     )
     for key, ylabel, caption in (

@@ -7,15 +7,15 @@ import numpy as np
 
 from .astar import astar
 from .maze import MazeTask
-from .records import Record, Task, read, record_of
+from .records import Record, Task, load_jsonl, record_from_trace
 from .sokoban import SokobanTask
-from .tokenizer import tokenizer_for
+from .tokenizer import tokenizer_from_task
 
 LARGEST = 1 << 20
 """Bytes beyond which a file is no drawing of a task."""
 
 
-def read_task(path: Path, kind: str | None = None) -> Task:
+def load_task(path: Path, kind: str | None = None) -> Task:
     """The task drawn in a text file.
 
     Args:
@@ -40,7 +40,7 @@ def read_task(path: Path, kind: str | None = None) -> Task:
         raise ValueError(f"{path}: {error}") from None
 
 
-def read_records(paths: Sequence[Path], rng: np.random.Generator) -> list[tuple[str, Record]]:
+def load_tasks(paths: Sequence[Path], rng: np.random.Generator) -> list[tuple[str, Record]]:
     """The tasks of files, with the traces and plans of A*, each with a name.
 
     Args:
@@ -54,9 +54,9 @@ def read_records(paths: Sequence[Path], rng: np.random.Generator) -> list[tuple[
     named: list[tuple[str, Record]] = []
     for path in paths:
         if path.suffix.lower() == ".jsonl":
-            named += [(f"{path}:{number}", record) for number, record in enumerate(read(path), 1)]
+            named += [(f"{path}:{number}", record) for number, record in enumerate(load_jsonl(path), 1)]
         else:
-            named.append((str(path), solved(read_task(path), path, rng)))
+            named.append((str(path), solved(load_task(path), path, rng)))
     return named
 
 
@@ -67,6 +67,6 @@ def solved(task: Task, path: Path, rng: np.random.Generator) -> Record:
         ValueError: if it has no solution.
     """
     try:
-        return record_of(task, astar(task, rng=rng), tokenizer_for(task))
+        return record_from_trace(task, astar(task, rng=rng), tokenizer_from_task(task))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None

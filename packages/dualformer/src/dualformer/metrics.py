@@ -9,6 +9,7 @@ import numpy as np
 from .astar import astar
 from .planner import Response
 from .records import Record, Task
+from .tokenizer import tokenizer_from_task
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,8 @@ class PlanningReport:
         slow_share: Share of responses with a trace.
         diversity: Distinct correct plans of a task, the mean over tasks.
         tokens: Mean tokens written, traces and plans.
-        tasks: Number of tasks.
-        samples: Responses for each task.
+        n_tasks: Number of tasks.
+        n_samples: Responses for each task.
         n_optimal: Optimal responses of each task.
     """
 
@@ -53,8 +54,8 @@ class PlanningReport:
     slow_share: float
     diversity: float
     tokens: float
-    tasks: int
-    samples: int
+    n_tasks: int
+    n_samples: int
     n_optimal: tuple[int, ...] = field(default=(), repr=False)
 
     def to_json(self) -> dict[str, float | None]:
@@ -98,12 +99,10 @@ def distinct_among(k: int, counts: Sequence[int]) -> float:
     return sum(1 - math.comb(n - count, k) / math.comb(n, k) for count in counts)
 
 
-def reference_trace_length(task: Task, rng: np.random.Generator, runs: int = 8) -> float:
+def reference_trace_length(task: Task, rng: np.random.Generator, n_runs: int = 8) -> float:
     """Mean tokens of the trace of nondeterministic A*, over several runs: t* of the improved length ratio."""
-    from .tokenizer import tokenizer_for
-
-    tokenizer = tokenizer_for(task)
-    return float(np.mean([len(tokenizer.trace(astar(task, rng=rng).steps, task)) for _ in range(runs)]))
+    tokenizer = tokenizer_from_task(task)
+    return float(np.mean([len(tokenizer.trace(astar(task, rng=rng).steps, task)) for _ in range(n_runs)]))
 
 
 def evaluate(
@@ -155,8 +154,8 @@ def evaluate(
         slow_share=_share(traces > 0),
         diversity=float(np.mean([len(distinct) for distinct in plans])),
         tokens=float(np.mean([[len(r.tokens) for r in of] for of in responses])),
-        tasks=len(records),
-        samples=solved.shape[1],
+        n_tasks=len(records),
+        n_samples=solved.shape[1],
         n_optimal=tuple(optimal.sum(1).tolist()),
     )
 

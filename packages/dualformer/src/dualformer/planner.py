@@ -2,20 +2,16 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import torch
 
+from .config import MODES, Mode, SamplingConfig
 from .examples import pad
 from .maze import Cell
 from .records import Task, positions
 from .sampling import sample
 from .tokenizer import BOS, CLOSE, CREATE, EOS, PLAN, TaskTokenizer
 from .transformer import EncoderDecoder
-
-Mode = Literal["fast", "slow", "auto"]
-
-MODES = get_args(Mode)
 
 
 @dataclass(frozen=True)
@@ -99,23 +95,23 @@ class Planner:
         self,
         task: Task,
         mode: Mode = "auto",
-        num_samples: int = 1,
+        n_samples: int = 1,
         temperature: float = 1.0,
         max_len: int | None = None,
         generator: torch.Generator | None = None,
     ) -> list[Response]:
         """Responses to one task; see `solve_all`."""
-        return self.solve_all([task], mode, num_samples, temperature, max_len, generator)[0]
+        return self.solve_all([task], mode, n_samples, temperature, max_len, generator)[0]
 
     def solve_all(
         self,
         tasks: Sequence[Task],
         mode: Mode = "auto",
-        num_samples: int = 1,
+        n_samples: int = 1,
         temperature: float = 1.0,
         max_len: int | None = None,
         generator: torch.Generator | None = None,
-        batch_rows: int = 2048,
+        batch_size: int = 2048,
         track: Callable[[Iterable[int], str], Iterable[int]] | None = None,
     ) -> list[list[Response]]:
         """Responses to several tasks, sampled in large batches (section 4.2 of the paper).
@@ -123,11 +119,11 @@ class Planner:
         Args:
             tasks: The tasks.
             mode: `fast` answers at once, `slow` searches first, `auto` leaves it to the model.
-            num_samples: Responses per task.
+            n_samples: Responses per task.
             temperature: Sampling temperature; 0 for greedy decoding.
             max_len: Most tokens of a response; see `default_max_len`.
             generator: Source of randomness, on the CPU; seeded with 0 if not given.
-            batch_rows: Most responses that are sampled at once; those of one task always are.
+            batch_size: Most responses that are sampled at once; those of one task always are.
             track: Shows progress over batches.
 
         Returns:
@@ -141,7 +137,7 @@ class Planner:
         prompts = [self.tokenizer.encode_prompt(task) for task in tasks]
         generator = generator or torch.Generator().manual_seed(0)
         device = next(self.model.parameters()).device
-        width = max(1, batch_rows // max(1, num_samples))
+        width = max(1, batch_size // max(1, n_samples))
         starts: Iterable[int] = range(0, len(prompts), width)
         responses: list[list[Response]] = []
         for start in track(starts, "batches of tasks") if track else starts:
@@ -151,13 +147,25 @@ class Planner:
                 prompt.to(device),
                 mask.to(device),
                 prefix=prefix,
-                num_samples=num_samples,
+                n_samples=n_samples,
                 temperature=temperature,
                 max_len=self.default_max_len if max_len is None else max_len,
                 generator=generator,
             )
             responses += [[self._response(prefix[1:], ids) for ids in samples] for samples in written]
         return responses
+
+    def respond(
+        self,
+        tasks: Sequence[Task],
+        mode: Mode,
+        config: SamplingConfig,
+        track: Callable[[Iterable[int], str], Iterable[int]] | None = None,
+    ) -> list[list[Response]]:
+        """`solve_all` with settings that are kept in one place; the seed is that of a new generator."""
+        generator = torch.Generator().manual_seed(config.seed)
+        options = (config.n_samples, config.temperature, config.max_len, generator, config.batch_size)
+        return self.solve_all(tasks, mode, *options, track)
 
     @property
     def default_max_len(self) -> int:

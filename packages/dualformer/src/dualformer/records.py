@@ -17,7 +17,7 @@ from separata import files
 from .astar import Trace
 from .maze import MAX_FAILURES, MazeTask, random_mazes
 from .sokoban import SokobanTask, random_sokobans
-from .tokenizer import CLOSE, CREATE, TASKS, TaskTokenizer, make_tokenizer, tokenizer_for
+from .tokenizer import CLOSE, CREATE, TASKS, TaskTokenizer, make_tokenizer, tokenizer_from_task
 
 Task = MazeTask | SokobanTask
 
@@ -68,7 +68,7 @@ class Record:
         if not all(isinstance(part, list) and all(isinstance(word, str) for word in part) for part in parts):
             raise ValueError('"prompt", "reasoning" and "plan" must be lists of words')
         record = cls(task, *(tuple(map(sys.intern, part)) for part in parts))
-        if list(record.prompt) != tokenizer_for(task).prompt(task):
+        if list(record.prompt) != tokenizer_from_task(task).prompt(task):
             raise ValueError("the prompt is not that of the task")
         if not task.is_solved_by(positions(record.plan) or ()):
             raise ValueError("the plan does not solve the task")
@@ -91,7 +91,7 @@ def kind_of(task: Task) -> str:
     return next(kind for kind, known in TASKS.items() if isinstance(task, known))
 
 
-def record_of(task: Task, trace: Trace, tokenizer: TaskTokenizer) -> Record:
+def record_from_trace(task: Task, trace: Trace, tokenizer: TaskTokenizer) -> Record:
     """The record of a solved task.
 
     Raises:
@@ -133,7 +133,7 @@ def generate(
     )
     failures = 0
     for task, trace in tasks:
-        record = record_of(task, trace, tokenizer)
+        record = record_from_trace(task, trace, tokenizer)
         failures += 1
         if max_trace is None or len(record.reasoning) <= max_trace:
             failures = 0
@@ -151,25 +151,32 @@ def _chunk(kind: str, size: int, options: dict[str, Any], seed: int, number: int
 
 
 def generate_many(
-    kind: str, size: int, n: int, *, seed: int = 0, workers: int | None = 1, options: Mapping[str, Any] | None = None
+    kind: str,
+    size: int,
+    n_tasks: int,
+    *,
+    seed: int = 0,
+    workers: int | None = 1,
+    options: Mapping[str, Any] | None = None,
 ) -> Iterator[Record]:
-    """`n` different tasks, generated on several cores.
+    """Different tasks, generated on several cores.
 
     Each chunk of tasks has its own seed, so that they do not depend on the number of workers.
 
     Args:
         kind: `maze` or `sokoban`.
         size: Number of rows and of columns.
-        n: Number of tasks.
+        n_tasks: Number of tasks.
         seed: Random seed.
         workers: Processes; None for one a core.
         options: Further arguments of `generate`.
 
     Raises:
-        ValueError: if `n` is not positive, the seed is negative, there are not `n` such tasks, or `generate` refuses.
+        ValueError: if `n_tasks` is not positive, the seed is negative, there are not as many such tasks, or
+            `generate` refuses.
     """
-    if n < 1:
-        raise ValueError(f"the number of tasks must be at least 1, not {n}")
+    if n_tasks < 1:
+        raise ValueError(f"the number of tasks must be at least 1, not {n_tasks}")
     if seed < 0:
         raise ValueError(f"the seed must be at least 0, not {seed}")
     options = dict(options or {})
@@ -178,8 +185,8 @@ def generate_many(
     seen: set[Any] = set()
     made = number = failures = 0
     with joblib.Parallel(n_jobs=workers or -1, return_as="generator", pre_dispatch="2*n_jobs") as parallel:
-        while made < n:
-            sizes = [min(CHUNK, n - made - start) for start in range(0, n - made, CHUNK)]
+        while made < n_tasks:
+            sizes = [min(CHUNK, n_tasks - made - start) for start in range(0, n_tasks - made, CHUNK)]
             calls = [(kind, size, options, seed, number + i, chunk) for i, chunk in enumerate(sizes)]
             number += len(calls)
             for chunk in parallel(joblib.delayed(_chunk)(*call) for call in calls):
@@ -189,7 +196,8 @@ def generate_many(
                 made += len(fresh)
                 failures = 0 if fresh else failures + len(chunk)
             if failures >= MAX_FAILURES:
-                raise ValueError(f"found only {made:,} of {n:,} such tasks: none of the last {failures:,} was new")
+                found = f"found only {made:,} of {n_tasks:,} such tasks"
+                raise ValueError(f"{found}: none of the last {failures:,} was new")
 
 
 def _identity(record: Record) -> Hashable:
@@ -197,17 +205,14 @@ def _identity(record: Record) -> Hashable:
     return record.task.layout if isinstance(record.task, MazeTask) else record.task
 
 
-def write(path: Path, records: Iterable[Record]) -> int:
-    """Write records as JSON, one a line, whole or not at all; their number."""
-    n = 0
-    with files.replacing(path) as part, part.open("w", encoding="utf-8") as file:
+def save_jsonl(records: Iterable[Record], path: Path | str) -> None:
+    """Write records as JSON, one a line, whole or not at all."""
+    with files.replacing(Path(path)) as part, part.open("w", encoding="utf-8") as file:
         for record in records:
             file.write(json.dumps(record.to_json(), separators=(",", ":")) + "\n")
-            n += 1
-    return n
 
 
-def read(path: Path, limit: int | None = None) -> list[Record]:
+def load_jsonl(path: Path | str, limit: int | None = None) -> list[Record]:
     """The records of a file.
 
     Args:
@@ -219,6 +224,7 @@ def read(path: Path, limit: int | None = None) -> list[Record]:
         ValueError: if a line is no record; it is named by its number. Also if there is none, or tasks differ in kind or
             size.
     """
+    path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
     records: list[Record] = []

@@ -62,7 +62,7 @@ class DecoderCache:
         model: The model.
         features: Its features of the prompts.
         prompt_mask: True where a prompt has a token.
-        samples: Sequences for each prompt.
+        n_samples: Sequences for each prompt.
         max_len: Most tokens of a sequence.
     """
 
@@ -71,17 +71,17 @@ class DecoderCache:
         model: EncoderDecoder,
         features: Float[Tensor, "tasks prompt dim"],
         prompt_mask: Bool[Tensor, "tasks prompt"],
-        samples: int,
+        n_samples: int,
         max_len: int,
     ) -> None:
         self.model, self.mask, self.max_len = model, prompt_mask[:, None, None], max_len
         blocks: list[DecoderBlock] = list(model.decoder)  # type: ignore[arg-type]
         self.prompts = [block.cross.project(features) for block in blocks]
-        n, device = len(features) * samples, features.device
+        n, device = len(features) * n_samples, features.device
         number = torch.arange(n, device=device)
-        self.rows = _Rows(number // samples, number % samples, (len(features), samples))
+        self.rows = _Rows(number // n_samples, number % n_samples, (len(features), n_samples))
         self.length = 0
-        heads = model.config.heads
+        heads = model.config.n_heads
         shape = (n, heads, min(FIRST_CAPACITY, max_len), model.config.dim // heads)
         self.keys = [features.new_empty(shape) for _ in blocks]
         self.values = [features.new_empty(shape) for _ in blocks]
@@ -135,7 +135,7 @@ def sample(
     prompt_mask: Bool[Tensor, "tasks prompt"],
     *,
     prefix: Sequence[int],
-    num_samples: int = 1,
+    n_samples: int = 1,
     temperature: float = 1.0,
     max_len: int = 1000,
     generator: torch.Generator | None = None,
@@ -152,7 +152,7 @@ def sample(
         prompt: What the encoder reads.
         prompt_mask: True where a prompt has a token.
         prefix: Tokens that every sequence begins with: bos and forced ones.
-        num_samples: Sequences per prompt.
+        n_samples: Sequences per prompt.
         temperature: Divides the logits; 0 for greedy decoding.
         max_len: Most tokens of a sequence, prefix included.
         generator: Source of randomness, on the CPU; required unless the temperature is 0.
@@ -165,11 +165,11 @@ def sample(
     Raises:
         ValueError: if `max_len` leaves no room after the prefix, or a number is out of range.
     """
-    _check(prefix, num_samples, temperature, max_len, generator)
+    _check(prefix, n_samples, temperature, max_len, generator)
     model.eval()
-    n, device = len(prompt) * num_samples, prompt.device
+    n, device = len(prompt) * n_samples, prompt.device
     features = model.encode(prompt, prompt_mask)
-    cache = DecoderCache(model, features, prompt_mask, num_samples, max_len)
+    cache = DecoderCache(model, features, prompt_mask, n_samples, max_len)
     tokens = torch.full((n, max_len), EOS, device=device)
     tokens[:, : len(prefix)] = torch.tensor(list(prefix), device=device)
     rows = torch.arange(n, device=device)
@@ -180,7 +180,7 @@ def sample(
             logits = cache.append(tokens[rows, start:length])
             start = length
         else:
-            task = rows // num_samples
+            task = rows // n_samples
             logits = model.decode(features[task], prompt_mask[task], tokens[rows, :length])[:, -1]
         chosen = _choose(logits.float(), temperature, rows, n, generator)
         tokens[rows, length] = chosen.where(alive, EOS)
@@ -196,7 +196,7 @@ def sample(
             if use_cache:
                 cache.keep(going)
     written = [_until_eos(row) for row in tokens[:, len(prefix) :].tolist()]
-    return [written[i : i + num_samples] for i in range(0, n, num_samples)]
+    return [written[i : i + n_samples] for i in range(0, n, n_samples)]
 
 
 def _choose(
@@ -218,10 +218,10 @@ def _until_eos(row: list[int]) -> list[int]:
 
 
 def _check(
-    prefix: Sequence[int], num_samples: int, temperature: float, max_len: int, generator: torch.Generator | None
+    prefix: Sequence[int], n_samples: int, temperature: float, max_len: int, generator: torch.Generator | None
 ) -> None:
-    if num_samples < 1:
-        raise ValueError(f"the number of samples must be at least 1, not {num_samples}")
+    if n_samples < 1:
+        raise ValueError(f"the number of samples must be at least 1, not {n_samples}")
     if not 0 <= temperature < float("inf"):
         raise ValueError(f"the temperature must not be negative, but it is {temperature}")
     if max_len <= len(prefix):

@@ -1,7 +1,7 @@
 """A small language model that learns sums step by step, with all steps or with some dropped."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,12 +9,16 @@ import torch
 
 from . import arithmetic
 from .arithmetic import Problem
+from .config import EncoderDecoderConfig, TrainConfig
 from .examples import Example, ExampleSource, pad
 from .sampling import sample
 from .steps import StepDropper
 from .tokenizer import BOS, EOS
-from .training import Trainer, Training
-from .transformer import EncoderDecoder, EncoderDecoderConfig, build_model
+from .training import Trainer
+from .transformer import EncoderDecoder, make_model
+
+NETWORK = EncoderDecoderConfig(arithmetic.VOCAB_SIZE, dim=64, n_layers=2, n_heads=2)
+TRAINING = TrainConfig(steps=400, batch_size=64, lr=3e-3, max_tokens=4096)
 
 
 @dataclass(frozen=True)
@@ -30,10 +34,8 @@ class SumsTrial:
     n_steps: int = 4
     n_train: int = 200
     n_test: int = 500
-    dim: int = 64
-    layers: int = 2
-    heads: int = 2
-    training: Training = field(default_factory=lambda: Training(steps=400, batch_size=64, lr=3e-3, max_tokens=4096))
+    network: EncoderDecoderConfig = NETWORK
+    train: TrainConfig = TRAINING
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -64,7 +66,7 @@ def _framed(text: str) -> list[int]:
     return [BOS, *arithmetic.encode(text), EOS]
 
 
-def problems_of(trial: SumsTrial) -> tuple[list[Problem], list[Problem]]:
+def make_problems(trial: SumsTrial) -> tuple[list[Problem], list[Problem]]:
     """Training problems, and others to test on."""
     rng = np.random.default_rng([trial.seed, 7])
     made: dict[str, Problem] = {}
@@ -77,11 +79,9 @@ def problems_of(trial: SumsTrial) -> tuple[list[Problem], list[Problem]]:
 
 def run_sums(trial: SumsTrial, device: str) -> dict[str, Any]:
     """Share of right answers and mean length of the solutions, decoded greedily."""
-    train, test = problems_of(trial)
-    model = build_model(
-        EncoderDecoderConfig(arithmetic.VOCAB_SIZE, trial.dim, trial.layers, trial.heads), trial.seed
-    ).to(device)
-    Trainer(model, Sums(train, StepDropper(trial.p)), trial.training).fit()
+    train, test = make_problems(trial)
+    model = make_model(trial.network, trial.seed).to(device)
+    Trainer(model, Sums(train, StepDropper(trial.p)), replace(trial.train, seed=trial.seed)).fit()
     return score(model, test, max_len=8 * (trial.n_steps + 2))
 
 

@@ -47,15 +47,15 @@ class TaskTokenizer(ABC):
         """The vocabulary without `bos` and `eos`."""
 
     @abstractmethod
-    def prompt(self, task: Any) -> list[str]:  # noqa: ANN401 - each tokeniser has its own tasks
+    def prompt(self, task: Any) -> list[str]:  # noqa: ANN401 - each tokenizer has its own tasks
         """The task as tokens."""
 
     @abstractmethod
-    def state(self, state: Any, task: Any) -> list[str]:  # noqa: ANN401 - each tokeniser has its own tasks
+    def state(self, state: Any, task: Any) -> list[str]:  # noqa: ANN401 - each tokenizer has its own tasks
         """The state in a clause of a trace."""
 
     @abstractmethod
-    def place(self, state: Any) -> Cell:  # noqa: ANN401 - each tokeniser has its own states
+    def place(self, state: Any) -> Cell:  # noqa: ANN401 - each tokenizer has its own states
         """The position that a plan has for a state."""
 
     @cached_property
@@ -69,7 +69,7 @@ class TaskTokenizer(ABC):
         return {token: index for index, token in enumerate(self.vocab)}
 
     def spec(self) -> dict[str, Any]:
-        """What `make_tokenizer` makes an equal tokeniser of; JSON can hold it."""
+        """What `make_tokenizer` makes an equal tokenizer of; JSON can hold it."""
         return {"kind": self.kind, "width": self.width, "height": self.height}
 
     def check(self, task: Any) -> None:  # noqa: ANN401 - anything that has a size
@@ -208,7 +208,7 @@ class SokobanTokenizer(TaskTokenizer):
         self.max_cost = max_cost
 
     def spec(self) -> dict[str, Any]:
-        """What `make_tokenizer` makes an equal tokeniser of."""
+        """What `make_tokenizer` makes an equal tokenizer of."""
         return {**super().spec(), "max_cost": self.max_cost}
 
     def words(self) -> Iterable[str]:
@@ -243,7 +243,7 @@ TASKS: dict[str, type[MazeTask] | type[SokobanTask]] = {"maze": MazeTask, "sokob
 
 
 def make_tokenizer(kind: str, width: int, height: int, max_cost: int | None = None) -> TaskTokenizer:
-    """The tokeniser of a kind of task.
+    """The tokenizer of a kind of task.
 
     Raises:
         ValueError: if there is no such kind.
@@ -255,6 +255,6 @@ def make_tokenizer(kind: str, width: int, height: int, max_cost: int | None = No
     raise ValueError(f"the kind of task must be one of {', '.join(TASKS)}, not '{kind}'")
 
 
-def tokenizer_for(task: MazeTask | SokobanTask) -> TaskTokenizer:
-    """The tokeniser of tasks like this one."""
+def tokenizer_from_task(task: MazeTask | SokobanTask) -> TaskTokenizer:
+    """The tokenizer of tasks like this one."""
     return make_tokenizer("maze" if isinstance(task, MazeTask) else "sokoban", task.width, task.height)

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +10,9 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from separata import files
+from separata import states
 
+from .config import TrainConfig
 from .examples import Example, ExampleSource, buckets, collate
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def sequence_nll(
     return (nll.view(mask.shape) * mask).sum(1) / mask.sum(1)
 
 
-def learning_rate(step: int, *, peak: float, warmup: int, steps: int) -> float:
+def cosine_schedule(step: int, *, peak: float, warmup: int, steps: int) -> float:
     """Linear warm-up to the peak, then half a cosine to a tenth of it at the last step.
 
     Args:
@@ -58,58 +58,13 @@ def learning_rate(step: int, *, peak: float, warmup: int, steps: int) -> float:
     return peak * (FLOOR + 0.5 * (1 - FLOOR) * (1 + math.cos(math.pi * progress)))
 
 
-@dataclass(frozen=True)
-class Training:
-    """Optimizer and schedule; the defaults are the paper's for mazes.
-
-    Args:
-        steps: Optimizer steps.
-        batch_size: Sequences in a step, over all processes.
-        lr: Largest learning rate.
-        warmup: Steps of linear warm-up; if not given, 2000 or a twentieth of the steps, whichever is less.
-        weight_decay: Weight decay of AdamW.
-        max_tokens: Most tokens, padding included, in one pass of a process. A larger step is split into parts of
-            similar lengths whose gradients are accumulated, which changes memory and speed, not the result.
-        seed: Random seed of initialization, order of tasks and dropping.
-
-    Raises:
-        ValueError: if a number is out of range.
-    """
-
-    steps: int = 400_000
-    batch_size: int = 64
-    lr: float = 2.5e-4
-    warmup: int | None = None
-    weight_decay: float = 0.01
-    max_tokens: int = 16_384
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "max_tokens"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name.replace('_', ' ')} must be at least 1, not {getattr(self, name)}")
-        if not (self.lr > 0 and math.isfinite(self.lr)):
-            raise ValueError(f"the learning rate must be positive, not {self.lr}")
-        if not (self.weight_decay >= 0 and math.isfinite(self.weight_decay)):
-            raise ValueError(f"the weight decay must not be negative, but it is {self.weight_decay}")
-        if self.warmup is not None and self.warmup < 0:
-            raise ValueError(f"the steps of warm-up must not be negative, but they are {self.warmup}")
-        if self.seed < 0:
-            raise ValueError(f"the seed must be at least 0, not {self.seed}")
-
-    @property
-    def warmup_steps(self) -> int:
-        """Steps of warm-up, given or by default."""
-        return min(2000, self.steps // 20) if self.warmup is None else self.warmup
-
-
 class Trainer:
     """Trains an encoder-decoder on planning data, or on data of your own.
 
     Args:
         model: Called with (prompt, prompt_mask, target), gives logits (batch, length, vocab). Trained in place.
         data: `PlanningData`, or an `ExampleSource` of your own.
-        training: Optimizer and schedule.
+        config: Optimizer and schedule.
         fabric: Lightning Fabric, launched, for other precisions or several devices. Each process takes its share of
             every batch.
         checkpoint: File of the progress; training resumes from it if it exists.
@@ -127,7 +82,7 @@ class Trainer:
         self,
         model: nn.Module,
         data: ExampleSource,
-        training: Training,
+        config: TrainConfig,
         *,
         fabric: "Fabric | None" = None,
         checkpoint: Path | None = None,
@@ -138,18 +93,18 @@ class Trainer:
         log: Callable[[dict[str, float]], None] | None = None,
     ) -> None:
         self.processes, self.rank = (fabric.world_size, fabric.global_rank) if fabric else (1, 0)
-        if training.batch_size % self.processes:
-            raise ValueError(
-                f"{self.processes} processes need a batch size that they divide, not {training.batch_size}"
-            )
-        self.model, self.data, self.training, self.fabric = model, data, training, fabric
+        if config.batch_size % self.processes:
+            raise ValueError(f"{self.processes} processes need a batch size that they divide, not {config.batch_size}")
+        self.model, self.data, self.config, self.fabric = model, data, config, fabric
         self.checkpoint, self.checkpoint_every = checkpoint, checkpoint_every
         self.log_every, self.validation = log_every, validation
         self.track, self.log = track, log
         self.optimizer = torch.optim.AdamW(
-            model.parameters(), training.lr, betas=(0.9, 0.99), weight_decay=training.weight_decay, fused=True
+            model.parameters(), config.lr, betas=(0.9, 0.99), weight_decay=config.weight_decay, fused=True
         )
         self.done, self.sequences, self.tokens = 0, 0, 0
+        self._losses: list[Tensor] = []
+        self._is_between_steps = True
         self._forward: Any = model
         if fabric:
             self._forward, self._optimizer = fabric.setup(model, self.optimizer)
@@ -163,42 +118,52 @@ class Trainer:
 
         Raises:
             FloatingPointError: if the loss is not finite; the last checkpoint is kept.
-            KeyboardInterrupt: after the progress is saved.
+            KeyboardInterrupt: after the progress is saved, unless an update of the weights was interrupted.
         """
         self._forward.train()
-        steps: Iterable[int] = range(self.done, self.training.steps)
-        losses: list[Tensor] = []
+        steps: Iterable[int] = range(self.done, self.config.steps)
         try:
             for step in self.track(steps, "steps") if self.track else steps:
-                losses.append(self._step(step))
-                self.done = step + 1
-                if self.done % self.log_every == 0 or self.done == self.training.steps:
-                    self._report(losses)
-                    losses = []
-                if self.done % self.checkpoint_every == 0 or self.done == self.training.steps:
+                self._step(step)
+                if self._is_due(self.checkpoint_every):
                     self.save()
         except KeyboardInterrupt:
-            self.save()
+            # In the middle of an update, weights, counts and history belong to different steps.
+            if self._is_between_steps:
+                self.save()
             raise
 
-    def _step(self, step: int) -> Tensor:
-        """One optimizer step; the batch's mean loss on this process, still on the device."""
-        config = self.training
+    def _is_due(self, every: int) -> bool:
+        return self.done % every == 0 or self.done == self.config.steps
+
+    def _step(self, step: int) -> None:
+        """One optimizer step, and the row of the history that it completes."""
+        config = self.config
         examples = self.data.step(step, config.batch_size, config.seed)
+        for group in self.optimizer.param_groups:
+            group["lr"] = cosine_schedule(step, peak=config.lr, warmup=config.warmup_steps, steps=config.steps)
+        loss = self._gradients(examples)
+        self._is_between_steps = False
+        self._optimizer.step()
+        self.done = step + 1
         self.sequences += len(examples)
         self.tokens += sum(len(one.target) for one in examples)
+        self._losses.append(loss)
+        if self._is_due(self.log_every):
+            self._report()
+        self._is_between_steps = True
+
+    def _gradients(self, examples: list[Example]) -> Tensor:
+        """Leave the gradients of the batch; its mean loss on this process, still on the device."""
         # Longest first, dealt out in turn: equal work for all processes.
         mine = sorted(examples, key=len, reverse=True)[self.rank :: self.processes]
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(step, peak=config.lr, warmup=config.warmup_steps, steps=config.steps)
         self._optimizer.zero_grad()
         total = torch.zeros((), device=self.device)
-        groups = list(buckets(mine, config.max_tokens))
+        groups = list(buckets(mine, self.config.max_tokens))
         for number, part in enumerate(groups, 1):
             loss = self._loss(part).sum() / len(mine)
             self._backward(loss, is_last=number == len(groups))
             total += loss.detach()
-        self._optimizer.step()
         return total
 
     def _loss(self, examples: list[Example]) -> Float[Tensor, "batch"]:
@@ -215,18 +180,19 @@ class Trainer:
         with self.fabric.no_backward_sync(self._forward, enabled=not is_last and self.processes > 1):
             self.fabric.backward(loss)
 
-    def _report(self, losses: list[Tensor]) -> None:
-        loss = torch.stack(losses).mean()
+    def _report(self) -> None:
+        loss = torch.stack(self._losses).mean()
+        self._losses = []
         if self.fabric and self.processes > 1:
             loss = torch.as_tensor(self.fabric.all_reduce(loss, reduce_op="mean"))
         if not math.isfinite(loss.item()):
             raise FloatingPointError(
                 f"training diverged: the loss is not finite before step {self.done}; lower the learning rate"
             )
-        row = {
-            "step": float(self.done),
-            "sequences": float(self.sequences),
-            "tokens": float(self.tokens),
+        row: dict[str, float] = {
+            "step": self.done,
+            "sequences": self.sequences,
+            "tokens": self.tokens,
             "lr": self.optimizer.param_groups[0]["lr"],
             "loss": loss.item(),
         }
@@ -239,7 +205,7 @@ class Trainer:
     def validation_loss(self) -> float:
         """Mean loss on the validation examples."""
         self._forward.eval()
-        groups = buckets(self.validation or [], self.training.max_tokens)
+        groups = buckets(self.validation or [], self.config.max_tokens)
         losses = torch.cat([self._loss(group) for group in groups])
         self._forward.train()
         return losses.mean().item()
@@ -248,27 +214,24 @@ class Trainer:
         """Write the progress to the checkpoint, if there is to be one."""
         if self.checkpoint is None or self.rank:
             return
-        tensors = {f"model.{key}": value for key, value in self.model.state_dict().items()}
-        for name, parameter in self.model.named_parameters():
-            for key, value in self.optimizer.state.get(parameter, {}).items():
-                tensors[f"optimizer.{key}.{name}"] = value
-        metadata = {"done": self.done, "sequences": self.sequences, "tokens": self.tokens}
-        files.save_tensors(self.checkpoint, tensors, {key: str(value) for key, value in metadata.items()})
+        state = {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "losses": self._losses,
+            "done": self.done,
+            "sequences": self.sequences,
+            "tokens": self.tokens,
+        }
+        states.save(self.checkpoint, state)
 
     def _restore(self) -> None:
         if self.checkpoint is None or not self.checkpoint.is_file():
             return
-        tensors, metadata = files.load_tensors(self.checkpoint)
-        keys = ("exp_avg", "exp_avg_sq", "step")
+        state = states.load(self.checkpoint)
         try:
-            self.done, self.sequences, self.tokens = (int(metadata[key]) for key in ("done", "sequences", "tokens"))
-            self.model.load_state_dict(
-                {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
-            )
-            for name, parameter in self.model.named_parameters():
-                state = {key: tensors[f"optimizer.{key}.{name}"] for key in keys}
-                self.optimizer.state[parameter] = {
-                    key: value.to(parameter.device) if key != "step" else value for key, value in state.items()
-                }
+            self.done, self.sequences, self.tokens = state["done"], state["sequences"], state["tokens"]
+            self.model.load_state_dict(state["model"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self._losses = [loss.to(self.device) for loss in state["losses"]]
         except (KeyError, ValueError, RuntimeError):
             raise ValueError(f"{self.checkpoint} is not the checkpoint of this training") from None

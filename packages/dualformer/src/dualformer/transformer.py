@@ -1,60 +1,12 @@
 """The encoder-decoder transformer that reads a task and writes a trace and a plan."""
 
-from dataclasses import dataclass
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from .config import EncoderDecoderConfig
 from .rotary import RotaryEmbedding
-
-SIZES = {"s": (192, 6, 3), "m": (384, 8, 4), "l": (768, 9, 4), "xl": (1152, 16, 12)}
-"""Width, layers on each side and heads of the sizes that the paper and its predecessor train."""
-
-
-@dataclass(frozen=True)
-class EncoderDecoderConfig:
-    """The shape of an `EncoderDecoder`.
-
-    Args:
-        vocab_size: Number of tokens.
-        dim: Width.
-        layers: Blocks of the encoder, and of the decoder.
-        heads: Heads of attention; their number divides the width into an even number of features.
-
-    Raises:
-        ValueError: if a number is not positive or the heads do not divide the width.
-    """
-
-    vocab_size: int
-    dim: int
-    layers: int
-    heads: int
-
-    def __post_init__(self) -> None:
-        if min(self.vocab_size, self.dim, self.layers, self.heads) < 1:
-            raise ValueError(f"the sizes of a transformer must be positive, not {self}")
-        if self.dim % (2 * self.heads):
-            raise ValueError(
-                f"{self.heads} heads must divide the width into an even number of features, but it is {self.dim}"
-            )
-
-    @classmethod
-    def from_name(cls, name: str, vocab_size: int) -> "EncoderDecoderConfig":
-        """One of the paper's sizes: s (mazes), m (Sokoban), l or xl.
-
-        Raises:
-            ValueError: if there is no such size.
-        """
-        if name not in SIZES:
-            raise ValueError(f"the size of the model must be one of {', '.join(SIZES)}, not '{name}'")
-        return cls(vocab_size, *SIZES[name])
-
-    @property
-    def hidden(self) -> int:
-        """Width inside the feed-forward layers: the smallest multiple of 256 from 8/3 of the width."""
-        return -(-int(8 * self.dim / 3) // 256) * 256
 
 
 class SwiGLU(nn.Module):
@@ -71,9 +23,9 @@ class SwiGLU(nn.Module):
         return self.w2(F.silu(gate) * value)
 
 
-def _split(x: Tensor, heads: int) -> Tensor:
+def _split(x: Tensor, n_heads: int) -> Tensor:
     """(batch, length, heads · d) to (batch, heads, length, d)."""
-    return x.unflatten(-1, (heads, -1)).transpose(1, 2)
+    return x.unflatten(-1, (n_heads, -1)).transpose(1, 2)
 
 
 def _join(x: Tensor) -> Tensor:
@@ -83,16 +35,16 @@ def _join(x: Tensor) -> Tensor:
 class SelfAttention(nn.Module):
     """Multi-head attention with rotary positions."""
 
-    def __init__(self, dim: int, heads: int) -> None:
+    def __init__(self, dim: int, n_heads: int) -> None:
         super().__init__()
-        self.heads = heads
+        self.n_heads = n_heads
         self.qkv = nn.Linear(dim, 3 * dim, bias=False)
         self.out = nn.Linear(dim, dim, bias=False)
-        self.rotary = RotaryEmbedding(dim // heads)
+        self.rotary = RotaryEmbedding(dim // n_heads)
 
     def project(self, x: Float[Tensor, "batch length dim"], offset: int = 0) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values, each (batch, heads, length, features), turned by their positions."""
-        q, k, v = (_split(part, self.heads) for part in self.qkv(x).chunk(3, -1))
+        q, k, v = (_split(part, self.n_heads) for part in self.qkv(x).chunk(3, -1))
         return self.rotary(q, offset), self.rotary(k, offset), v
 
     def forward(
@@ -110,16 +62,16 @@ class SelfAttention(nn.Module):
 class CrossAttention(nn.Module):
     """Multi-head attention from the decoder to the encoder's features, without positions."""
 
-    def __init__(self, dim: int, heads: int) -> None:
+    def __init__(self, dim: int, n_heads: int) -> None:
         super().__init__()
-        self.heads = heads
+        self.n_heads = n_heads
         self.q = nn.Linear(dim, dim, bias=False)
         self.kv = nn.Linear(dim, 2 * dim, bias=False)
         self.out = nn.Linear(dim, dim, bias=False)
 
     def project(self, features: Float[Tensor, "batch prompt dim"]) -> tuple[Tensor, Tensor]:
         """Keys and values of the features, each (batch, heads, prompt, features)."""
-        k, v = (_split(part, self.heads) for part in self.kv(features).chunk(2, -1))
+        k, v = (_split(part, self.n_heads) for part in self.kv(features).chunk(2, -1))
         return k, v
 
     def attend(
@@ -129,7 +81,7 @@ class CrossAttention(nn.Module):
         mask: Bool[Tensor, "batch 1 1 prompt"],
     ) -> Float[Tensor, "batch length dim"]:
         """Attend to what `project` gave."""
-        q = _split(self.q(x), self.heads)
+        q = _split(self.q(x), self.n_heads)
         return self.out(_join(F.scaled_dot_product_attention(q, *keys_values, mask)))
 
 
@@ -139,7 +91,7 @@ class EncoderBlock(nn.Module):
     def __init__(self, config: EncoderDecoderConfig) -> None:
         super().__init__()
         self.attention_norm, self.feed_forward_norm = RMSNorm(config.dim), RMSNorm(config.dim)
-        self.attention = SelfAttention(config.dim, config.heads)
+        self.attention = SelfAttention(config.dim, config.n_heads)
         self.feed_forward = SwiGLU(config.dim, config.hidden)
 
     def forward(
@@ -157,8 +109,8 @@ class DecoderBlock(nn.Module):
         super().__init__()
         self.attention_norm, self.cross_norm = RMSNorm(config.dim), RMSNorm(config.dim)
         self.feed_forward_norm = RMSNorm(config.dim)
-        self.attention = SelfAttention(config.dim, config.heads)
-        self.cross = CrossAttention(config.dim, config.heads)
+        self.attention = SelfAttention(config.dim, config.n_heads)
+        self.cross = CrossAttention(config.dim, config.n_heads)
         self.feed_forward = SwiGLU(config.dim, config.hidden)
 
     def forward(
@@ -200,11 +152,11 @@ class EncoderDecoder(nn.Module):
         super().__init__()
         self.config = config
         self.encoder_embedding = nn.Embedding(config.vocab_size, config.dim)
-        self.encoder = nn.ModuleList(EncoderBlock(config) for _ in range(config.layers))
+        self.encoder = nn.ModuleList(EncoderBlock(config) for _ in range(config.n_layers))
         self.encoder_norm = RMSNorm(config.dim)
         self.encoder_head = nn.Linear(config.dim, config.dim, bias=False)
         self.decoder_embedding = nn.Embedding(config.vocab_size, config.dim)
-        self.decoder = nn.ModuleList(DecoderBlock(config) for _ in range(config.layers))
+        self.decoder = nn.ModuleList(DecoderBlock(config) for _ in range(config.n_layers))
         self.decoder_norm = RMSNorm(config.dim)
         self.decoder_head = nn.Linear(config.dim, config.vocab_size, bias=False)
 
@@ -244,7 +196,7 @@ class EncoderDecoder(nn.Module):
         return self.decode(self.encode(prompt, prompt_mask), prompt_mask, target)
 
 
-def build_model(config: EncoderDecoderConfig, seed: int) -> EncoderDecoder:
+def make_model(config: EncoderDecoderConfig, seed: int) -> EncoderDecoder:
     """A model with PyTorch's default initialization from a seed; leaves the global random state unchanged."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

@@ -12,14 +12,14 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from . import records, runs
-from .dropping import TraceDropper, level_shares
+from .config import Mode, RunConfig, SamplingConfig
 from .examples import PlanningData
 from .metrics import distinct_among, evaluate
 from .planner import Planner
 from .records import Record
 from .tokenizer import make_tokenizer
-from .training import Trainer, Training
-from .transformer import EncoderDecoder, EncoderDecoderConfig, build_model
+from .training import Trainer
+from .transformer import EncoderDecoder, make_model
 
 FRESH = 1_000
 """Evaluation tasks have seeds from here on; the models that come with the package were trained on seeds below."""
@@ -31,11 +31,8 @@ SPARE = 100
 class Recipe:
     """How models are trained for a comparison: everything but the shares of the levels, which differ."""
 
+    config: RunConfig
     n_train: int
-    dim: int
-    layers: int
-    heads: int
-    training: Training
     is_mixed: bool = False
     """Whether matrix products are computed in bfloat16."""
     is_released: bool = False
@@ -49,40 +46,39 @@ class Trial:
     model: str
     """`dualformer` for the paper's shares of the levels, or a name of `level_shares`; without a recipe, one of the
     models that come with the package."""
-    modes: tuple[str, ...]
+    modes: tuple[Mode, ...]
     size: int
     n_tasks: int
-    samples: int
+    sampling: SamplingConfig
     recipe: Recipe | None = None
     """How it is trained; None for a model that comes with the package."""
     seed: int = 0
-    max_len: int | None = None
-    batch_rows: int = 2048
+    """Of everything: tasks, training and sampling."""
     folder: str = ""
     """Where tasks and checkpoints of long trainings are kept."""
 
-    @property
-    def shares(self) -> tuple[float, float, float, float, float]:
-        """Shares of the levels of dropping."""
-        return level_shares("maze" if self.model == "dualformer" else self.model)
+    def config(self) -> RunConfig:
+        """How the model is trained.
+
+        Raises:
+            ValueError: if it is one that comes with the package.
+        """
+        if self.recipe is None:
+            raise ValueError("a trial without a recipe has nothing to train")
+        config, probs = self.recipe.config, "maze" if self.model == "dualformer" else self.model
+        return replace(config, probs=probs, train=replace(config.train, seed=self.seed))
 
 
 def run_trial(trial: Trial, device: str) -> dict[str, Any]:
     """For each mode the metrics, and for each task the optimal responses, the steps and the plans of correct ones."""
-    train, test = tasks_of(trial)
-    planner = runs.load_shipped(trial.model, device) if trial.recipe is None else trained(trial, train, device)
+    train, test = make_tasks(trial)
+    planner = runs.load(runs.SHIPPED / trial.model, "cpu") if trial.recipe is None else trained(trial, train, device)
+    planner.model.to(device)
     return {mode: _in_mode(trial, planner, test, mode) for mode in trial.modes}
 
 
-def _in_mode(trial: Trial, planner: Planner, test: Sequence[Record], mode: str) -> dict[str, Any]:
-    responses = planner.solve_all(
-        [record.task for record in test],
-        mode,  # type: ignore[arg-type] # it checks the name itself
-        trial.samples,
-        max_len=trial.max_len,
-        generator=torch.Generator().manual_seed(trial.seed),
-        batch_rows=trial.batch_rows,
-    )
+def _in_mode(trial: Trial, planner: Planner, test: Sequence[Record], mode: Mode) -> dict[str, Any]:
+    responses = planner.respond([record.task for record in test], mode, replace(trial.sampling, seed=trial.seed))
     report = evaluate(responses, test)
     written = [response.level for of in responses for response in of]
     correct = [[one for one in of if one.solves(record.task)] for of, record in zip(responses, test, strict=True)]
@@ -115,9 +111,9 @@ def equal_diversity(one: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[f
     return mine, others
 
 
-def tasks_of(trial: Trial) -> tuple[list[Record], list[Record]]:
+def make_tasks(trial: Trial) -> tuple[list[Record], list[Record]]:
     """Training tasks, none for a model that comes with the package, and unseen ones with other layouts."""
-    made = records.read(data_file(trial)) if trial.folder and trial.recipe else list(_made(trial))
+    made = records.load_jsonl(data_file(trial)) if trial.folder and trial.recipe else list(_made(trial))
     test, rest = made[: trial.n_tasks], made[trial.n_tasks :]
     if trial.recipe is None:
         return [], test
@@ -144,23 +140,17 @@ def prepare(trials: Sequence[Trial]) -> None:
     """Generate the tasks of long trainings that are not on disk yet, on all cores."""
     for trial in trials:
         if trial.folder and trial.recipe is not None and not data_file(trial).is_file():
-            records.write(data_file(trial), _made(trial, workers=None))
+            records.save_jsonl(_made(trial, workers=None), data_file(trial))
 
 
 def trained(trial: Trial, train: Sequence[Record], device: str) -> Planner:
     """The planner that the trial's recipe trains."""
-    recipe = trial.recipe
-    if recipe is None:
-        raise ValueError("a trial without a recipe has nothing to train")
-    tokenizer = make_tokenizer("maze", trial.size, trial.size)
-    training = replace(recipe.training, seed=trial.seed)
-    data = PlanningData(train, tokenizer, TraceDropper(trial.shares), seed=trial.seed)
-    model = build_model(
-        EncoderDecoderConfig(len(tokenizer.vocab), recipe.dim, recipe.layers, recipe.heads), trial.seed
-    ).to(device)
+    config, tokenizer = trial.config(), make_tokenizer("maze", trial.size, trial.size)
+    data = PlanningData(train, tokenizer, config.dropper("maze"), seed=trial.seed)
+    model = make_model(config.network(len(tokenizer.vocab)), trial.seed).to(device)
     checkpoint = Path(trial.folder) / f"{trial.model}-{trial.seed}.safetensors" if trial.folder else None
-    learner = _Mixed(model) if recipe.is_mixed else model
-    Trainer(learner, data, training, checkpoint=checkpoint, checkpoint_every=1000).fit()
+    learner = _Mixed(model) if trial.recipe and trial.recipe.is_mixed else model
+    Trainer(learner, data, config.train, checkpoint=checkpoint, checkpoint_every=1000).fit()
     return Planner(model, tokenizer)
 
 
