@@ -194,7 +194,7 @@ def test_a_model_is_saved_as_a_training_leaves_it(tmp_path):
     folder.load_weights(loaded)
     assert folder.config(FitConfig) == FitConfig(0.5)
     assert torch.equal(loaded.weight, model.weight)
-    with pytest.raises(ValueError, match="already holds a training"):
+    with pytest.raises(ValueError, match="already holds a training; choose another folder$"):
         RunFolder.save(tmp_path / "run", FitConfig(), model)
     with pytest.raises(ValueError, match="holds a model, but no checkpoint to go on from"):
         fit(tmp_path / "run", FitConfig(0.5), resume=True)

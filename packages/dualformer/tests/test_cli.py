@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from dualformer import MazeTask, TrainConfig, cli, load, records
-from dualformer.config import RunConfig
+from dualformer.configs import RunConfig
 from dualformer.paper import PAPER
 from separata import configs, files
 from separata.runs import read_csv

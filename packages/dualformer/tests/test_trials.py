@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from dualformer import SamplingConfig, TrainConfig, load, shipped
-from dualformer.config import RunConfig
+from dualformer.configs import RunConfig
 from dualformer.runs import SHIPPED
 from dualformer.trials import (
     FRESH,

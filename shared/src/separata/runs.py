@@ -138,6 +138,8 @@ class RunFolder:
             ValueError: if the path is a file, or the folder holds a training.
             PermissionError: if the folder cannot be written to.
         """
+        if cls(path).has_begun:
+            raise ValueError(f"{path} already holds a training; choose another folder")
         folder = cls.begin(path, config)
         folder._write_config()
         folder.save_weights(model, dtype)

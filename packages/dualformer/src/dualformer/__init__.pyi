@@ -2,9 +2,9 @@ from .astar import SearchTask as SearchTask
 from .astar import Step as Step
 from .astar import Trace as Trace
 from .astar import astar as astar
-from .config import EncoderDecoderConfig as EncoderDecoderConfig
-from .config import SamplingConfig as SamplingConfig
-from .config import TrainConfig as TrainConfig
+from .configs import EncoderDecoderConfig as EncoderDecoderConfig
+from .configs import SamplingConfig as SamplingConfig
+from .configs import TrainConfig as TrainConfig
 from .dropping import PROBABILITIES as PROBABILITIES
 from .dropping import TraceDropper as TraceDropper
 from .dropping import level_shares as level_shares

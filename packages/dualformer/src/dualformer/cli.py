@@ -5,7 +5,7 @@ from typing import Literal
 
 from separata import cli
 
-from .config import Mode, RunConfig, SamplingConfig, Sources
+from .configs import Mode, RunConfig, SamplingConfig, Sources
 from .dropping import Variant
 from .paper import PAPER
 

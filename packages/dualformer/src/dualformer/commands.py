@@ -12,7 +12,7 @@ from separata.output import Output, table
 from separata.progress import Reporter
 
 from . import drawing, runs
-from .config import MODES, Mode, SamplingConfig, make_rng
+from .configs import MODES, Mode, SamplingConfig, make_rng
 from .inputs import load_tasks
 from .metrics import evaluate, reference_trace_length
 from .planner import Planner, Response

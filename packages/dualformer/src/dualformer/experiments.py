@@ -9,7 +9,7 @@ import numpy as np
 from separata import Run, experiment, plots
 
 from . import drawing, runs
-from .config import Mode, RunConfig, SamplingConfig, TrainConfig
+from .configs import Mode, RunConfig, SamplingConfig, TrainConfig
 from .maze import MazeTask
 from .metrics import at_least_one_of
 from .paper import COMPLETE, DUALFORMER, SOLUTIONS

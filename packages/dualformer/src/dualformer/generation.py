@@ -11,7 +11,7 @@ from separata.progress import Reporter
 
 from . import records
 from .astar import astar
-from .config import make_rng
+from .configs import make_rng
 from .dropping import TraceDropper, Variant
 from .inputs import load_task, solved
 from .records import Record

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from .config import MODES, Mode, SamplingConfig
+from .configs import MODES, Mode, SamplingConfig
 from .examples import pad
 from .maze import Cell
 from .records import Task, positions

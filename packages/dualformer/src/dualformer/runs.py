@@ -17,7 +17,7 @@ from separata.run import Compute
 from separata.runs import CONFIG, MODEL, RunFolder
 
 from . import records
-from .config import EncoderDecoderConfig, RunConfig, Sources
+from .configs import EncoderDecoderConfig, RunConfig, Sources
 from .examples import Example, PlanningData
 from .planner import Planner
 from .tokenizer import TaskTokenizer, make_tokenizer, tokenizer_from_task
@@ -195,9 +195,7 @@ def save(planner: Planner, path: Path | str) -> None:
     Raises:
         ValueError: if the folder holds a training or another planner.
     """
-    folder = RunFolder.begin(path, _described(planner))
-    with folder.training(Reporter(quiet=True)):
-        folder.save_weights(planner.model)
+    RunFolder.save(path, _described(planner), planner.model)
 
 
 def load(path: Path | str, device: str = "auto") -> Planner:

@@ -9,7 +9,7 @@ import torch
 
 from . import arithmetic
 from .arithmetic import Problem
-from .config import EncoderDecoderConfig, TrainConfig
+from .configs import EncoderDecoderConfig, TrainConfig
 from .examples import Example, ExampleSource, pad
 from .sampling import sample
 from .steps import StepDropper

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from separata import states
 
-from .config import TrainConfig
+from .configs import TrainConfig
 from .examples import Example, ExampleSource, buckets, collate
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from .config import EncoderDecoderConfig
+from .configs import EncoderDecoderConfig
 from .rotary import RotaryEmbedding
 
 

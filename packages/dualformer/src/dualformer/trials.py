@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from . import records, runs
-from .config import Mode, RunConfig, SamplingConfig
+from .configs import Mode, RunConfig, SamplingConfig
 from .examples import PlanningData
 from .metrics import distinct_among, evaluate
 from .planner import Planner
