@@ -14,6 +14,7 @@ import hypothesis
 import jaxtyping
 import pytest
 
+import shapes
 from house import PACKAGES
 
 pytest_plugins = ["budget", "parallel", "pytester"]
@@ -24,7 +25,7 @@ IS_CHECKED = not {"--benchmark-enable", "--benchmark-only"} & set(words)
 
 if IS_CHECKED:
     # Before any of them is imported: from here on, every call in them is checked against its annotated shapes.
-    jaxtyping.install_import_hook(["separata", *(package.module for package in PACKAGES)], "house.typecheck")
+    shapes.install(["separata", *(package.module for package in PACKAGES)], "house.typecheck")
 
 hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
 hypothesis.settings.register_profile("explore", deadline=None, max_examples=2000)

@@ -285,6 +285,7 @@ def test_the_help_of_dataclasses_inside_others(capsys, monkeypatch, is_terminal)
 
     monkeypatch.setattr("sys.stdout.isatty", lambda: is_terminal)
     monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
     with pytest.raises(SystemExit):
         call("tool", count, ["--help"])
     page = capsys.readouterr().out
