@@ -247,7 +247,7 @@ def test_history_has_the_same_bits_when_it_is_read(tmp_path):
 
 
 def test_a_history_that_is_none_is_refused(tmp_path):
-    for text in ("step\nx\n", "step,loss\n1,2,3\n", "step,loss\n1\n"):
+    for text in ("step\nx\n", "step,loss\n1,2,3\n", "step,loss\n1\n", "", "step\n\0\n", "step\n1\u00b2\n"):
         (tmp_path / "history.csv").write_text(text)
         with pytest.raises(ValueError, match="is not the history of a training"):
             read_csv(tmp_path / "history.csv")

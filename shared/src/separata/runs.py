@@ -45,8 +45,9 @@ def read_csv(path: Path) -> list[dict[str, float]]:
     """
     with path.open(encoding="utf-8", newline="") as file:
         try:
-            return [{key: _number(cell) for key, cell in row.items()} for row in csv.DictReader(file)]
-        except (TypeError, ValueError):
+            names, *rows = csv.reader(file)
+            return [dict(zip(names, map(_number, row), strict=True)) for row in rows]
+        except (ValueError, csv.Error):
             raise ValueError(f"{path} is not the history of a training") from None
 
 
