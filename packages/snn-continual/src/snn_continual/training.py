@@ -125,7 +125,7 @@ class Trainer:
             for group in optimizer.param_groups:
                 group["lr"] = later * self.config.factor(epoch)
             batches = data.batches(
-                (task.train_images, task.train_labels), self.config.batch_size, generator_for(self.seed, index, epoch)
+                (task.train_images, task.train_labels), self.config.batch_size, make_generator(self.seed, index, epoch)
             )
             with self._hebbian_learning(epoch), _telling_when(index, epoch):
                 losses = [self._step(optimizer, x, y, self.head(index)) for x, y in batches]
@@ -192,7 +192,7 @@ class Trainer:
         assert self.rehearsal is not None  # noqa: S101 - for the type checker
         assert self.memory is not None  # noqa: S101 - for the type checker
         streams = [
-            data.batches(pair, self.rehearsal.batch_size, generator_for(self.seed, index, epoch, j + 1))
+            data.batches(pair, self.rehearsal.batch_size, make_generator(self.seed, index, epoch, j + 1))
             for j, pair in enumerate(zip(self.memory.images, self.memory.labels, strict=True))
         ]
         for parts in zip(*streams, strict=False):
@@ -228,14 +228,14 @@ class Trainer:
                 torch.cat([getattr(task, key) for task in tasks]).to(self.device)
                 for key in ("train_images", "train_labels")
             )
-            yield from ((a, b, None) for a, b in data.batches((x, y), size, generator_for(self.seed, epoch)))
+            yield from ((a, b, None) for a, b in data.batches((x, y), size, make_generator(self.seed, epoch)))
             return
         streams = [
             iter(
                 data.batches(
                     (t.train_images.to(self.device), t.train_labels.to(self.device)),
                     size,
-                    generator_for(self.seed, j, epoch),
+                    make_generator(self.seed, j, epoch),
                 )
             )
             for j, t in enumerate(tasks)
@@ -243,7 +243,7 @@ class Trainer:
         counts = torch.tensor(
             [j for j, task in enumerate(tasks) for _ in range(math.ceil(len(task.train_labels) / size))]
         )
-        for j in counts[torch.randperm(len(counts), generator=generator_for(self.seed, epoch))].tolist():
+        for j in counts[torch.randperm(len(counts), generator=make_generator(self.seed, epoch))].tolist():
             yield *next(streams[j]), j
 
     def _save(self, matrix: np.ndarray, n_done: int) -> None:
@@ -269,7 +269,7 @@ class Trainer:
         return int(state["n_done"])
 
 
-def generator_for(*numbers: int) -> torch.Generator:
+def make_generator(*numbers: int) -> torch.Generator:
     """A random generator for a tuple of small numbers; different tuples give different streams."""
     seed = 0
     for number in numbers:

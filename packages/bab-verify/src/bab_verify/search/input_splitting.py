@@ -33,7 +33,7 @@ class InputSplittingConfig:
         clip: Shrink boxes by the linear bounds of the clause before splitting them on.
         n_clippings: Passes over the inputs when shrinking.
         max_domains: Boxes that are bounded before it gives up.
-        optimisation: How the planes on the way to the output are optimised for boxes that plain CROWN leaves open.
+        optimization: How the planes on the way to the output are optimised for boxes that plain CROWN leaves open.
     """
 
     batch_size: int = 1024
