@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from sample_evidence import SVG
+
 PAPER = """
 from separata import Claim, Paper
 
@@ -214,3 +216,13 @@ def oja(oja_site: Path):
     from oja_rule.paper import PAPER as paper
 
     return paper
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with the figures of the sample evidence."""
+    for preset in ("smoke", "quick", "gpu"):
+        (tmp_path / preset).mkdir()
+        (tmp_path / preset / "steps.svg").write_text(SVG)
+        (tmp_path / preset / "maze.png").write_bytes(b"\x89PNG")
+    return tmp_path
