@@ -11,9 +11,11 @@ from bab_verify.operators.convex import Absolute, Exp, Log, Reciprocal, Sqrt, Sq
 from bab_verify.operators.gelu import Gelu, TanhGelu
 from bab_verify.operators.periodic import Sin
 from bab_verify.operators.power import Power
+from bab_verify.operators.relaxation import Nonlinear
 from bab_verify.operators.relu import Relu
 from bab_verify.operators.s_shaped import Erf, Sigmoid, Tanh
 from bab_verify.operators.step import Sign
+from bab_verify.operators.tangent import Smooth
 
 CURVES = {
     "sigmoid": (Sigmoid(), -1e4, 1e4),
@@ -265,3 +267,21 @@ def test_the_chord_of_a_rectifier_is_nowhere_below_it(dtype):
     slope, intercept = planes.upper_slopes[0], planes.upper_intercept
     for end, least in ((x.lower, torch.zeros_like(x.lower)), (x.upper, x.upper), (torch.zeros_like(x.lower), 0)):
         assert (slope.double() * end.double() + intercept.double() >= least).all()
+
+
+def test_an_operation_of_one_s_own_that_lacks_something_is_refused_by_its_name():
+    class WithoutPlanes(Nonlinear):
+        def prepare(self, inputs):
+            return inputs
+
+    class WithoutSupports(Smooth):
+        def forward(self, x):
+            return x**3
+
+        def slope(self, x):
+            return 3 * x**2
+
+    with pytest.raises(TypeError, match="WithoutPlanes .*planes"):
+        WithoutPlanes()
+    with pytest.raises(NotImplementedError, match="WithoutSupports must define supports"):
+        WithoutSupports().prepare((Interval(torch.zeros(1, 1, 1), torch.ones(1, 1, 1)),))

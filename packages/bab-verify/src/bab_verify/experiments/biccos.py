@@ -10,7 +10,7 @@ from .answers import Answers, branched, mean_cost, mean_ratio, proven, ratios
 from .figures import NO_CUTS, cactus, histogram, told_apart
 from .findings import pooled, run_trials, tell
 from .recipes import Recipe
-from .trials import STANDARD, Trial
+from .trials import STANDARD, UNLIMITED, Trial
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,7 @@ LARGE = replace(
 SDP = replace(
     RELU,
     recipe=None,
-    budget=replace(
-        STANDARD, max_domains=10**9, timeout=200, root_steps=100, branch_steps=20, batch_size=4096, attack_restarts=50
-    ),
+    budget=replace(UNLIMITED, timeout=200, branch_steps=20, batch_size=4096, attack_restarts=50),
     properties=10**6,
 )
 SDP_NETWORKS = ("cnn_a_mix", "cnn_a_mix4", "cnn_a_adv", "cnn_a_adv4", "cnn_b_adv", "cnn_b_adv4", "mnist_cnn_a_adv")
@@ -170,9 +168,7 @@ BESIDE = ("babsr", "babsr-base")
     paper=Trial(
         None,
         BESIDE,
-        replace(
-            STANDARD, max_domains=10**9, timeout=200, root_steps=100, branch_steps=5, batch_size=256, attack_restarts=50
-        ),
+        replace(UNLIMITED, timeout=200, branch_steps=5, batch_size=256, attack_restarts=50),
         10**6,
         folder="vnncomp/benchmarks/tinyimagenet",
     ),

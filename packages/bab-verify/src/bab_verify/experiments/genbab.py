@@ -12,7 +12,7 @@ from .findings import n_wrong, only_tried, pooled, proven_of, run_trials, tell
 from .published import Tally, read_published
 from .recipes import Recipe
 from .room import CURVES, room_left
-from .trials import STANDARD, Trial, folder_of
+from .trials import STANDARD, UNLIMITED, Trial, folder_of
 
 
 @dataclass(frozen=True)
@@ -55,15 +55,7 @@ class NonlinearitiesConfig:
         20_000,
     ),
     paper=NonlinearitiesConfig(
-        budget=replace(
-            STANDARD,
-            max_domains=10**9,
-            timeout=300,
-            root_steps=100,
-            branch_steps=50,
-            batch_size=2048,
-            attack_restarts=30,
-        ),
+        budget=replace(UNLIMITED, timeout=300, branch_steps=50, batch_size=2048),
         properties=10**6,
         compared=10**6,
         intervals=20_000,
@@ -175,28 +167,12 @@ TINY = replace(STANDARD, max_domains=4, timeout=5, root_steps=1, branch_steps=1,
     paper=MultiDimensionalConfig(
         Trial(
             folder="genbab/lstm",
-            budget=replace(
-                STANDARD,
-                max_domains=10**9,
-                timeout=300,
-                root_steps=100,
-                branch_steps=50,
-                batch_size=256,
-                attack_restarts=30,
-            ),
+            budget=replace(UNLIMITED, timeout=300, branch_steps=50, batch_size=256),
             properties=10**6,
         ),
         Trial(
             folder="vnncomp/benchmarks/vit",
-            budget=replace(
-                STANDARD,
-                max_domains=10**9,
-                timeout=100,
-                root_steps=100,
-                branch_steps=10,
-                batch_size=32,
-                attack_restarts=30,
-            ),
+            budget=replace(UNLIMITED, timeout=100, branch_steps=10, batch_size=32),
             properties=10**6,
         ),
     ),
@@ -232,15 +208,7 @@ POWER = Recipe("power", hidden=(24,), epochs=10, start=0.05)
     ),
     paper=Trial(
         folder="vnncomp/benchmarks/ml4acopf",
-        budget=replace(
-            STANDARD,
-            max_domains=10**9,
-            timeout=300,
-            root_steps=100,
-            branch_steps=25,
-            batch_size=256,
-            attack_restarts=30,
-        ),
+        budget=replace(UNLIMITED, timeout=300, branch_steps=25, batch_size=256),
         properties=10**6,
     ),
 )

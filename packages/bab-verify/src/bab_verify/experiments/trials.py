@@ -49,6 +49,8 @@ STANDARD = VerifyConfig(
     timeout=30.0,
 )
 """What a method may spend on one property, the same for all, where an experiment says nothing else."""
+UNLIMITED = replace(STANDARD, max_domains=10**9, root_steps=100, attack_restarts=30)
+"""As many branches as there is time for, as in the papers."""
 
 
 def method_config(budget: VerifyConfig, method: str, seed: int, device: str, *, attack: bool) -> VerifyConfig:

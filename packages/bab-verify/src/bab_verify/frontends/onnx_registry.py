@@ -21,7 +21,7 @@ class UnsupportedOperatorError(NetworkError):
     """A network has operators that are not supported."""
 
 
-class UnsupportedCaseError(NotImplementedError):
+class UnsupportedCaseError(ValueError):
     """An operator is used in a way that is not supported."""
 
 

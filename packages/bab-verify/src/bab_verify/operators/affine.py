@@ -1,5 +1,6 @@
 """Affine operations: exact under bound propagation, each with its adjoint."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 import torch
@@ -10,7 +11,7 @@ from bab_verify.graph import Operator, Shape
 from bab_verify.intervals import Interval
 
 
-class Affine(Operator):
+class Affine(Operator, ABC):
     """An operation that is affine in its inputs: f(x, y, ...) = L(x, y, ...) + c.
 
     `adjoint` takes coefficients of the output to coefficients of the inputs, for any leading dimension. By default it
@@ -25,6 +26,7 @@ class Affine(Operator):
         super().__init__()
         self.input_shapes = tuple(tuple(shape) for shape in input_shapes)
 
+    @abstractmethod
     def least(self, lower: tuple[Tensor, ...], upper: tuple[Tensor, ...]) -> Tensor:
         """L+ lower + L- upper, with the positive and the negative coefficients of L: its least value over a box.
 
@@ -32,7 +34,6 @@ class Affine(Operator):
             lower: Lower bounds of each input, (batch, *shape).
             upper: Upper bounds of each input.
         """
-        raise NotImplementedError
 
     def constant(self) -> Tensor | None:
         """c, broadcastable to the output's shape (without batch), or `None` for zero."""

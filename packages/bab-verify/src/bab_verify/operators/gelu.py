@@ -31,7 +31,7 @@ class Gelu(Smooth):
 
     def __init__(self) -> None:
         super().__init__()
-        below, above = _tangent_points(type(self))  # type: ignore[arg-type]  # a class is hashable
+        below, above = _tangent_points(type(self))
         self.register_buffer("tangents_below", below, persistent=False)
         self.register_buffer("tangents_above", above, persistent=False)
 

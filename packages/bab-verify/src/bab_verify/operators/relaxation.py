@@ -1,5 +1,6 @@
 """Linear relaxations of nonlinear operations: two planes, one below the function and one above."""
 
+from abc import ABC, abstractmethod
 from typing import Any, NamedTuple
 
 import torch
@@ -25,7 +26,7 @@ class Relaxation(NamedTuple):
     upper_intercept: Tensor
 
 
-class Nonlinear(Operator):
+class Nonlinear(Operator, ABC):
     """An element-wise operation that is not affine: inputs and output have one shape.
 
     It says how it is enclosed by planes and where it may be split. `relax` is sound for *any* parameters in [0, 1]:
@@ -40,14 +41,15 @@ class Nonlinear(Operator):
     split_point: float | None = None
     """The only point at which splitting an input is of use (a kink), or `None`."""
 
+    @abstractmethod
     def prepare(self, inputs: tuple[Interval, ...]) -> Any:  # noqa: ANN401
         """All that the planes need to know of a box, so that an optimiser computes it once.
 
         Args:
             inputs: Bounds of each input, (batch, 1, *shape).
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def planes(self, state: Any, parameters: Tensor | None = None) -> Relaxation:  # noqa: ANN401
         """Planes over a box.
 
@@ -55,7 +57,6 @@ class Nonlinear(Operator):
             state: What `prepare` gave.
             parameters: (n_parameters, batch, rows or 1, *shape) in [0, 1]; by default `initial_parameters`.
         """
-        raise NotImplementedError
 
     def relax(self, inputs: tuple[Interval, ...], parameters: Tensor | None = None) -> Relaxation:
         """Planes over a box.

@@ -1,5 +1,6 @@
 """S-shaped functions: convex below zero, concave above it."""
 
+from abc import abstractmethod
 from functools import cache
 from math import log1p, pi, sqrt
 
@@ -31,12 +32,12 @@ class SShaped(Smooth):
 
     def __init__(self, horizon: float = 50.0) -> None:
         super().__init__()
-        tangents = _tangent_points(type(self), horizon)  # type: ignore[arg-type]  # a class is hashable
+        tangents = _tangent_points(type(self), horizon)
         self.register_buffer("tangents", tangents, persistent=False)
 
+    @abstractmethod
     def forward(self, x: Tensor) -> Tensor:
         """f(x)."""
-        raise NotImplementedError
 
     def touching(self, u: Tensor) -> Tensor:
         """The d <= 0 such that the tangent at d passes through (u, f(u)), for u >= 0."""

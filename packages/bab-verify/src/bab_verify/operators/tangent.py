@@ -1,5 +1,6 @@
 """Smooth functions of one variable: enclosed by their tangents and chords."""
 
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -63,9 +64,9 @@ class Smooth(Nonlinear):
         """f(x)."""
         return self.forward(x)
 
+    @abstractmethod
     def slope(self, x: Tensor) -> Tensor:
         """f'(x)."""
-        raise NotImplementedError
 
     def supports(self, x: Interval, chord: Tensor) -> tuple[Supports, Supports]:
         """The lines that support f from below and from above.
@@ -74,7 +75,7 @@ class Smooth(Nonlinear):
             x: The interval.
             chord: Slope of the chord over it.
         """
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define supports, or prepare instead")
 
     def interval(self, x: Interval) -> Interval:
         """Increasing, by default."""
