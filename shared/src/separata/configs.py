@@ -9,6 +9,9 @@ from typing import Any, TypeVar
 
 C = TypeVar("C")
 
+LONGEST = 40
+"""Characters of a wrong value that are shown."""
+
 
 def plain(value: Any) -> Any:  # noqa: ANN401 - a configuration, or a part of one
     """A configuration as JSON can hold it: dataclasses as objects, tuples as lists, and paths and the like as text."""
@@ -80,8 +83,11 @@ def from_plain(kind: type[C], values: Any, source: Path) -> C:  # noqa: ANN401 -
         config: C = TypeAdapter(kind).validate_json(json.dumps(values), strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"]))
-        raise refuse(f"{place}: {first['msg']}" if place else first["msg"].removeprefix("Value error, ")) from None
+        place = ".".join(map(str, first["loc"])) or "it"
+        told = repr(first["input"])
+        told = told if len(told) <= LONGEST else f"{told[:LONGEST]}..."
+        reason = first["msg"].removeprefix("Value error, ").replace("Input should", f"{place} should")
+        raise refuse(reason if first["type"] == "value_error" else f"{reason}, not {told}") from None
     if unknown := [key for key, _ in leaves(values) if key not in dict(leaves(plain(config)))]:
         raise refuse(f"it has no setting {unknown[0]}")
     return config
