@@ -318,3 +318,5 @@ def test_the_first_sentence_of_a_docstring_sums_it_up():
 def test_only_what_is_near_is_suggested():
     assert nearest("reprodcue", ["train", "reproduce"]) == "; did you mean reproduce?"
     assert nearest("swim", ["train", "reproduce"]) == ""
+    assert nearest("--batch", ["--batch-size", "--beta-lr"]) == "; did you mean --batch-size?"
+    assert nearest("--be", ["--beta-lr", "--beta-cap"]) == ""

@@ -67,9 +67,11 @@ def width() -> int:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """`; did you mean this?`, where one of `known` is close to `word`."""
+    """`; did you mean this?`, where one of `known` is close to `word`, or is the only one that begins with it."""
     by_letters = {one.removeprefix("--"): one for one in known}
-    found = difflib.get_close_matches(word.removeprefix("--"), by_letters, 1, SIMILAR)
+    letters = word.removeprefix("--")
+    longer = [one for one in by_letters if letters and one.startswith(letters)]
+    found = longer if len(longer) == 1 else difflib.get_close_matches(letters, by_letters, 1, SIMILAR)
     return f"; did you mean {by_letters[found[0]]}?" if found else ""
 
 
