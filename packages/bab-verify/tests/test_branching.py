@@ -56,7 +56,7 @@ def setting(graph, **options):
 def plain_scores(brancher, bounds, outputs, reduce):
     """Steps 1 to 3 of BBPS for operations of one input each: a vector over the input for every element."""
     graph, propagator = brancher.propagator.graph, brancher.propagator
-    planes = {i: propagator.relax(i, bounds) for i in propagator.nonlinear}
+    planes = propagator.planes(bounds)
     scores = {}
     for op in propagator.nonlinear:
         (node,) = graph.nodes[op].inputs

@@ -6,7 +6,6 @@ from scipy.optimize import linprog
 
 from bab_verify.bounds.optimization import _Adam, optimize, refine
 from bab_verify.bounds.propagation import Propagator
-from bab_verify.bounds.rounding import margin_slack
 from bab_verify.bounds.splits import Splits
 from bab_verify.configs import OptimizationConfig
 from bab_verify.graph import Graph, Node
@@ -149,8 +148,8 @@ def test_splits_at_any_point_bound_what_satisfies_them(kind, seed):
     splits = histories(entries)
     bounds = splits.apply(root, graph)
     settings = OptimizationConfig(steps=30, beta_lr=0.1)
-    plain = optimize(propagator, box, bounds, C, D, settings, slack=margin_slack, target=INFINITY)
-    found = optimize(propagator, box, bounds, C, D, settings, splits=splits, slack=margin_slack, target=INFINITY)
+    plain = optimize(propagator, box, bounds, C, D, settings, target=INFINITY)
+    found = optimize(propagator, box, bounds, C, D, settings, splits=splits, target=INFINITY)
     assert (found.margins <= values[-1][where].amin(0)).all()
     assert found.margins.sum() >= plain.margins.sum() - 0.05
     assert found.beta.shape == (1, 3)

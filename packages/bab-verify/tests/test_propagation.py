@@ -218,14 +218,14 @@ def test_no_point_is_outside_the_bounds(recipe, radius, seed, single, refining):
         assert held(crown - slack, values)
         assert held(torch.cat([everything[last].lower, -everything[last].upper], 1), values)
         assert_below(linear, slack, x, values)
-    alpha = optimize(propagator, box, bounds, c, d, OptimizationConfig(steps=3), slack=margin_slack, target=INFINITY)
+    alpha = optimize(propagator, box, bounds, c, d, OptimizationConfig(steps=3), target=INFINITY)
     assert held(alpha.margins, values)
     assert (alpha.margins >= crown - slack).all()
     if refining:
         one = Interval(box.lower[:1], box.upper[:1])
         known = {i: Interval(b.lower[:1], b.upper[:1]) for i, b in bounds.items()}
         finer = refine(propagator, one, known, OptimizationConfig(steps=2))
-        tight = optimize(propagator, one, finer, c[:1], d[:1], OptimizationConfig(steps=1), slack=margin_slack)
+        tight = optimize(propagator, one, finer, c[:1], d[:1], OptimizationConfig(steps=1))
         assert held(tight.margins, values[:, :1])
 
 
@@ -244,7 +244,7 @@ def test_recorded_linear_bounds_of_inner_nodes_hold_at_every_point(recipe, radiu
         slack = margin_slack(below, box, torch.zeros_like(below.offset))
         assert_below(below, slack, x, value)
         slack = margin_slack(above, box, torch.zeros_like(above.offset))
-        assert_below(LinearBound(-above.coefficients, -above.offset, above.size), slack, x, -value)
+        assert_below(LinearBound(-above.coefficients, -above.offset, above.error), slack, x, -value)
         rows, coefficients = slopes[index]
         expected = below.coefficients.gather(1, rows.expand(2, -1).unsqueeze(2).expand(-1, -1, SIZE))
         torch.testing.assert_close(coefficients.expand(2, -1, -1), expected)
@@ -350,7 +350,7 @@ def test_multipliers_count_on_nodes_that_the_start_is_not_computed_from():
     nodes = [*graph.nodes, Node(Relu(), (0,), (2,)), Node(Dense(rand(1, 2), None, (2,)), (4,), (1,))]
     propagator = Propagator(Graph(nodes))
     bounds = propagator.intervals(box)
-    planes = {i: propagator.relax(i, bounds) for i in propagator.nonlinear}
+    planes = propagator.planes(bounds)
     c = torch.ones(1, 1, 1, dtype=torch.float64)
     without = propagator.backward(3, c, planes)
     added = {5: torch.full((1, 1, 1), 0.7, dtype=torch.float64)}

@@ -144,10 +144,10 @@ def test_many_random_intervals(name, dtype):
     f = operator(x)
     parameters = rand(operator.n_parameters, N_RANDOM, 2, 1).to(dtype).requires_grad_()
     planes = operator.relax(inputs, parameters)
-    planes = type(planes)(*(_rows(part) for part in planes))
+    planes = type(planes)(*(_rows(part) for part in planes[:4]))
     scale = 1e-13 if name == "sin" else 1e-6 if name == "relu" else 1e-14
     for k in range(2):
-        below, above = (side.detach() for side in lines(type(planes)(*(_row(part, k) for part in planes)), x))
+        below, above = (side.detach() for side in lines(type(planes)(*(_row(part, k) for part in planes[:4])), x))
         tolerance = scale * (1 + f.abs() + below.abs() + above.abs())
         tolerance = tolerance + scale * x.abs() * (1 + planes.lower_slopes[0].detach().abs().amax(1, keepdim=True))
         assert (below <= f + tolerance).all()

@@ -116,7 +116,7 @@ def compute_bounds(
     bounds = outward(found.intersect(Interval(least, -most)), _floating(x_lo.dtype))
     if not return_linear:
         return bounds
-    above = LinearBound(-negative.coefficients, -negative.offset, negative.size)
+    above = LinearBound(-negative.coefficients, -negative.offset, negative.error)
     return bounds, LinearBounds(below, above)
 
 
@@ -141,7 +141,7 @@ def _linear(
             zero = torch.zeros_like(linear.offset)
             return linear, linear.minimum(box) - margin_slack(linear, box, zero)
     most = most.nan_to_num(nan=0.0, posinf=0.0)
-    optimized = optimize(propagator, box, bounds, rows, most, config, slack=margin_slack)
+    optimized = optimize(propagator, box, bounds, rows, most, config)
     return optimized.linear, optimized.margins + most
 
 

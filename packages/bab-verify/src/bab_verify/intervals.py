@@ -5,8 +5,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-ROUNDINGS = 32
-"""Roundings, of half a unit in the last place of the largest terms, that a sum is taken to suffer."""
+SPARE = 1.1
+"""By how much bounds on rounding errors are raised, since they are computed in floating point themselves."""
+BLOCK = 512
+"""Terms that are summed in one go; sums of more are sums of such sums, whose rounding errors are smaller."""
 
 
 class Interval(NamedTuple):
@@ -19,9 +21,14 @@ class Interval(NamedTuple):
         """What lies in both."""
         return Interval(torch.maximum(self.lower, other.lower), torch.minimum(self.upper, other.upper))
 
-    def as_terms(self) -> "Interval":
-        """Moved outwards by what a sum of such terms may lose to rounding, so that their sum bounds the exact one."""
-        return self.widened(ROUNDINGS / 2)
+    @property
+    def magnitude(self) -> Tensor:
+        """The greatest absolute value."""
+        return torch.maximum(self.lower.abs(), self.upper.abs())
+
+    def as_terms(self, n: int) -> "Interval":
+        """Moved outwards by what a sum of n such terms may lose to rounding, so that their sum bounds the exact one."""
+        return self.widened(gamma(n, self.lower.dtype) / torch.finfo(self.lower.dtype).eps)
 
     def widened(self, units: float) -> "Interval":
         """Moved outwards by units in the last place of each end (so zero stays zero)."""
@@ -36,6 +43,38 @@ class Interval(NamedTuple):
         )
 
 
-def sum_error(dtype: torch.dtype) -> float:
-    """What a sum in a type of numbers may be wrong by, as a share of the absolute values of its terms."""
-    return ROUNDINGS / 2 * torch.finfo(dtype).eps
+def gamma(n: int, dtype: torch.dtype) -> float:
+    """What n roundings may change a product or a sum of products by, as a share of its terms' absolute values.
+
+    That is gamma_n = n u / (1 - n u) of Higham, Accuracy and Stability of Numerical Algorithms, section 3.1, with u
+    half a unit in the last place, and `SPARE`; infinite where n u is no longer small. It holds for every order of
+    summation, with fused multiplications and without.
+    """
+    share = n * torch.finfo(dtype).eps / 2
+    return SPARE * share / (1 - share) if share < 0.05 else float("inf")
+
+
+def n_roundings(n: int) -> int:
+    """Roundings that each of n terms meets in `summed` and `contracted`."""
+    return n if n <= BLOCK else BLOCK + n // BLOCK + 2
+
+
+def summed(terms: Tensor) -> Tensor:
+    """The sum over the last dimension, in blocks."""
+    n = terms.shape[-1]
+    if n <= BLOCK:
+        return terms.sum(-1)
+    whole = n // BLOCK * BLOCK
+    blocks = terms[..., :whole].unflatten(-1, (-1, BLOCK)).sum(-1).sum(-1)
+    return blocks if whole == n else blocks + terms[..., whole:].sum(-1)
+
+
+def contracted(a: Tensor, x: Tensor) -> Tensor:
+    """Rows times vectors, in blocks: (batch or 1, rows, n) and (batch or 1, n, vectors) to (batch, rows, vectors)."""
+    n = a.shape[-1]
+    if n <= BLOCK:
+        return torch.matmul(a, x)
+    whole = n // BLOCK * BLOCK
+    left = a[..., :whole].unflatten(-1, (-1, BLOCK)).movedim(-2, -3)
+    blocks = torch.matmul(left, x[..., :whole, :].unflatten(-2, (-1, BLOCK))).sum(-3)
+    return blocks if whole == n else blocks + torch.matmul(a[..., whole:], x[..., whole:, :])

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from bab_verify.graph import Graph
-from bab_verify.intervals import Interval
+from bab_verify.intervals import Interval, gamma, n_roundings, summed
+from bab_verify.operators.relaxation import felt
 from bab_verify.operators.relu import Relu
 
 from .splits import Splits
@@ -55,6 +56,10 @@ class CutMatrix:
         where = torch.tensor(list(columns), dtype=torch.long, device=like.device).reshape(-1, 2)
         return CutMatrix(where[:, 0], where[:, 1], q.to(like), limits.to(like))
 
+    def to(self, like: Tensor) -> "CutMatrix":
+        """In numbers of the type of a tensor."""
+        return CutMatrix(self.node, self.element, self.q.to(like), self.limits.to(like))
+
     def pull(self, graph: Graph, beta: Tensor) -> dict[int, Tensor]:
         """beta^T Q as one tensor (batch, *shape) for each ReLU node, under that node's index.
 
@@ -72,6 +77,11 @@ class CutMatrix:
             found[relu] = dense.reshape(len(weights), *graph.nodes[index].shape)
         return found
 
+    def rounding(self, n_constants: int) -> Tensor:
+        """What rounding may add per unit of each cut's multiplier, to the costs of its states and its limit, (cuts,)."""
+        size = self.q.abs().sum(1) + self.limits.abs()
+        return gamma(len(self) + n_constants, size.dtype) * size
+
     def covers(self, splits: Splits) -> Tensor:
         """Which branches a cut refutes, (batch,): their histories hold every literal of it."""
         literals = (self.q != 0).sum(1)
@@ -88,7 +98,9 @@ def is_indicated(graph: Graph, index: int) -> bool:
     return isinstance(graph.nodes[index].operator, Relu)
 
 
-def cut_backward(a: Tensor, x: Interval, slope: Tensor, q: Tensor) -> tuple[Tensor, Tensor]:
+def cut_backward(
+    a: Tensor, x: Interval, slope: Tensor, q: Tensor, error: Tensor | None = None, n_constants: int = 1
+) -> tuple[Tensor, Tensor, Tensor | float]:
     """Coefficients through a ReLU whose indicator z also has a cost q: a lower bound of A relu(h) + q z.
 
     With P = max(-A, 0) and pi = clamp((u P - q) / (u - l), 0, P), over l < 0 < u,
@@ -102,9 +114,11 @@ def cut_backward(a: Tensor, x: Interval, slope: Tensor, q: Tensor) -> tuple[Tens
         x: Bounds of h, (batch, 1, *shape).
         slope: alpha of the plane below, (batch, rows or 1, *shape).
         q: (batch, 1, *shape).
+        error: What rounding may add per unit of A, (batch, 1, *shape), as `cut_error` gives it.
+        n_constants: How many constants a backward pass adds up.
 
     Returns:
-        Coefficients of h, and the constant, (batch, rows).
+        Coefficients of h, the constant, (batch, rows), and what rounding may change the bound by.
     """
     lower, upper = x
     active, unstable = lower >= 0, (lower < 0) & (upper > 0)
@@ -114,5 +128,23 @@ def cut_backward(a: Tensor, x: Interval, slope: Tensor, q: Tensor) -> tuple[Tens
     coefficient = slope * positive - pi
     constant = lower * pi + (q - upper * p + width * pi).clamp(max=0)
     coefficient = torch.where(unstable, coefficient, torch.where(active, a, torch.zeros_like(a)))
-    constant = torch.where(unstable, constant, torch.where(active, q.expand_as(a), torch.zeros_like(a)))
-    return coefficient, constant.flatten(2).sum(-1)
+    constant = torch.where(unstable, constant, torch.where(active, q.expand_as(a), torch.zeros_like(a))).flatten(2)
+    if error is None:
+        return coefficient, summed(constant), 0.0
+    with torch.no_grad():
+        n = n_roundings(constant.shape[-1]) + n_constants
+        sizes = gamma(n, a.dtype) * summed(constant.abs()) + gamma(6, a.dtype) * summed(q.abs().flatten(2))
+    return coefficient, summed(constant), felt(a, error) + sizes
+
+
+def cut_error(x: Interval, below: Tensor, n_parts: int) -> Tensor:
+    """What rounding may add per unit of A where `cut_backward` goes through a ReLU.
+
+    Its sums have terms u P, (u - l) pi and l pi, of at most 4 |h| |A|, and few of them.
+
+    Args:
+        x: Bounds of h, (batch, 1, *shape).
+        below: What it may change a unit coefficient of h by, of that shape.
+        n_parts: How many parts a coefficient of h is the sum of, at most.
+    """
+    return below + gamma(40 + n_parts, below.dtype) * x.magnitude

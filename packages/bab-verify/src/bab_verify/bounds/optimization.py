@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,17 +11,17 @@ from torch import Tensor
 
 from bab_verify.configs import OptimizationConfig
 from bab_verify.intervals import Interval
+from bab_verify.operators.relaxation import Nonlinear, Relaxation
+from bab_verify.operators.relu import Relu
 
-from .cuts import CutMatrix, cut_backward
+from .cuts import CutMatrix, cut_backward, cut_error
 from .linear_bound import LinearBound
-from .propagation import Bounds, Propagator, Recording, ordered
-from .rounding import margin_slack
+from .propagation import Bounds, Planes, Propagator, Recording, Replacement, ordered
+from .rounding import FEW, Errors, margin_slack
 from .splits import Splits
 
 Parameters = dict[int, Tensor]
 """For each nonlinear node, the numbers in [0, 1] that choose its planes, (parameters, batch, rows, *shape)."""
-Slack = Callable[[LinearBound, Interval, Tensor], Tensor]
-"""What a margin must exceed to count, given the linear bound, the box and d."""
 
 
 @dataclass
@@ -29,7 +29,8 @@ class Optimized:
     """Bounds, and what gave them.
 
     Args:
-        margins: Lower bounds of C f(x) - d, (batch, rows), the best of all steps.
+        margins: Lower bounds of C f(x) - d, (batch, rows), the best of all steps, less what rounding may have added.
+        slack: What that was at the last step, (batch, rows).
         parameters: The planes' parameters at the best step, row by row.
         beta: Multipliers of splits at the step where the best row was best, (batch, splits).
         cut_beta: Multipliers of cuts there, (batch, cuts).
@@ -38,6 +39,7 @@ class Optimized:
     """
 
     margins: Tensor
+    slack: Tensor
     parameters: Parameters
     beta: Tensor | None
     cut_beta: Tensor | None
@@ -57,7 +59,7 @@ def optimize(  # noqa: PLR0913 - each is a thing of its own
     splits: Splits | None = None,
     cuts: CutMatrix | None = None,
     cut_beta: Tensor | None = None,
-    slack: Slack | None = None,
+    errors: Errors | None = None,
     start: int | None = None,
     deadline: float = float("inf"),
     target: float = 0.0,
@@ -77,13 +79,16 @@ def optimize(  # noqa: PLR0913 - each is a thing of its own
         splits: What is known of nodes by the branch, with multipliers to start from.
         cuts: Cutting planes.
         cut_beta: Their multipliers to start from, (batch, cuts).
-        slack: What a margin must exceed to count, given the linear bound, the box and d; it is taken off.
+        errors: What rounding may add at the nodes, for these bounds or wider ones, if that is known already.
         start: The node that C is of, by default the output.
         deadline: On `time.monotonic`, after which no step begins.
         target: Margins beyond it are good enough.
     """
     start = len(propagator.graph.nodes) - 1 if start is None else start
     on_the_way = [i for i in propagator.ancestors(start) if i in propagator.nonlinear]
+    if errors is None:
+        shape = propagator.graph.input_shape
+        errors = propagator.errors({0: Interval(*(end.reshape(-1, *shape) for end in box)), **bounds})
     bound = _Bound(
         propagator,
         box,
@@ -97,7 +102,7 @@ def optimize(  # noqa: PLR0913 - each is a thing of its own
         beta=splits.beta.clone() if splits is not None and splits.depth else None,
         cuts=cuts,
         gamma=None if cuts is None else c.new_zeros(len(c), len(cuts)) if cut_beta is None else cut_beta.clone(),
-        slack=slack,
+        errors=errors,
     )
     best = bound.climb(config, deadline, target)
     recording = Recording()
@@ -106,7 +111,8 @@ def optimize(  # noqa: PLR0913 - each is a thing of its own
             best = torch.maximum(best, bound.sound(*replace(bound, chosen={}).evaluate()))
         linear, margins = bound.evaluate(recording)
         best = torch.maximum(best, bound.sound(linear, margins))
-    return Optimized(best, bound.chosen, bound.beta, bound.gamma, linear, recording)
+        slack = margin_slack(linear, box, d)
+    return Optimized(best, slack, bound.chosen, bound.beta, bound.gamma, linear, recording)
 
 
 @dataclass
@@ -125,7 +131,25 @@ class _Bound:
     beta: Tensor | None
     cuts: CutMatrix | None
     gamma: Tensor | None
-    slack: Slack | None
+    errors: Errors
+
+    def __post_init__(self) -> None:
+        graph = self.propagator.graph
+        self.n_constants = len(graph.nodes) + self.propagator.n_parts + FEW
+        self.inputs = {i: self.propagator.inputs_of(i, self.bounds) for i in self.states}
+        self.fixed = {i: self._relaxed(i).error for i in self.states if isinstance(self._operator(i), Relu)}
+        """What rounding may add at ReLUs, which does not depend on their planes."""
+        self.split_errors = None
+        if self.splits is not None and self.beta is not None:
+            self.split_errors = self.splits.rounding(self.bounds, self.errors, self.n_constants)
+        self.cut_errors = None if self.cuts is None else self.cuts.rounding(self.n_constants)
+
+    def _operator(self, index: int) -> Nonlinear:
+        return self.propagator.operator(index)
+
+    def _relaxed(self, index: int) -> Relaxation:
+        planes = self._operator(index).planes(self.states[index], self.chosen.get(index))
+        return self.propagator.rounded(index, planes, self.inputs[index], self.errors)
 
     @property
     def multipliers(self) -> list[Tensor]:
@@ -141,24 +165,41 @@ class _Bound:
     def evaluate(self, recording: Recording | None = None) -> tuple[LinearBound, Tensor]:
         """The linear bound, and the margins (batch, rows)."""
         graph = self.propagator.graph
-        planes = {i: self.propagator.operator(i).planes(state, self.chosen.get(i)) for i, state in self.states.items()}
-        added, replaced, extra = None, None, self.d.new_zeros(1, 1)
+        planes = {
+            i: self._operator(i).planes(state, self.chosen.get(i))._replace(error=self.fixed[i])
+            if i in self.fixed
+            else self._relaxed(i)
+            for i, state in self.states.items()
+        }
+        added, replaced, extra, error = None, None, self.d.new_zeros(1, 1), self.d.new_zeros(1, 1)
         if self.splits is not None and self.beta is not None:
             added, extra = self.splits.multipliers(graph, self.beta)
+            error = (self.beta.detach() * self.split_errors).sum(1, keepdim=True)
         if self.cuts is not None and self.gamma is not None:
             q = self.cuts.pull(graph, self.gamma)
             extra = extra - (self.gamma * self.cuts.limits).sum(1, keepdim=True)
-            replaced = {i: _with_cut(self.bounds[graph.nodes[i].inputs[0]], planes[i].lower_slopes[0], q[i]) for i in q}
+            error = error + (self.gamma.detach() @ self.cut_errors).unsqueeze(1)
+            replaced = {i: self._with_cut(i, planes[i].lower_slopes[0], q[i]) for i in q}
         linear = self.propagator.backward(
-            self.start, self.coefficients, planes, added=added, replaced=replaced, recording=recording
+            self.start,
+            self.coefficients,
+            Planes(planes, self.errors),
+            added=added,
+            replaced=replaced,
+            recording=recording,
         )
         linear.offset = linear.offset + extra
-        linear.size = linear.size + extra.detach().abs()
+        linear.error = linear.error + error
         return linear, linear.minimum(self.box) - self.d
+
+    def _with_cut(self, index: int, slope: Tensor, q: Tensor) -> Replacement:
+        (x,), source = self.inputs[index], self.propagator.graph.nodes[index].inputs[0]
+        error = cut_error(x, self.errors.nodes[source].unsqueeze(1), self.propagator.n_parts)
+        return lambda a: cut_backward(a, x, slope, q.unsqueeze(1), error, self.n_constants)
 
     def sound(self, linear: LinearBound, margins: Tensor) -> Tensor:
         """Margins less what rounding may have added; minus infinity where they are no numbers."""
-        safe = margins if self.slack is None else margins - self.slack(linear, self.box, self.d)
+        safe = margins - margin_slack(linear, self.box, self.d)
         return safe.nan_to_num(nan=-torch.inf, posinf=-torch.inf, neginf=-torch.inf)
 
     def climb(self, config: OptimizationConfig, deadline: float, target: float) -> Tensor:
@@ -248,10 +289,6 @@ def _initial(
     return chosen
 
 
-def _with_cut(x: Interval, slope: Tensor, q: Tensor) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
-    return lambda a: cut_backward(a, Interval(x.lower.unsqueeze(1), x.upper.unsqueeze(1)), slope, q.unsqueeze(1))
-
-
 def refine(
     propagator: Propagator,
     box: Interval,
@@ -270,11 +307,13 @@ def refine(
         config: How each is optimised.
         deadline: On `time.monotonic`; what is not reached keeps its bounds.
     """
-    found = dict(bounds)
+    found, errors = dict(bounds), Errors()
     last = propagator.needed[-1] if propagator.needed else 0
+    propagator.account(0, found, errors)
     for index in range(1, last + 1):
         known = propagator.interval(index, found)
         found[index] = known.intersect(found[index]) if index in found else known
+        propagator.account(index, found, errors)
         if index not in propagator.optimized or time.monotonic() > deadline:
             continue
         lower, upper = (x.flatten(1).clone() for x in found[index])
@@ -292,7 +331,7 @@ def refine(
                 both,
                 zero,
                 config,
-                slack=margin_slack,
+                errors=errors,
                 start=index,
                 deadline=deadline,
                 target=float("inf"),

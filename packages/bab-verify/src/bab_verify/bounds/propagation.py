@@ -7,22 +7,39 @@ import torch
 from torch import Tensor
 
 from bab_verify.graph import Graph
-from bab_verify.intervals import Interval
+from bab_verify.intervals import Interval, contracted, gamma, n_roundings
 from bab_verify.operators.affine import Affine, Combination
-from bab_verify.operators.relaxation import Nonlinear, Relaxation
+from bab_verify.operators.relaxation import Nonlinear, Relaxation, felt
 from bab_verify.operators.relu import Relu
 from bab_verify.rewriting.fusion import unrepeated
 
 from .linear_bound import LinearBound
-from .rounding import sound_minimum
+from .rounding import FEW, Errors, sound_minimum
 
 Bounds = dict[int, Interval]
 """Bounds of nodes, (batch, *shape)."""
-Planes = Mapping[int, Relaxation]
-"""Relaxations of nonlinear nodes."""
+
+Replacement = Callable[[Tensor], tuple[Tensor, Tensor, Tensor]]
+"""From coefficients of a node to those of its input, a constant, and what rounding may change them by."""
 
 MAX_ELEMENTS = 2**25
 """Coefficients of one layer that are worked on at once."""
+
+
+@dataclass
+class Planes:
+    """What a backward pass goes by.
+
+    Args:
+        relaxations: Of the nonlinear nodes, each with what rounding may add.
+        errors: What rounding may add at the other nodes.
+    """
+
+    relaxations: dict[int, Relaxation] = field(default_factory=dict)
+    errors: Errors = field(default_factory=Errors)
+
+    def __getitem__(self, index: int) -> Relaxation:
+        return self.relaxations[index]
 
 
 @dataclass
@@ -62,6 +79,8 @@ class Propagator:
         self._first_layer: dict[int, tuple[Tensor, Tensor]] = {}
         self._places: dict[int, tuple[int, Tensor | None]] = {}
         self._ancestors: dict[int, tuple[int, ...]] = {}
+        self.n_parts = max((sum(i in node.inputs for node in graph.nodes) for i in range(len(graph.nodes))), default=1)
+        """How many parts a coefficient is the sum of, at most."""
 
     def operator(self, index: int) -> Nonlinear:
         """The operator of a nonlinear node."""
@@ -131,9 +150,75 @@ class Propagator:
             operator.check(inputs)
         return operator.interval(*inputs).defined()
 
-    def relax(self, index: int, bounds: Mapping[int, Interval], parameters: Tensor | None = None) -> Relaxation:
-        """The planes of a nonlinear node."""
-        return self.operator(index).relax(self.inputs_of(index, bounds), parameters)
+    def relax(
+        self, index: int, bounds: Mapping[int, Interval], errors: Errors, parameters: Tensor | None = None
+    ) -> Relaxation:
+        """The planes of a nonlinear node, with what rounding may add."""
+        operator, inputs = self.operator(index), self.inputs_of(index, bounds)
+        return self.rounded(index, operator.relax(inputs, parameters), inputs, errors)
+
+    def rounded(self, index: int, planes: Relaxation, inputs: tuple[Interval, ...], errors: Errors) -> Relaxation:
+        """Planes of a nonlinear node over bounds of its inputs, with what rounding may add."""
+        below = tuple(errors.nodes[source].unsqueeze(1) for source in self.graph.nodes[index].inputs)
+        magnitudes = tuple(x.magnitude for x in inputs)
+        error = self.operator(index).rounding(planes, magnitudes, below, len(self.graph.nodes), self.n_parts)
+        return planes._replace(error=error)
+
+    def planes(self, bounds: Mapping[int, Interval]) -> Planes:
+        """The planes of all nonlinear nodes, with their initial parameters."""
+        errors = self.errors(bounds)
+        return Planes({index: self.relax(index, bounds, errors) for index in self.nonlinear}, errors)
+
+    def errors(self, bounds: Mapping[int, Interval]) -> Errors:
+        """What rounding may add, from bounds of the input and of those nodes that planes need at least."""
+        every, errors = dict(bounds), Errors()
+        for index in range(len(self.graph.nodes)):
+            if index not in every:
+                every[index] = self.interval(index, every)
+            self.account(index, every, errors)
+        return errors
+
+    @torch.no_grad()
+    def account(self, index: int, bounds: Mapping[int, Interval], errors: Errors) -> None:
+        """Add a node to what rounding may add.
+
+        Args:
+            index: The node.
+            bounds: Of it and of all that it is computed from.
+            errors: Those of the nodes that it is computed from; this one is added.
+        """
+        node, operator = self.graph.nodes[index], self.graph.nodes[index].operator
+        magnitudes = tuple(bounds[source].magnitude for source in node.inputs)
+        if not isinstance(operator, Affine):
+            magnitude = bounds[index].magnitude
+            if not index:
+                errors.floor = magnitude.new_zeros(len(magnitude), 1)
+            errors.nodes[index] = self._unbounded(gamma(FEW, magnitude.dtype) * magnitude)
+            return
+        dtype = magnitudes[0].dtype
+        share = gamma(operator.n_terms + self.n_parts + FEW, dtype)
+        found = operator.spread(
+            *(
+                torch.add(errors.nodes[source], magnitude, alpha=share)
+                if isinstance(self.graph.nodes[source].operator, Affine)
+                else share * magnitude
+                for source, magnitude in zip(node.inputs, magnitudes, strict=True)
+            )
+        )
+        constant, doubt = operator.constant(), operator.doubt(*magnitudes)
+        if constant is not None:
+            # It is summed up with all the others.
+            n = n_roundings(node.size) + len(self.graph.nodes) + FEW
+            found = found + gamma(n, dtype) * constant.abs()
+        if doubt is not None:
+            found = found + doubt
+        errors.nodes[index] = self._unbounded(found)
+        size = sum(magnitude.flatten(1).sum(1, keepdim=True) for magnitude in magnitudes)
+        errors.floor = errors.floor + (operator.n_terms * torch.finfo(dtype).tiny) * size
+
+    def _unbounded(self, error: Tensor) -> Tensor:
+        """An error that is no number says nothing."""
+        return error.nan_to_num(torch.inf, torch.inf, torch.inf)
 
     def crown(
         self,
@@ -142,7 +227,7 @@ class Propagator:
         parameters: Callable[[int], Mapping[int, Tensor] | None] | None = None,
         recorded: MutableMapping[int, tuple[LinearBound, LinearBound]] | None = None,
         slopes: MutableMapping[int, tuple[Tensor, Tensor]] | None = None,
-    ) -> tuple[Bounds, dict[int, Relaxation]]:
+    ) -> tuple[Bounds, Planes]:
         """Bounds of every node that a relaxation needs, each by CROWN where IBP does not decide it.
 
         Args:
@@ -155,27 +240,29 @@ class Propagator:
                 and the coefficients of their lower bounds, (batch, rows, inputs), if given.
 
         Returns:
-            The bounds of all nodes on the way, and the relaxations with initial parameters.
+            The bounds of all nodes, and the planes with initial parameters.
         """
         shape = self.graph.input_shape
         bounds: Bounds = {0: Interval(box.lower.reshape(-1, *shape), box.upper.reshape(-1, *shape))}
-        planes: dict[int, Relaxation] = {}
-        last = self.needed[-1] if self.needed else 0
+        planes = Planes()
+        self.account(0, bounds, planes.errors)
         for index in range(1, len(self.graph.nodes)):
-            if index > last and index not in self.nonlinear:
-                break
             found = self.interval(index, bounds)
             if known and index in known:
                 found = found.intersect(known[index])
+            bounds[index] = found
+            self.account(index, bounds, planes.errors)
             if index in self.nonlinear:
-                planes[index] = self.relax(index, bounds)
+                planes.relaxations[index] = self.relax(index, bounds, planes.errors)
             if index in self._crowned and (index not in self._exact or recorded is not None):
+                own = planes
                 chosen = parameters(index) if parameters else None
-                own = planes if chosen is None else {i: self.relax(i, bounds, chosen.get(i)) for i in planes}
-                found = self._tighten(index, found, box, own, recorded, slopes)
+                if chosen is not None:
+                    relaxed = {i: self.relax(i, bounds, planes.errors, chosen.get(i)) for i in planes.relaxations}
+                    own = Planes(relaxed, planes.errors)
+                bounds[index] = self._tighten(index, found, box, own, recorded, slopes)
             elif index in self._exact and slopes is not None:
                 slopes[index] = self._exact_slopes(index)
-            bounds[index] = found
         return bounds, planes
 
     def _tighten(
@@ -213,7 +300,7 @@ class Propagator:
         if index not in self._first_layer:
             example = self.graph.example()
             rows = torch.arange(self.graph.nodes[index].size, device=example.device)[None]
-            linear = self.unit_backward(index, rows, {})
+            linear = self.unit_backward(index, rows, Planes())
             self._first_layer[index] = (rows, linear.coefficients[:, : rows.shape[1]])
         return self._first_layer[index]
 
@@ -244,8 +331,12 @@ class Propagator:
         """Bounds of elements of a node below, and of their negatives."""
         node = self.graph.nodes[index]
         batch, n = rows.shape
-        same = rows.stride(0) == 0
-        if same:
+        error: Tensor | float = 0.0
+        if index in planes.errors.nodes:
+            all_rows = planes.errors.nodes[index].flatten(1)
+            error = all_rows.expand(max(batch, len(all_rows)), -1).gather(1, rows.expand(max(batch, len(all_rows)), -1))
+            error = torch.cat([error, error], 1)
+        if rows.stride(0) == 0:
             rows = rows[:1]
         if isinstance(node.operator, Combination):
             start = {
@@ -253,11 +344,11 @@ class Propagator:
                 for source, part in zip(node.inputs, node.operator.rows(rows), strict=True)
             }
             constant = node.operator.constant().reshape(-1)[rows]
-            return self._descend(index, start, torch.cat([constant, -constant], 1), planes, batch)
+            return self._descend(index, start, torch.cat([constant, -constant], 1), planes, error, batch)
         example = self.graph.example()
         unit = example.new_zeros(len(rows), n, node.size).scatter_(2, rows.unsqueeze(2), 1)
         unit = unit.reshape(len(rows), n, *node.shape)
-        return self._descend(index, {index: torch.cat([unit, -unit], 1)}, unit.new_zeros(1, 2 * n), planes)
+        return self._descend(index, {index: torch.cat([unit, -unit], 1)}, unit.new_zeros(1, 2 * n), planes, error)
 
     def backward(
         self,
@@ -265,7 +356,7 @@ class Propagator:
         coefficients: Tensor,
         planes: Planes,
         added: Mapping[int, Tensor] | None = None,
-        replaced: Mapping[int, Callable[[Tensor], tuple[Tensor, Tensor]]] | None = None,
+        replaced: Mapping[int, Replacement] | None = None,
         recording: Recording | None = None,
     ) -> LinearBound:
         """A linear lower bound of C times a node, in terms of the input (CROWN).
@@ -273,30 +364,34 @@ class Propagator:
         Args:
             start: The node.
             coefficients: C, (batch or 1, rows, *shape of the node).
-            planes: Relaxations of the nonlinear nodes on the way.
-            added: What multipliers add to the coefficients of nodes, (batch, rows or 1, *shape) (beta-CROWN).
-            replaced: For nonlinear nodes, another way from coefficients of their output to coefficients of their input
-                and a constant (cuts).
+            planes: Of the nonlinear nodes on the way.
+            added: What multipliers add to the coefficients of nodes, (batch, rows or 1, *shape) (beta-CROWN); what
+                rounding may add for them is not in the error of the bound.
+            replaced: For nonlinear nodes, another way from coefficients of their output to coefficients of their input,
+                a constant, and what rounding may change them by (cuts).
             recording: Keeps coefficients, if given.
         """
         offset = coefficients.new_zeros(1, coefficients.shape[1])
-        return self._descend(start, {start: coefficients}, offset, planes, 1, added, replaced, recording)
+        errors = planes.errors.nodes.get(start)
+        error = 0.0 if errors is None else felt(coefficients, errors.unsqueeze(1))
+        return self._descend(start, {start: coefficients}, offset, planes, error, 1, added, replaced, recording)
 
-    def _descend(
+    def _descend(  # noqa: PLR0917 - what is handed on
         self,
         start: int,
         pending: dict[int, Tensor],
         offset: Tensor,
         planes: Planes,
+        error: Tensor | float,
         batch: int = 1,
         added: Mapping[int, Tensor] | None = None,
-        replaced: Mapping[int, Callable[[Tensor], tuple[Tensor, Tensor]]] | None = None,
+        replaced: Mapping[int, Replacement] | None = None,
         recording: Recording | None = None,
     ) -> LinearBound:
         """Take pending coefficients of nodes down to the input."""
         nodes = self.graph.nodes
         order = self.ancestors(start)
-        size = offset.detach().abs()
+        error = error + planes.errors.floor
         # A multiplier also counts where it speaks of a node that the start is not computed from.
         apart = {*(added or ()), *(replaced or ())}.difference(order, {0})
         if apart:
@@ -312,38 +407,37 @@ class Propagator:
             if recording is not None and index in self.nonlinear:
                 recording.outputs[index] = a
             if replaced and index in replaced:
-                part, constant = replaced[index](a)
+                part, rest, more = replaced[index](a)
                 parts: tuple[Tensor, ...] = (part,)
-                offset, size = offset + constant, size + constant.detach().abs()
             else:
-                parts, rest, terms = self._through(index, a, planes)
-                offset, size = offset + rest, size + terms
+                parts, rest, more = self._through(index, a, planes)
+            offset, error = offset + rest, error + more
             for source, part in zip(nodes[index].inputs, parts, strict=True):
                 pending[source] = pending[source] + part if source in pending else part
         at_input = pending[0] if 0 in pending else offset.new_zeros(*offset.shape, *nodes[0].shape)
         if added and 0 in added:
             at_input = at_input + added[0]
         flat_a = at_input.flatten(2)
-        batch = max(batch, flat_a.shape[0], offset.shape[0])
-        return LinearBound(flat_a.expand(batch, -1, -1), offset.expand(batch, -1), size.expand(batch, -1))
+        error = torch.zeros_like(offset, requires_grad=False) + error
+        batch = max(batch, flat_a.shape[0], offset.shape[0], error.shape[0])
+        return LinearBound(flat_a.expand(batch, -1, -1), offset.expand(batch, -1), error.expand(batch, -1))
 
     def _through(
         self, index: int, a: Tensor, planes: Planes
     ) -> tuple[tuple[Tensor, ...], Tensor | float, Tensor | float]:
-        """From coefficients of a node to those of its inputs, the constant, and the size of its terms."""
+        """From coefficients of a node to those of its inputs, the constant, and what rounding may change them by."""
         operator = self.graph.nodes[index].operator
         if not isinstance(operator, Affine):
             return self.operator(index).through(a, planes[index])
         shape = self.graph.nodes[index].shape
         parts = tuple(x.reshape(*a.shape[:2], *x.shape[1:]) for x in operator.adjoint(a.reshape(-1, *shape)))
         added = operator.constant()
-        if added is None:
-            return parts, 0.0, 0.0
-        added = added.expand(shape).reshape(-1)
-        flat = a.flatten(2)
-        # |a| |c| <= ||a|| ||c||, which takes one pass over the coefficients.
-        size = torch.linalg.vector_norm(flat.detach(), dim=-1) * torch.linalg.vector_norm(added)
-        return parts, flat @ added, size
+        # What rounding may add here is in the errors of the nodes that take this one.
+        return (
+            parts,
+            0.0 if added is None else contracted(a.flatten(2), added.expand(shape).reshape(-1, 1))[..., 0],
+            0.0,
+        )
 
 
 def ordered(lower: Tensor, upper: Tensor, shape: tuple[int, ...]) -> Interval:
@@ -357,8 +451,8 @@ def ordered(lower: Tensor, upper: Tensor, shape: tuple[int, ...]) -> Interval:
 def _joined(before: tuple[LinearBound, LinearBound] | None, linear: LinearBound) -> tuple[LinearBound, LinearBound]:
     """Rows below, and then the negatives of rows above, after those before."""
     n = linear.offset.shape[1] // 2
-    below = LinearBound(linear.coefficients[:, :n], linear.offset[:, :n], linear.size[:, :n])
-    above = LinearBound(-linear.coefficients[:, n:], -linear.offset[:, n:], linear.size[:, n:])
+    below = LinearBound(linear.coefficients[:, :n], linear.offset[:, :n], linear.error[:, :n])
+    above = LinearBound(-linear.coefficients[:, n:], -linear.offset[:, n:], linear.error[:, n:])
     if before is None:
         return below, above
     return _stacked(before[0], below), _stacked(before[1], above)

@@ -11,6 +11,7 @@ from bab_verify.intervals import Interval
 
 from .optimization import optimize, refine
 from .problem import Problem
+from .proof import Proof
 from .propagation import Bounds, Propagator
 from .rounding import interval_margins, margin_slack, outward, slack_in
 
@@ -31,11 +32,12 @@ class Root:
 
     def __init__(self, problem: Problem, config: VerifyConfig, deadline: float = float("inf")) -> None:
         self.problem, self.config, self.deadline = problem, config, deadline
-        self.bounds, self.margins = plain_bounds(problem, config.bounds)
+        self.bounds, self.margins, slack = plain_bounds(problem, config.bounds)
         """Bounds of nodes, (1, *shape), and the lower bounds of all clauses that there were, (all clauses,)."""
+        self.proof = Proof()
         self.clauses = torch.arange(len(self.margins), device=self.margins.device)
         """Which of them the problem still has."""
-        self._drop()
+        self._drop(slack)
 
     def __len__(self) -> int:
         return len(self.clauses)
@@ -47,8 +49,8 @@ class Root:
         pruned = self.problem.pruned()
         if pruned is not self.problem:
             self.problem = pruned
-            self.bounds, margins = plain_bounds(pruned, self.config.bounds)
-            self._improve(margins)
+            self.bounds, margins, slack = plain_bounds(pruned, self.config.bounds)
+            self._improve(margins, slack)
 
     def optimize(self) -> None:
         """alpha-CROWN: first with given bounds of layers, then with layers optimised in turn, then for longer."""
@@ -74,7 +76,7 @@ class Root:
         if self.config.dtype != "auto":
             return getattr(torch, self.config.dtype)
         propagator = Propagator(self.problem.graph)
-        planes = {i: propagator.relax(i, self.bounds) for i in propagator.nonlinear}
+        planes = propagator.planes(self.bounds)
         c = self.problem.c.reshape(1, -1, *self.problem.graph.output_shape)
         linear = propagator.backward(len(self.problem.graph.nodes) - 1, c, planes)
         d = self.problem.d.reshape(1, -1)
@@ -95,23 +97,26 @@ class Root:
             problem.c.reshape(1, -1, problem.c.shape[-1]),
             problem.d.reshape(1, -1),
             self.config.root,
-            slack=margin_slack,
             deadline=self.deadline,
         )
-        self._improve(found.margins.reshape(problem.d.shape).amax(1))
+        self._improve(*_of_clauses(found.margins, found.slack, problem.d))
 
-    def _improve(self, margins: Tensor) -> None:
-        """Take in lower bounds of the open clauses."""
+    def _improve(self, margins: Tensor, slack: Tensor) -> None:
+        """Take in lower bounds of the open clauses, and what was taken off them for rounding."""
         self.margins[self.clauses] = torch.maximum(self.margins[self.clauses], margins.to(self.margins))
-        self._drop()
+        self._drop(slack)
 
-    def _drop(self) -> None:
-        still = (~(self.margins[self.clauses] > 0)).nonzero().squeeze(1)
+    def _drop(self, slack: Tensor) -> None:
+        is_open = ~(self.margins[self.clauses] > 0)
+        self.proof.add(self.margins[self.clauses][~is_open], slack[~is_open])
+        still = is_open.nonzero().squeeze(1)
         self.clauses, self.problem = self.clauses[still], self.problem.only(still)
 
 
-def plain_bounds(problem: Problem, kind: str) -> tuple[Bounds, Tensor]:
+def plain_bounds(problem: Problem, kind: str) -> tuple[Bounds, Tensor, Tensor]:
     """Bounds of all nodes, and lower bounds of the clauses (clauses,), without optimisation.
+
+    The last is what was taken off these for rounding; interval arithmetic is rounded outward at every step instead.
 
     Args:
         problem: What is to be bounded.
@@ -123,10 +128,16 @@ def plain_bounds(problem: Problem, kind: str) -> tuple[Bounds, Tensor]:
         output = bounds[len(problem.graph.nodes) - 1]
         y = Interval(*(x.flatten(1) for x in output))
         margins = interval_margins(problem.c.flatten(0, 1)[None], y, problem.d.flatten())
-        return bounds, margins.reshape(problem.d.shape).amax(1)
+        return bounds, *_of_clauses(margins, torch.zeros_like(margins), problem.d)
     bounds, planes = propagator.crown(problem.box)
     c = problem.c.reshape(1, -1, *problem.graph.output_shape)
     linear = propagator.backward(len(problem.graph.nodes) - 1, c, planes)
     d = problem.d.reshape(1, -1)
-    margins = linear.minimum(problem.box) - d - margin_slack(linear, problem.box, d)
-    return bounds, margins.reshape(problem.d.shape).amax(1)
+    slack = margin_slack(linear, problem.box, d)
+    return bounds, *_of_clauses(linear.minimum(problem.box) - d - slack, slack, problem.d)
+
+
+def _of_clauses(margins: Tensor, slack: Tensor, d: Tensor) -> tuple[Tensor, Tensor]:
+    """Margins of clauses, of the best row of each, and what was taken off, from those of all rows, (1, rows)."""
+    best = margins.reshape(d.shape).max(1)
+    return best.values, slack.reshape(d.shape).gather(1, best.indices.unsqueeze(1)).squeeze(1)

@@ -1,23 +1,52 @@
 """Rounding: how far a bound that was computed in floating point may lie from the exact one.
 
-Soundness hangs on this rule alone. A bound C f(x) >= A x + b that a backward pass found is wrong by a share of the
-terms that it is the sum of: |A| |x|, and all that b is the sum of (`LinearBound.size`), which is much more than |b| in
-deep networks, where terms cancel. The share is that of any sum, `intervals.sum_error`. Whoever takes a margin for a
-proof takes it from here:
+Soundness hangs on this account alone, a running error analysis (Higham, Accuracy and Stability of Numerical
+Algorithms, section 3.3). A backward pass holds coefficients a of the values z of nodes, and says that the sum of a z
+over them, plus a constant, is at most C f(x). Each of its steps computes other coefficients from these, with an error
+that is a share of what it adds up: through z = W y + c it is gamma_n |a| (|W| |y| + |c|), where n roundings are made
+and |y| is bounded by the bounds of y. So each node has an error per unit of its coefficient, which depends on the
+bounds of nodes only (`Errors`), and the errors of affine nodes go with the slopes into those of the nonlinear nodes
+that take them. Their sum over a pass, times |a|, is `LinearBound.error`. What follows takes off that, and what the
+last step may add:
 
 - `sound_minimum` is what C f(x) - d is at least;
 - `margin_slack` is what a margin must exceed, for those who need the margin itself, too, to differentiate it;
 - `interval_margins` is the same for bounds by interval arithmetic;
 - `outward` takes bounds to other numbers.
+
+A sum is taken to be made in any order. Nothing is taken for granted but that a single operation of the machine rounds
+to the nearest number, that elementary functions are within a few units in the last place (`operators.tangent`), and
+that nothing is computed in a lower precision than it is stored in (`standard_arithmetic`).
 """
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from bab_verify.intervals import Interval, sum_error
+from bab_verify.intervals import Interval, contracted, gamma, n_roundings
 
 from .linear_bound import LinearBound
+
+FEW = 8
+"""Roundings of the last sums of a margin, at most."""
+
+
+@dataclass
+class Errors:
+    """What rounding may add, by node.
+
+    Args:
+        nodes: Per unit of a coefficient of the node, (batch, *shape), on the way down to the nonlinear nodes that it
+            is computed from; these have errors of their own.
+        floor: What numbers that vanish may add in all, (batch, 1).
+    """
+
+    nodes: dict[int, Tensor] = field(default_factory=dict)
+    floor: Tensor | float = 0.0
 
 
 def sound_minimum(linear: LinearBound, box: Interval, threshold: Tensor | float = 0.0) -> Float[Tensor, "batch rows"]:
@@ -28,15 +57,15 @@ def sound_minimum(linear: LinearBound, box: Interval, threshold: Tensor | float 
         box: Of the input, (batch, inputs).
         threshold: d, (batch, rows) or (rows,).
     """
-    unit = sum_error(linear.offset.dtype)
+    dtype = linear.offset.dtype
     center, radius = (box.lower + box.upper) / 2, (box.upper - box.lower) / 2
-    radius = radius + unit * torch.maximum(box.lower.abs(), box.upper.abs())
-    value = torch.matmul(linear.coefficients, center.unsqueeze(-1))
-    value = (value - torch.matmul(linear.coefficients.abs(), radius.unsqueeze(-1))).squeeze(-1)
-    size = _offset_size(linear)
-    size = size + (threshold.abs() if isinstance(threshold, Tensor) else abs(threshold))
+    radius = radius + _input_share(linear, dtype) * box.magnitude
+    value = contracted(linear.coefficients, center.unsqueeze(-1))
+    value = (value - contracted(linear.coefficients.abs(), radius.unsqueeze(-1))).squeeze(-1)
+    size = linear.offset.abs() + (threshold.abs() if isinstance(threshold, Tensor) else abs(threshold))
     infinity = float("inf")
-    return (value + linear.offset - threshold - unit * size).nan_to_num(-infinity, -infinity, -infinity)
+    error = linear.error + gamma(FEW, dtype) * size
+    return (value + linear.offset - threshold - error).nan_to_num(-infinity, -infinity, -infinity)
 
 
 def margin_slack(linear: LinearBound, box: Interval, threshold: Tensor) -> Float[Tensor, "batch rows"]:
@@ -47,16 +76,23 @@ def margin_slack(linear: LinearBound, box: Interval, threshold: Tensor) -> Float
         box: Of the input, (batch, inputs).
         threshold: d, (batch, rows) or (rows,).
     """
-    reach = torch.maximum(box.lower.abs(), box.upper.abs()).unsqueeze(-1)
-    terms = (linear.coefficients.abs() @ reach).squeeze(-1) + _offset_size(linear) + threshold.abs()
+    dtype = linear.offset.dtype
+    inputs = contracted(linear.coefficients.abs(), box.magnitude.unsqueeze(-1)).squeeze(-1)
+    rest = gamma(FEW, dtype) * (linear.offset.abs() + threshold.abs())
     infinity = float("inf")
-    return (sum_error(terms.dtype) * terms).nan_to_num(infinity, infinity, infinity)
+    slack = torch.add(rest + linear.error, inputs, alpha=_input_share(linear, dtype))
+    return slack.nan_to_num(infinity, infinity, infinity)
 
 
 def slack_in(dtype: torch.dtype, linear: LinearBound, box: Interval, threshold: Tensor) -> Float[Tensor, "batch rows"]:
-    """What `margin_slack` would be if the same were computed in another type of numbers."""
+    """What `margin_slack` would be, about, if the same were computed in another type of numbers."""
     slack = margin_slack(linear, box, threshold)
     return slack * torch.finfo(dtype).eps / torch.finfo(slack.dtype).eps
+
+
+def _input_share(linear: LinearBound, dtype: torch.dtype) -> float:
+    """The share of |A| |x| that the sum over the inputs may be wrong by."""
+    return gamma(n_roundings(linear.coefficients.shape[-1]) + FEW, dtype)
 
 
 def interval_product(c: Float[Tensor, "#batch rows n"], x: Interval) -> Interval:
@@ -66,9 +102,11 @@ def interval_product(c: Float[Tensor, "#batch rows n"], x: Interval) -> Interval
         c: C; its batch may be 1.
         x: Of n values, (batch, n).
     """
-    lower, upper = (end.unsqueeze(2) for end in x.as_terms())
+    n = n_roundings(x.lower.shape[-1]) + FEW
+    lower, upper = (end.unsqueeze(2) for end in x.as_terms(n))
     positive, negative = c.clamp(min=0), c.clamp(max=0)
-    least, most = positive @ lower + negative @ upper, positive @ upper + negative @ lower
+    least = contracted(positive, lower) + contracted(negative, upper)
+    most = contracted(positive, upper) + contracted(negative, lower)
     return Interval(least.squeeze(2), most.squeeze(2)).defined()
 
 
@@ -83,7 +121,7 @@ def interval_margins(
         threshold: d.
     """
     least = interval_product(c, y).lower
-    least = least - threshold - sum_error(threshold.dtype) * (least.abs() + threshold.abs())
+    least = least - threshold - gamma(FEW, threshold.dtype) * (least.abs() + threshold.abs())
     return least.nan_to_num(nan=-torch.inf, posinf=-torch.inf)
 
 
@@ -97,6 +135,18 @@ def outward(x: Interval, dtype: torch.dtype) -> Interval:
     )
 
 
-def _offset_size(linear: LinearBound) -> Tensor:
-    """The absolute values of all that b is the sum of."""
-    return torch.maximum(linear.size, linear.offset.abs())
+@contextmanager
+def standard_arithmetic() -> Iterator[None]:
+    """Products in the precision of their factors, and sums of products of these: what the account is of.
+
+    PyTorch may be set to multiply matrices in a lower precision (TF32, bfloat16), and cuDNN convolves by transforms
+    whose errors are no sum of products.
+    """
+    precision, cudnn = torch.get_float32_matmul_precision(), torch.backends.cudnn.enabled
+    torch.set_float32_matmul_precision("highest")
+    torch.backends.cudnn.enabled = False
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(precision)
+        torch.backends.cudnn.enabled = cudnn

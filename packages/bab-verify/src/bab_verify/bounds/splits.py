@@ -6,9 +6,10 @@ import torch
 from torch import Tensor
 
 from bab_verify.graph import Graph
-from bab_verify.intervals import Interval
+from bab_verify.intervals import Interval, gamma
 
 from .propagation import Bounds
+from .rounding import Errors
 
 
 @dataclass
@@ -135,3 +136,22 @@ class Splits:
             dense = dense.scatter_add(1, torch.where(here, self.element, 0), torch.where(here, -weighted, 0.0))
             added[index] = dense.reshape(len(self), 1, *graph.nodes[index].shape)
         return added, (weighted * self.point).sum(1, keepdim=True)
+
+    def rounding(self, bounds: Bounds, errors: Errors, n_constants: int) -> Tensor:
+        """What rounding may add per unit of each split's multiplier, (batch, depth).
+
+        Args:
+            bounds: Of the nodes, in the branches, (batch or 1, *shape).
+            errors: What it may add per unit of a node's coefficient.
+            n_constants: How many constants a backward pass adds up.
+        """
+        share = gamma(self.depth + n_constants, self.point.dtype)
+        found = share * self.point.abs()
+        for index in torch.unique(self.node).tolist():
+            if index < 0:
+                continue
+            here = self.node == index
+            element = torch.where(here, self.element, 0)
+            each = (share * bounds[index].magnitude + errors.nodes[index]).flatten(1).expand(len(self), -1)
+            found = found + each.gather(1, element).masked_fill(~here, 0)
+        return found

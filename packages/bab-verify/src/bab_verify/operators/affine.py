@@ -2,6 +2,8 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import cached_property
+from math import prod
 
 import torch
 import torch.nn.functional as F
@@ -39,6 +41,30 @@ class Affine(Operator, ABC):
         """c, broadcastable to the output's shape (without batch), or `None` for zero."""
         return None
 
+    @cached_property
+    def n_terms(self) -> int:
+        """The most terms that an element of L x, or of its adjoint, is a sum of. By default the most there can be."""
+        example = next(self.buffers(), torch.zeros(()))
+        outputs = self.linear(*(example.new_zeros(1, *shape) for shape in self.input_shapes)).numel()
+        return max(sum(map(prod, self.input_shapes)), outputs)
+
+    def spread(self, *radii: Tensor) -> Tensor:
+        """|L| (r, s, ...): how far L x moves where the inputs move by r, s, ..., and the sum of its terms' sizes."""
+        return -self.least(tuple(-r for r in radii), radii)
+
+    def doubt(self, *magnitudes: Tensor) -> Tensor | None:
+        """How far this operation may be from that of the network where its constants were computed from others.
+
+        Args:
+            magnitudes: The greatest absolute value of each input, (batch, *shape).
+
+        Returns:
+            For each element, (batch, *shape of the output); `None` where the constants are the network's own, or each
+            is within four units in the last place of double precision of it.
+        """
+        del magnitudes
+        return None
+
     def adjoint(self, coefficients: Tensor) -> tuple[Tensor, ...]:
         """Coefficients (n, *output shape) of the output, as coefficients (n, *input shape) of each input."""
         n = coefficients.shape[0]
@@ -55,17 +81,20 @@ class Affine(Operator, ABC):
 
     def interval(self, *inputs: Interval) -> Interval:
         """The range over a box, rounded outward: every term is moved by what rounding may change the sum by."""
-        wide = [x.as_terms() for x in inputs]
+        wide = [x.as_terms(self.n_terms + 4) for x in inputs]
         lower, upper = tuple(x.lower for x in wide), tuple(x.upper for x in wide)
         if not all(bool(x.isfinite().all()) for x in (*lower, *upper)):
-            return self._unbounded_interval(lower, upper)
-        return self._shifted(self.least(lower, upper), self.least(upper, lower))
+            found = self._unbounded_interval(lower, upper)
+        else:
+            found = self._shifted(self.least(lower, upper), self.least(upper, lower))
+        doubt = self.doubt(*(x.magnitude for x in inputs))
+        return found if doubt is None else Interval(found.lower - doubt, found.upper + doubt).defined()
 
     def _shifted(self, lower: Tensor, upper: Tensor) -> Interval:
         """Bounds of L(x, ...), as those of L(x, ...) + c."""
         constant = self.constant()
         if constant is not None:
-            offset = Interval(constant, constant).as_terms()
+            offset = Interval(constant, constant).as_terms(4)
             lower, upper = lower + offset.lower, upper + offset.upper
         return Interval(lower, upper).defined()
 
@@ -96,17 +125,22 @@ class Dense(Affine):
         weight: (outputs, inputs).
         bias: (outputs,) or `None`.
         input_shape: Shape of the input; its last dimension is `inputs`.
+        bias_doubt: How far each bias may be from the network's, if it was computed, (outputs,).
     """
 
     weight: Tensor
     bias: Tensor | None
+    bias_doubt: Tensor | None
     positive: Tensor
     negative: Tensor
 
-    def __init__(self, weight: Tensor, bias: Tensor | None, input_shape: Shape) -> None:
+    def __init__(
+        self, weight: Tensor, bias: Tensor | None, input_shape: Shape, bias_doubt: Tensor | None = None
+    ) -> None:
         super().__init__(input_shape)
         self.register_buffer("weight", weight)
         self.register_buffer("bias", bias)
+        self.register_buffer("bias_doubt", bias_doubt, persistent=False)
         self.register_buffer("positive", weight.clamp(min=0), persistent=False)
         self.register_buffer("negative", weight.clamp(max=0), persistent=False)
 
@@ -121,6 +155,16 @@ class Dense(Affine):
     def constant(self) -> Tensor | None:
         """The bias."""
         return self.bias
+
+    @property
+    def n_terms(self) -> int:
+        """Inputs, or outputs if they are more."""
+        return max(self.weight.shape)
+
+    def doubt(self, *magnitudes: Tensor) -> Tensor | None:
+        """Of the bias."""
+        del magnitudes
+        return self.bias_doubt
 
     def adjoint(self, coefficients: Tensor) -> tuple[Tensor, ...]:
         """The product, a W."""
@@ -153,6 +197,11 @@ class Scale(Affine):
         """Times the factor."""
         return (coefficients * self.factor,)
 
+    @property
+    def n_terms(self) -> int:
+        """One product."""
+        return 1
+
 
 class Shift(Monotone):
     """x plus a constant.
@@ -179,6 +228,11 @@ class Shift(Monotone):
     def adjoint(self, coefficients: Tensor) -> tuple[Tensor, ...]:
         """The same."""
         return (coefficients,)
+
+    @property
+    def n_terms(self) -> int:
+        """One."""
+        return 1
 
 
 class Add(Affine):
@@ -207,6 +261,11 @@ class Add(Affine):
         """The coefficients, with each sign."""
         return tuple(coefficients if sign > 0 else -coefficients for sign in self.signs)
 
+    @property
+    def n_terms(self) -> int:
+        """As many as inputs."""
+        return len(self.signs)
+
 
 class Sum(Monotone):
     """Sum over dimensions, kept with size 1.
@@ -228,6 +287,11 @@ class Sum(Monotone):
         """Repeat."""
         return (coefficients.expand(-1, *self.input_shapes[0]),)
 
+    @property
+    def n_terms(self) -> int:
+        """As many as are added up."""
+        return prod(self.input_shapes[0][dim - 1] for dim in self.dims)
+
 
 class Combination(Affine):
     """W_1 x_1 + W_2 x_2 + ... + c of flattened inputs.
@@ -237,23 +301,53 @@ class Combination(Affine):
         bias: c, (output size,).
         input_shapes: Shape of each input.
         output_shape: Shape of the output.
+        doubts: How far each element of each W_i may be from the network's, if they were computed.
+        bias_doubt: And each element of c.
     """
 
     bias: Tensor
+    bias_doubt: Tensor | None
 
     def __init__(
-        self, weights: tuple[Tensor, ...], bias: Tensor, input_shapes: tuple[Shape, ...], output_shape: Shape
+        self,
+        weights: tuple[Tensor, ...],
+        bias: Tensor,
+        input_shapes: tuple[Shape, ...],
+        output_shape: Shape,
+        doubts: tuple[Tensor | None, ...] | None = None,
+        bias_doubt: Tensor | None = None,
     ) -> None:
         super().__init__(*input_shapes)
         self.output_shape = output_shape
         for i, weight in enumerate(weights):
             self.register_buffer(f"weight_{i}", weight)
+            self.register_buffer(f"doubt_{i}", None if doubts is None else doubts[i], persistent=False)
         self.register_buffer("bias", bias)
+        self.register_buffer("bias_doubt", bias_doubt, persistent=False)
 
     @property
     def weights(self) -> tuple[Tensor, ...]:
         """W_1, W_2, ..."""
         return tuple(getattr(self, f"weight_{i}") for i in range(len(self.input_shapes)))
+
+    @property
+    def doubts(self) -> tuple[Tensor | None, ...]:
+        """How far the elements of each may be from the network's."""
+        return tuple(getattr(self, f"doubt_{i}") for i in range(len(self.input_shapes)))
+
+    @property
+    def n_terms(self) -> int:
+        """Inputs in all, or outputs if they are more."""
+        return max(sum(map(prod, self.input_shapes)), prod(self.output_shape))
+
+    def doubt(self, *magnitudes: Tensor) -> Tensor | None:
+        """Of the matrices and of the constant."""
+        parts = [
+            F.linear(x.flatten(1), doubt) for x, doubt in zip(magnitudes, self.doubts, strict=True) if doubt is not None
+        ]
+        if self.bias_doubt is not None:
+            parts.append(self.bias_doubt[None])
+        return sum(parts[1:], parts[0]).reshape(-1, *self.output_shape) if parts else None
 
     def linear(self, *inputs: Tensor) -> Tensor:
         """Without the constant."""

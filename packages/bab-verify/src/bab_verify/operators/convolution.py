@@ -1,5 +1,7 @@
 """Convolutions and transposed convolutions."""
 
+from math import prod
+
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -19,10 +21,12 @@ class Convolution(Affine):
         padding: For each dimension, the same at both ends.
         dilation: For each dimension.
         groups: Groups of channels.
+        bias_doubt: How far each bias may be from the network's, if it was computed, (channels out,).
     """
 
     weight: Tensor
     bias: Tensor | None
+    bias_doubt: Tensor | None
 
     def __init__(
         self,
@@ -33,10 +37,12 @@ class Convolution(Affine):
         padding: tuple[int, ...],
         dilation: tuple[int, ...],
         groups: int = 1,
+        bias_doubt: Tensor | None = None,
     ) -> None:
         super().__init__(input_shape)
         self.register_buffer("weight", weight)
         self.register_buffer("bias", bias)
+        self.register_buffer("bias_doubt", bias_doubt, persistent=False)
         self.stride, self.padding, self.dilation, self.groups = stride, padding, dilation, groups
         d = weight.ndim - 2
         self._convolve = (F.conv1d, F.conv2d, F.conv3d)[d - 1]
@@ -65,7 +71,21 @@ class Convolution(Affine):
 
     def constant(self) -> Tensor | None:
         """The bias, (channels, 1, ...)."""
-        return None if self.bias is None else self.bias.reshape(1, -1, *([1] * (self.weight.ndim - 2)))
+        return None if self.bias is None else self._by_channel(self.bias)
+
+    def _by_channel(self, vector: Tensor) -> Tensor:
+        return vector.reshape(1, -1, *([1] * (self.weight.ndim - 2)))
+
+    @property
+    def n_terms(self) -> int:
+        """Elements of a kernel for all channels of a group that go in, or come out if they are more."""
+        channels_out, channels_in, *kernel = self.weight.shape
+        return max(channels_in, channels_out // self.groups) * prod(kernel)
+
+    def doubt(self, *magnitudes: Tensor) -> Tensor | None:
+        """Of the bias."""
+        del magnitudes
+        return None if self.bias_doubt is None else self._by_channel(self.bias_doubt)[None]
 
     def adjoint(self, coefficients: Tensor) -> tuple[Tensor, ...]:
         """The transposed convolution."""
@@ -120,3 +140,9 @@ class TransposedConvolution(Affine):
         flat = coefficients.flatten(0, 1)
         x = self._convolve(flat, self.weight, None, self.stride, zeros, self.dilation, self.groups)
         return (x.reshape(*coefficients.shape[:2], *x.shape[1:]),)
+
+    @property
+    def n_terms(self) -> int:
+        """Elements of a kernel for all channels of a group that go in, or come out if they are more."""
+        channels_in, channels_out, *kernel = self.weight.shape
+        return max(channels_in // self.groups, channels_out) * prod(kernel)

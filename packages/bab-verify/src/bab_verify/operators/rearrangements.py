@@ -19,6 +19,11 @@ class Rearrangement(Monotone):
         """End points go to end points, without rounding."""
         return Interval(self.linear(*(x.lower for x in inputs)), self.linear(*(x.upper for x in inputs)))
 
+    @property
+    def n_terms(self) -> int:
+        """One: nothing is added up."""
+        return 1
+
 
 class Reshape(Rearrangement):
     """The same elements in the same order, in another shape.
@@ -59,7 +64,12 @@ class Select(Rearrangement):
         self.register_buffer("index", torch.where(flat < 0, self.size, flat))
         self.padded = bool((flat < 0).any())
         kept = flat[flat >= 0]
-        self.injective = kept.unique().numel() == kept.numel()
+        self.most_repeated = int(kept.bincount().amax()) if kept.numel() else 0
+
+    @property
+    def n_terms(self) -> int:
+        """How often an element is taken, at most: the adjoint adds that many up."""
+        return max(1, self.most_repeated)
 
     def linear(self, x: Tensor) -> Tensor:
         """Take the elements."""

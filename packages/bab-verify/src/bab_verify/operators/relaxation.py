@@ -7,7 +7,10 @@ import torch
 from torch import Tensor
 
 from bab_verify.graph import Operator
-from bab_verify.intervals import Interval
+from bab_verify.intervals import Interval, contracted, gamma, n_roundings, summed
+
+PRODUCT = 8
+"""Roundings of a product of a coefficient and a slope, at most."""
 
 
 class Relaxation(NamedTuple):
@@ -17,13 +20,15 @@ class Relaxation(NamedTuple):
 
         sum_i lower_slopes[i] x_i + lower_intercept  <=  f(x)  <=  sum_i upper_slopes[i] x_i + upper_intercept
 
-    All tensors are (batch, rows or 1, *shape).
+    All tensors are (batch, rows or 1, *shape). `error` is what rounding may change a coefficient's product with either
+    plane by, per unit of the coefficient; `None` where nobody asked.
     """
 
     lower_slopes: tuple[Tensor, ...]
     lower_intercept: Tensor
     upper_slopes: tuple[Tensor, ...]
     upper_intercept: Tensor
+    error: Tensor | None = None
 
 
 class Nonlinear(Operator, ABC):
@@ -67,7 +72,7 @@ class Nonlinear(Operator, ABC):
         """
         return self.planes(self.prepare(inputs), parameters)
 
-    def through(self, a: Tensor, planes: Relaxation) -> tuple[tuple[Tensor, ...], Tensor, Tensor]:
+    def through(self, a: Tensor, planes: Relaxation) -> tuple[tuple[Tensor, ...], Tensor, Tensor | float]:
         """Coefficients through the relaxed operation: positive ones take the plane below, negative ones that above.
 
         Args:
@@ -75,8 +80,8 @@ class Nonlinear(Operator, ABC):
             planes: The relaxation.
 
         Returns:
-            Coefficients of each input; the constant, (batch, rows); and a bound on the sum of its terms' absolute
-            values, without gradient.
+            Coefficients of each input; the constant, (batch, rows); and a bound on what rounding changes them by, as it
+            is felt in a bound, without gradient.
         """
         negative, positive = a.clamp(max=0), a.clamp(min=0)
         inputs = tuple(
@@ -84,7 +89,37 @@ class Nonlinear(Operator, ABC):
             for below, above in zip(planes.lower_slopes, planes.upper_slopes, strict=True)
         )
         constant = positive * planes.lower_intercept + negative * planes.upper_intercept
-        return inputs, constant.flatten(2).sum(-1), intercept_size(a, planes)
+        return inputs, summed(constant.flatten(2)), felt(a, planes.error)
+
+    @torch.no_grad()
+    def rounding(
+        self,
+        planes: Relaxation,
+        magnitudes: tuple[Tensor, ...],
+        errors: tuple[Tensor, ...],
+        n_constants: int,
+        n_parts: int,
+    ) -> Tensor:
+        """What rounding may change a coefficient's product with either plane by, per unit of the coefficient.
+
+        The planes themselves enclose the function as they are, rounding or not. But coefficients are multiplied by
+        slopes and added up, the constant is a sum over all elements, and what is multiplied by a slope has an error of
+        its own.
+
+        Args:
+            planes: (batch, rows or 1, *shape).
+            magnitudes: The greatest absolute value of each input, (batch, 1, *shape).
+            errors: What rounding may change a unit coefficient of each input by on the way down, of the same shape.
+            n_constants: How many constants a backward pass adds up.
+            n_parts: How many parts a coefficient of an input is the sum of, at most.
+        """
+        intercept = torch.maximum(planes.lower_intercept.abs(), planes.upper_intercept.abs())
+        total = gamma(n_roundings(intercept[0, 0].numel()) + n_constants + 2, intercept.dtype) * intercept
+        few = gamma(PRODUCT + n_parts, intercept.dtype)
+        sides = zip(planes.lower_slopes, planes.upper_slopes, magnitudes, errors, strict=True)
+        for below, above, magnitude, error in sides:
+            total = total + torch.maximum(below.abs(), above.abs()) * (few * magnitude + error)
+        return total
 
     def initial_parameters(self, inputs: tuple[Interval, ...]) -> Tensor:
         """Parameters to start from, (n_parameters, *shape of the bounds)."""
@@ -107,12 +142,12 @@ class DomainError(ValueError):
 
 
 @torch.no_grad()
-def intercept_size(a: Tensor, planes: Relaxation) -> Tensor:
-    """Absolute values of coefficients times the larger of both intercepts, (batch, rows)."""
-    largest = torch.maximum(planes.lower_intercept.abs(), planes.upper_intercept.abs())
-    if largest.shape[1] == 1:
-        return torch.matmul(a.abs().flatten(2), largest.flatten(2).mT).squeeze(-1)
-    return (a.abs() * largest).flatten(2).sum(-1)
+def felt(a: Tensor, error: Tensor | None) -> Tensor | float:
+    """Errors per unit of coefficients, (batch, rows or 1, *shape), times the coefficients' sizes: (batch, rows)."""
+    if error is None:
+        return 0.0
+    a, error = a.detach().abs().flatten(2), error.flatten(2)
+    return contracted(a, error.mT).squeeze(-1) if error.shape[1] == 1 else summed(a * error)
 
 
 def secant(f_lower: Tensor, f_upper: Tensor, interval: Interval, flat: Tensor) -> Tensor:

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
-from bab_verify.intervals import Interval
+from bab_verify.intervals import Interval, contracted, gamma, n_roundings, summed
 
-from .relaxation import Nonlinear, Relaxation
+from .relaxation import PRODUCT, Nonlinear, Relaxation, felt
 from .tangent import rounding
 
 
@@ -42,8 +42,9 @@ class Relu(Nonlinear):
         # A line through the origin is exact where the unit is stable.
         unstable = (x.lower < 0) & (x.upper > 0)
         least, span = active.to(chord.dtype), unstable.to(chord.dtype)
-        # Raised by what rounding may take from the chord anywhere between l and u.
-        intercept = torch.where(unstable, torch.addcmul(rounding(upper), chord, lower, value=-1), 0)
+        # Above zero at l and above u at u, and raised by what rounding may take from the chord anywhere between.
+        top = torch.maximum(-chord * lower, torch.addcmul(upper, chord, upper, value=-1)) + rounding(upper)
+        intercept = torch.where(unstable, top, 0)
         initial = (x.upper > -x.lower).to(chord.dtype)
         return chord, intercept, least, span, initial
 
@@ -53,15 +54,31 @@ class Relu(Nonlinear):
         slope = initial if parameters is None else torch.addcmul(least, span, parameters[0])
         return Relaxation((slope,), torch.zeros((), dtype=chord.dtype, device=chord.device), (chord,), intercept)
 
-    def through(self, a: Tensor, planes: Relaxation) -> tuple[tuple[Tensor, ...], Tensor, Tensor]:
+    def through(self, a: Tensor, planes: Relaxation) -> tuple[tuple[Tensor, ...], Tensor, Tensor | float]:
         """The plane below has no intercept and that above none below zero, which saves passes over the coefficients."""
         below, above = planes.lower_slopes[0], planes.upper_slopes[0]
         negative = a.clamp(max=0)
         if planes.upper_intercept.shape[1] == 1:
-            constant = torch.matmul(negative.flatten(2), planes.upper_intercept.flatten(2).mT).squeeze(-1)
+            constant = contracted(negative.flatten(2), planes.upper_intercept.flatten(2).mT).squeeze(-1)
         else:
-            constant = (negative * planes.upper_intercept).flatten(2).sum(-1)
-        return (torch.addcmul(a * below, negative, above - below),), constant, constant.detach().abs()
+            constant = summed((negative * planes.upper_intercept).flatten(2))
+        return (torch.addcmul(a * below, negative, above - below),), constant, felt(a, planes.error)
+
+    @torch.no_grad()
+    def rounding(
+        self,
+        planes: Relaxation,
+        magnitudes: tuple[Tensor, ...],
+        errors: tuple[Tensor, ...],
+        n_constants: int,
+        n_parts: int,
+    ) -> Tensor:
+        """No slope is above 1, so this is the same for all parameters; and zero where the unit is inactive."""
+        (magnitude,), (error,) = magnitudes, errors
+        top, chord = planes.upper_intercept, planes.upper_slopes[0]
+        total = torch.add(error, magnitude, alpha=gamma(PRODUCT + n_parts, top.dtype))
+        total = torch.add(total, top, alpha=gamma(n_roundings(top[0, 0].numel()) + n_constants + 2, top.dtype))
+        return total.masked_fill(chord + top == 0, 0)
 
     def splittable(self, inputs: tuple[Interval, ...], index: int) -> Tensor:
         """Where it is unstable."""

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from bab_verify.bounds.cuts import CutMatrix
 from bab_verify.bounds.optimization import Optimized, optimize
+from bab_verify.bounds.problem import Problem
+from bab_verify.bounds.proof import Proof
 from bab_verify.bounds.propagation import Bounds, Propagator
-from bab_verify.bounds.rounding import margin_slack
 from bab_verify.bounds.splits import Splits
 from bab_verify.configs import OptimizationConfig, SearchConfig
 from bab_verify.graph import Graph
@@ -35,6 +36,8 @@ class BranchBounder:
         violated: Takes inputs (n, inputs) and gives one that is a counterexample, if there is one.
         deadline: On `time.monotonic`.
         generator: Of random branching.
+        exact: The problem in double precision and its bounds at the root, for branches that are bounded in single
+            precision and that rounding alone may leave open.
     """
 
     def __init__(
@@ -48,11 +51,14 @@ class BranchBounder:
         violated: Callable[[Tensor], Tensor | None],
         deadline: float = float("inf"),
         generator: torch.Generator | None = None,
+        exact: tuple[Problem, Bounds] | None = None,
     ) -> None:
+        self.exact, self.proof = exact, Proof()
         self.graph, self.box, self.bounds, self.config = graph, box, bounds, config
         self.c, self.d = clauses
         self.violated, self.deadline = violated, deadline
         self.propagator = Propagator(graph)
+        self.errors = self.propagator.errors(bounds)
         heuristic = config.branching if config.branching in {"babsr", "random"} else "bbps"
         self.brancher = Brancher(
             self.propagator, box, bounds, heuristic, config.points, config.relu_only, config.reduce, generator
@@ -112,7 +118,9 @@ class BranchBounder:
         self.visited += len(branches)
         rows = found.margins.max(1)
         before = branches.margin
+        slack = found.slack.gather(1, rows.indices.unsqueeze(1)).squeeze(1)
         margin = torch.maximum(rows.values, before).masked_fill(empty, float("inf"))
+        margin, slack = self._reconsidered(branches, found, bounds, margin, slack)
         gain = (margin - before).nan_to_num(posinf=1e6)
         result = Branches(
             self._remembered(branches.splits, found.beta, gain),
@@ -124,12 +132,48 @@ class BranchBounder:
             gain,
         )
         still = ~(margin > 0)
+        self.proof.add(margin[~still], slack[~still])
         index = still.nonzero().squeeze(1)
         still_open, refuted = result[index], result[(~still).nonzero().squeeze(1)]
         if len(index):
             self._try_corners(found, index, rows.indices[index])
             still_open.next = self._decision(still_open, *self._seen(found, bounds, index, rows.indices[index]))
         return still_open, refuted, every[index]
+
+    def _reconsidered(
+        self, branches: Branches, found: Optimized, bounds: Bounds, margin: Tensor, slack: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Margins and what was taken off them, in double precision where rounding may have left a branch open."""
+        doubtful = (~(margin > 0) & (margin + 2 * slack > 0)).nonzero().squeeze(1)
+        if self.exact is None or not len(doubtful):
+            return margin, slack
+        problem, root = self.exact
+        propagator, n = Propagator(problem.graph), len(doubtful)
+        again = replace(branches, parameters=found.parameters)
+        if found.beta is not None:
+            again.splits = replace(again.splits, beta=found.beta)
+        part = again[doubtful].to(problem.c.dtype)
+        fine = optimize(
+            propagator,
+            Interval(problem.box.lower.expand(n, -1), problem.box.upper.expand(n, -1)),
+            {i: Interval(*(end[doubtful].to(problem.c.dtype) for end in x)) for i, x in bounds.items()},
+            problem.c[part.clause],
+            problem.d[part.clause],
+            replace(self.config.branch, steps=0),
+            parameters=part.parameters or None,
+            splits=part.splits,
+            cuts=None if self.cuts is None else self.cuts.to(problem.c),
+            cut_beta=None if found.cut_beta is None else found.cut_beta[doubtful].to(problem.c.dtype),
+            errors=propagator.errors(root),
+        )
+        rows = fine.margins.max(1)
+        values = rows.values.to(margin).clamp(min=torch.finfo(margin.dtype).tiny)
+        slacks = fine.slack.gather(1, rows.indices.unsqueeze(1)).squeeze(1).to(slack)
+        refuted = rows.values > 0
+        return (
+            margin.index_copy(0, doubtful, torch.where(refuted, values, margin[doubtful])),
+            slack.index_copy(0, doubtful, torch.where(refuted, slacks, slack[doubtful])),
+        )
 
     def bound_in_parts(
         self, branches: Branches, config: OptimizationConfig | None = None
@@ -154,7 +198,7 @@ class BranchBounder:
         found = {}
         for i in (*self.propagator.needed, *(site.node for site in self.brancher.sites)):
             lower, upper = inside[i]
-            wrong = lower > upper + 1e-5 * (1 + lower.abs())
+            wrong = lower > upper
             empty |= wrong.flatten(1).any(1)
             found[i] = Interval(torch.minimum(lower, upper), upper)
         return found, empty
@@ -173,7 +217,7 @@ class BranchBounder:
             splits=branches.splits,
             cuts=self.cuts,
             cut_beta=branches.cut_beta,
-            slack=margin_slack,
+            errors=self.errors,
         )
 
     def try_inputs(self, x: Tensor) -> None:

@@ -47,6 +47,13 @@ class Branches:
             self.gain[index],
         )
 
+    def to(self, dtype: torch.dtype) -> "Branches":
+        """In other numbers."""
+        splits = Splits(*(x.to(dtype) if x.is_floating_point() else x for x in self.splits.fields()))
+        parameters = {i: x.to(dtype) for i, x in self.parameters.items()}
+        numbers = (self.margin.to(dtype), parameters, self.cut_beta.to(dtype))
+        return Branches(splits, self.clause, *numbers, self.next, self.gain.to(dtype))
+
     @staticmethod
     def cat(parts: "list[Branches]") -> "Branches":
         """All of several."""

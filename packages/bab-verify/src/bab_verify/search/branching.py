@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from bab_verify.bounds.linear_bound import LinearBound
-from bab_verify.bounds.propagation import Bounds, Propagator
+from bab_verify.bounds.propagation import Bounds, Planes, Propagator
 from bab_verify.intervals import Interval
 from bab_verify.operators.affine import Affine
 from bab_verify.operators.relaxation import Nonlinear, Relaxation
@@ -115,7 +115,7 @@ class Brancher:
                 node, place = propagator.place(source)
                 if node and node not in propagator.nonlinear:
                     consumers.setdefault(node, []).append(Consumer(index, position, place))
-        planes = {i: propagator.relax(i, bounds) for i in propagator.nonlinear}
+        planes = propagator.planes(bounds)
         self.sites = [
             Site(node, tuple(users), *self._shortcut(node, planes), self._table(users, points))
             for node, users in sorted(consumers.items())
@@ -132,7 +132,7 @@ class Brancher:
         table = cached_branching_table(list(kinds.values()))
         return table.to(self.box.lower.device)
 
-    def _shortcut(self, node: int, planes: Mapping[int, Relaxation]) -> tuple[LinearBound, LinearBound]:
+    def _shortcut(self, node: int, planes: Planes) -> tuple[LinearBound, LinearBound]:
         if self.heuristic == "babsr":
             return self._bias(node)
         n, d = self.propagator.graph.nodes[node].size, self.box.lower.shape[1]
@@ -145,7 +145,7 @@ class Brancher:
             for sign, half, (coefficients, offset) in zip((1, -1), (slice(k), slice(k, None)), pairs, strict=True):
                 coefficients[:, part[0]] = sign * linear.coefficients[:, half]
                 offset[:, part[0]] = sign * linear.offset[:, half]
-        below, above = (LinearBound(coefficients, offset, offset.abs()) for coefficients, offset in pairs)
+        below, above = (LinearBound(coefficients, offset, torch.zeros_like(offset)) for coefficients, offset in pairs)
         return below, above
 
     def _bias(self, node: int) -> tuple[LinearBound, LinearBound]:
@@ -156,10 +156,11 @@ class Brancher:
         offset = self.box.lower.new_zeros(1, size)
         if constant is not None:
             offset = offset + constant.expand(self.propagator.graph.nodes[node].shape).reshape(1, -1)
-        linear = LinearBound(self.box.lower.new_zeros(1, size, self.box.lower.shape[1]), offset, offset.abs())
+        flat = self.box.lower.new_zeros(1, size, self.box.lower.shape[1])
+        linear = LinearBound(flat, offset, torch.zeros_like(offset))
         return linear, linear
 
-    def _partners(self, planes: Mapping[int, Relaxation]) -> dict[int, tuple[LinearBound, LinearBound]]:
+    def _partners(self, planes: Planes) -> dict[int, tuple[LinearBound, LinearBound]]:
         """Shortcuts of the other inputs of operations with several."""
         found: dict[int, tuple[LinearBound, LinearBound]] = {site.node: (site.below, site.above) for site in self.sites}
         for site in self.sites:

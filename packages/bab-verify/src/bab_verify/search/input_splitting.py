@@ -9,12 +9,12 @@ from torch import Tensor
 
 from bab_verify.bounds.linear_bound import LinearBound
 from bab_verify.bounds.optimization import optimize
-from bab_verify.bounds.propagation import Bounds, Propagator, Recording
-from bab_verify.bounds.rounding import margin_slack, sound_minimum
+from bab_verify.bounds.proof import Proof
+from bab_verify.bounds.propagation import Bounds, Planes, Propagator, Recording
+from bab_verify.bounds.rounding import FEW, Errors, margin_slack, sound_minimum
 from bab_verify.configs import OptimizationConfig
 from bab_verify.graph import Graph
-from bab_verify.intervals import Interval
-from bab_verify.operators.relaxation import Relaxation
+from bab_verify.intervals import Interval, gamma
 
 from .device import halved
 
@@ -72,6 +72,7 @@ class Boxes:
         scores: How much a split of each input promises, (n, inputs).
         known: Bounds of all nodes that relaxations need, one after the other, below and above, (n, 2, elements).
         gain: How much the margin rose over that of the box that this is a part of, (n,).
+        slack: The most that was taken off a clause for rounding, (n,).
     """
 
     lower: Tensor
@@ -80,6 +81,7 @@ class Boxes:
     scores: Tensor
     known: Tensor
     gain: Tensor
+    slack: Tensor
 
     def __len__(self) -> int:
         return len(self.clauses)
@@ -108,10 +110,18 @@ class InputSplitter:
         clauses: Constraints C y <= d of each clause, C (clauses, rows, outputs) and d (clauses, rows); a clause of
             fewer rows repeats one.
         config: How.
+        finer: The same in numbers of higher precision, for boxes that rounding alone may have left open.
     """
 
-    def __init__(self, graph: Graph, clauses: tuple[Tensor, Tensor], config: InputSplittingConfig) -> None:
-        self.graph, self.config = graph, config
+    def __init__(
+        self,
+        graph: Graph,
+        clauses: tuple[Tensor, Tensor],
+        config: InputSplittingConfig,
+        finer: "InputSplitter | None" = None,
+    ) -> None:
+        self.graph, self.config, self.finer = graph, config, finer
+        self.proof = Proof()
         self.propagator = Propagator(graph)
         c, d = clauses
         rows, place = torch.cat([c, d.unsqueeze(2)], 2).flatten(0, 1).unique(dim=0, return_inverse=True)
@@ -144,7 +154,7 @@ class InputSplitter:
         rows = sound_minimum(linear, box, self.d)
         clauses, best = self._clauses(rows)
         if self.config.optimization.steps:
-            linear, rows = self._optimized(box, bounds, linear, rows, clauses, best, parent)
+            linear, rows = self._optimized(box, (bounds, planes.errors), linear, rows, clauses, best, parent)
             clauses, best = self._clauses(rows)
         if parent is not None:
             clauses = torch.maximum(clauses, parent.clauses)
@@ -159,12 +169,13 @@ class InputSplitter:
         scores = scores.masked_fill(width <= 0, float("-inf"))
         least = clauses.amin(1)
         gain = torch.zeros_like(least) if parent is None else least - parent.margin
-        return Boxes(box.lower, box.upper, clauses, scores, self._packed(bounds), gain), corner
+        slack = margin_slack(linear, box, self.d).amax(1)
+        return Boxes(box.lower, box.upper, clauses, scores, self._packed(bounds), gain, slack), corner
 
     def _optimized(
         self,
         box: Interval,
-        bounds: Bounds,
+        known: tuple[Bounds, Errors],
         linear: LinearBound,
         rows: Tensor,
         clauses: Tensor,
@@ -178,6 +189,7 @@ class InputSplitter:
         used = decisive.any(0).nonzero().squeeze(1)
         if not len(used):
             return linear, rows
+        bounds, errors = known
         found = optimize(
             self.propagator,
             Interval(box.lower[index], box.upper[index]),
@@ -185,13 +197,13 @@ class InputSplitter:
             self.c[used].expand(len(index), -1, -1),
             self.d[used].expand(len(index), -1),
             self.config.optimization,
-            slack=margin_slack,
+            errors=Errors({i: x[index] for i, x in errors.nodes.items()}, errors.floor[index]),
         )
         where = (index.unsqueeze(1), used)
         linear = LinearBound(
             linear.coefficients.index_put(where, found.linear.coefficients),
             linear.offset.index_put(where, found.linear.offset),
-            linear.size.expand_as(linear.offset).index_put(where, found.linear.size.expand_as(found.linear.offset)),
+            linear.error.index_put(where, found.linear.error),
         )
         return linear, rows.index_put(where, torch.maximum(rows[where], found.margins))
 
@@ -200,7 +212,7 @@ class InputSplitter:
         weight: Tensor,
         recording: Recording,
         bounds: Bounds,
-        planes: Mapping[int, Relaxation],
+        planes: Planes,
         slopes: Mapping[int, tuple[Tensor, Tensor]],
         width: Tensor,
     ) -> Tensor:
@@ -247,8 +259,7 @@ class InputSplitter:
         index = (clauses.amin(1) <= 0).nonzero().squeeze(1)
         if not len(index):
             return box, rows, clauses
-        size = linear.size.expand_as(linear.offset)[index]
-        part = LinearBound(linear.coefficients[index], linear.offset[index], size)
+        part = LinearBound(linear.coefficients[index], linear.offset[index], linear.error[index])
         inner, least, margins = Interval(box.lower[index], box.upper[index]), rows[index], clauses[index]
         for _ in range(self.config.n_clippings):
             inner = self._clipped(part, least, margins, inner)
@@ -268,6 +279,23 @@ class InputSplitter:
         below = below.masked_fill(shut, float("inf")).amin(1)
         above = above.masked_fill(shut, float("-inf")).amax(1)
         return Interval(torch.maximum(box.lower, below), torch.minimum(box.upper, above))
+
+    def _open(self, boxes: Boxes) -> Tensor:
+        """Which boxes are not refuted, (n,), not in numbers of higher precision either where rounding may be why."""
+        still = ~(boxes.margin > 0)
+        self.proof.add(boxes.margin[~still], boxes.slack[~still])
+        doubtful = (still & (boxes.margin + 2 * boxes.slack > 0)).nonzero().squeeze(1)
+        if self.finer is not None and len(doubtful):
+            finer = self.finer
+            parts = (boxes.lower[doubtful].to(finer.d), boxes.upper[doubtful].to(finer.d))
+            for one in zip(
+                *(part.split(finer.batch_size) for part in parts), doubtful.split(finer.batch_size), strict=True
+            ):
+                again, _ = finer.bound(*one[:2])
+                refuted = again.margin > 0
+                self.proof.add(again.margin[refuted], again.slack[refuted])
+                still[one[2]] = ~refuted
+        return still
 
     def _packed(self, bounds: Bounds) -> Tensor:
         found = [torch.stack([x.flatten(1) for x in bounds[index]], 1) for index in self.propagator.needed]
@@ -300,7 +328,7 @@ class InputSplitter:
         """
         boxes, corners = self.bound(lower.unsqueeze(0), upper.unsqueeze(0))
         visited = 1
-        boxes = boxes[~(boxes.margin > 0)]
+        boxes = boxes[self._open(boxes)]
         while len(boxes):
             candidate = violated(corners)
             if candidate is not None:
@@ -320,7 +348,7 @@ class InputSplitter:
                 self.batch_size = halved(self.batch_size)
                 continue
             visited += len(found)
-            still = ~(found.margin > 0)
+            still = self._open(found)
             corners = torch.cat([corners[still], (found.lower[still] + found.upper[still]) / 2])
             boxes = found[still] if later is None else Boxes.cat([later, found[still]])
             if progress:
@@ -336,16 +364,17 @@ def clip(linear: LinearBound, rows: Tensor, box: Interval) -> tuple[Tensor, Tens
 
     Args:
         linear: Linear bounds of the rows, A (n, rows, inputs).
-        rows: m, the least A x + b - d over the box, (n, rows).
+        rows: m, what A x + b - d is at least over the box, whatever rounding added, (n, rows).
         box: (n, inputs).
 
     Returns:
         The least and the largest x_i, (n, rows, inputs).
     """
     a = linear.coefficients
-    reach = -rows.clamp(max=0).unsqueeze(2) / a.abs().clamp(min=1e-12)
-    # Wider by what rounding may take off.
-    reach = reach * (1 + 1e-5) + 1e-6 * (box.upper - box.lower).unsqueeze(1)
+    few = gamma(FEW, a.dtype)
+    reach = -rows.clamp(max=0).unsqueeze(2) / a.abs()
+    # Wider by what these sums may lose to rounding, and where numbers vanish.
+    reach = reach + few * (reach + box.magnitude.unsqueeze(1)) + torch.finfo(a.dtype).tiny
     above = torch.where(a > 0, box.lower.unsqueeze(1) + reach, float("inf"))
     below = torch.where(a < 0, box.upper.unsqueeze(1) - reach, float("-inf"))
     return torch.maximum(below, box.lower.unsqueeze(1)), torch.minimum(above, box.upper.unsqueeze(1))

@@ -29,7 +29,7 @@ def refute_leaf(bounder: BranchBounder, splits: Splits, clause: int) -> bool | T
     bounds, empty = bounder.narrowed(splits)
     if bool(empty.any()):
         return True
-    planes = {i: bounder.propagator.relax(i, bounds) for i in bounder.propagator.nonlinear}
+    planes = bounder.propagator.planes({0: bounder.bounds[0], **bounds})
     start = len(bounder.graph.nodes) - 1
     shape = bounder.graph.output_shape
     output = bounder.propagator.backward(start, bounder.c[clause].reshape(1, -1, *shape), planes)

@@ -22,6 +22,9 @@ class Result:
         cuts: Cutting planes that were found.
         cut_length: Mean number of literals of these.
         seconds: Time taken.
+        margin: For `unsat`, the least margin of all parts of the proof: by so much every unsafe set is missed.
+            Infinite where all parts are empty.
+        error_bound: The most that rounding may have added to any margin; it was taken off.
         history: Over time: seconds, branches visited, branches open, and the least margin.
     """
 
@@ -33,4 +36,6 @@ class Result:
     cuts: int = 0
     seconds: float = 0.0
     cut_length: float = 0.0
+    margin: float | None = None
+    error_bound: float | None = None
     history: tuple[tuple[float, int, int, float], ...] = field(default=(), repr=False)

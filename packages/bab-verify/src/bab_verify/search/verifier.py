@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from bab_verify.bounds.problem import Problem
-from bab_verify.bounds.propagation import Bounds
+from bab_verify.bounds.proof import Proof
 from bab_verify.bounds.root_bounds import Root
 from bab_verify.configs import VerifyConfig
 from bab_verify.frontends.loading import load_network
@@ -109,6 +109,7 @@ class _Run:
         self.cut_lengths: list[int] = []
         self.history: list[tuple[float, int, int, float]] = []
         self.counterexample: Counterexample | None = None
+        self.proof = Proof()
         self.query = specification.queries[0]
         self.generator = torch.Generator().manual_seed(self.config.seed)
 
@@ -136,6 +137,8 @@ class _Run:
             len(self.cut_lengths),
             seconds,
             sum(self.cut_lengths) / max(1, len(self.cut_lengths)),
+            self.proof.margin if status == "unsat" else None,
+            self.proof.error_bound if status == "unsat" else None,
             tuple(self.history),
         )
 
@@ -158,14 +161,13 @@ class _Run:
         if len(root) and self.config.bounds not in {"ibp", "crown"} and not splits_input:
             with torch.no_grad():
                 root.optimize()
+        self.proof.join(root.proof)
         if not len(root):
             return True, "bounds", tuple(root.margins.tolist())
         if self.config.branching == "none" or self.config.bounds != "beta-crown":
             return False, "no branching", tuple(root.margins.tolist())
-        with torch.no_grad():
-            problem, bounds = root.rounded(root.dtype())
         search = self._split_input if splits_input else self._split_activations
-        proven, why, lower_bound = search(problem, bounds)
+        proven, why, lower_bound = search(root)
         root.margins[root.clauses] = lower_bound
         return proven, why, tuple(root.margins.tolist())
 
@@ -173,25 +175,32 @@ class _Run:
         wanted = self.config.branching
         return wanted == "input" or (wanted == "auto" and len(problem.free) <= self.config.input_dimensions)
 
-    def _split_input(self, problem: Problem, bounds: Bounds) -> tuple[bool, str, float]:
-        del bounds
+    def _split_input(self, root: Root) -> tuple[bool, str, float]:
+        with torch.no_grad():
+            problem, _ = root.rounded(root.dtype())
         size = sum(node.size for node in problem.graph.nodes)
         batch_size = self.config.batch_size or min(4096, max(64, INPUT_ELEMENTS // size))
         config = InputSplittingConfig(batch_size, max_domains=self.config.max_domains)
-        splitter = InputSplitter(problem.graph, (problem.c, problem.d), config)
+        finer, exact = None, root.problem
+        if self.config.dtype == "auto" and problem is not exact:
+            finer = InputSplitter(exact.graph, (exact.c, exact.d), config)
+        splitter = InputSplitter(problem.graph, (problem.c, problem.d), config, finer)
         with torch.no_grad():
             found = splitter.run(
                 problem.box.lower[0], problem.box.upper[0], partial(self._violated, problem), self.deadline, self._tell
             )
         self.visited += found.visited
+        self.proof.join(splitter.proof)
         return (
             found.proven,
             "branches" if found.proven or found.candidate is not None else self._why(),
             found.lower_bound,
         )
 
-    def _split_activations(self, problem: Problem, bounds: Bounds) -> tuple[bool, str, float]:
+    def _split_activations(self, root: Root) -> tuple[bool, str, float]:
         with torch.no_grad():
+            problem, bounds = root.rounded(root.dtype())
+            mixed = self.config.dtype == "auto" and problem is not root.problem
             bounder = BranchBounder(
                 problem.graph,
                 problem.box,
@@ -201,15 +210,17 @@ class _Run:
                 violated=partial(self._violated, problem),
                 deadline=self.deadline,
                 generator=self.generator,
+                exact=(root.problem, root.bounds) if mixed else None,
             )
             splitter = ActivationSplitter(bounder, self._tell)
             proven, lower_bound = splitter.run()
         self.visited += bounder.visited
+        self.proof.join(bounder.proof)
         self.cut_lengths += splitter.cut_lengths
         decided = proven or self.counterexample is not None
         if splitter.unresolved and not decided and self.config.branching == "auto":
             # Smooth operations over intervals too short to split: only the input is left.
-            return self._split_input(problem, bounds)
+            return self._split_input(root)
         why = "branches" if decided else "branches that cannot be split" if splitter.unresolved else self._why()
         return proven, why, lower_bound
 
