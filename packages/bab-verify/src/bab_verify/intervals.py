@@ -55,7 +55,7 @@ def gamma(n: int, dtype: torch.dtype) -> float:
 
 
 def n_roundings(n: int) -> int:
-    """Roundings that each of n terms meets in `summed` and `contracted`."""
+    """Roundings that each of n terms meets in `summed` and `weighted`."""
     return n if n <= BLOCK else BLOCK + n // BLOCK + 2
 
 
@@ -69,12 +69,13 @@ def summed(terms: Tensor) -> Tensor:
     return blocks if whole == n else blocks + terms[..., whole:].sum(-1)
 
 
-def contracted(a: Tensor, x: Tensor) -> Tensor:
-    """Rows times vectors, in blocks: (batch or 1, rows, n) and (batch or 1, n, vectors) to (batch, rows, vectors)."""
-    n = a.shape[-1]
+def weighted(rows: Tensor, weights: Tensor) -> Tensor:
+    """Sums of rows (batch or 1, rows, n) times weights (batch or 1, n) over n, in blocks: (batch, rows)."""
+    n = rows.shape[-1]
     if n <= BLOCK:
-        return torch.matmul(a, x)
+        return torch.matmul(weights.unsqueeze(-2), rows.mT).squeeze(-2)
     whole = n // BLOCK * BLOCK
-    left = a[..., :whole].unflatten(-1, (-1, BLOCK)).movedim(-2, -3)
-    blocks = torch.matmul(left, x[..., :whole, :].unflatten(-2, (-1, BLOCK))).sum(-3)
-    return blocks if whole == n else blocks + torch.matmul(a[..., whole:], x[..., whole:, :])
+    left = rows[..., :whole].unflatten(-1, (-1, BLOCK)).movedim(-2, -3)
+    right = weights[..., :whole].unflatten(-1, (-1, BLOCK)).unsqueeze(-2)
+    blocks = torch.matmul(right, left.mT).squeeze(-2).sum(-2)
+    return blocks if whole == n else blocks + weighted(rows[..., whole:], weights[..., whole:])

@@ -78,7 +78,7 @@ class CutMatrix:
         return found
 
     def rounding(self, n_constants: int) -> Tensor:
-        """What rounding may add per unit of each cut's multiplier, to the costs of its states and its limit, (cuts,)."""
+        """What rounding may add per unit of each multiplier, to the costs of states and to limits, (cuts,)."""
         size = self.q.abs().sum(1) + self.limits.abs()
         return gamma(len(self) + n_constants, size.dtype) * size
 

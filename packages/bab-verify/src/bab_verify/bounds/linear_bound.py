@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from bab_verify.intervals import Interval, contracted
+from bab_verify.intervals import Interval, weighted
 
 
 @dataclass
@@ -26,10 +26,9 @@ class LinearBound:
     def minimum(self, box: Interval) -> Float[Tensor, "batch rows"]:
         """The least A x + b over a box (batch, inputs): A centre - |A| radius + b; -infinity where it overflows."""
         center, radius = (box.lower + box.upper) / 2, (box.upper - box.lower) / 2
-        value = contracted(self.coefficients, center.unsqueeze(-1))
-        value = value - contracted(self.coefficients.abs(), radius.unsqueeze(-1))
+        value = weighted(self.coefficients, center) - weighted(self.coefficients.abs(), radius)
         infinity = float("inf")
-        return (value.squeeze(-1) + self.offset).nan_to_num(-infinity, -infinity, -infinity)
+        return (value + self.offset).nan_to_num(-infinity, -infinity, -infinity)
 
     def minimizer(self, box: Interval) -> Float[Tensor, "batch rows inputs"]:
         """Where it is least: the corner of the box against the signs of A."""

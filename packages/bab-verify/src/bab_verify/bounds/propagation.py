@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from bab_verify.graph import Graph
-from bab_verify.intervals import Interval, contracted, gamma, n_roundings
+from bab_verify.intervals import Interval, gamma, n_roundings, weighted
 from bab_verify.operators.affine import Affine, Combination
 from bab_verify.operators.relaxation import Nonlinear, Relaxation, felt
 from bab_verify.operators.relu import Relu
@@ -22,8 +22,8 @@ Bounds = dict[int, Interval]
 Replacement = Callable[[Tensor], tuple[Tensor, Tensor, Tensor]]
 """From coefficients of a node to those of its input, a constant, and what rounding may change them by."""
 
-MAX_ELEMENTS = 2**25
-"""Coefficients of one layer that are worked on at once."""
+AT_ONCE = {"cpu": 2**18, "cuda": 2**25}
+"""Coefficients of one layer that are worked on at once: as many as the cache of a core holds, or to fill a GPU."""
 
 
 @dataclass
@@ -38,8 +38,14 @@ class Planes:
     relaxations: dict[int, Relaxation] = field(default_factory=dict)
     errors: Errors = field(default_factory=Errors)
 
-    def __getitem__(self, index: int) -> Relaxation:
-        return self.relaxations[index]
+    def of(self, boxes: slice) -> "Planes":
+        """Those of some boxes of the batch."""
+        some = {}
+        for index, planes in self.relaxations.items():
+            some[index] = Relaxation(*(_part(x, boxes) for x in planes))
+        nodes = {index: x[boxes] for index, x in self.errors.nodes.items()}
+        floor = self.errors.floor
+        return Planes(some, Errors(nodes, floor[boxes] if isinstance(floor, Tensor) else floor))
 
 
 @dataclass
@@ -281,20 +287,31 @@ class Propagator:
             rows = torch.arange(lower.shape[1], device=lower.device).expand(len(lower), -1)
         if not rows.shape[1]:
             return found
-        below, above, coefficients = [], [], []
-        for part in rows.split(self.chunk(index, len(lower)), 1):
-            linear = self.unit_backward(index, part, planes)
-            least = sound_minimum(linear, box)
-            below.append(least[:, : part.shape[1]])
-            above.append(-least[:, part.shape[1] :])
-            coefficients.append(linear.coefficients[:, : part.shape[1]])
-            if recorded is not None:
-                recorded[index] = _joined(recorded.get(index), linear)
+        ends, coefficients = [], []
+        for few in self._tiles(index, rows):
+            parts, sloped = [], []
+            for part in rows[few].split(self.chunk(index, len(rows[few])), 1):
+                linear = self.unit_backward(index, part, planes if len(rows[few]) == len(rows) else planes.of(few))
+                least = sound_minimum(linear, Interval(box.lower[few], box.upper[few]))
+                parts.append(least.unflatten(1, (2, -1)))
+                if slopes is not None:
+                    sloped.append(linear.coefficients[:, : part.shape[1]])
+                if recorded is not None:
+                    recorded[index] = _joined(recorded.get(index), linear)
+            ends.append(torch.cat(parts, 2))
+            if slopes is not None:
+                coefficients.append(torch.cat(sloped, 1))
+        below, above = torch.cat(ends).unbind(1)
         if slopes is not None:
-            slopes[index] = (rows, torch.cat(coefficients, 1))
-        lower = lower.scatter(1, rows, torch.maximum(lower.gather(1, rows), torch.cat(below, 1)))
-        upper = upper.scatter(1, rows, torch.minimum(upper.gather(1, rows), torch.cat(above, 1)))
+            slopes[index] = (rows, torch.cat(coefficients))
+        lower = lower.scatter(1, rows, torch.maximum(lower.gather(1, rows), below))
+        upper = upper.scatter(1, rows, torch.minimum(upper.gather(1, rows), -above))
         return ordered(lower, upper, self.graph.nodes[index].shape)
+
+    def _tiles(self, index: int, rows: Tensor) -> list[slice]:
+        """Which boxes are bounded at once, with all of their rows, where a box alone is not too much."""
+        at_once = max(1, self.chunk(index) // rows.shape[1])
+        return [slice(i, i + at_once) for i in range(0, len(rows), at_once)]
 
     def _exact_slopes(self, index: int) -> tuple[Tensor, Tensor]:
         if index not in self._first_layer:
@@ -307,7 +324,7 @@ class Propagator:
     def chunk(self, index: int, batch: int = 1) -> int:
         """Of how many elements of a node bounds are computed at once, for a batch of boxes."""
         widest = max(self.graph.nodes[i].size for i in self.ancestors(index))
-        return max(1, MAX_ELEMENTS // (2 * batch * widest))
+        return max(1, AT_ONCE[self.graph.example().device.type] // (2 * batch * widest))
 
     def undecided(self, index: int, lower: Tensor, upper: Tensor) -> Tensor:
         """The elements (batch, rows) of a node whose bounds matter."""
@@ -428,14 +445,14 @@ class Propagator:
         """From coefficients of a node to those of its inputs, the constant, and what rounding may change them by."""
         operator = self.graph.nodes[index].operator
         if not isinstance(operator, Affine):
-            return self.operator(index).through(a, planes[index])
+            return self.operator(index).through(a, planes.relaxations[index])
         shape = self.graph.nodes[index].shape
         parts = tuple(x.reshape(*a.shape[:2], *x.shape[1:]) for x in operator.adjoint(a.reshape(-1, *shape)))
         added = operator.constant()
         # What rounding may add here is in the errors of the nodes that take this one.
         return (
             parts,
-            0.0 if added is None else contracted(a.flatten(2), added.expand(shape).reshape(-1, 1))[..., 0],
+            0.0 if added is None else weighted(a.flatten(2), added.expand(shape).reshape(1, -1)),
             0.0,
         )
 
@@ -462,3 +479,10 @@ def _stacked(first: LinearBound, second: LinearBound) -> LinearBound:
     return LinearBound(
         *(torch.cat([getattr(bound, field.name) for bound in (first, second)], 1) for field in fields(LinearBound))
     )
+
+
+def _part(x: Tensor | tuple[Tensor, ...] | None, boxes: slice) -> Tensor | tuple[Tensor, ...] | None:
+    """The rows of some boxes; what is the same for all of them stays."""
+    if x is None or (isinstance(x, Tensor) and x.ndim < 2):
+        return x
+    return x[boxes] if isinstance(x, Tensor) else tuple(y[boxes] for y in x)

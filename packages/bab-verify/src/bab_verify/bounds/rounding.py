@@ -27,7 +27,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from bab_verify.intervals import Interval, contracted, gamma, n_roundings
+from bab_verify.intervals import Interval, gamma, n_roundings, weighted
 
 from .linear_bound import LinearBound
 
@@ -60,8 +60,7 @@ def sound_minimum(linear: LinearBound, box: Interval, threshold: Tensor | float 
     dtype = linear.offset.dtype
     center, radius = (box.lower + box.upper) / 2, (box.upper - box.lower) / 2
     radius = radius + _input_share(linear, dtype) * box.magnitude
-    value = contracted(linear.coefficients, center.unsqueeze(-1))
-    value = (value - contracted(linear.coefficients.abs(), radius.unsqueeze(-1))).squeeze(-1)
+    value = weighted(linear.coefficients, center) - weighted(linear.coefficients.abs(), radius)
     size = linear.offset.abs() + (threshold.abs() if isinstance(threshold, Tensor) else abs(threshold))
     infinity = float("inf")
     error = linear.error + gamma(FEW, dtype) * size
@@ -77,7 +76,7 @@ def margin_slack(linear: LinearBound, box: Interval, threshold: Tensor) -> Float
         threshold: d, (batch, rows) or (rows,).
     """
     dtype = linear.offset.dtype
-    inputs = contracted(linear.coefficients.abs(), box.magnitude.unsqueeze(-1)).squeeze(-1)
+    inputs = weighted(linear.coefficients.abs(), box.magnitude)
     rest = gamma(FEW, dtype) * (linear.offset.abs() + threshold.abs())
     infinity = float("inf")
     slack = torch.add(rest + linear.error, inputs, alpha=_input_share(linear, dtype))
@@ -103,11 +102,11 @@ def interval_product(c: Float[Tensor, "#batch rows n"], x: Interval) -> Interval
         x: Of n values, (batch, n).
     """
     n = n_roundings(x.lower.shape[-1]) + FEW
-    lower, upper = (end.unsqueeze(2) for end in x.as_terms(n))
+    lower, upper = x.as_terms(n)
     positive, negative = c.clamp(min=0), c.clamp(max=0)
-    least = contracted(positive, lower) + contracted(negative, upper)
-    most = contracted(positive, upper) + contracted(negative, lower)
-    return Interval(least.squeeze(2), most.squeeze(2)).defined()
+    least = weighted(positive, lower) + weighted(negative, upper)
+    most = weighted(positive, upper) + weighted(negative, lower)
+    return Interval(least, most).defined()
 
 
 def interval_margins(

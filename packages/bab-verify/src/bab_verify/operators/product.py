@@ -33,7 +33,8 @@ class Product(Nonlinear):
     def initial_parameters(self, inputs: tuple[Interval, ...]) -> Tensor:
         """The mean of the two planes of a side."""
         x, y = inputs
-        return (x.lower + y.lower).new_full((2, *torch.broadcast_shapes(x.lower.shape, y.lower.shape)), 0.5)
+        both = x.lower + y.lower
+        return both.new_full((2, *both.shape), 0.5)
 
     def prepare(self, inputs: tuple[Interval, ...]) -> tuple[Tensor, ...]:
         """What `planes` needs: corners and their products, and what rounding may change."""

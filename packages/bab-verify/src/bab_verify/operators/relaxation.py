@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from bab_verify.graph import Operator
-from bab_verify.intervals import Interval, contracted, gamma, n_roundings, summed
+from bab_verify.intervals import Interval, gamma, n_roundings, summed, weighted
 
 PRODUCT = 8
 """Roundings of a product of a coefficient and a slope, at most."""
@@ -146,8 +146,8 @@ def felt(a: Tensor, error: Tensor | None) -> Tensor | float:
     """Errors per unit of coefficients, (batch, rows or 1, *shape), times the coefficients' sizes: (batch, rows)."""
     if error is None:
         return 0.0
-    a, error = a.detach().abs().flatten(2), error.flatten(2)
-    return contracted(a, error.mT).squeeze(-1) if error.shape[1] == 1 else summed(a * error)
+    sizes = a.detach().abs().flatten(2)
+    return weighted(sizes, error.flatten(1)) if error.shape[1] == 1 else summed(sizes * error.flatten(2))
 
 
 def secant(f_lower: Tensor, f_upper: Tensor, interval: Interval, flat: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from bab_verify.intervals import Interval, contracted, gamma, n_roundings, summed
+from bab_verify.intervals import Interval, gamma, n_roundings, summed, weighted
 
 from .relaxation import PRODUCT, Nonlinear, Relaxation, felt
 from .tangent import rounding
@@ -57,12 +57,13 @@ class Relu(Nonlinear):
     def through(self, a: Tensor, planes: Relaxation) -> tuple[tuple[Tensor, ...], Tensor, Tensor | float]:
         """The plane below has no intercept and that above none below zero, which saves passes over the coefficients."""
         below, above = planes.lower_slopes[0], planes.upper_slopes[0]
-        negative = a.clamp(max=0)
-        if planes.upper_intercept.shape[1] == 1:
-            constant = contracted(negative.flatten(2), planes.upper_intercept.flatten(2).mT).squeeze(-1)
+        negative, top = a.clamp(max=0), planes.upper_intercept
+        inputs = (torch.addcmul(a * below, negative, above - below),)
+        if top.shape[1] == 1:
+            constant = weighted(negative.flatten(2), top.flatten(1))
         else:
-            constant = summed((negative * planes.upper_intercept).flatten(2))
-        return (torch.addcmul(a * below, negative, above - below),), constant, felt(a, planes.error)
+            constant = summed((negative * top).flatten(2))
+        return inputs, constant, felt(a, planes.error)
 
     @torch.no_grad()
     def rounding(

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from bab_verify.graph import Node, Operator
+from bab_verify.intervals import gamma
 from bab_verify.operators.affine import Affine, Dense, Scale, Shift
 from bab_verify.operators.convolution import Convolution
 
@@ -37,16 +38,22 @@ def _merged(layer: Operator | None, operator: Operator | None, ndim: int) -> Aff
     rows = _along(constant, ndim, -1 if isinstance(layer, Dense) else 1, layer.weight.shape[0])
     if rows is None:
         return None
-    weight, bias = layer.weight, layer.bias
+    weight, bias, doubt = layer.weight, layer.bias, layer.bias_doubt
     if isinstance(operator, Scale):
         weight = (weight.double() * rows.reshape(-1, *[1] * (weight.ndim - 1))).to(weight)
         bias = None if bias is None else (bias.double() * rows).to(bias)
+        doubt = None if doubt is None else doubt * rows.abs().to(doubt)
+    elif bias is None:
+        bias = rows.to(weight)
     else:
-        bias = (rows if bias is None else bias.double() + rows).to(weight)
+        total = bias.double() + rows
+        # What it was before: a product and its rounding; then a sum and its own.
+        size = gamma(4, weight.dtype) * (bias.double().abs() + rows.abs())
+        bias, doubt = total.to(weight), size.to(weight) if doubt is None else doubt + size.to(weight)
     shape = layer.input_shapes[0]
     if isinstance(layer, Dense):
-        return Dense(weight, bias, shape)
-    return Convolution(weight, bias, shape, layer.stride, layer.padding, layer.dilation, layer.groups)
+        return Dense(weight, bias, shape, doubt)
+    return Convolution(weight, bias, shape, layer.stride, layer.padding, layer.dilation, layer.groups, doubt)
 
 
 def _along(constant: Tensor, ndim: int, dim: int, size: int) -> Tensor | None:

@@ -1,16 +1,15 @@
 """Fusion of affine operations: whatever is affine between two nonlinear operations becomes one matrix."""
 
-import copy
-from math import prod
-
 import torch
 from torch import Tensor
 
 from bab_verify.graph import Graph, Node
-from bab_verify.intervals import Interval
+from bab_verify.intervals import Interval, gamma
 from bab_verify.operators.affine import Affine, Combination
 from bab_verify.operators.rearrangements import Reshape, Select
 from bab_verify.operators.relaxation import Nonlinear
+
+from .products import Rows, double
 
 MAX_SIZE = 2**21
 """Elements of a matrix that is worth having in place of the operations that it stands for."""
@@ -20,7 +19,7 @@ def fuse(graph: Graph, max_size: int = MAX_SIZE) -> Graph:
     """The same function, with affine parts between nonlinear operations as one matrix, where that is small.
 
     Bounds through one matrix are those through its parts, by interval arithmetic never looser; and a backward pass has
-    fewer steps. Matrices are computed in double precision.
+    fewer steps. Matrices are computed in double precision, and know what that leaves uncertain.
 
     Args:
         graph: A network.
@@ -99,34 +98,37 @@ def _fused(graph: Graph, anchor: int, sources: tuple[int, ...]) -> Node:
     if len(sources) == 1 and isinstance(node.operator, Combination) and node.inputs == sources:
         return node
     example = graph.example()
-    identity = torch.eye(node.size, dtype=torch.float64, device=example.device)
-    pending = {anchor: identity.reshape(node.size, *node.shape)}
-    bias = identity.new_zeros(node.size)
+    pending = {anchor: Rows.elements(node, example.device)}
+    bias = size = doubt = torch.zeros(node.size, dtype=torch.float64, device=example.device)
+    n_constants = 0
     for index in range(anchor, -1, -1):
         if index not in pending or index in sources:
             continue
         operator = graph.nodes[index].operator
         assert isinstance(operator, Affine)  # noqa: S101
         exact = operator if example.dtype == torch.float64 else double(operator)
-        a = pending.pop(index)
-        constant = exact.constant()
-        if constant is not None:
-            bias += a.flatten(1) @ constant.expand(graph.nodes[index].shape).reshape(-1).to(bias)
-        for source, part in zip(graph.nodes[index].inputs, exact.adjoint(a), strict=True):
+        rows = pending.pop(index)
+        value, its_size, its_doubt = rows.times(exact, graph.nodes[index].shape)
+        bias, size, doubt = bias + value, size + its_size, doubt + its_doubt
+        n_constants += exact.constant() is not None
+        for source, part in zip(graph.nodes[index].inputs, rows.through(exact), strict=True):
             pending[source] = pending[source] + part if source in pending else part
+    if n_constants > 1:
+        doubt = doubt + gamma(n_constants + 1, torch.float64) * size
     shapes = tuple(graph.nodes[source].shape for source in sources)
-    weights = tuple(
-        pending[source].flatten(1).detach().to(example.dtype)
-        if source in pending
-        else torch.zeros(node.size, prod(shape), dtype=example.dtype, device=example.device)
+    parts = [
+        pending[source] if source in pending else Rows(bias.new_zeros(node.size, *shape))
         for source, shape in zip(sources, shapes, strict=True)
+    ]
+    combination = Combination(
+        tuple(part.values.flatten(1).detach().to(example.dtype) for part in parts),
+        bias.to(example.dtype),
+        shapes,
+        node.shape,
+        tuple(None if part.doubt is None else part.doubt.flatten(1).detach().to(example.dtype) for part in parts),
+        doubt.to(example.dtype) if bool(doubt.any()) else None,
     )
-    return Node(Combination(weights, bias.to(example.dtype), shapes, node.shape), sources, node.shape, node.name)
-
-
-def double(operator: Affine) -> Affine:
-    """A copy of an operation in double precision."""
-    return copy.deepcopy(operator).double()
+    return Node(combination, sources, node.shape, node.name)
 
 
 def restrict(graph: Graph, box: Interval) -> tuple[Graph, Tensor]:

@@ -4,11 +4,13 @@ import torch
 from torch import Tensor
 
 from bab_verify.graph import Graph, Node, Shape
+from bab_verify.intervals import gamma
 from bab_verify.operators.affine import Affine, Combination
 from bab_verify.operators.rearrangements import Reshape, Select
 from bab_verify.operators.relaxation import Nonlinear
 
-from .fusion import MAX_SIZE, double, fuse
+from .fusion import MAX_SIZE, fuse
+from .products import double
 
 
 def prune(graph: Graph, outputs: Tensor, max_size: int = MAX_SIZE) -> Graph:
@@ -119,17 +121,30 @@ class _Pruning:
         node, operator = self.old.nodes[index], self.old.operator(index)
         assert isinstance(operator, Affine)  # noqa: S101
         weights: dict[int, Tensor] = {}
-        for source, rows in zip(node.inputs, self.rows[index], strict=True):
-            if self.masks[source].any():
-                part = rows[:, self.masks[source]]
-                weights[source] = weights[source] + part if source in weights else part
+        doubts: dict[int, Tensor | None] = {}
+        elements = self._elements(index)
+        own = operator.doubts if isinstance(operator, Combination) else (None,) * len(node.inputs)
+        for source, rows, doubt in zip(node.inputs, self.rows[index], own, strict=True):
+            columns = self.masks[source]
+            if columns.any():
+                part = (rows[:, columns], None if doubt is None else doubt[elements][:, columns])
+                if source in weights:
+                    part = _sum((weights[source], doubts[source]), part)
+                weights[source], doubts[source] = part
         constant = operator.constant()
         bias = self.old.example().new_zeros(node.size)
         if constant is not None:
             bias = constant.expand(node.shape).reshape(-1)
+        uncertain = operator.doubt(*(bias.new_zeros(1, *inputs) for inputs in operator.input_shapes))
         sources = tuple(self.place[source] for source in weights)
-        shapes = tuple(self.nodes[source].shape for source in sources)
-        combination = Combination(tuple(weights.values()), bias[self.masks[index]], shapes, shape)
+        combination = Combination(
+            tuple(weights.values()),
+            bias[elements],
+            tuple(self.nodes[source].shape for source in sources),
+            shape,
+            tuple(doubts.values()),
+            None if uncertain is None else uncertain.expand(1, *node.shape).reshape(-1)[elements],
+        )
         return Node(combination, sources, shape, node.name)
 
     def _taken(self, source: int, elements: Tensor, shape: Shape) -> int:
@@ -146,3 +161,12 @@ class _Pruning:
     def _add(self, node: Node) -> int:
         self.nodes.append(node)
         return len(self.nodes) - 1
+
+
+def _sum(first: tuple[Tensor, Tensor | None], second: tuple[Tensor, Tensor | None]) -> tuple[Tensor, Tensor]:
+    """The sum of two matrices, and how far it may be from the exact one."""
+    values = first[0] + second[0]
+    doubt = gamma(2, torch.float64) * (first[0].abs() + second[0].abs()).double()
+    for part in (first[1], second[1]):
+        doubt = doubt if part is None else doubt + part
+    return values, doubt.to(values)

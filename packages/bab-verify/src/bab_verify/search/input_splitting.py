@@ -18,6 +18,8 @@ from bab_verify.intervals import Interval, gamma
 
 from .device import halved
 
+BUSY = {"cpu": 32, "cuda": 4096}
+"""Boxes that keep a device busy: while fewer are open, each is halved in several inputs at once."""
 LINEAR_WEIGHT = 0.1
 """How much the slope of the linear bound along an input counts beside the gap between planes that is its fault."""
 MAX_DEPTH = 3
@@ -223,7 +225,7 @@ class InputSplitter:
         """
         blame: dict[int, Tensor] = {}
         for index, a in recording.outputs.items():
-            relaxation = planes[index]
+            relaxation = planes.relaxations[index]
             inputs = self.propagator.inputs_of(index, bounds)
             gap = relaxation.upper_intercept - relaxation.lower_intercept
             for below, above, x in zip(relaxation.lower_slopes, relaxation.upper_slopes, inputs, strict=True):
@@ -342,7 +344,7 @@ class InputSplitter:
                 order = boxes.margin.argsort()
                 now, later = boxes[order[: self.batch_size]], boxes[order[self.batch_size :]]
             try:
-                children = split(now, self.batch_size)
+                children = split(now, min(BUSY[self.d.device.type], self.batch_size))
                 found, corners = self.bound(children.lower, children.upper, children)
             except torch.OutOfMemoryError:
                 self.batch_size = halved(self.batch_size)
@@ -384,7 +386,7 @@ def split(boxes: Boxes, target: int) -> Boxes:
     """Halve each box in its most promising inputs: in one, or in several where that is needed anyway.
 
     A box whose margin is several times what the last split gained is halved in as many inputs at once, which saves to
-    bound the boxes between; and so are all while few are open.
+    bound the boxes between; and so are all while too few are open to keep the device busy.
 
     Args:
         boxes: n of them.
