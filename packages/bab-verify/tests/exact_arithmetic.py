@@ -13,7 +13,6 @@ import torch
 from bab_verify.operators.affine import Affine, Combination, Dense
 from bab_verify.operators.convex import Absolute, Square
 from bab_verify.operators.product import Product
-from bab_verify.operators.rearrangements import Rearrangement
 from bab_verify.operators.relu import Relu
 
 
