@@ -104,7 +104,7 @@ def build(recipe, rng):
 
 def boxed(rng, dtype, batch=2):
     center = numbers(rng, batch, SIZE, spread=4)
-    radius = center.abs() * 10.0 ** torch.tensor(rng.uniform(-7, 0.5, (batch, SIZE)))
+    radius = center.abs() * 10.0 ** torch.tensor(rng.uniform(-1, 0.5, (batch, SIZE)) + rng.uniform(-8, 0))
     radius = radius * torch.tensor(rng.random((batch, SIZE)) < 0.9)
     if rng.random() < 0.2:
         center = center * 0
