@@ -1,4 +1,4 @@
-"""What searches and rewriting add to bounds, in exact arithmetic: splits, cuts, leaves, clips, fusion, folding, types."""
+"""What searches and rewriting add to bounds, in exact arithmetic: splits, cuts, leaves, clips, fusion and folding."""
 
 import numpy as np
 import pytest
@@ -232,13 +232,13 @@ def test_fused_matrices_say_how_far_they_are_off(seed):
 def test_bounds_with_folded_scalings_hold_for_the_network_as_it_was(seed):
     """Two layers of normalisation whose difference is amplified, in numbers of 53 bits."""
     rng = np.random.default_rng(seed)
-    a = torch.tensor(rng.uniform(0.5, 2, (1, 2)))
+    a, is_shifted = torch.tensor(rng.uniform(0.5, 2, (1, 2))), bool(rng.random() < 0.5)
     s = torch.tensor(rng.uniform(0.5, 2, 1)).expand(2)
-    t = torch.tensor(rng.uniform(0, 2, 1)).expand(2)
+    t = torch.tensor(rng.uniform(0, 2, 1) * is_shifted).expand(2)
     k = torch.tensor(loguniform(rng, 1e3, 1e8, 1, 1))
     nodes = [
         Node(None, (), (2,)),
-        Node(Dense(torch.cat([a, close(rng, a, DOUBLE)]), torch.ones(2).double() / 3, (2,)), (0,), (2,)),
+        Node(Dense(torch.cat([a, close(rng, a, DOUBLE)]), torch.ones(2).double() / 3 * is_shifted, (2,)), (0,), (2,)),
         Node(Scale(s, (2,)), (1,), (2,)),
         Node(Shift(t, (2,)), (2,), (2,)),
         Node(Relu(), (3,), (2,)),
@@ -253,27 +253,40 @@ def test_bounds_with_folded_scalings_hold_for_the_network_as_it_was(seed):
 
 
 BRANCHED = [("crown", "none"), ("alpha-crown", "none"), ("beta-crown", "input"), ("beta-crown", "bbps")]
+one = torch.ones(1, dtype=DOUBLE)
+everywhere = pytest.mark.parametrize(
+    "options",
+    [
+        {"bounds": bounds, "branching": branching, "dtype": dtype}
+        for bounds, branching in BRANCHED
+        for dtype in ("auto", "float32", "float64")
+    ],
+    ids=lambda options: "-".join(options.values()),
+)
 
 
-@pytest.mark.parametrize(("bounds", "branching"), BRANCHED)
-@pytest.mark.parametrize("dtype", ["auto", "float32", "float64"])
-def test_thresholds_rows_and_boxes_that_float32_does_not_have(bounds, branching, dtype):
-    options = {"bounds": bounds, "branching": branching, "dtype": dtype}
-    one = torch.ones(1).double()
+@everywhere
+def test_boxes_and_thresholds_that_float32_does_not_have(options):
     graph = chain((one[:, None], None), (2.0**20 * one[:, None], None))
-    for k in range(1, 12):
+    for k in range(1, 8):
         lower = one + k * 2.0**-30
-        d = 2.0**20 * lower
-        assert verdict(graph, lower, lower + 0.5, one, d, **options) != "unsat", "a box and a threshold"
-    twice = chain((one[:, None], None), (2.0**20 * torch.ones(2, 1).double(), None))
+        assert verdict(graph, lower, lower + 0.5, one, 2.0**20 * lower, **options) != "unsat"
+
+
+@everywhere
+def test_rows_that_float32_does_not_have(options):
+    """The output is -2^-10 x, and 0 where the row is rounded."""
+    graph = chain((one[:, None], None), (torch.full((2, 1), 2.0**20, dtype=DOUBLE), None))
     row = torch.tensor([1.0, -1 - 2.0**-30], dtype=DOUBLE)
-    # The output is -2^-10 x, and 0 where the row is rounded.
-    assert verdict(twice, one, 2 * one, row, -(2.0**-11), **options) != "unsat", "a row"
-    fine = chain(
-        (torch.tensor([[1.0], [1 + 2.0**-30]], dtype=DOUBLE), None),
-        (torch.tensor([[2.0**20, -(2.0**20)]]).double(), None),
-    )
-    assert verdict(fine, one, 2 * one, one, -(2.0**-11), **options) != "unsat", "weights"
+    assert verdict(graph, one, 2 * one, row, torch.tensor(-(2.0**-11)), **options) != "unsat"
+
+
+@everywhere
+def test_weights_that_float32_does_not_have(options):
+    """The output is -2^-10 x, and 0 where weights are rounded."""
+    weight = torch.tensor([[1.0], [1 + 2.0**-30]], dtype=DOUBLE)
+    graph = chain((weight, None), (torch.tensor([[2.0**20, -(2.0**20)]], dtype=DOUBLE), None))
+    assert verdict(graph, one, 2 * one, one, torch.tensor(-(2.0**-11)), **options) != "unsat"
 
 
 def many_terms(dtype, large):
@@ -283,22 +296,39 @@ def many_terms(dtype, large):
     return weight
 
 
-@pytest.mark.parametrize("dtype", [SINGLE, DOUBLE])
-@pytest.mark.parametrize("large", [1, 8, 32, 64])
-def test_small_terms_of_a_long_sum_are_not_lost(dtype, large):
+long_sums = pytest.mark.parametrize(("dtype", "large"), [(t, n) for t in (SINGLE, DOUBLE) for n in (1, 8, 32, 64)])
+
+
+def at_ones(weight):
+    """The exact sum of weights."""
+    return exact_values(chain((weight, None)), exact(np.ones((1, 4096))))[-1]
+
+
+@long_sums
+def test_backward_passes_lose_no_small_terms_of_a_long_sum(dtype, large):
     weight = many_terms(dtype, large)
-    ones = torch.ones(4096, 1, dtype=dtype)
+    graph = chain((torch.ones(4096, 1, dtype=dtype), None), (weight, None))
     box = Interval(*(torch.full((1, 1), x, dtype=dtype) for x in (1.0, 1.5)))
-    y = exact_values(chain((weight, None)), exact(np.ones((1, 4096))))[-1]
-    graph = chain((ones, None), (weight, None))
-    assert bool(at_most(margins(graph, box), y).all()), "backward"
-    wide = Interval(torch.ones(1, 4096, dtype=dtype), torch.ones(1, 4096, dtype=dtype))
-    whole = chain((weight, None))
-    assert bool(at_most(Propagator(whole).intervals(wide)[1].lower, y).all()), "intervals"
-    assert bool(at_most(margins(whole, wide), y).all()), "the least over the box"
-    d = threshold(y[0:1], DOUBLE)
-    name = str(dtype).removeprefix("torch.")
-    assert verdict(graph, box.lower[0], box.upper[0], torch.ones(1), d, dtype=name, branching="none") != "unsat"
+    assert bool(at_most(margins(graph, box), at_ones(weight)).all())
+    options = {"dtype": str(dtype).removeprefix("torch."), "branching": "none"}
+    d = threshold(at_ones(weight), DOUBLE)
+    assert verdict(graph, box.lower[0], box.upper[0], torch.ones(1), d, **options) != "unsat"
+
+
+@long_sums
+def test_intervals_lose_no_small_terms_of_a_long_sum(dtype, large):
+    """All of one sign, so that they meet in one product."""
+    weight = many_terms(dtype, large).abs()
+    box = Interval(*(torch.ones(1, 4096, dtype=dtype) for _ in range(2)))
+    upper = Propagator(chain((weight, None))).intervals(box)[1].upper
+    assert bool(at_most(-upper, -at_ones(weight)).all())
+
+
+@long_sums
+def test_the_least_over_a_box_loses_no_small_terms_of_a_long_sum(dtype, large):
+    weight = many_terms(dtype, large)
+    box = Interval(*(torch.ones(1, 4096, dtype=dtype) for _ in range(2)))
+    assert bool(at_most(margins(chain((weight, None)), box), at_ones(weight)).all())
 
 
 @pytest.mark.parametrize("dtype", [SINGLE, DOUBLE])
