@@ -213,7 +213,7 @@ def test_bounds_of_inner_nodes_by_backward_passes(recipe, seed, dtype):
         for index, (below, above) in recorded.items():
             value, x = case.values[k][index], case.x[k]
             assert_below(*sound(below, case.box), k, x, value, f"node {index}, below")
-            a, b = sound(type(above)(-above.coefficients, -above.offset, above.size), case.box)
+            a, b = sound(type(above)(-above.coefficients, -above.offset, above.error), case.box)
             assert_below(a, b, k, x, -value, f"node {index}, above")
 
 
@@ -239,7 +239,7 @@ def test_margins_with_optimized_planes(recipe, seed, dtype):
     d = torch.tensor(np.array(y)).to(dtype)
     with torch.no_grad():
         bounds, _ = case.propagator.crown(case.box)
-        found = optimize(case.propagator, case.box, bounds, c, d, REFINED, slack=margin_slack, target=float("inf"))
+        found = optimize(case.propagator, case.box, bounds, c, d, REFINED, target=float("inf"))
     for k in case.boxes():
         value = case.values[k][-1]
         for sign, rows in ((1, slice(0, 2)), (-1, slice(2, 4))):

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from .bounds.linear_bound import LinearBound
 from .bounds.optimization import optimize
 from .bounds.propagation import Propagator
-from .bounds.rounding import interval_product, margin_slack, outward
+from .bounds.rounding import interval_product, lowered, margin_slack, outward, standard_arithmetic
 from .configs import OptimizationConfig, VerifyConfig
 from .frontends.loading import load_network
 from .frontends.onnx_registry import NetworkError
@@ -30,7 +30,7 @@ class LinearBounds(NamedTuple):
     """Bounds of C f(x) that are linear in the flattened x, valid over the box that they were found for.
 
     Args:
-        below: `coefficients @ x + offset` is at most C f(x).
+        below: `coefficients @ x + offset` is at most C f(x), in real arithmetic.
         above: And here at least.
     """
 
@@ -64,6 +64,7 @@ def compute_bounds(
 ) -> tuple[Interval, LinearBounds]: ...
 
 
+@standard_arithmetic()
 def compute_bounds(
     network: Graph | nn.Module | str | Path,
     x_lo: Float[Tensor, "batch ..."],
@@ -76,8 +77,9 @@ def compute_bounds(
 ) -> Interval | tuple[Interval, LinearBounds]:
     """Bounds of C f(x) over boxes of inputs.
 
-    They are computed in double precision and rounded outward to the type of `x_lo`. They say nothing of what a network
-    of lower precision adds by its own rounding.
+    They hold in real arithmetic for the network's constants as they are stored: what rounding may have added to them is
+    taken off, and they are rounded outward to the type of `x_lo`. They say nothing of what a network of lower precision
+    adds by its own rounding.
 
     Args:
         network: A graph, a PyTorch module of one input (taken in evaluation mode), or an ONNX file.
@@ -116,8 +118,8 @@ def compute_bounds(
     bounds = outward(found.intersect(Interval(least, -most)), _floating(x_lo.dtype))
     if not return_linear:
         return bounds
-    above = LinearBound(-negative.coefficients, -negative.offset, negative.error)
-    return bounds, LinearBounds(below, above)
+    below, negative = lowered(below, box), lowered(negative, box)
+    return bounds, LinearBounds(below, LinearBound(-negative.coefficients, -negative.offset, negative.error))
 
 
 def _linear(

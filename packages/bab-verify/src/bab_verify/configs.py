@@ -9,6 +9,7 @@ POINTS = ("table", "middle")
 CUTS = ("auto", "none", "base", "base-unstrengthened", "mts", "biccos")
 REDUCTIONS = ("min", "max")
 DTYPES = ("auto", "float32", "float64")
+INFERENCES = ("real", "float32")
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,8 @@ class SearchConfig:
     Args:
         device: Device to run on: auto, cpu or cuda.
         dtype: Precision of branch and bound: float32, float64, or auto.
+        inference: What unsat says: of the network in real arithmetic (real), or of what it gives in single precision
+            as well, in whatever order sums are made (float32).
         bounds: Bounding method: ibp, crown, alpha-crown or beta-crown; only beta-crown branches.
         branching: Branching heuristic: input, bbps, babsr, kfsb, random, none, or auto.
         points: Branching points of general nonlinearities: table (optimised beforehand) or middle.
@@ -78,6 +81,7 @@ class SearchConfig:
 
     device: str = "auto"
     dtype: str = "auto"
+    inference: str = "real"
     bounds: str = "beta-crown"
     branching: str = "auto"
     points: str = "table"
@@ -107,6 +111,7 @@ class SearchConfig:
             ("cuts", CUTS),
             ("reduce", REDUCTIONS),
             ("dtype", DTYPES),
+            ("inference", INFERENCES),
         ):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} is one of {', '.join(allowed)}, not {getattr(self, name)}")

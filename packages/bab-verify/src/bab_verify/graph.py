@@ -57,6 +57,8 @@ class Graph(nn.Module):
 
     Args:
         nodes: The values, each after those that it is computed from.
+        inference: A floating type in which the network is computed: bounds then hold of what it gives in that type, in
+            any order of summation, besides what it is in real arithmetic. By default they hold of the latter alone.
 
     Raises:
         ValueError: if the order is wrong.
@@ -64,8 +66,9 @@ class Graph(nn.Module):
 
     kind: Tensor
 
-    def __init__(self, nodes: Sequence[Node]) -> None:
+    def __init__(self, nodes: Sequence[Node], inference: torch.dtype | None = None) -> None:
         super().__init__()
+        self.inference = inference
         if not nodes or nodes[0].operator is not None or nodes[0].inputs:
             raise ValueError("the first node of a graph is its input")
         for index, node in enumerate(nodes[1:], 1):

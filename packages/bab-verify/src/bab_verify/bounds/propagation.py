@@ -13,6 +13,7 @@ from bab_verify.operators.relaxation import Nonlinear, Relaxation, felt
 from bab_verify.operators.relu import Relu
 from bab_verify.rewriting.fusion import unrepeated
 
+from .inference import inference_error
 from .linear_bound import LinearBound
 from .rounding import FEW, Errors, sound_minimum
 
@@ -154,7 +155,11 @@ class Propagator:
         operator = self.graph.operator(index)
         if isinstance(operator, Nonlinear):
             operator.check(inputs)
-        return operator.interval(*inputs).defined()
+        found = operator.interval(*inputs).defined()
+        if self.graph.inference is None:
+            return found
+        added = inference_error(operator, tuple(x.magnitude for x in inputs), self.graph.inference)
+        return Interval(found.lower - added, found.upper + added)
 
     def relax(
         self, index: int, bounds: Mapping[int, Interval], errors: Errors, parameters: Tensor | None = None
@@ -168,6 +173,8 @@ class Propagator:
         below = tuple(errors.nodes[source].unsqueeze(1) for source in self.graph.nodes[index].inputs)
         magnitudes = tuple(x.magnitude for x in inputs)
         error = self.operator(index).rounding(planes, magnitudes, below, len(self.graph.nodes), self.n_parts)
+        if self.graph.inference is not None:
+            error = error + inference_error(self.operator(index), magnitudes, self.graph.inference)
         return planes._replace(error=error)
 
     def planes(self, bounds: Mapping[int, Interval]) -> Planes:
@@ -218,6 +225,8 @@ class Propagator:
             found = found + gamma(n, dtype) * constant.abs()
         if doubt is not None:
             found = found + doubt
+        if self.graph.inference is not None:
+            found = found + inference_error(operator, magnitudes, self.graph.inference)
         errors.nodes[index] = self._unbounded(found)
         size = sum(magnitude.flatten(1).sum(1, keepdim=True) for magnitude in magnitudes)
         errors.floor = errors.floor + (operator.n_terms * torch.finfo(dtype).tiny) * size

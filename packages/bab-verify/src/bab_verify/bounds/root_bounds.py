@@ -82,7 +82,7 @@ class Root:
         d = self.problem.d.reshape(1, -1)
         coarse = slack_in(torch.float32, linear, self.problem.box, d)
         margins = self.margins[self.clauses].abs().repeat_interleave(self.problem.d.shape[1])
-        return torch.float64 if bool((coarse > 0.01 * margins).any()) else torch.float32
+        return torch.float64 if bool((coarse > 0.1 * margins).any()) else torch.float32
 
     def rounded(self, dtype: torch.dtype) -> tuple[Problem, Bounds]:
         """The problem of the open clauses and its bounds in other numbers, rounded outward."""

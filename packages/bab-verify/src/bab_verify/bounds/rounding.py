@@ -11,6 +11,7 @@ last step may add:
 
 - `sound_minimum` is what C f(x) - d is at least;
 - `margin_slack` is what a margin must exceed, for those who need the margin itself, too, to differentiate it;
+- `lowered` is a linear bound that holds as it stands;
 - `interval_margins` is the same for bounds by interval arithmetic;
 - `outward` takes bounds to other numbers.
 
@@ -81,6 +82,13 @@ def margin_slack(linear: LinearBound, box: Interval, threshold: Tensor) -> Float
     infinity = float("inf")
     slack = torch.add(rest + linear.error, inputs, alpha=_input_share(linear, dtype))
     return slack.nan_to_num(infinity, infinity, infinity)
+
+
+def lowered(linear: LinearBound, box: Interval) -> LinearBound:
+    """The same with all that rounding may have added taken off b: A x + b <= C f(x) as it stands."""
+    offset = linear.offset - margin_slack(linear, box, torch.zeros_like(linear.offset))
+    offset = offset.nextafter(torch.full_like(offset, -torch.inf))
+    return LinearBound(linear.coefficients, offset, torch.zeros_like(offset))
 
 
 def slack_in(dtype: torch.dtype, linear: LinearBound, box: Interval, threshold: Tensor) -> Float[Tensor, "batch rows"]:

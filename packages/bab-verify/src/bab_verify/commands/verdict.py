@@ -22,6 +22,8 @@ def shown_verdict(result: Result, save: Path | None, reporter: Reporter) -> Outp
         "seconds": result.seconds,
         "visited": result.visited,
         "cuts": result.cuts,
+        "margin": None if result.margin is None else finite(result.margin),
+        "error_bound": None if result.error_bound is None else finite(result.error_bound),
         "lower_bounds": [[finite(bound) for bound in bounds] for bounds in result.lower_bounds],
         "counterexample": _counterexample(result.counterexample),
     }

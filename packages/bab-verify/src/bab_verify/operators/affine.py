@@ -48,6 +48,11 @@ class Affine(Operator, ABC):
         outputs = self.linear(*(example.new_zeros(1, *shape) for shape in self.input_shapes)).numel()
         return max(sum(map(prod, self.input_shapes)), outputs)
 
+    @property
+    def n_steps(self) -> int:
+        """Roundings that each term meets where the network itself computes this."""
+        return self.n_terms
+
     def spread(self, *radii: Tensor) -> Tensor:
         """|L| (r, s, ...): how far L x moves where the inputs move by r, s, ..., and the sum of its terms' sizes."""
         return -self.least(tuple(-r for r in radii), radii)
@@ -303,6 +308,7 @@ class Combination(Affine):
         output_shape: Shape of the output.
         doubts: How far each element of each W_i may be from the network's, if they were computed.
         bias_doubt: And each element of c.
+        n_steps: Roundings that each term meets where the network itself computes what this stands for.
     """
 
     bias: Tensor
@@ -316,9 +322,10 @@ class Combination(Affine):
         output_shape: Shape,
         doubts: tuple[Tensor | None, ...] | None = None,
         bias_doubt: Tensor | None = None,
+        n_steps: int | None = None,
     ) -> None:
         super().__init__(*input_shapes)
-        self.output_shape = output_shape
+        self.output_shape, self._n_steps = output_shape, n_steps
         for i, weight in enumerate(weights):
             self.register_buffer(f"weight_{i}", weight)
             self.register_buffer(f"doubt_{i}", None if doubts is None else doubts[i], persistent=False)
@@ -339,6 +346,11 @@ class Combination(Affine):
     def n_terms(self) -> int:
         """Inputs in all, or outputs if they are more."""
         return max(sum(map(prod, self.input_shapes)), prod(self.output_shape))
+
+    @property
+    def n_steps(self) -> int:
+        """As given, or the terms."""
+        return self.n_terms if self._n_steps is None else self._n_steps
 
     def doubt(self, *magnitudes: Tensor) -> Tensor | None:
         """Of the matrices and of the constant."""

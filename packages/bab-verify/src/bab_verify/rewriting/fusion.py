@@ -90,7 +90,7 @@ def _rebuilt(graph: Graph, kept: list[int], regions: dict[int, tuple[int, ...]])
             node = _fused(graph, index, regions[index])
         place[index] = len(nodes)
         nodes.append(Node(node.operator, tuple(place[source] for source in node.inputs), node.shape, node.name))
-    return Graph(nodes).to(graph.example())
+    return Graph(nodes, graph.inference).to(graph.example())
 
 
 def _fused(graph: Graph, anchor: int, sources: tuple[int, ...]) -> Node:
@@ -100,7 +100,7 @@ def _fused(graph: Graph, anchor: int, sources: tuple[int, ...]) -> Node:
     example = graph.example()
     pending = {anchor: Rows.elements(node, example.device)}
     bias = size = doubt = torch.zeros(node.size, dtype=torch.float64, device=example.device)
-    n_constants = 0
+    n_constants = n_steps = 0
     for index in range(anchor, -1, -1):
         if index not in pending or index in sources:
             continue
@@ -110,6 +110,7 @@ def _fused(graph: Graph, anchor: int, sources: tuple[int, ...]) -> Node:
         rows = pending.pop(index)
         value, its_size, its_doubt = rows.times(exact, graph.nodes[index].shape)
         bias, size, doubt = bias + value, size + its_size, doubt + its_doubt
+        n_steps += exact.n_steps
         n_constants += exact.constant() is not None
         for source, part in zip(graph.nodes[index].inputs, rows.through(exact), strict=True):
             pending[source] = pending[source] + part if source in pending else part
@@ -127,6 +128,7 @@ def _fused(graph: Graph, anchor: int, sources: tuple[int, ...]) -> Node:
         node.shape,
         tuple(None if part.doubt is None else part.doubt.flatten(1).detach().to(example.dtype) for part in parts),
         doubt.to(example.dtype) if bool(doubt.any()) else None,
+        n_steps,
     )
     return Node(combination, sources, node.shape, node.name)
 
@@ -152,4 +154,4 @@ def restrict(graph: Graph, box: Interval) -> tuple[Graph, Tensor]:
     embed = Combination((weight,), fixed, ((len(free),),), graph.input_shape)
     nodes = [Node(None, (), (len(free),), "free inputs"), Node(embed, (0,), graph.input_shape, "inputs")]
     nodes += [Node(n.operator, tuple(i + 1 for i in n.inputs), n.shape, n.name) for n in graph.nodes[1:]]
-    return Graph(nodes).to(example), free
+    return Graph(nodes, graph.inference).to(example), free

@@ -27,7 +27,7 @@ def prune(graph: Graph, outputs: Tensor, max_size: int = MAX_SIZE) -> Graph:
     """
     last = graph.nodes[-1]
     taken = Node(Select(last.shape, outputs), (len(graph.nodes) - 1,), tuple(outputs.shape), "outputs")
-    whole = Graph([*graph.nodes, taken]).to(graph.example())
+    whole = Graph([*graph.nodes, taken], graph.inference).to(graph.example())
     return fuse(_Pruning(whole, max_size).graph())
 
 
@@ -59,7 +59,7 @@ class _Pruning:
         for index in range(1, len(self.old.nodes)):
             if self.masks[index].any():
                 self._keep(index)
-        return Graph(self.nodes).to(self.old.example())
+        return Graph(self.nodes, self.old.inference).to(self.old.example())
 
     def _mark(self, index: int) -> None:
         """Mark what the marked elements of a node depend on."""
@@ -144,6 +144,7 @@ class _Pruning:
             shape,
             tuple(doubts.values()),
             None if uncertain is None else uncertain.expand(1, *node.shape).reshape(-1)[elements],
+            operator.n_steps,
         )
         return Node(combination, sources, shape, node.name)
 

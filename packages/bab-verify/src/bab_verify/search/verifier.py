@@ -9,11 +9,14 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from bab_verify.bounds.inference import uncovered
 from bab_verify.bounds.problem import Problem
 from bab_verify.bounds.proof import Proof
 from bab_verify.bounds.root_bounds import Root
+from bab_verify.bounds.rounding import standard_arithmetic
 from bab_verify.configs import VerifyConfig
 from bab_verify.frontends.loading import load_network
+from bab_verify.frontends.onnx_registry import NetworkError
 from bab_verify.graph import Graph
 from bab_verify.properties.counterexamples import Counterexample, Oracle
 from bab_verify.properties.specification import Query, Specification, SpecificationError
@@ -57,11 +60,23 @@ class Verifier:
         self.device = device_from_name(self.config.device)
         loaded = load_network(network, example)
         self.graph = loaded.graph.to(self.device)
+        if self.config.inference == "float32":
+            self._cover_inference(loaded.name)
         if oracle is None and loaded.model is not None and isinstance(network, str | Path):
             oracle = Oracle(loaded.model, loaded.name)
         self.oracle = oracle
         self.single = copy.deepcopy(self.graph).float()
         """The network in single precision, for the attack."""
+
+    def _cover_inference(self, name: str) -> None:
+        """Let bounds hold of the network in single precision, too."""
+        missing = uncovered(self.graph)
+        if missing:
+            raise NetworkError(
+                f"{name}: bounds on float32 inference cover affine layers, ReLU, absolute values, signs, sigmoid and "
+                f"tanh, but it also has {', '.join(missing)}; take --inference real"
+            )
+        self.graph.inference = torch.float32
 
     def verify(self, specification: Specification, progress: Progress | None = None) -> Result:
         """Prove that no input does what the specification describes, or find one that does.
@@ -74,8 +89,8 @@ class Verifier:
             SpecificationError: if it is about another number of inputs or outputs.
             DomainError: if the network is not defined on all of the box.
         """
-        run = _Run(self, specification, progress)
-        return run.result()
+        with standard_arithmetic():
+            return _Run(self, specification, progress).result()
 
     def confirm(self, specification: Specification, x: Tensor) -> Counterexample | None:
         """The counterexample at an input (inputs,), if it is one."""
