@@ -1,6 +1,7 @@
 """Bounds and robustness of one's own network in one call."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, NamedTuple, overload
 
@@ -9,9 +10,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from .bounds.linear_bound import LinearBound
-from .bounds.optimization import optimize
+from .bounds.optimization import optimize, refine
 from .bounds.propagation import Propagator
-from .bounds.rounding import interval_product, lowered, margin_slack, outward, standard_arithmetic
+from .bounds.rounding import interval_product, lowered, outward, sound_minimum, standard_arithmetic
 from .configs import OptimizationConfig, VerifyConfig
 from .frontends.loading import load_network
 from .frontends.onnx_registry import NetworkError
@@ -113,38 +114,40 @@ def compute_bounds(
         found = interval_product(rows, Interval(*(x.flatten(1) for x in everywhere[len(graph.nodes) - 1])))
     if method == "ibp":
         return outward(found, _floating(x_lo.dtype))
-    below, least = _linear(propagator, box, rows, found.upper, config if method == "alpha-crown" else None)
-    negative, most = _linear(propagator, box, -rows, -found.lower, config if method == "alpha-crown" else None)
-    bounds = outward(found.intersect(Interval(least, -most)), _floating(x_lo.dtype))
+    both, most = torch.cat([rows, -rows], 1), torch.cat([found.upper, -found.lower], 1)
+    linear, least = _linear(propagator, box, both, most, config if method == "alpha-crown" else None)
+    n = rows.shape[1]
+    bounds = outward(found.intersect(Interval(least[:, :n], -least[:, n:])), _floating(x_lo.dtype))
     if not return_linear:
         return bounds
-    below, negative = lowered(below, box), lowered(negative, box)
-    return bounds, LinearBounds(below, LinearBound(-negative.coefficients, -negative.offset, negative.error))
+    a, b, none = linear.coefficients, linear.offset, linear.error
+    below, above = LinearBound(a[:, :n], b[:, :n], none[:, :n]), LinearBound(-a[:, n:], -b[:, n:], none[:, n:])
+    return bounds, LinearBounds(below, above)
 
 
 def _linear(
     propagator: Propagator, box: Interval, rows: Tensor, most: Tensor, config: OptimizationConfig | None
 ) -> tuple[LinearBound, Tensor]:
-    """A linear lower bound of rows of the output, and the best lower bound, (batch, rows).
+    """A linear lower bound of rows of the output, without an error, and the best lower bound, (batch, rows).
 
     Args:
         propagator: Of the network.
         box: (batch, inputs).
         rows: (batch, rows, outputs).
         most: What the rows cannot exceed, so that every margin is worth improving, (batch, rows).
-        config: Of the optimisation, if any.
+        config: Of the optimisation, if any: first of the layers, one after the other, then of the rows.
     """
     graph = propagator.graph
     with torch.no_grad():
         bounds, planes = propagator.crown(box)
         if config is None or not any(propagator.operator(i).n_parameters for i in propagator.nonlinear):
             start = rows.reshape(*rows.shape[:2], *graph.output_shape)
-            linear = propagator.backward(len(graph.nodes) - 1, start, planes)
-            zero = torch.zeros_like(linear.offset)
-            return linear, linear.minimum(box) - margin_slack(linear, box, zero)
+            linear = lowered(propagator.backward(len(graph.nodes) - 1, start, planes), box)
+            return linear, sound_minimum(linear, box)
+        finer = refine(propagator, box, bounds, replace(config, steps=config.steps // 2))
     most = most.nan_to_num(nan=0.0, posinf=0.0)
-    optimized = optimize(propagator, box, bounds, rows, most, config)
-    return optimized.linear, optimized.margins + most
+    optimized = optimize(propagator, box, finer, rows, most, config)
+    return lowered(optimized.linear, box), optimized.margins + most
 
 
 def _boxes(graph: Graph, x_lo: Tensor, x_hi: Tensor) -> Interval:

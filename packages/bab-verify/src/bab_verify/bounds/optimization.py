@@ -302,7 +302,7 @@ def refine(
 
     Args:
         propagator: Of the network.
-        box: One, (1, inputs).
+        box: (batch, inputs).
         bounds: Of all nodes, from CROWN.
         config: How each is optimised.
         deadline: On `time.monotonic`; what is not reached keeps its bounds.
@@ -320,10 +320,11 @@ def refine(
         rows = propagator.undecided(index, lower, upper)
         if not rows.shape[1]:
             continue
-        for part in rows.split(propagator.chunk(index), 1):
-            unit = lower.new_zeros(1, part.shape[1], lower.shape[1]).scatter_(2, part.unsqueeze(2), 1)
+        batch = len(lower)
+        for part in rows.split(propagator.chunk(index, batch), 1):
+            unit = lower.new_zeros(batch, part.shape[1], lower.shape[1]).scatter_(2, part.unsqueeze(2), 1)
             both = torch.cat([unit, -unit], 1)
-            zero = lower.new_zeros(1, both.shape[1])
+            zero = lower.new_zeros(batch, both.shape[1])
             best = optimize(
                 propagator,
                 box,
