@@ -239,28 +239,26 @@ def told(group, k, d, config):
     )
 
 
-@networks(36)
+@networks(38)
 @given(seed=seeds)
 def test_no_bound_refutes_what_an_input_does(seed):
     """25 networks at once, each with a threshold of its own."""
     rng = np.random.default_rng(seed)
     group = cancelling(rng, 25)
-    for unit in ULP.values():
-        d = thresholds(rng, group, unit)
-        config = FAST | {"dtype": DTYPES[seed % 3], "bounds": BOUNDS[rng.integers(3)], "branching": "none"}
-        found = Verifier(group.graph, VerifyConfig(**config)).verify(Specification((group.query(d),)))
-        assert found.status != "unsat"
-        for k, margin in enumerate(found.lower_bounds[0]):
-            assert not margin > 0, told(group, k, d, config)
+    d = thresholds(rng, group, (*ULP.values(),)[rng.integers(2)])
+    config = FAST | {"dtype": DTYPES[seed % 3], "bounds": BOUNDS[rng.integers(3)], "branching": "none"}
+    found = Verifier(group.graph, VerifyConfig(**config)).verify(Specification((group.query(d),)))
+    assert found.status != "unsat"
+    for k, margin in enumerate(found.lower_bounds[0]):
+        assert not margin > 0, told(group, k, d, config)
 
 
-@networks(80)
+@networks(50)
 @given(seed=seeds)
 def test_no_search_refutes_what_an_input_does(seed):
     rng = np.random.default_rng(seed)
     group = cancelling(rng, 1)
-    unit = (torch.float32, torch.float64)[rng.integers(2)]
-    d = thresholds(rng, group, ULP[unit])
+    d = thresholds(rng, group, (*ULP.values(),)[rng.integers(2)])
     config = FAST | {"dtype": DTYPES[seed % 3], "branching": BRANCHINGS[rng.integers(3)]}
     kind = (Verifier, Unconvinced)[rng.integers(2)]
     found = kind(group.graph, VerifyConfig(**config)).verify(Specification((group.query(d),)))
