@@ -11,7 +11,7 @@ from bab_verify import Clause, Query, Specification, Verifier, VerifyConfig, com
 from bab_verify.bounds.cuts import CutMatrix
 from bab_verify.bounds.optimization import optimize
 from bab_verify.bounds.propagation import Propagator
-from bab_verify.bounds.rounding import margin_slack, outward
+from bab_verify.bounds.rounding import outward
 from bab_verify.bounds.splits import Splits
 from bab_verify.configs import OptimizationConfig
 from bab_verify.graph import Graph, Node
@@ -111,7 +111,7 @@ def margins(graph, box, splits=None, cuts=None, cut_beta=None):
             bounds = splits.apply(bounds, graph)
         c = box.lower.new_ones(1, 1, 1)
         config = OptimizationConfig(steps=0)
-        options = {"splits": splits, "cuts": cuts, "cut_beta": cut_beta, "slack": margin_slack}
+        options = {"splits": splits, "cuts": cuts, "cut_beta": cut_beta}
         return optimize(propagator, box, bounds, c, c[:, 0] * 0, config, **options).margins
 
 

@@ -1,7 +1,6 @@
 """Bounds and robustness of one's own network in one call."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Literal, NamedTuple, overload
 
@@ -24,7 +23,7 @@ from .search.results import Result
 from .search.verifier import Verifier
 
 METHODS = ("ibp", "crown", "alpha-crown")
-OPTIMIZATION = OptimizationConfig(steps=60)
+OPTIMIZATION = OptimizationConfig(steps=30, alpha_lr=0.3)
 
 
 class LinearBounds(NamedTuple):
@@ -144,7 +143,7 @@ def _linear(
             start = rows.reshape(*rows.shape[:2], *graph.output_shape)
             linear = lowered(propagator.backward(len(graph.nodes) - 1, start, planes), box)
             return linear, sound_minimum(linear, box)
-        finer = refine(propagator, box, bounds, replace(config, steps=config.steps // 2))
+        finer = refine(propagator, box, bounds, config)
     most = most.nan_to_num(nan=0.0, posinf=0.0)
     optimized = optimize(propagator, box, finer, rows, most, config)
     return lowered(optimized.linear, box), optimized.margins + most

@@ -300,6 +300,9 @@ class InputSplitter:
         return still
 
     def _packed(self, bounds: Bounds) -> Tensor:
+        if not self.propagator.needed:
+            (some, *_) = bounds.values()
+            return some.lower.new_zeros(len(some.lower), 2, 0)
         found = [torch.stack([x.flatten(1) for x in bounds[index]], 1) for index in self.propagator.needed]
         return torch.cat(found, 2)
 
