@@ -17,7 +17,7 @@ from bab_verify.operators.relu import Relu
 from .cuts import CutMatrix, cut_backward, cut_error
 from .linear_bound import LinearBound
 from .propagation import Bounds, Planes, Propagator, Recording, Replacement, ordered
-from .rounding import FEW, Errors, margin_slack
+from .rounding import FEW, Errors, margin_slack, outward
 from .splits import Splits
 
 Parameters = dict[int, Tensor]
@@ -63,6 +63,7 @@ def optimize(  # noqa: PLR0913 - each is a thing of its own
     start: int | None = None,
     deadline: float = float("inf"),
     target: float = 0.0,
+    rough: bool = False,
 ) -> Optimized:
     """The best lower bounds of C f(x) - d over boxes, by choosing planes and multipliers; bounds of nodes are fixed.
 
@@ -83,6 +84,8 @@ def optimize(  # noqa: PLR0913 - each is a thing of its own
         start: The node that C is of, by default the output.
         deadline: On `time.monotonic`, after which no step begins.
         target: Margins beyond it are good enough.
+        rough: Whether the parameters alone matter, with which bounds are computed again in higher precision: then
+            rounding does not count in the choice of the best step, nor against the target.
     """
     start = len(propagator.graph.nodes) - 1 if start is None else start
     on_the_way = [i for i in propagator.ancestors(start) if i in propagator.nonlinear]
@@ -104,7 +107,7 @@ def optimize(  # noqa: PLR0913 - each is a thing of its own
         gamma=None if cuts is None else c.new_zeros(len(c), len(cuts)) if cut_beta is None else cut_beta.clone(),
         errors=errors,
     )
-    best = bound.climb(config, deadline, target)
+    best = bound.climb(config, deadline, target, rough)
     recording = Recording()
     with torch.no_grad():
         if parameters is None and splits is None and cuts is None:
@@ -162,12 +165,12 @@ class _Bound:
         planes = [(tensor, config.alpha_lr) for tensor in self.chosen.values()]
         return planes + [(tensor, lr) for tensor, lr in multipliers if tensor is not None]
 
-    def evaluate(self, recording: Recording | None = None) -> tuple[LinearBound, Tensor]:
-        """The linear bound, and the margins (batch, rows)."""
+    def evaluate(self, recording: Recording | None = None, rough: bool = False) -> tuple[LinearBound, Tensor]:
+        """The linear bound, and the margins (batch, rows); if rough, without what rounding may add."""
         graph = self.propagator.graph
         planes = {
-            i: self._operator(i).planes(state, self.chosen.get(i))._replace(error=self.fixed[i])
-            if i in self.fixed
+            i: self._operator(i).planes(state, self.chosen.get(i))._replace(error=None if rough else self.fixed[i])
+            if rough or i in self.fixed
             else self._relaxed(i)
             for i, state in self.states.items()
         }
@@ -183,7 +186,7 @@ class _Bound:
         linear = self.propagator.backward(
             self.start,
             self.coefficients,
-            Planes(planes, self.errors),
+            Planes(planes, Errors() if rough else self.errors),
             added=added,
             replaced=replaced,
             recording=recording,
@@ -202,8 +205,8 @@ class _Bound:
         safe = margins - margin_slack(linear, self.box, self.d)
         return safe.nan_to_num(nan=-torch.inf, posinf=-torch.inf, neginf=-torch.inf)
 
-    def climb(self, config: OptimizationConfig, deadline: float, target: float) -> Tensor:
-        """Optimise; the best margins (batch, rows), and the variables as they were there."""
+    def climb(self, config: OptimizationConfig, deadline: float, target: float, rough: bool) -> Tensor:
+        """Optimise; the best margins (batch, rows), with the variables as they were there; none if they are rough."""
         rates = self.variables(config)
         variables = [tensor for tensor, _ in rates]
         best = self.d.new_full((len(self.box.lower), self.d.shape[1]), float("-inf"))
@@ -216,10 +219,10 @@ class _Bound:
             for tensor in variables:
                 tensor.requires_grad_()
             with torch.enable_grad():
-                linear, margins = self.evaluate()
+                linear, margins = self.evaluate(rough=rough)
                 loss = -margins.sum()
             with torch.no_grad():
-                now = self.sound(linear, margins)
+                now = margins.nan_to_num(nan=-torch.inf) if rough else self.sound(linear, margins)
                 masks = self._masks(now > best, now.amax(1) > best.amax(1))
                 kept = [torch.where(m, x.detach(), old) for m, x, old in zip(masks, variables, kept, strict=True)]
                 gained = (now - best > 1e-4 * best.abs().clamp(min=1e-6)) & (best <= target)
@@ -232,7 +235,7 @@ class _Bound:
         for tensor, last in zip(variables, kept, strict=True):
             tensor.requires_grad = False
             tensor.copy_(last)
-        return best
+        return torch.full_like(best, -torch.inf) if rough else best
 
     def _masks(self, gained: Tensor, better: Tensor) -> list[Tensor]:
         """For each variable, where it gave the best so far; multipliers follow the best row of a branch."""
@@ -295,6 +298,7 @@ def refine(
     bounds: Bounds,
     config: OptimizationConfig,
     deadline: float = float("inf"),
+    rough: Propagator | None = None,
 ) -> Bounds:
     """Tighter bounds of the nodes that relaxations need, each optimised in turn (alpha-CROWN of intermediate layers).
 
@@ -306,6 +310,7 @@ def refine(
         bounds: Of all nodes, from CROWN.
         config: How each is optimised.
         deadline: On `time.monotonic`; what is not reached keeps its bounds.
+        rough: Of the network in lower precision, in which to look for the planes that bounds are then computed with.
     """
     found, errors = dict(bounds), Errors()
     last = propagator.needed[-1] if propagator.needed else 0
@@ -321,24 +326,46 @@ def refine(
         if not rows.shape[1]:
             continue
         batch = len(lower)
+        low = None if rough is None else _Low(rough, box, found, errors)
         for part in rows.split(propagator.chunk(index, batch), 1):
             unit = lower.new_zeros(batch, part.shape[1], lower.shape[1]).scatter_(2, part.unsqueeze(2), 1)
             both = torch.cat([unit, -unit], 1)
             zero = lower.new_zeros(batch, both.shape[1])
+            wanted = {"start": index, "deadline": deadline, "target": float("inf")}
+            parameters, last = None, config
+            if low is not None:
+                parameters, last = low.parameters(both, zero, config, **wanted), replace(config, steps=0)
             best = optimize(
-                propagator,
-                box,
-                found,
-                both,
-                zero,
-                config,
-                errors=errors,
-                start=index,
-                deadline=deadline,
-                target=float("inf"),
+                propagator, box, found, both, zero, last, errors=errors, parameters=parameters, **wanted
             ).margins
             below, above = best[:, : part.shape[1]], -best[:, part.shape[1] :]
             lower.scatter_(1, part, torch.maximum(lower.gather(1, part), below))
             upper.scatter_(1, part, torch.minimum(upper.gather(1, part), above))
         found[index] = ordered(lower, upper, propagator.graph.nodes[index].shape)
     return found
+
+
+class _Low:
+    """A problem in lower precision, in which planes are looked for.
+
+    Args:
+        propagator: Of the network, in lower precision.
+        box: (batch, inputs).
+        bounds: Of the nodes.
+        errors: What rounding may add in higher precision; here it does not matter.
+    """
+
+    def __init__(self, propagator: Propagator, box: Interval, bounds: Bounds, errors: Errors) -> None:
+        self.propagator, self.dtype = propagator, propagator.graph.example().dtype
+        self.box = outward(box, self.dtype)
+        self.bounds = {i: outward(x, self.dtype) for i, x in bounds.items() if i in propagator.needed}
+        nodes = {i: x.to(self.dtype) for i, x in errors.nodes.items()}
+        self.errors = Errors(nodes, torch.as_tensor(errors.floor).to(self.dtype))
+
+    def parameters(self, c: Tensor, d: Tensor, config: OptimizationConfig, **wanted: Any) -> Parameters:  # noqa: ANN401
+        """The best planes, in the precision of C."""
+        ends = (c.to(self.dtype), d.to(self.dtype))
+        found = optimize(
+            self.propagator, self.box, self.bounds, *ends, config, errors=self.errors, rough=True, **wanted
+        )
+        return {i: x.to(c.dtype) for i, x in found.parameters.items()}

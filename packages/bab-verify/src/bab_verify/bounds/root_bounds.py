@@ -6,10 +6,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from bab_verify.configs import VerifyConfig
+from bab_verify.configs import OptimizationConfig, VerifyConfig
 from bab_verify.intervals import Interval
 
-from .optimization import optimize, refine
+from .optimization import Optimized, Parameters, optimize, refine
 from .problem import Problem
 from .proof import Proof
 from .propagation import Bounds, Propagator
@@ -17,6 +17,8 @@ from .rounding import interval_margins, margin_slack, outward, slack_in
 
 CHEAP = 0.02
 """Of the time for a property, what a pass of refinement may have taken for a longer one to follow."""
+UNLIKELY = 10
+"""How many times a margin bounds on rounding may be, where rounding itself is still taken to be smaller than that."""
 SHARE = 0.6
 """Of the time for a property, after which refinement ends."""
 
@@ -54,7 +56,7 @@ class Root:
 
     def optimize(self) -> None:
         """alpha-CROWN: first with given bounds of layers, then with layers optimised in turn, then for longer."""
-        self._optimize_clauses(self.dtype())
+        self._optimize_clauses()
         started = self.deadline - self.config.timeout
         for steps in (max(1, self.config.root.steps // 3), 2 * self.config.root.steps):
             begun = time.monotonic()
@@ -62,17 +64,26 @@ class Root:
             if not len(self) or begun > started + SHARE * self.config.timeout:
                 return
             dtype = self.dtype()
-            problem, bounds = self.rounded(dtype)
             config = replace(self.config.root, steps=steps)
             share = started + SHARE * self.config.timeout
-            bounds = refine(Propagator(problem.graph), problem.box, bounds, config, share)
-            self.bounds = {i: outward(x, self.problem.c.dtype) for i, x in bounds.items()}
-            self._optimize_clauses(dtype)
+            if self.config.dtype == "float32":
+                problem, bounds = self.rounded(dtype)
+                bounds = refine(Propagator(problem.graph), problem.box, bounds, config, share)
+                self.bounds = {i: outward(x, self.problem.c.dtype) for i, x in bounds.items()}
+            else:
+                rough = None if dtype == self.problem.c.dtype else Propagator(self.problem.to(dtype).graph)
+                exact = Propagator(self.problem.graph)
+                self.bounds = refine(exact, self.problem.box, self.bounds, config, share, rough)
+            self._optimize_clauses()
             if time.monotonic() - begun > CHEAP * self.config.timeout:
                 return
 
     def dtype(self) -> torch.dtype:
-        """Single precision, unless its rounding would matter for the open clauses."""
+        """In what branches are bounded: single precision, unless its rounding would matter for the open clauses.
+
+        What single precision leaves open is bounded in double precision, so this decides about time alone; and rounding
+        adds far less than it may.
+        """
         if self.config.dtype != "auto":
             return getattr(torch, self.config.dtype)
         propagator = Propagator(self.problem.graph)
@@ -82,24 +93,41 @@ class Root:
         d = self.problem.d.reshape(1, -1)
         coarse = slack_in(torch.float32, linear, self.problem.box, d)
         margins = self.margins[self.clauses].abs().repeat_interleave(self.problem.d.shape[1])
-        return torch.float64 if bool((coarse > 0.1 * margins).any()) else torch.float32
+        return torch.float64 if bool((coarse > UNLIKELY * margins).any()) else torch.float32
 
     def rounded(self, dtype: torch.dtype) -> tuple[Problem, Bounds]:
         """The problem of the open clauses and its bounds in other numbers, rounded outward."""
         return self.problem.to(dtype), {i: outward(x, dtype) for i, x in self.bounds.items()}
 
-    def _optimize_clauses(self, dtype: torch.dtype) -> None:
+    def _optimize_clauses(self) -> None:
+        dtype = self.dtype()
+        mixed = self.config.dtype == "auto" and dtype != self.problem.c.dtype
         problem, bounds = self.rounded(dtype)
-        found = optimize(
+        found = self._optimized(problem, bounds, self.config.root, rough=mixed)
+        if mixed:
+            planes = {i: x.to(self.problem.c.dtype) for i, x in found.parameters.items()}
+            found = self._optimized(self.problem, self.bounds, replace(self.config.root, steps=0), planes)
+        self._improve(*_of_clauses(found.margins, found.slack, problem.d))
+
+    def _optimized(
+        self,
+        problem: Problem,
+        bounds: Bounds,
+        config: OptimizationConfig,
+        parameters: Parameters | None = None,
+        rough: bool = False,
+    ) -> Optimized:
+        return optimize(
             Propagator(problem.graph),
             problem.box,
             bounds,
             problem.c.reshape(1, -1, problem.c.shape[-1]),
             problem.d.reshape(1, -1),
-            self.config.root,
+            config,
+            parameters=parameters,
             deadline=self.deadline,
+            rough=rough,
         )
-        self._improve(*_of_clauses(found.margins, found.slack, problem.d))
 
     def _improve(self, margins: Tensor, slack: Tensor) -> None:
         """Take in lower bounds of the open clauses, and what was taken off them for rounding."""

@@ -218,6 +218,7 @@ class BranchBounder:
             cuts=self.cuts,
             cut_beta=branches.cut_beta,
             errors=self.errors,
+            rough=self.exact is not None,
         )
 
     def try_inputs(self, x: Tensor) -> None:
