@@ -173,3 +173,8 @@ def test_what_is_not_supported():
     model = model_from_module(nn.Softplus(), torch.rand(1, 3), fixed=True)
     with pytest.raises(UnsupportedOperatorError, match="Softplus"):
         graph_from_model(model, "network")
+
+
+def test_a_graph_without_constants_has_the_type_that_was_asked_for():
+    graph = load_network(nn.Tanh(), torch.rand(1, 3)).graph
+    assert graph.example().dtype == torch.float64

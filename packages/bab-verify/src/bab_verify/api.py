@@ -258,12 +258,11 @@ def _verifier(network: Graph | nn.Module | str | Path, image: Tensor, config: Ve
     """A verifier, and how many outputs the network has."""
     if not bool(image.isfinite().all()):
         raise ValueError("the image holds NaN or infinity")
-    graph, model, name = load_network(network, image.unsqueeze(0))
+    graph, given, name = load_network(network, image.unsqueeze(0))
     if image.numel() != graph.n_inputs:
         raise NetworkError(
             f"the image has {image.numel()} numbers, but the network takes {graph.n_inputs}, {list(graph.input_shape)}"
         )
     if graph.n_outputs < 2:
         raise NetworkError("a network that gives labels has at least 2 outputs, but this one has 1")
-    oracle = None if model is None else Oracle(model, name)
-    return Verifier(graph, config, oracle), graph.n_outputs
+    return Verifier(graph, config, Oracle(given, name, graph)), graph.n_outputs

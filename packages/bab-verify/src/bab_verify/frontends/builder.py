@@ -111,9 +111,11 @@ class Builder:
                 needed.update(self.nodes[index].inputs)
         place = {index: i for i, index in enumerate(sorted(needed))}
         nodes = [self.nodes[index] for index in place]
-        return Graph(
+        graph = Graph(
             folded([Node(node.operator, tuple(place[i] for i in node.inputs), node.shape, node.name) for node in nodes])
         )
+        # A graph without constants has a type, too.
+        return graph.to(self.dtype)
 
     def apply(self, operator: Operator, *inputs: Variable) -> Variable:
         """A new node."""

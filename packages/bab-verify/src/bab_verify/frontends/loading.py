@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from bab_verify.graph import Graph
 
+from .evaluation_mode import like_parameters
 from .onnx_files import read_model
 from .onnx_import import graph_from_model
 from .onnx_registry import NetworkError
@@ -22,12 +23,12 @@ class LoadedNetwork(NamedTuple):
 
     Args:
         graph: The network, apart from what was given.
-        model: The ONNX model that it is the graph of, for ONNX Runtime to run; `None` if a graph was given.
+        given: What its user runs: the ONNX model, the module, or the graph as it was given.
         name: What messages call it.
     """
 
     graph: Graph
-    model: onnx.ModelProto | None
+    given: onnx.ModelProto | nn.Module
     name: str
 
 
@@ -48,14 +49,14 @@ def load_network(
         NetworkError: if it cannot be exported or verified, or a module comes without an example.
     """
     if isinstance(network, Graph):
-        return LoadedNetwork(copy.deepcopy(network).to(dtype), None, "network")
+        return LoadedNetwork(copy.deepcopy(network).to(dtype), network, "network")
     if isinstance(network, nn.Module):
         if example is None:
             raise NetworkError("a module needs an example of its input, a batch of 1")
-        like = next((p for p in network.parameters() if p.is_floating_point()), torch.zeros(()))
-        model, name = model_from_module(network, example.detach().to(like)), type(network).__name__
-    else:
-        model, name = read_model(network), str(network)
+        name = type(network).__name__
+        model = model_from_module(network, example.detach().to(like_parameters(network)))
+        return LoadedNetwork(graph_from_model(model, name, dtype), network, name)
+    model, name = read_model(network), str(network)
     return LoadedNetwork(graph_from_model(model, name, dtype), model, name)
 
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from bab_verify.graph import Graph
 
+from .evaluation_mode import evaluating, like_parameters
 from .onnx_import import graph_from_model
 from .onnx_registry import NetworkError
 
@@ -43,13 +44,8 @@ def model_from_module(
     """
     if example.ndim < 1 or (example.ndim > 1 and example.shape[0] != 1):
         raise NetworkError(f"the example must be a batch of 1, but its shape is {list(example.shape)}")
-    training = module.training
-    module.eval()
-    try:
-        with _quiet():
-            return _export(module, example, fixed=_is_fixed(module) if fixed is None else fixed)
-    finally:
-        module.train(training)
+    with evaluating(module), _quiet():
+        return _export(module, example, fixed=_is_fixed(module) if fixed is None else fixed)
 
 
 def _is_fixed(module: nn.Module) -> bool:
@@ -108,5 +104,5 @@ def graph_from_module(module: nn.Module, example: Float[Tensor, "batch ..."]) ->
     Raises:
         NetworkError: if it cannot be exported or verified.
     """
-    dtype = next((p.dtype for p in module.parameters() if p.is_floating_point()), example.dtype)
+    dtype = like_parameters(module).dtype
     return graph_from_model(model_from_module(module, example), type(module).__name__, dtype)
