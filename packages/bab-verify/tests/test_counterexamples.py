@@ -14,9 +14,9 @@ from bab_verify import Verifier, VerifyConfig
 from bab_verify.commands.attack import attack
 from bab_verify.commands.verify import verify
 from bab_verify.configs import AttackConfig
+from bab_verify.frontends.onnx_import import graph_from_model
 from bab_verify.frontends.onnx_registry import NetworkError
 from bab_verify.properties.counterexamples import Oracle, read_counterexample, write_counterexample
-from bab_verify.frontends.onnx_import import graph_from_model
 from bab_verify.properties.specification import Clause, Query, Specification
 from bab_verify.properties.vnnlib import save_vnnlib
 

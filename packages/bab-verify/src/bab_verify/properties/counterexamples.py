@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from bab_verify.frontends.onnx_files import read_model
 from bab_verify.frontends.onnx_import import graph_from_model
-from bab_verify.frontends.runners import Runner, graph_runner, model_runner, module_runner
+from bab_verify.frontends.runners import graph_runner, model_runner, module_runner
 from bab_verify.graph import Graph
 
 from .specification import Query, Specification
