@@ -7,8 +7,8 @@ from torch import nn
 from bab_verify.frontends.loading import load_network
 from bab_verify.frontends.onnx_import import graph_from_model
 from bab_verify.frontends.onnx_registry import NetworkError, UnsupportedOperatorError
-from bab_verify.frontends.torch_modules import graph_from_module, model_from_module
 from bab_verify.frontends.torch_layers import is_fixed
+from bab_verify.frontends.torch_modules import graph_from_module, model_from_module
 from bab_verify.graph import Graph
 
 
