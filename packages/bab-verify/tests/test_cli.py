@@ -260,6 +260,14 @@ GOOD = ("net.onnx", "holds.vnnlib")
         (("attack", *GOOD, "--seed", "-1"), "the seed must not be negative, but it is -1"),
         (("verify", *GOOD, "--beta-lr", "nan"), "learning rates must be more than 0"),
         (("verify", *GOOD, "--save-cex", "."), "is a folder"),
+        (("verify", *GOOD, "--save-cex", "absent/cex"), "absent/cex: there is no folder absent"),
+        (("verify", "none.onnx", "none.vnnlib", "--save-cex", "absent/cex"), "there is no folder absent"),
+        (("attack", *GOOD, "--save-cex", "absent/cex"), "absent/cex: there is no folder absent"),
+        (
+            ("bounds", "net.onnx", "--center", "x.npy", "--eps", "1", "--out", "absent/b.npz"),
+            "there is no folder absent",
+        ),
+        (("run", "list.csv", "--out", "absent/r.csv"), "there is no folder absent"),
         (("verify", *GOOD, "--save-cex", "garbage/cex"), "cannot write to the folder garbage"),
         (("attack", *GOOD, "--steps", "0"), "restarts and steps must be at least 1"),
         (("attack", *GOOD, "--timeout", "-3"), "the timeout must be more than 0"),
@@ -290,13 +298,13 @@ GOOD = ("net.onnx", "holds.vnnlib")
     ],
 )
 def test_bad_input_is_one_line_and_leaves_nothing_behind(call, files, arguments, message):
-    before = {path: path.read_bytes() for path in files.rglob("*") if path.is_file()}
+    before = {path: path.read_bytes() if path.is_file() else None for path in files.rglob("*")}
     code, out, err = call(*arguments)
     assert (code, out) == (2, "")
     assert len(err.splitlines()) == 1
     assert err.startswith("bab-verify: error: ")
     assert message in err
-    assert {path: path.read_bytes() for path in files.rglob("*") if path.is_file()} == before
+    assert {path: path.read_bytes() if path.is_file() else None for path in files.rglob("*")} == before
 
 
 @pytest.mark.slow

@@ -59,7 +59,9 @@ def test_a_graph_is_copied_and_a_file_and_a_module_give_the_same(made):
     from_module, from_file = load_network(module, X[None]), load_network(path)
     again = load_network(from_file.graph)
     assert again.graph is not from_file.graph
-    assert (again.model, from_file.name) == (None, str(path))
+    assert again.given is from_file.graph
+    assert from_module.given is module
+    assert from_file.name == str(path)
     x = torch.rand(5, 2, dtype=torch.float64)
     for loaded in (from_module, from_file, again):
         torch.testing.assert_close(loaded.graph(x), module(x.float()).double(), atol=1e-6, rtol=1e-6)

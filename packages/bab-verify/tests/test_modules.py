@@ -1,4 +1,4 @@
-"""PyTorch modules, by way of ONNX."""
+"""PyTorch modules, directly and by way of ONNX."""
 
 import pytest
 import torch
@@ -7,7 +7,8 @@ from torch import nn
 from bab_verify.frontends.loading import load_network
 from bab_verify.frontends.onnx_import import graph_from_model
 from bab_verify.frontends.onnx_registry import NetworkError, UnsupportedOperatorError
-from bab_verify.frontends.torch_modules import _is_fixed, graph_from_module, model_from_module
+from bab_verify.frontends.torch_layers import is_fixed
+from bab_verify.frontends.torch_modules import graph_from_module, model_from_module
 from bab_verify.graph import Graph
 
 
@@ -109,15 +110,15 @@ class Choosing(nn.Sequential):
 
 
 def test_only_what_does_the_same_for_every_input_is_recorded():
-    assert _is_fixed(nn.Sequential(nn.Flatten(), nn.Sequential(nn.Linear(3, 2), nn.Tanh())))
-    assert not _is_fixed(Choosing(nn.Linear(3, 3)))
-    assert not _is_fixed(nn.Sequential(Choosing(nn.Linear(3, 3))))
+    assert is_fixed(nn.Sequential(nn.Flatten(), nn.Sequential(nn.Linear(3, 2), nn.Tanh())))
+    assert not is_fixed(Choosing(nn.Linear(3, 3)))
+    assert not is_fixed(nn.Sequential(Choosing(nn.Linear(3, 3))))
     hooked, replaced = nn.Sequential(nn.Linear(3, 3)), nn.Sequential(nn.Linear(3, 3))
     hooked[0].register_forward_hook(lambda module, inputs, output: output.abs())
-    assert not _is_fixed(hooked)
+    assert not is_fixed(hooked)
     replaced[0].forward = lambda x: x.abs()
-    assert not _is_fixed(replaced)
-    assert not _is_fixed(nn.utils.parametrizations.weight_norm(nn.Linear(3, 3)))
+    assert not is_fixed(replaced)
+    assert not is_fixed(nn.utils.parametrizations.weight_norm(nn.Linear(3, 3)))
 
 
 def test_double_precision():
@@ -147,9 +148,8 @@ class Bad(nn.Module):
         raise RuntimeError("no")
 
 
-@pytest.mark.slow
-def test_what_cannot_be_exported():
-    with pytest.raises(NetworkError, match="cannot export Bad"):
+def test_what_does_not_run():
+    with pytest.raises(NetworkError, match="Bad does not take an input|Bad does not take 3 numbers"):
         load_network(Bad(), torch.rand(1, 3))
 
 
@@ -173,3 +173,8 @@ def test_what_is_not_supported():
     model = model_from_module(nn.Softplus(), torch.rand(1, 3), fixed=True)
     with pytest.raises(UnsupportedOperatorError, match="Softplus"):
         graph_from_model(model, "network")
+
+
+def test_a_graph_without_constants_has_the_type_that_was_asked_for():
+    graph = load_network(nn.Tanh(), torch.rand(1, 3)).graph
+    assert graph.example().dtype == torch.float64

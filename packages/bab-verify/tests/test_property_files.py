@@ -120,6 +120,13 @@ BAD = {
     "input and output": (HEAD + BOX + "\n(assert (<= X_0 Y_1))", "line 7: only bounds of single inputs"),
     "product": (HEAD + BOX + "(assert (<= (* X_0 X_1) 1))", "line 6: a product of two variables"),
     "undeclared": (HEAD + BOX + "(assert (<= Y_2 1))", "line 6: Y_2 is not declared"),
+    "gap in outputs": (
+        HEAD + "(declare-const Y_3 Real)\n" + BOX + "(assert (<= Y_1 1))",
+        "line 4: Y_3 is declared, but Y_2 is not",
+    ),
+    "gap in inputs": (HEAD + "(declare-const X_3 Real)\n" + BOX, "line 4: X_3 is declared, but X_2 is not"),
+    "twice": (HEAD + "(declare-fun X_1 () Real)" + BOX, "line 4: X_1 is declared twice"),
+    "integer": ("(declare-const X_0 Int)(declare-const Y_0 Real)", "line 1: a declaration is a name and the type Real"),
     "unknown": (HEAD + BOX + "(assert (<= Z_2 1))", "line 6: 'Z_2' is neither a number"),
     "not a number": (HEAD + BOX + "(assert (<= Y_0 1_000))", "line 6: '1_000' is neither a number"),
     "nan": (HEAD + BOX + "(assert (<= Y_0 nan))", "line 6: 'nan' is neither a number"),
@@ -155,7 +162,16 @@ def test_sizes_of_the_network(tmp_path):
         read(tmp_path, HEAD + BOX, n_inputs=5)
     with pytest.raises(SpecificationError, match="it has Y_1, but the network has 1 output"):
         read(tmp_path, HEAD + BOX + "(assert (<= Y_1 1))", n_outputs=1)
-    assert read(tmp_path, HEAD + BOX + "(assert (<= Y_1 1))", n_inputs=2, n_outputs=9).n_outputs == 9
+
+
+def test_fewer_outputs_than_the_network_has_are_refused_where_they_are_declared(tmp_path):
+    text = HEAD + BOX + "(assert (<= Y_1 1))"
+    with pytest.raises(SpecificationError, match="it declares 2 outputs, but the network has 9"):
+        read(tmp_path, text, n_outputs=9)
+    with pytest.raises(SpecificationError, match="it declares 0 outputs, but the network has 2"):
+        read(tmp_path, "(declare-const X_0 Real)(assert (<= X_0 1))(assert (>= X_0 0))", n_outputs=2)
+    undeclared = text.removeprefix(HEAD)
+    assert read(tmp_path, undeclared, n_inputs=2, n_outputs=9).n_outputs == 9
 
 
 def test_files_that_are_none(tmp_path):

@@ -48,6 +48,7 @@ def compute_bounds(
     return_linear: Literal[False] = False,
     *,
     config: OptimizationConfig = OPTIMIZATION,
+    input_shape: tuple[int, ...] | None = None,
 ) -> Interval: ...
 
 
@@ -61,6 +62,7 @@ def compute_bounds(
     *,
     return_linear: Literal[True],
     config: OptimizationConfig = OPTIMIZATION,
+    input_shape: tuple[int, ...] | None = None,
 ) -> tuple[Interval, LinearBounds]: ...
 
 
@@ -74,6 +76,7 @@ def compute_bounds(
     return_linear: bool = False,
     *,
     config: OptimizationConfig = OPTIMIZATION,
+    input_shape: tuple[int, ...] | None = None,
 ) -> Interval | tuple[Interval, LinearBounds]:
     """Bounds of C f(x) over boxes of inputs.
 
@@ -90,6 +93,8 @@ def compute_bounds(
             optimised relaxations).
         return_linear: Also give bounds that are linear in the input; not for `ibp`.
         config: How `alpha-crown` optimises.
+        input_shape: Shape of one input, without the batch, such as (1, 28, 28). A module that does not take flattened
+            inputs needs it where the boxes are flattened.
 
     Returns:
         Lower and upper bounds, (batch, rows), on the device of `x_lo`; and the linear bounds where they are asked for.
@@ -104,7 +109,11 @@ def compute_bounds(
         raise ValueError(f"the method is one of {', '.join(METHODS)}, not {method}")
     if return_linear and method == "ibp":
         raise ValueError("interval arithmetic gives no linear bounds; take crown or alpha-crown")
-    graph = load_network(network, x_lo[:1]).graph.to(x_lo.device)
+    if x_lo.shape != x_hi.shape:
+        raise ValueError(f"the bounds of the input have the shapes {list(x_lo.shape)} and {list(x_hi.shape)}")
+    if not x_lo.ndim or not len(x_lo):
+        raise ValueError(f"the bounds of the input must be a batch of boxes, but their shape is {list(x_lo.shape)}")
+    graph = load_network(network, x_lo[:1], input_shape=input_shape).graph.to(x_lo.device)
     box = _boxes(graph, x_lo, x_hi)
     rows = _rows(graph, C, len(box.lower)).to(box.lower)
     propagator = Propagator(graph)
@@ -151,9 +160,7 @@ def _linear(
 
 def _boxes(graph: Graph, x_lo: Tensor, x_hi: Tensor) -> Interval:
     """The boxes, flattened and in double precision."""
-    if x_lo.shape != x_hi.shape:
-        raise ValueError(f"the bounds of the input have the shapes {list(x_lo.shape)} and {list(x_hi.shape)}")
-    if not x_lo.ndim or not len(x_lo) or x_lo[0].numel() != graph.n_inputs:
+    if x_lo[0].numel() != graph.n_inputs:
         raise ValueError(
             f"the bounds of the input must be a batch of {list(graph.input_shape)}, but their shape is "
             f"{list(x_lo.shape)}"
@@ -262,12 +269,11 @@ def _verifier(network: Graph | nn.Module | str | Path, image: Tensor, config: Ve
     """A verifier, and how many outputs the network has."""
     if not bool(image.isfinite().all()):
         raise ValueError("the image holds NaN or infinity")
-    graph, model, name = load_network(network, image.unsqueeze(0))
+    graph, given, name = load_network(network, image.unsqueeze(0))
     if image.numel() != graph.n_inputs:
         raise NetworkError(
             f"the image has {image.numel()} numbers, but the network takes {graph.n_inputs}, {list(graph.input_shape)}"
         )
     if graph.n_outputs < 2:
         raise NetworkError("a network that gives labels has at least 2 outputs, but this one has 1")
-    oracle = None if model is None else Oracle(model, name)
-    return Verifier(graph, config, oracle), graph.n_outputs
+    return Verifier(graph, config, Oracle(given, name, graph)), graph.n_outputs

@@ -14,21 +14,22 @@ from bab_verify.properties.vnnlib import load_vnnlib
 from bab_verify.search.attack import pgd_attack
 from bab_verify.search.device import device_from_name
 from bab_verify.search.results import Result
-from separata import files
 from separata.output import Output
 from separata.progress import Reporter
 
+from .outputs import check_output
 from .verdict import shown_verdict
 
 
 def attack(network: Path, prop: Path, config: AttackConfig, device: str, save: Path | None) -> Output:
     """Look for a counterexample, and keep it if that is asked for."""
+    check_output(save)
     started = time.monotonic()
     place = device_from_name(device)
     model = read_model(network)
-    graph, oracle = graph_from_model(model, str(network)).to(place), Oracle(model, str(network))
+    graph = graph_from_model(model, str(network)).to(place)
+    oracle = Oracle(model, str(network))
     specification = load_vnnlib(prop, graph.n_inputs, graph.n_outputs)
-    files.check_writable(save)
     generator = torch.Generator().manual_seed(config.seed)
     found: list[Counterexample] = []
 

@@ -16,6 +16,8 @@ from bab_verify.search.device import device_from_name
 from separata import files
 from separata.output import Output, finite
 
+from .outputs import check_output
+
 
 @dataclass(frozen=True)
 class Region:
@@ -75,10 +77,10 @@ def read_array(path: Path, graph: Graph) -> Tensor:
 
 def bounds(network: Path, region: Region, method: str, device: str, out: Path | None) -> Output:
     """Bounds of the outputs over a box."""
+    check_output(out)
     place = device_from_name(device)
     graph = load_onnx(network, torch.float64)
     box = region.box(graph)
-    files.check_writable(out)
     found = compute_bounds(graph, box.lower.to(place), box.upper.to(place), method=method)
     lower, upper = (x[0].cpu() for x in found)
     if out is not None:

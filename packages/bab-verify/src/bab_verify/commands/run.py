@@ -17,6 +17,7 @@ from separata import files
 from separata.output import Output
 from separata.progress import Reporter, stopped
 
+from .outputs import check_output
 from .progress import telling
 
 KEPT = 4
@@ -61,11 +62,11 @@ class Listing:
 
 def run(listing: Listing, config: SearchConfig) -> Output:
     """Verify the instances of a list that have no result yet, and summarise all."""
+    check_output(listing.out)
     device_from_name(config.device)
     if listing.timeout is not None:
         config = config.within(listing.timeout)
     chosen = listing.read()
-    files.check_writable(listing.out)
     results = ResultsFile(listing.out, resume=listing.resume)
     if not listing.resume:
         listing.errors.unlink(missing_ok=True)

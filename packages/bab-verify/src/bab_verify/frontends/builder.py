@@ -111,9 +111,11 @@ class Builder:
                 needed.update(self.nodes[index].inputs)
         place = {index: i for i, index in enumerate(sorted(needed))}
         nodes = [self.nodes[index] for index in place]
-        return Graph(
+        graph = Graph(
             folded([Node(node.operator, tuple(place[i] for i in node.inputs), node.shape, node.name) for node in nodes])
         )
+        # A graph without constants has a type, too.
+        return graph.to(self.dtype)
 
     def apply(self, operator: Operator, *inputs: Variable) -> Variable:
         """A new node."""
@@ -139,6 +141,10 @@ class Builder:
         if index.size == x.size and (index.reshape(-1) == np.arange(x.size)).all():
             return x if index.shape == x.shape else self.apply(Reshape(x.shape, index.shape), x)
         return self.apply(Select(x.shape, torch.from_numpy(index)), x)
+
+    def chosen(self, x: Variable, index: np.ndarray) -> Variable:
+        """The same, where there are any elements."""
+        return self.known(self.select(x, index))
 
     def pick(self, x: Value, index: np.ndarray) -> Value:
         """Elements of a value, constant or not, by their flat index."""
@@ -193,7 +199,7 @@ class Builder:
     def scale(self, x: Variable, factor: np.ndarray) -> Value:
         """X times a constant."""
         shape = np.broadcast_shapes(x.shape, factor.shape)
-        x = self._variable(self.expand(x, shape))
+        x = self.known(self.expand(x, shape))
         factor = _uniform(factor)
         if not factor.ndim and factor == 1:
             return x
@@ -207,7 +213,7 @@ class Builder:
     def shift(self, x: Variable, offset: np.ndarray) -> Value:
         """X plus a constant."""
         shape = np.broadcast_shapes(x.shape, offset.shape)
-        x = self._variable(self.expand(x, shape))
+        x = self.known(self.expand(x, shape))
         offset = _uniform(offset)
         if not offset.ndim and offset == 0:
             return x
@@ -223,7 +229,7 @@ class Builder:
         if a == b:
             return self.scale(a, np.array(1 + sign))
         shape = np.broadcast_shapes(a.shape, b.shape)
-        a, b = (self._variable(self.expand(x, shape)) for x in (a, b))
+        a, b = (self.known(self.expand(x, shape)) for x in (a, b))
         return self.apply(Add(shape, (1, sign)), a, b)
 
     def multiply(self, a: Value, b: Value) -> Value:
@@ -239,7 +245,7 @@ class Builder:
             if simpler is not None:
                 return simpler
         shape = np.broadcast_shapes(a.shape, b.shape)
-        a, b = (self._variable(self.expand(x, shape)) for x in (a, b))
+        a, b = (self.known(self.expand(x, shape)) for x in (a, b))
         return self.apply(Product(), a, b)
 
     def sum(self, x: Variable, dims: Sequence[int], keepdims: int = 1) -> Value:
@@ -266,12 +272,12 @@ class Builder:
         if not isinstance(b, Variable) and prod(b.shape[:-2]) == 1 and isinstance(a, Variable):
             return self.dense(a, b.reshape(b.shape[-2:]).T)
         if not isinstance(a, Variable) and prod(a.shape[:-2]) == 1:
-            return self.swap(self.dense(self._variable(self.swap(b)), a.reshape(a.shape[-2:])))
+            return self.swap(self.dense(self.known(self.swap(b)), a.reshape(a.shape[-2:])))
         batch = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
         (m, k), n = a.shape[-2:], b.shape[-1]
         left = np.broadcast_to(positions(a.shape)[..., :, None, :], (*batch, m, n, k))
         right = np.broadcast_to(positions(b.shape).swapaxes(-1, -2)[..., None, :, :], (*batch, m, n, k))
-        terms = self._variable(self.multiply(self.pick(a, left), self.pick(b, right)))
+        terms = self.known(self.multiply(self.pick(a, left), self.pick(b, right)))
         return self.sum(terms, (-1,), keepdims=0)
 
     def dense(self, x: Variable, weight: np.ndarray) -> Variable:
@@ -292,9 +298,15 @@ class Builder:
             values = pairs + values[len(pairs) * 2 :]
         return values[0]
 
-    def _variable(self, x: Value) -> Variable:
+    @staticmethod
+    def known(x: Value) -> Variable:
+        """A value that must depend on the input.
+
+        Raises:
+            TypeError: if it is a constant.
+        """
         if not isinstance(x, Variable):
-            raise TypeError("a tensor has no elements")
+            raise TypeError("a value that depends on the input was expected")
         return x
 
 

@@ -1,6 +1,7 @@
 """Networks as they are given: graphs, PyTorch modules or ONNX files, each read once."""
 
 import copy
+from math import prod
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ from bab_verify.graph import Graph
 from .onnx_files import read_model
 from .onnx_import import graph_from_model
 from .onnx_registry import NetworkError
-from .torch_modules import model_from_module
+from .torch_modules import graph_from_module
 
 
 class LoadedNetwork(NamedTuple):
@@ -22,12 +23,12 @@ class LoadedNetwork(NamedTuple):
 
     Args:
         graph: The network, apart from what was given.
-        model: The ONNX model that it is the graph of, for ONNX Runtime to run; `None` if a graph was given.
+        given: What its user runs: the ONNX model, the module, or the graph as it was given.
         name: What messages call it.
     """
 
     graph: Graph
-    model: onnx.ModelProto | None
+    given: onnx.ModelProto | nn.Module
     name: str
 
 
@@ -35,6 +36,8 @@ def load_network(
     network: Graph | nn.Module | str | Path,
     example: Float[Tensor, "batch ..."] | None = None,
     dtype: torch.dtype = torch.float64,
+    *,
+    input_shape: tuple[int, ...] | None = None,
 ) -> LoadedNetwork:
     """A network, whatever it is given as.
 
@@ -42,21 +45,41 @@ def load_network(
         network: A graph, a PyTorch module of one input (taken in evaluation mode), or an ONNX file.
         example: For a module: an input, a batch of 1; of any type and on any device.
         dtype: Type of the constants of the graph.
+        input_shape: Shape of one input, without the batch. A module needs it where the example is flattened or not
+            given; the other networks know it, and it must be theirs.
 
     Raises:
         FileNotFoundError: if there is no such file.
-        NetworkError: if it cannot be exported or verified, or a module comes without an example.
+        NetworkError: if it cannot be exported or verified, a module comes without an example and `input_shape`, or
+            `input_shape` does not fit.
     """
+    if isinstance(network, nn.Module) and not isinstance(network, Graph):
+        example = _example(example, input_shape)
+        return LoadedNetwork(graph_from_module(network, example, dtype), network, type(network).__name__)
     if isinstance(network, Graph):
-        return LoadedNetwork(copy.deepcopy(network).to(dtype), None, "network")
-    if isinstance(network, nn.Module):
-        if example is None:
-            raise NetworkError("a module needs an example of its input, a batch of 1")
-        like = next((p for p in network.parameters() if p.is_floating_point()), torch.zeros(()))
-        model, name = model_from_module(network, example.detach().to(like)), type(network).__name__
+        loaded = LoadedNetwork(copy.deepcopy(network).to(dtype), network, "network")
     else:
         model, name = read_model(network), str(network)
-    return LoadedNetwork(graph_from_model(model, name, dtype), model, name)
+        loaded = LoadedNetwork(graph_from_model(model, name, dtype), model, name)
+    shape = loaded.graph.input_shape
+    if input_shape is not None and tuple(input_shape) not in {shape, shape[1:]}:
+        raise NetworkError(f"{loaded.name} takes inputs of the shape {list(shape)}, not {list(input_shape)}")
+    return loaded
+
+
+def _example(example: Tensor | None, input_shape: tuple[int, ...] | None) -> Tensor:
+    """An example in the shape of an input."""
+    if input_shape is None:
+        if example is None:
+            raise NetworkError("a module needs an example of its input, a batch of 1, or input_shape")
+        return example
+    if not all(isinstance(n, int) and n > 0 for n in input_shape):
+        raise NetworkError(f"input_shape must be positive integers, not {input_shape}")
+    if example is None:
+        return torch.zeros(1, *input_shape)
+    if example.numel() != prod(input_shape):
+        raise NetworkError(f"an input has {example.numel()} numbers, but input_shape is {list(input_shape)}")
+    return example.reshape(1, *input_shape)
 
 
 def load_onnx(path: str | Path, dtype: torch.dtype = torch.float32) -> Graph:

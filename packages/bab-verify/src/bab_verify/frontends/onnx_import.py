@@ -105,7 +105,11 @@ class _Import:
         if not kind.HasField("shape"):
             raise NetworkError(f"{self.name}: its input has no shape")
         shape = tuple(dim.dim_value if dim.dim_value > 0 else 1 for dim in kind.shape.dim)
-        if len(shape) > 1 and shape[0] != 1:
+        # Recurrent operators take time first.
+        sequence = any(
+            node.op_type in {"LSTM", "GRU", "RNN"} and node.input[0] == inputs[0].name for node in self.nodes
+        )
+        if len(shape) > 1 and shape[0] != 1 and not sequence:
             raise NetworkError(f"{self.name}: its batch, the first dimension of its input, is {shape[0]}; it must be 1")
         builder = Builder(shape, dtype, inputs[0].name, patterns.PRODUCTS)
         self.values[inputs[0].name] = builder.input

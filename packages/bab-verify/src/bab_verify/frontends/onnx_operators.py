@@ -3,7 +3,6 @@
 from math import pi
 
 import numpy as np
-from onnx import TensorProto
 
 from bab_verify.graph import Operator
 from bab_verify.operators.convex import Absolute, Exp, Log, Reciprocal, Sqrt
@@ -13,9 +12,12 @@ from bab_verify.operators.power import Power
 from bab_verify.operators.s_shaped import Erf, Sigmoid, Tanh
 from bab_verify.operators.step import Sign
 
-from .builder import Builder, Value, Variable
+from . import activations
+from .builder import Builder, Value, Variable, positions
 from .onnx_registry import Call, UnsupportedCaseError, converter
 
+SELU_ALPHA, SELU_SCALE = 1.67326319217681884765625, 1.05070102214813232421875
+"""Defaults of the operator."""
 _FUNCTIONS: dict[str, type[Operator]] = {
     "Abs": Absolute,
     "Erf": Erf,
@@ -112,7 +114,7 @@ def pow_(builder: Builder, call: Call) -> Value:
     if exponents.size != 1:
         raise UnsupportedCaseError("only one exponent for all elements is supported")
     exponent = float(exponents[0])
-    x = _variable(builder.expand(x, np.broadcast_shapes(x.shape, call.constant(1).shape)))
+    x = builder.known(builder.expand(x, np.broadcast_shapes(x.shape, call.constant(1).shape)))
     if exponent == 0:
         return np.ones(x.shape)
     magnitude = abs(exponent)
@@ -132,17 +134,33 @@ def pow_(builder: Builder, call: Call) -> Value:
 @converter("LeakyRelu")
 def leaky_relu(builder: Builder, call: Call) -> Value:
     """S x + (1 - s) max(x, 0)."""
-    return _leaky(builder, call.variable(0), np.array(call.number("alpha", 0.01)))
+    return activations.leaky_relu(builder, call.variable(0), np.array(call.number("alpha", 0.01)))
 
 
 @converter("PRelu")
 def p_relu(builder: Builder, call: Call) -> Value:
     """S x + (1 - s) max(x, 0), with slopes by element."""
-    return _leaky(builder, call.variable(0), call.constant(1).astype(np.float64))
+    return activations.leaky_relu(builder, call.variable(0), call.constant(1))
 
 
-def _leaky(builder: Builder, x: Variable, slope: np.ndarray) -> Value:
-    return builder.add(builder.scale(x, slope), builder.multiply(builder.relu(x), np.asarray(1 - slope)))
+@converter("Elu")
+def elu(builder: Builder, call: Call) -> Value:
+    """max(x, 0) + a (exp(min(x, 0)) - 1)."""
+    return activations.elu(builder, call.variable(0), call.number("alpha", 1.0))
+
+
+@converter("Selu")
+def selu(builder: Builder, call: Call) -> Value:
+    """S (max(x, 0) + a (exp(min(x, 0)) - 1))."""
+    alpha, gamma = call.number("alpha", SELU_ALPHA), call.number("gamma", SELU_SCALE)
+    return activations.elu(builder, call.variable(0), alpha, gamma)
+
+
+@converter("Celu")
+def celu(builder: Builder, call: Call) -> Value:
+    """max(x, 0) + a (exp(min(x, 0) / a) - 1)."""
+    alpha = call.number("alpha", 1.0)
+    return activations.elu(builder, call.variable(0), alpha, input_scale=1 / alpha)
 
 
 @converter("Clip")
@@ -153,37 +171,19 @@ def clip(builder: Builder, call: Call) -> Value:
     else:
         ends = call.optional(1), call.optional(2)
         lower, upper = (d if e is None else float(e) for e, d in zip(ends, (-np.inf, np.inf), strict=True))
-    return _clip(builder, call.variable(0), lower, upper)
-
-
-def _clip(builder: Builder, x: Value, lower: float, upper: float) -> Value:
-    """Ends beyond float32 are no ends."""
-    limit = float(np.finfo(np.float32).max)
-    if upper <= lower:
-        return np.full(x.shape, upper)
-    value = x
-    if lower > -limit:
-        value = builder.add(builder.relu(builder.add(x, np.array(-lower))), np.array(lower))
-    if upper < limit:
-        value = builder.add(value, builder.relu(builder.add(x, np.array(-upper))), -1)
-    return value
+    return activations.clip(builder, call.variable(0), lower, upper)
 
 
 @converter("HardSigmoid")
 def hard_sigmoid(builder: Builder, call: Call) -> Value:
     """A x + b, clipped to [0, 1]."""
-    return _hard_sigmoid(builder, call.variable(0), call.number("alpha", 0.2), call.number("beta", 0.5))
+    return activations.hard_sigmoid(builder, call.variable(0), call.number("alpha", 0.2), call.number("beta", 0.5))
 
 
 @converter("HardSwish")
 def hard_swish(builder: Builder, call: Call) -> Value:
     """X times the hard sigmoid of x."""
-    x = call.variable(0)
-    return builder.multiply(x, _hard_sigmoid(builder, x, 1 / 6, 0.5))
-
-
-def _hard_sigmoid(builder: Builder, x: Variable, slope: float, intercept: float) -> Value:
-    return _clip(builder, builder.add(builder.scale(x, np.array(slope)), np.array(intercept)), 0.0, 1.0)
+    return activations.hard_swish(builder, call.variable(0))
 
 
 @converter("Max")
@@ -221,7 +221,7 @@ def reduce(builder: Builder, call: Call) -> Value:
     if kind in {"ReduceMax", "ReduceMin"}:
         return _extreme(builder, x, axes, keepdims, -1.0 if kind == "ReduceMin" else 1.0)
     if kind in {"ReduceSumSquare", "ReduceL2"}:
-        x = _variable(builder.multiply(x, x))
+        x = builder.known(builder.multiply(x, x))
     if kind == "ReduceL1":
         x = builder.apply(Absolute(), x)
     value = builder.sum(x, axes, keepdims)
@@ -252,51 +252,14 @@ def _extreme(builder: Builder, x: Variable, axes: list[int], keepdims: int, sign
 
 @converter("Softmax", "LogSoftmax")
 def softmax(builder: Builder, call: Call) -> Value:
-    """y_i = 1 / (1 + sum of exp(x_j - x_i) over j other than i): no product, and the sum is at least 1."""
-    x = call.variable(0)
+    """Exponentials over their sum, or the logarithm."""
+    x, log = call.variable(0), call.proto.op_type == "LogSoftmax"
     axis = call.integer("axis", -1 if call.opset >= 13 else 1) % len(x.shape)
-    indices = np.arange(x.size).reshape(x.shape)
+    if call.opset >= 13:
+        return activations.softmax(builder, x, axis, log=log)
     # Before version 13, over all dimensions from the axis on.
-    moved = np.moveaxis(indices, axis, -1) if call.opset >= 13 else indices.reshape(*x.shape[:axis], -1)
-    n = moved.shape[-1]
-    if n == 1:
-        return np.full(x.shape, float(call.proto.op_type == "Softmax"))
-    others = (np.arange(n)[:, None] + np.arange(1, n)) % n
-    left = builder.select(x, moved[..., others])
-    right = builder.select(x, np.broadcast_to(moved[..., None], (*moved.shape, n - 1)))
-    terms = _apply(builder, Exp(), builder.add(left, right, -1))
-    below = builder.add(builder.sum(terms, (-1,), keepdims=0), np.array(1.0))
-    if call.proto.op_type == "Softmax":
-        value: Value = _apply(builder, Reciprocal(), below)
-    else:
-        value = builder.multiply(_apply(builder, Log(), below), np.array(-1.0))
-    place = np.empty(x.size, np.int64)
-    place[moved.reshape(-1)] = np.arange(x.size)
-    return builder.pick(value, place.reshape(x.shape))
-
-
-@converter("LayerNormalization")
-def layer_normalization(builder: Builder, call: Call) -> Value:
-    """Minus the mean, over the standard deviation."""
-    x = call.variable(0)
-    if call.integer("stash_type", TensorProto.FLOAT) != TensorProto.FLOAT or len(call.proto.output) > 1:
-        raise UnsupportedCaseError("only its first output is supported")
-    axes = list(range(call.integer("axis", -1) % len(x.shape), len(x.shape)))
-    share = np.array(1 / np.prod([x.shape[axis] for axis in axes]))
-    centered = _variable(builder.add(x, builder.multiply(builder.sum(x, axes), share), -1))
-    variance = builder.multiply(builder.sum(_variable(builder.multiply(centered, centered)), axes), share)
-    deviation = _apply(builder, Sqrt(), builder.add(variance, np.array(call.number("epsilon", 1e-5))))
-    value = builder.multiply(centered, _apply(builder, Reciprocal(), deviation))
-    value = builder.multiply(value, call.constant(1))
-    bias = call.optional(2)
-    return value if bias is None else builder.add(value, bias)
+    return activations.softmax_over(builder, x, positions(x.shape).reshape(*x.shape[:axis], -1), log=log)
 
 
 def _apply(builder: Builder, operator: Operator, x: Value) -> Variable:
-    return builder.apply(operator, _variable(x))
-
-
-def _variable(x: Value) -> Variable:
-    if not isinstance(x, Variable):
-        raise TypeError("a value that depends on the input was expected")
-    return x
+    return builder.apply(operator, builder.known(x))

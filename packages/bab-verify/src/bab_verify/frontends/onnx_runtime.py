@@ -22,6 +22,9 @@ RUNTIME_ERRORS = (
 )
 """What ONNX Runtime raises."""
 
+NO_KERNEL = (runtime.NotImplemented,)
+"""What it raises where it has no implementation of an operator for the types that it is given."""
+
 
 def session(model: bytes) -> onnxruntime.InferenceSession:
     """An ONNX Runtime session on one thread of the CPU, without messages."""

@@ -1,4 +1,4 @@
-"""PyTorch modules as ONNX models, and as graphs."""
+"""PyTorch modules as graphs, and as ONNX models."""
 
 import contextlib
 import io
@@ -14,16 +14,10 @@ from torch import Tensor, nn
 
 from bab_verify.graph import Graph
 
+from .evaluation_mode import evaluating, like_parameters
 from .onnx_import import graph_from_model
 from .onnx_registry import NetworkError
-
-FIXED = frozenset({
-    nn.Sequential, nn.Flatten, nn.Unflatten, nn.Identity, nn.Dropout, nn.Linear,
-    nn.Conv1d, nn.Conv2d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.BatchNorm1d, nn.BatchNorm2d,
-    nn.AvgPool1d, nn.AvgPool2d, nn.MaxPool1d, nn.MaxPool2d,
-    nn.ReLU, nn.LeakyReLU, nn.Sigmoid, nn.Tanh, nn.GELU, nn.Softmax,
-})  # fmt: skip
-"""Modules that do the same operations whatever values they are given."""
+from .torch_layers import graph_from_layers, is_fixed
 
 
 def model_from_module(
@@ -41,27 +35,14 @@ def model_from_module(
     Raises:
         NetworkError: if the example is no batch of 1, or PyTorch cannot export the module.
     """
+    _check_batch(example)
+    with evaluating(module), _quiet():
+        return _export(module, example, fixed=is_fixed(module) if fixed is None else fixed)
+
+
+def _check_batch(example: Tensor) -> None:
     if example.ndim < 1 or (example.ndim > 1 and example.shape[0] != 1):
         raise NetworkError(f"the example must be a batch of 1, but its shape is {list(example.shape)}")
-    training = module.training
-    module.eval()
-    try:
-        with _quiet():
-            return _export(module, example, fixed=_is_fixed(module) if fixed is None else fixed)
-    finally:
-        module.train(training)
-
-
-def _is_fixed(module: nn.Module) -> bool:
-    """Whether a module is made of `FIXED` ones, as PyTorch defines them."""
-    return all(
-        type(one) in FIXED and not {"forward", "__call__"} & vars(one).keys() and not _hooks(one)
-        for one in module.modules()
-    )
-
-
-def _hooks(module: nn.Module) -> bool:
-    return bool(module._forward_hooks or module._forward_pre_hooks)
 
 
 def _export(module: nn.Module, example: Tensor, *, fixed: bool) -> onnx.ModelProto:
@@ -98,15 +79,50 @@ def _quiet() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def graph_from_module(module: nn.Module, example: Float[Tensor, "batch ..."]) -> Graph:
-    """The graph of a PyTorch module, by way of ONNX.
+def graph_from_module(
+    module: nn.Module,
+    example: Float[Tensor, "batch ..."],
+    dtype: torch.dtype | None = None,
+) -> Graph:
+    """The graph of a PyTorch module.
+
+    PyTorch's own layers in sequence are converted directly, in milliseconds; everything else (modules with a forward
+    method of their own, hooks, other layers) goes by way of ONNX, which takes a second or more, at every call: nothing
+    is kept, since a module may have been trained on.
 
     Args:
         module: A network of one input and one output; it is taken in evaluation mode.
-        example: An input, a batch of 1.
+        example: An input, a batch of 1, of any type and on any device.
+        dtype: Type of the constants of the graph; by default that of the module.
 
     Raises:
-        NetworkError: if it cannot be exported or verified.
+        NetworkError: if the module does not take the example, or cannot be exported or verified.
     """
-    dtype = next((p.dtype for p in module.parameters() if p.is_floating_point()), example.dtype)
-    return graph_from_model(model_from_module(module, example), type(module).__name__, dtype)
+    like = like_parameters(module)
+    _check_batch(example)
+    example = example.detach().to(like)
+    _try(module, example)
+    name, dtype = type(module).__name__, dtype or like.dtype
+    try:
+        graph = graph_from_layers(module, tuple(example.shape), dtype)
+    except (ValueError, RuntimeError) as error:
+        raise NetworkError(f"{name}: {str(error).splitlines()[0]}") from error
+    return graph_from_model(model_from_module(module, example), name, dtype) if graph is None else graph
+
+
+def _try(module: nn.Module, example: Tensor) -> None:
+    """See that a module takes an input, and gives one output."""
+    name, shape = type(module).__name__, list(example.shape)
+    try:
+        with evaluating(module), torch.no_grad():
+            output = module(example)
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
+        if example.ndim == 2:
+            raise NetworkError(
+                f"{name} does not take {shape[1]} numbers as its input ({reason}); give inputs in the shape that it "
+                "takes, or that shape, without the batch, as input_shape"
+            ) from error
+        raise NetworkError(f"{name} does not take an input of the shape {shape} ({reason})") from error
+    if not isinstance(output, Tensor):
+        raise NetworkError(f"{name} gives a {type(output).__name__}, not one tensor")

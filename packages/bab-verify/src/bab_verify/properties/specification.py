@@ -1,6 +1,7 @@
 """What is to be shown: input boxes, and the outputs that are unsafe over them."""
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 import torch
 from jaxtyping import Bool, Float
@@ -37,6 +38,18 @@ class Clause:
     def violation(self, y: Float[Tensor, "*batch outputs"]) -> Float[Tensor, "*batch"]:
         """The largest element of C y - d: not positive where the output is unsafe; minus infinity without rows."""
         return _largest(y.to(torch.float64) @ self.C.T - self.d)
+
+    def holds(self, y: Float[Tensor, "outputs"]) -> bool:
+        """Whether an output is unsafe, decided in exact arithmetic."""
+        size = y.abs().to(torch.float64) @ self.C.abs().T + self.d.abs()
+        if bool((y.to(torch.float64) @ self.C.T - self.d > 1e-9 * size).any()):
+            return False
+        values = [Fraction(value) for value in y.tolist()]
+        for row, right in zip(self.C, self.d.tolist(), strict=True):
+            terms = row.nonzero().flatten().tolist()
+            if sum(Fraction(row[j].item()) * values[j] for j in terms) > Fraction(right):
+                return False
+        return True
 
 
 @dataclass(frozen=True, eq=False)

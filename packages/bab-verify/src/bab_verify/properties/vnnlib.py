@@ -23,7 +23,8 @@ def load_vnnlib(
     """Read a VNN-LIB 1.0 file, or one compressed with gzip (`.gz`).
 
     Inputs must be constrained to boxes; outputs to any boolean combination of linear constraints. `<` and `>` count as
-    `<=` and `>=`. Conjunctions with an empty box are left out.
+    `<=` and `>=`. Conjunctions with an empty box are left out. Where variables are declared, all inputs and outputs of
+    the network must be; where none are, outputs that are not mentioned may be left out.
 
     Args:
         path: The file.
@@ -93,19 +94,27 @@ class _Property:
         return Specification(kept)
 
     def _sizes(self, n_inputs: int | None, n_outputs: int | None) -> tuple[int, int]:
-        keys = self.assertions.declared or self.assertions.used.keys()
+        """How many inputs and outputs there are: as many as are declared, where any are."""
+        declared, used = self.assertions.declared, self.assertions.used
+        keys = declared.keys() or used.keys()
         x, y = max(keys, default=-1) + 1, max(-min(keys, default=0), 0)
-        if self.assertions.declared:
-            for key, position in self.assertions.used.items():
-                if key not in self.assertions.declared:
+        if declared:
+            for key, position in used.items():
+                if key not in declared:
                     raise self.assertions.error(f"{_name(key)} is not declared", position)
+            for key in range(-y, x):
+                if key not in declared:
+                    last = -y if key < 0 else x - 1
+                    raise self.assertions.error(f"{_name(last)} is declared, but {_name(key)} is not", declared[last])
         if x < 1:
             raise self.assertions.error("it has no inputs X_i")
         if n_inputs is not None and x != n_inputs:
             raise self.assertions.error(f"it has {x} inputs, but the network has {n_inputs}")
         if n_outputs is not None and y > n_outputs:
-            where = self.assertions.used.get(-y)
+            where = used.get(-y, declared.get(-y))
             raise self.assertions.error(f"it has {_name(-y)}, but the network has {n_outputs} outputs", where)
+        if n_outputs is not None and declared and y < n_outputs:
+            raise self.assertions.error(f"it declares {y} outputs, but the network has {n_outputs}")
         return x, y if n_outputs is None else n_outputs
 
     def _split(self, literals: Conjunction, lower: dict[int, float], upper: dict[int, float]) -> Conjunction | None:

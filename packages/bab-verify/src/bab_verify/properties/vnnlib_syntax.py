@@ -63,7 +63,8 @@ class Assertions:
 
     def __init__(self, text: str, name: str) -> None:
         self.text, self.name = text, name
-        self.declared: set[int] = set()
+        self.declared: dict[int, int] = {}
+        """The variables that are declared, and where."""
         self.common: Conjunction = []
         """Constraints that hold always."""
         self.alternatives: list[Formula] = []
@@ -88,7 +89,7 @@ class Assertions:
                 if stack:
                     stack[-1][1].append([[literal]])
             elif kind == "declared":
-                self.declared.add(self._variable(match["declared"], match.start()))
+                self._declare(match["declared"], match.start())
             elif kind == "atom":
                 if not stack:
                     raise self.error(f"{match['atom'][:40]!r} stands outside of parentheses", match.start())
@@ -127,6 +128,12 @@ class Assertions:
             self.common.append(literal)
         return literal
 
+    def _declare(self, name: str, position: int) -> None:
+        key = self._variable(name, position)
+        if key in self.declared:
+            raise self.error(f"{name} is declared twice", position)
+        self.declared[key] = position
+
     def _variable(self, name: str, position: int) -> int:
         match = _VARIABLE.fullmatch(name)
         if match is None:
@@ -160,9 +167,9 @@ class Assertions:
 
     def _command(self, head: str, args: list[_Item], position: int) -> None:
         if head in {"declare-const", "declare-fun"}:
-            if not args or not isinstance(args[0], str) or args[-1] not in {"Real", "Int"}:
+            if not args or not isinstance(args[0], str) or args[-1] != "Real":
                 raise self.error("a declaration is a name and the type Real", position)
-            self.declared.add(self._variable(args[0], position))
+            self._declare(args[0], position)
         elif head == "assert":
             if len(args) != 1:
                 raise self.error(f"an assertion is one expression, not {len(args)}", position)

@@ -44,8 +44,8 @@ class Verifier:
     Args:
         network: An ONNX file, a module (with `example`, an input of it), or a graph.
         config: How.
-        oracle: What confirms counterexamples; by default ONNX Runtime on the file, or the graph itself in single
-            precision.
+        oracle: What confirms counterexamples; by default ONNX Runtime on the file, the module itself in its own
+            precision, or the graph itself in double precision.
         example: An input of the module, with a batch of 1.
     """
 
@@ -62,9 +62,7 @@ class Verifier:
         self.graph = loaded.graph.to(self.device)
         if self.config.inference == "float32":
             self._cover_inference(loaded.name)
-        if oracle is None and loaded.model is not None and isinstance(network, str | Path):
-            oracle = Oracle(loaded.model, loaded.name)
-        self.oracle = oracle
+        self.oracle = oracle or Oracle(loaded.given, loaded.name, self.graph)
         self.single = copy.deepcopy(self.graph).float()
         """The network in single precision, for the attack."""
 
@@ -94,16 +92,7 @@ class Verifier:
 
     def confirm(self, specification: Specification, x: Tensor) -> Counterexample | None:
         """The counterexample at an input (inputs,), if it is one."""
-        if self.oracle is not None:
-            return self.oracle.confirm(specification, x)
-        single = x.to(torch.float32).to(torch.float64)
-        for query in specification.queries:
-            inside = torch.minimum(torch.maximum(single.cpu(), query.lower), query.upper)
-            y = self.graph(inside.to(self.device).unsqueeze(0))[0].cpu()
-            violation = float(query.violation(inside, y))
-            if violation <= 0:
-                return Counterexample(inside, y, violation)
-        return None
+        return self.oracle.confirm(specification, x)
 
 
 class _Run:
