@@ -47,8 +47,8 @@ def _merged(layer: Operator | None, operator: Operator | None, ndim: int) -> Aff
         bias = rows.to(weight)
     else:
         total = bias.double() + rows
-        # What it was before: a product and its rounding; then a sum and its own.
-        size = gamma(4, weight.dtype) * (bias.double().abs() + rows.abs())
+        # Of products and sums in double precision; a graph in single precision is that of its own constants.
+        size = gamma(4, torch.float64) * (bias.double().abs() + rows.abs())
         bias, doubt = total.to(weight), size.to(weight) if doubt is None else doubt + size.to(weight)
     shape = layer.input_shapes[0]
     if isinstance(layer, Dense):
