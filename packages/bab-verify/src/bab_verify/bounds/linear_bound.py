@@ -1,6 +1,6 @@
 """Linear bounds of a network in terms of its input."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from jaxtyping import Float
@@ -33,3 +33,15 @@ class LinearBound:
     def minimizer(self, box: Interval) -> Float[Tensor, "batch rows inputs"]:
         """Where it is least: the corner of the box against the signs of A."""
         return torch.where(self.coefficients > 0, box.lower.unsqueeze(1), box.upper.unsqueeze(1))
+
+    def added_to(self, before: "tuple[LinearBound, LinearBound] | None") -> "tuple[LinearBound, LinearBound]":
+        """Rows below, and then the negatives of rows above, after those before."""
+        n = self.offset.shape[1] // 2
+        below = LinearBound(self.coefficients[:, :n], self.offset[:, :n], self.error[:, :n])
+        above = LinearBound(-self.coefficients[:, n:], -self.offset[:, n:], self.error[:, n:])
+        return (below, above) if before is None else (before[0].followed_by(below), before[1].followed_by(above))
+
+    def followed_by(self, other: "LinearBound") -> "LinearBound":
+        """These rows and then others."""
+        pairs = ((getattr(self, field.name), getattr(other, field.name)) for field in fields(LinearBound))
+        return LinearBound(*(torch.cat(pair, 1) for pair in pairs))

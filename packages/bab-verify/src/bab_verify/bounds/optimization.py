@@ -15,9 +15,10 @@ from bab_verify.operators.relaxation import Nonlinear, Relaxation
 from bab_verify.operators.relu import Relu
 
 from .cuts import CutMatrix, cut_backward, cut_error
+from .errors import Errors, Planes
 from .linear_bound import LinearBound
-from .propagation import Bounds, Planes, Propagator, Recording, Replacement, ordered
-from .rounding import FEW, Errors, margin_slack, outward
+from .propagation import Bounds, Propagator, Recording, Replacement, ordered
+from .rounding import FEW, margin_slack, outward
 from .splits import Splits
 
 Parameters = dict[int, Tensor]
@@ -138,7 +139,7 @@ class _Bound:
 
     def __post_init__(self) -> None:
         graph = self.propagator.graph
-        self.n_constants = len(graph.nodes) + self.propagator.n_parts + FEW
+        self.n_constants = len(graph.nodes) + self.propagator.rounding.n_parts + FEW
         self.inputs = {i: self.propagator.inputs_of(i, self.bounds) for i in self.states}
         self.fixed = {i: self._relaxed(i).error for i in self.states if isinstance(self._operator(i), Relu)}
         """What rounding may add at ReLUs, which does not depend on their planes."""
@@ -152,7 +153,7 @@ class _Bound:
 
     def _relaxed(self, index: int) -> Relaxation:
         planes = self._operator(index).planes(self.states[index], self.chosen.get(index))
-        return self.propagator.rounded(index, planes, self.inputs[index], self.errors)
+        return self.propagator.rounding.of_planes(index, planes, self.inputs[index], self.errors)
 
     @property
     def multipliers(self) -> list[Tensor]:
@@ -197,7 +198,7 @@ class _Bound:
 
     def _with_cut(self, index: int, slope: Tensor, q: Tensor) -> Replacement:
         (x,), source = self.inputs[index], self.propagator.graph.nodes[index].inputs[0]
-        error = cut_error(x, self.errors.nodes[source].unsqueeze(1), self.propagator.n_parts)
+        error = cut_error(x, self.errors.nodes[source].unsqueeze(1), self.propagator.rounding.n_parts)
         return lambda a: cut_backward(a, x, slope, q.unsqueeze(1), error, self.n_constants)
 
     def sound(self, linear: LinearBound, margins: Tensor) -> Tensor:
@@ -314,11 +315,11 @@ def refine(
     """
     found, errors = dict(bounds), Errors()
     last = propagator.needed[-1] if propagator.needed else 0
-    propagator.account(0, found, errors)
+    propagator.rounding.account(0, found, errors)
     for index in range(1, last + 1):
         known = propagator.interval(index, found)
         found[index] = known.intersect(found[index]) if index in found else known
-        propagator.account(index, found, errors)
+        propagator.rounding.account(index, found, errors)
         if index not in propagator.optimized or time.monotonic() > deadline:
             continue
         lower, upper = (x.flatten(1).clone() for x in found[index])

@@ -1,21 +1,22 @@
 """Bound propagation: interval arithmetic (IBP) and linear bounds by a backward pass (CROWN), on any graph."""
 
 from collections.abc import Callable, Mapping, MutableMapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from bab_verify.graph import Graph
-from bab_verify.intervals import Interval, gamma, n_roundings, weighted
+from bab_verify.intervals import Interval, weighted
 from bab_verify.operators.affine import Affine, Combination
 from bab_verify.operators.relaxation import Nonlinear, Relaxation, felt
 from bab_verify.operators.relu import Relu
 from bab_verify.rewriting.fusion import unrepeated
 
+from .errors import ErrorAnalysis, Errors, Planes
 from .inference import inference_error
 from .linear_bound import LinearBound
-from .rounding import FEW, Errors, sound_minimum
+from .rounding import sound_minimum
 
 Bounds = dict[int, Interval]
 """Bounds of nodes, (batch, *shape)."""
@@ -25,28 +26,6 @@ Replacement = Callable[[Tensor], tuple[Tensor, Tensor, Tensor]]
 
 AT_ONCE = {"cpu": 2**18, "cuda": 2**25}
 """Coefficients of one layer that are worked on at once: as many as the cache of a core holds, or to fill a GPU."""
-
-
-@dataclass
-class Planes:
-    """What a backward pass goes by.
-
-    Args:
-        relaxations: Of the nonlinear nodes, each with what rounding may add.
-        errors: What rounding may add at the other nodes.
-    """
-
-    relaxations: dict[int, Relaxation] = field(default_factory=dict)
-    errors: Errors = field(default_factory=Errors)
-
-    def of(self, boxes: slice) -> "Planes":
-        """Those of some boxes of the batch."""
-        some = {}
-        for index, planes in self.relaxations.items():
-            some[index] = Relaxation(*(_part(x, boxes) for x in planes))
-        nodes = {index: x[boxes] for index, x in self.errors.nodes.items()}
-        floor = self.errors.floor
-        return Planes(some, Errors(nodes, floor[boxes] if isinstance(floor, Tensor) else floor))
 
 
 @dataclass
@@ -86,8 +65,8 @@ class Propagator:
         self._first_layer: dict[int, tuple[Tensor, Tensor]] = {}
         self._places: dict[int, tuple[int, Tensor | None]] = {}
         self._ancestors: dict[int, tuple[int, ...]] = {}
-        self.n_parts = max((sum(i in node.inputs for node in graph.nodes) for i in range(len(graph.nodes))), default=1)
-        """How many parts a coefficient is the sum of, at most."""
+        self.rounding = ErrorAnalysis(graph)
+        """What rounding may add."""
 
     def operator(self, index: int) -> Nonlinear:
         """The operator of a nonlinear node."""
@@ -165,17 +144,8 @@ class Propagator:
         self, index: int, bounds: Mapping[int, Interval], errors: Errors, parameters: Tensor | None = None
     ) -> Relaxation:
         """The planes of a nonlinear node, with what rounding may add."""
-        operator, inputs = self.operator(index), self.inputs_of(index, bounds)
-        return self.rounded(index, operator.relax(inputs, parameters), inputs, errors)
-
-    def rounded(self, index: int, planes: Relaxation, inputs: tuple[Interval, ...], errors: Errors) -> Relaxation:
-        """Planes of a nonlinear node over bounds of its inputs, with what rounding may add."""
-        below = tuple(errors.nodes[source].unsqueeze(1) for source in self.graph.nodes[index].inputs)
-        magnitudes = tuple(x.magnitude for x in inputs)
-        error = self.operator(index).rounding(planes, magnitudes, below, len(self.graph.nodes), self.n_parts)
-        if self.graph.inference is not None:
-            error = error + inference_error(self.operator(index), magnitudes, self.graph.inference)
-        return planes._replace(error=error)
+        inputs = self.inputs_of(index, bounds)
+        return self.rounding.of_planes(index, self.operator(index).relax(inputs, parameters), inputs, errors)
 
     def planes(self, bounds: Mapping[int, Interval]) -> Planes:
         """The planes of all nonlinear nodes, with their initial parameters."""
@@ -188,52 +158,8 @@ class Propagator:
         for index in range(len(self.graph.nodes)):
             if index not in every:
                 every[index] = self.interval(index, every)
-            self.account(index, every, errors)
+            self.rounding.account(index, every, errors)
         return errors
-
-    @torch.no_grad()
-    def account(self, index: int, bounds: Mapping[int, Interval], errors: Errors) -> None:
-        """Add a node to what rounding may add.
-
-        Args:
-            index: The node.
-            bounds: Of it and of all that it is computed from.
-            errors: Those of the nodes that it is computed from; this one is added.
-        """
-        node, operator = self.graph.nodes[index], self.graph.nodes[index].operator
-        magnitudes = tuple(bounds[source].magnitude for source in node.inputs)
-        if not isinstance(operator, Affine):
-            magnitude = bounds[index].magnitude
-            if not index:
-                errors.floor = magnitude.new_zeros(len(magnitude), 1)
-            errors.nodes[index] = self._unbounded(gamma(FEW, magnitude.dtype) * magnitude)
-            return
-        dtype = magnitudes[0].dtype
-        share = gamma(operator.n_terms + self.n_parts + FEW, dtype)
-        found = operator.spread(
-            *(
-                torch.add(errors.nodes[source], magnitude, alpha=share)
-                if isinstance(self.graph.nodes[source].operator, Affine)
-                else share * magnitude
-                for source, magnitude in zip(node.inputs, magnitudes, strict=True)
-            )
-        )
-        constant, doubt = operator.constant(), operator.doubt(*magnitudes)
-        if constant is not None:
-            # It is summed up with all the others.
-            n = n_roundings(node.size) + len(self.graph.nodes) + FEW
-            found = found + gamma(n, dtype) * constant.abs()
-        if doubt is not None:
-            found = found + doubt
-        if self.graph.inference is not None:
-            found = found + inference_error(operator, magnitudes, self.graph.inference)
-        errors.nodes[index] = self._unbounded(found)
-        size = sum(magnitude.flatten(1).sum(1, keepdim=True) for magnitude in magnitudes)
-        errors.floor = errors.floor + (operator.n_terms * torch.finfo(dtype).tiny) * size
-
-    def _unbounded(self, error: Tensor) -> Tensor:
-        """An error that is no number says nothing."""
-        return error.nan_to_num(torch.inf, torch.inf, torch.inf)
 
     def crown(
         self,
@@ -260,13 +186,13 @@ class Propagator:
         shape = self.graph.input_shape
         bounds: Bounds = {0: Interval(box.lower.reshape(-1, *shape), box.upper.reshape(-1, *shape))}
         planes = Planes()
-        self.account(0, bounds, planes.errors)
+        self.rounding.account(0, bounds, planes.errors)
         for index in range(1, len(self.graph.nodes)):
             found = self.interval(index, bounds)
             if known and index in known:
                 found = found.intersect(known[index])
             bounds[index] = found
-            self.account(index, bounds, planes.errors)
+            self.rounding.account(index, bounds, planes.errors)
             if index in self.nonlinear:
                 planes.relaxations[index] = self.relax(index, bounds, planes.errors)
             if index in self._crowned and (index not in self._exact or recorded is not None):
@@ -306,7 +232,7 @@ class Propagator:
                 if slopes is not None:
                     sloped.append(linear.coefficients[:, : part.shape[1]])
                 if recorded is not None:
-                    recorded[index] = _joined(recorded.get(index), linear)
+                    recorded[index] = linear.added_to(recorded.get(index))
             ends.append(torch.cat(parts, 2))
             if slopes is not None:
                 coefficients.append(torch.cat(sloped, 1))
@@ -472,26 +398,3 @@ def ordered(lower: Tensor, upper: Tensor, shape: tuple[int, ...]) -> Interval:
     Where rounding made them cross, as it may of what is almost a point, they change places.
     """
     return Interval(torch.minimum(lower, upper).reshape(-1, *shape), torch.maximum(lower, upper).reshape(-1, *shape))
-
-
-def _joined(before: tuple[LinearBound, LinearBound] | None, linear: LinearBound) -> tuple[LinearBound, LinearBound]:
-    """Rows below, and then the negatives of rows above, after those before."""
-    n = linear.offset.shape[1] // 2
-    below = LinearBound(linear.coefficients[:, :n], linear.offset[:, :n], linear.error[:, :n])
-    above = LinearBound(-linear.coefficients[:, n:], -linear.offset[:, n:], linear.error[:, n:])
-    if before is None:
-        return below, above
-    return _stacked(before[0], below), _stacked(before[1], above)
-
-
-def _stacked(first: LinearBound, second: LinearBound) -> LinearBound:
-    return LinearBound(
-        *(torch.cat([getattr(bound, field.name) for bound in (first, second)], 1) for field in fields(LinearBound))
-    )
-
-
-def _part(x: Tensor | tuple[Tensor, ...] | None, boxes: slice) -> Tensor | tuple[Tensor, ...] | None:
-    """The rows of some boxes; what is the same for all of them stays."""
-    if x is None or (isinstance(x, Tensor) and x.ndim < 2):
-        return x
-    return x[boxes] if isinstance(x, Tensor) else tuple(y[boxes] for y in x)

@@ -5,9 +5,9 @@ Algorithms, section 3.3). A backward pass holds coefficients a of the values z o
 over them, plus a constant, is at most C f(x). Each of its steps computes other coefficients from these, with an error
 that is a share of what it adds up: through z = W y + c it is gamma_n |a| (|W| |y| + |c|), where n roundings are made
 and |y| is bounded by the bounds of y. So each node has an error per unit of its coefficient, which depends on the
-bounds of nodes only (`Errors`), and the errors of affine nodes go with the slopes into those of the nonlinear nodes
-that take them. Their sum over a pass, times |a|, is `LinearBound.error`. What follows takes off that, and what the
-last step may add:
+bounds of nodes only (`errors.ErrorAnalysis`); those of affine nodes go, with the slopes, into those of the nonlinear
+nodes that take them. Their sum over a pass, times |a|, is `LinearBound.error`. What follows takes off that, and what
+the last step may add:
 
 - `sound_minimum` is what C f(x) - d is at least;
 - `margin_slack` is what a margin must exceed, for those who need the margin itself, too, to differentiate it;
@@ -22,7 +22,6 @@ that nothing is computed in a lower precision than it is stored in (`standard_ar
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Float
@@ -34,20 +33,6 @@ from .linear_bound import LinearBound
 
 FEW = 8
 """Roundings of the last sums of a margin, at most."""
-
-
-@dataclass
-class Errors:
-    """What rounding may add, by node.
-
-    Args:
-        nodes: Per unit of a coefficient of the node, (batch, *shape), on the way down to the nonlinear nodes that it
-            is computed from; these have errors of their own.
-        floor: What numbers that vanish may add in all, (batch, 1).
-    """
-
-    nodes: dict[int, Tensor] = field(default_factory=dict)
-    floor: Tensor | float = 0.0
 
 
 def sound_minimum(linear: LinearBound, box: Interval, threshold: Tensor | float = 0.0) -> Float[Tensor, "batch rows"]:

@@ -8,8 +8,8 @@ from torch import Tensor
 from bab_verify.graph import Graph
 from bab_verify.intervals import Interval, gamma
 
+from .errors import Errors
 from .propagation import Bounds
-from .rounding import Errors
 
 
 @dataclass

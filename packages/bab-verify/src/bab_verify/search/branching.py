@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from bab_verify.bounds.errors import Planes
 from bab_verify.bounds.linear_bound import LinearBound
-from bab_verify.bounds.propagation import Bounds, Planes, Propagator
+from bab_verify.bounds.propagation import Bounds, Propagator
 from bab_verify.intervals import Interval
 from bab_verify.operators.affine import Affine
 from bab_verify.operators.relaxation import Nonlinear, Relaxation

@@ -2,28 +2,28 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
+from bab_verify.bounds.errors import Errors, Planes
 from bab_verify.bounds.linear_bound import LinearBound
 from bab_verify.bounds.optimization import optimize
 from bab_verify.bounds.proof import Proof
-from bab_verify.bounds.propagation import Bounds, Planes, Propagator, Recording
-from bab_verify.bounds.rounding import FEW, Errors, margin_slack, sound_minimum
+from bab_verify.bounds.propagation import Bounds, Propagator, Recording
+from bab_verify.bounds.rounding import FEW, margin_slack, sound_minimum
 from bab_verify.configs import OptimizationConfig
 from bab_verify.graph import Graph
 from bab_verify.intervals import Interval, gamma
 
+from .boxes import Boxes, split
 from .device import halved
 
 BUSY = {"cpu": 32, "cuda": 4096}
 """Boxes that keep a device busy: while fewer are open, each is halved in several inputs at once."""
 LINEAR_WEIGHT = 0.1
 """How much the slope of the linear bound along an input counts beside the gap between planes that is its fault."""
-MAX_DEPTH = 3
-"""The most inputs that a box is halved in at once while many are open."""
 
 
 @dataclass(frozen=True)
@@ -61,45 +61,6 @@ class InputSplitResult:
     visited: int = 0
     lower_bound: float = float("-inf")
     history: list[tuple[float, int, float]] = field(default_factory=list)
-
-
-@dataclass
-class Boxes:
-    """Input boxes that are still open.
-
-    Args:
-        lower: (n, inputs).
-        upper: (n, inputs).
-        clauses: Least of each clause over the box, (n, clauses): positive means refuted.
-        scores: How much a split of each input promises, (n, inputs).
-        known: Bounds of all nodes that relaxations need, one after the other, below and above, (n, 2, elements).
-        gain: How much the margin rose over that of the box that this is a part of, (n,).
-        slack: The most that was taken off a clause for rounding, (n,).
-    """
-
-    lower: Tensor
-    upper: Tensor
-    clauses: Tensor
-    scores: Tensor
-    known: Tensor
-    gain: Tensor
-    slack: Tensor
-
-    def __len__(self) -> int:
-        return len(self.clauses)
-
-    @property
-    def margin(self) -> Tensor:
-        """The least of all clauses, (n,)."""
-        return self.clauses.amin(1)
-
-    def __getitem__(self, index: Tensor) -> "Boxes":
-        return Boxes(*(getattr(self, field.name)[index] for field in fields(self)))
-
-    @staticmethod
-    def cat(parts: list["Boxes"]) -> "Boxes":
-        """All of several."""
-        return Boxes(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(Boxes)))
 
 
 class InputSplitter:
@@ -383,33 +344,3 @@ def clip(linear: LinearBound, rows: Tensor, box: Interval) -> tuple[Tensor, Tens
     above = torch.where(a > 0, box.lower.unsqueeze(1) + reach, float("inf"))
     below = torch.where(a < 0, box.upper.unsqueeze(1) - reach, float("-inf"))
     return torch.maximum(below, box.lower.unsqueeze(1)), torch.minimum(above, box.upper.unsqueeze(1))
-
-
-def split(boxes: Boxes, target: int) -> Boxes:
-    """Halve each box in its most promising inputs: in one, or in several where that is needed anyway.
-
-    A box whose margin is several times what the last split gained is halved in as many inputs at once, which saves to
-    bound the boxes between; and so are all while too few are open to keep the device busy.
-
-    Args:
-        boxes: n of them.
-        target: How many children are welcome.
-    """
-    free = (boxes.upper > boxes.lower).sum(1)
-    fill = max(1, (target // max(1, len(boxes))).bit_length() - 1)
-    wanted = (-boxes.margin / boxes.gain.clamp(min=1e-12)).clamp(1, MAX_DEPTH)
-    depth = torch.minimum(wanted.long().clamp(min=min(fill, 8)), free.clamp(min=1))
-    parts = [_halved(boxes[(depth == k).nonzero().squeeze(1)], k) for k in depth.unique().tolist()]
-    return Boxes.cat(parts)
-
-
-def _halved(boxes: Boxes, depth: int) -> Boxes:
-    chosen = boxes.scores.topk(depth, 1).indices
-    for level in range(depth):
-        index = chosen[:, level : level + 1]
-        middle = (boxes.lower.gather(1, index) + boxes.upper.gather(1, index)) / 2
-        left_upper = boxes.upper.scatter(1, index, middle)
-        right_lower = boxes.lower.scatter(1, index, middle)
-        boxes = Boxes.cat([replace(boxes, upper=left_upper), replace(boxes, lower=right_lower)])
-        chosen = torch.cat([chosen, chosen])
-    return boxes
