@@ -70,20 +70,54 @@ def pgd_attack(
     Raises:
         ValueError: if the query is not about the graph's inputs and outputs.
     """
-    if (query.n_inputs, query.n_outputs) != (graph.n_inputs, graph.n_outputs):
-        raise ValueError(
-            f"the query is about {query.n_inputs} inputs and {query.n_outputs} outputs, but the network has "
-            f"{graph.n_inputs} and {graph.n_outputs}"
-        )
-    open_clauses = torch.arange(len(query.clauses)) if clauses is None else clauses.cpu().nonzero().squeeze(1)
-    if not len(open_clauses) or restarts < 1:
-        return None
-    deadline = min(deadline, time.monotonic() + budget)
-    search = _Search(graph, query, open_clauses, generator or torch.Generator().manual_seed(0), confirm)
-    for _ in search.run(restarts, steps, diversify=diversify):
-        if search.found is not None or time.monotonic() > deadline:
-            break
-    return search.found if search.found is not None else search.almost()
+    config = (restarts, steps, diversify)
+    return Attack(graph, query, config, generator, clauses=clauses, confirm=confirm).run(budget, deadline)
+
+
+class Attack:
+    """The same, to be gone on with for as long as there is time.
+
+    Args:
+        graph: As for `pgd_attack`, and so are the others.
+        query: The box, and what is unsafe.
+        config: Restarts, steps, and whether half of the restarts are diversified.
+        generator: Of the starts.
+        clauses: Which clauses are to be attacked.
+        confirm: Takes a candidate.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        query: Query,
+        config: tuple[int, int, bool],
+        generator: torch.Generator | None = None,
+        *,
+        clauses: Bool[Tensor, "clauses"] | None = None,
+        confirm: Callable[[Tensor], object] | None = None,
+    ) -> None:
+        if (query.n_inputs, query.n_outputs) != (graph.n_inputs, graph.n_outputs):
+            raise ValueError(
+                f"the query is about {query.n_inputs} inputs and {query.n_outputs} outputs, but the network has "
+                f"{graph.n_inputs} and {graph.n_outputs}"
+            )
+        self.clauses = torch.arange(len(query.clauses)) if clauses is None else clauses.cpu().nonzero().squeeze(1)
+        """Which clauses are attacked, by their index."""
+        restarts, steps, diversify = config
+        self._search: _Search | None = None
+        if len(self.clauses) and restarts >= 1:
+            self._search = _Search(graph, query, self.clauses, generator or torch.Generator().manual_seed(0), confirm)
+            self._steps = self._search.run(restarts, steps, diversify=diversify)
+
+    def run(self, budget: float, deadline: float = math.inf) -> Float[Tensor, "n inputs"] | None:
+        """Go on for some seconds; what `pgd_attack` returns."""
+        search, deadline = self._search, min(deadline, time.monotonic() + budget)
+        if search is None:
+            return None
+        for _ in self._steps:
+            if search.found is not None or time.monotonic() > deadline:
+                break
+        return search.found if search.found is not None else search.almost()
 
 
 class _Rows(NamedTuple):

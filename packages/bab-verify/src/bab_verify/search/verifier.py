@@ -22,7 +22,7 @@ from bab_verify.properties.counterexamples import Counterexample, Oracle
 from bab_verify.properties.specification import Query, Specification, SpecificationError
 
 from .activation_splitting import ActivationSplitter
-from .attack import pgd_attack
+from .attack import Attack
 from .bounder import BranchBounder
 from .device import device_from_name
 from .input_splitting import InputSplitter, InputSplittingConfig
@@ -32,7 +32,7 @@ FIRST_ATTACK, SECOND_ATTACK = 0.2, 1.5
 """Seconds that the attack may take before bounds are computed, and after they did not decide."""
 INPUT_ELEMENTS = 2**20
 """Values of the network, over all boxes of a batch, that input splitting takes at once."""
-WALKERS, WALK = 16, 8
+WALKERS, WALK = 32, 8
 """How many of the points that branches suggest are walked downhill, and how many steps."""
 Progress = Callable[[float, int, int, float], None]
 """Told seconds, branches visited, branches open and the least margin."""
@@ -114,6 +114,8 @@ class _Run:
         self.history: list[tuple[float, int, int, float]] = []
         self.counterexample: Counterexample | None = None
         self.proof = Proof()
+        self.attack: Attack | None = None
+        """The last one on the query, to be gone on with."""
         self.query = specification.queries[0]
         self.generator = torch.Generator().manual_seed(self.config.seed)
 
@@ -245,7 +247,8 @@ class _Run:
         found = self._first_confirmed(problem, x, violation)
         if found is None:
             nearest = violation.topk(min(len(x), WALKERS), largest=False).indices
-            found = self._descended(problem, x[nearest])
+            others = torch.randint(len(x), (WALKERS,), generator=self.generator).to(nearest.device)
+            found = self._descended(problem, x[torch.cat([nearest, others])])
         return found
 
     def _descended(self, problem: Problem, x: Tensor) -> Tensor | None:
@@ -283,15 +286,14 @@ class _Run:
     def _attacked(self, query: Query, budget: float, clauses: Tensor | None = None) -> bool:
         if not self.config.attack_restarts:
             return False
-        pgd_attack(
-            self.verifier.single,
-            query,
-            restarts=self.config.attack_restarts,
-            steps=self.config.attack_steps,
-            generator=self.generator,
-            deadline=self.deadline,
-            clauses=None if clauses is None else clauses.cpu(),
-            confirm=self._confirmed,
-            budget=budget,
-        )
+        if clauses is not None and self.attack is not None:
+            # It may have been about to find something.
+            self.attack.run(budget / 2, self.deadline)
+            if self.counterexample is not None:
+                return True
+        config = (self.config.attack_restarts, self.config.attack_steps, True)
+        open_clauses = None if clauses is None else clauses.cpu()
+        single, confirm = self.verifier.single, self._confirmed
+        self.attack = Attack(single, query, config, self.generator, clauses=open_clauses, confirm=confirm)
+        self.attack.run(budget if clauses is None else budget / 2, self.deadline)
         return self.counterexample is not None
