@@ -242,6 +242,7 @@ def test_a_folder_is_refused_before_the_work_whose_result_it_was_to_hold(call, a
     assert not contents(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_renderer_that_does_not_exist_is_named():
     program = "from ncap_swimmer.cli import main; main()"
     done = python("-c", program, "evaluate", "--init", env={"MUJOCO_GL": "foo"})

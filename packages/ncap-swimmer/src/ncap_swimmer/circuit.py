@@ -225,8 +225,8 @@ class SwimmerCircuit(nn.Module):
             that depend on it not a number.
 
         Raises:
-            ValueError: if `joints` has another number of joints, a command is missing or not expected, or a shape does not
-                fit that of `joints`.
+            ValueError: if `joints` has another number of joints, a command is missing or not expected, or has another
+                shape than `joints`.
         """
         if joints.ndim == 0 or joints.shape[-1] != self.n_joints:
             raise ValueError(f"joints must be (..., {self.n_joints}) for this circuit, not {tuple(joints.shape)}")
