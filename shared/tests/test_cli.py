@@ -139,6 +139,31 @@ cli.run("talker", "It talks.", {{"speak": speak, "listen": print}}, lambda: "1")
     assert (done.returncode, done.stderr) == (141, b"")
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError("Unable to allocate 7.28 TiB"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 4000000000000 bytes."),
+        RuntimeError("CUDA out of memory. Tried to allocate 20.00 GiB"),
+    ],
+)
+def test_too_little_memory_is_told_in_one_line(error, main, capsys, monkeypatch):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(cli, "call", lambda *_: fail)
+    assert "not enough memory" in refused(main, capsys, "fit", "in.txt", "--out", "out.txt")
+
+
+def test_another_runtime_error_is_the_programs_own(main, monkeypatch):
+    def fail(*_, **__):
+        raise RuntimeError("no")
+
+    monkeypatch.setattr(cli, "call", lambda *_: fail)
+    with pytest.raises(RuntimeError, match="^no$"):
+        main("fit", "in.txt", "--out", "out.txt")
+
+
 def test_a_program_error_keeps_its_traceback(main, monkeypatch, tmp_path):
     import oja_rule.experiments as module
 

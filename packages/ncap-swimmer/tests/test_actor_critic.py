@@ -160,3 +160,24 @@ def test_projection_follows_each_step_of_an_optimizer():
     project_after_steps(optimizer, other)
     other(torch.ones(2)).sum().backward()
     optimizer.step()
+
+
+@pytest.mark.parametrize("kind", [sb3.PPO, sb3.DDPG])
+def test_the_librarys_own_algorithms_keep_the_rates_of_actor_and_critic(kind, bowl, constant):
+    rates = {"lr": 0.5, "critic_lr": 0.25}
+    if kind is sb3.PPO:
+        actor = StochasticActor(constant(0.0, 0.0), **rates)
+        model = kind(PPOPolicy, bowl(4), policy_kwargs={"actor": actor}, n_steps=16, batch_size=16, device="cpu")
+        optimizers = [model.policy.optimizer]
+    else:
+        actor = DeterministicActor(constant(0.0, 0.0), critic_hidden=(8,), **rates)
+        model = kind(DDPGPolicy, bowl(4), policy_kwargs={"actor": actor}, learning_starts=4, device="cpu")
+        optimizers = [model.policy.actor.optimizer, model.policy.critic.optimizer]
+    model.learn(16)
+    assert [group["lr"] for optimizer in optimizers for group in optimizer.param_groups] == [0.5, 0.25]
+
+
+def test_ppo_is_not_given_a_box_that_the_library_does_not_stretch():
+    actor = StochasticActor(circuit())
+    with pytest.raises(ValueError, match=r"RescaleAction\(env, -1, 1\)"):
+        PPOPolicy(OBSERVATIONS, spaces.Box(-2, 2, (2,), np.float32), lambda _: 1e-3, actor=actor)

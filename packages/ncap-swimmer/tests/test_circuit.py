@@ -310,3 +310,27 @@ def test_config_makes_it_again_from_json():
     assert other.config() == circuit.config()
     other.load_state_dict(circuit.state_dict())
     assert other.weights() == circuit.weights()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"n_joints": 2.5}, "n_joints must be a whole number, not 2.5"),
+        ({"n_joints": 5, "period": 60.0}, "period must be a whole number, not 60.0"),
+    ],
+)
+def test_parts_of_joints_and_steps(unchecked, options, words):
+    with pytest.raises(ValueError, match=words):
+        SwimmerCircuit(**options)
+
+
+def test_a_time_that_is_not_a_number_is_not_hidden():
+    torques = SwimmerCircuit(3)(torch.zeros(2, 3), torch.tensor([0.0, torch.nan]))
+    assert torques[0].tolist() == [1, 0, 0]
+    assert torques[1].isnan().tolist() == [True, False, False]
+
+
+@pytest.mark.parametrize("shape", [(31,), (32, 1), (1, 32)])
+def test_times_of_another_shape(unchecked, shape):
+    with pytest.raises(ValueError, match=r"t must be one number or \(32,\)"):
+        SwimmerCircuit(5)(torch.rand(32, 5), torch.zeros(shape))

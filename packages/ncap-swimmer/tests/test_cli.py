@@ -11,7 +11,7 @@ import onnxruntime
 import pytest
 import torch
 
-from house import started
+from house import python, started
 from ncap_swimmer import cli, load, wrong_sign_property
 from ncap_swimmer.paper import PAPER
 from separata.testing import Commands, contents, interrupted_after
@@ -136,6 +136,18 @@ BAD = {
     "no episodes": (("evaluate", "--init", "--episodes", "0"), "at least 1 episode"),
     "no width": (("train", "--out", "new", "--policy", "mlp", "--hidden", "0"), "at least one unit"),
     "a setting of another algorithm": (("train", "--out", "new", "--algo", "ppo", "--sigma", "1"), "setting of es"),
+    "a return that is not a number": (("train", "--out", "new", "--until", "nan"), "until must be a finite return"),
+    "too many episodes": (("evaluate", "--init", "--episodes", "1000000000000"), "at most 1,000,000 episodes"),
+    "too large a population": (("train", "--out", "new", "--population", "100000000000"), "at most 100,000"),
+    "steering without a target": (("train", "--out", "new", "--steering", "learned"), "setting of the task navigate"),
+    "a speed nobody pays for": (
+        ("train", "--out", "new", "--task", "navigate", "--desired-speed", "0.5"),
+        "setting of the task swim",
+    ),
+    "a circuit's setting for a perceptron": (
+        ("train", "--out", "new", "--policy", "mlp", "--period", "20"),
+        "period is a setting of the policy ncap, not of mlp",
+    ),
     "no patience": (("train", "--out", "new", "--patience", "0"), "patience must be at least 1"),
     "no policy": (("evaluate",), "--init"),
     "no training there": (("evaluate", "new"), "holds no training"),
@@ -143,7 +155,7 @@ BAD = {
     "an export of another kind": (("export", "--init", "--out", "new.pt"), ".onnx"),
     "no such phase": (("export", "--init", "--out", "new.onnx", "--phase", "up"), "one of dorsal, ventral"),
     "a film of another kind": (("render", "--init", "--out", "new.avi"), ".gif, .mp4, .png"),
-    "a film too long": (("render", "--init", "--out", "new.gif", "--seconds", "90"), "at most 30 seconds"),
+    "a film too long": (("render", "--init", "--out", "new.gif", "--seconds", "90"), "at most 27 seconds"),
 }
 
 
@@ -209,3 +221,31 @@ def test_a_process_that_is_interrupted_says_how_to_go_on(tmp_path):
     assert {path.name for path in (tmp_path / "run").iterdir()} == {
         *("config.json", "model.safetensors", "history.csv", "checkpoint.safetensors")
     }
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("trace", "--init", "--out", "folder.npz"),
+        ("trace", "--init", "--plot", "--out", "x.npz"),
+        ("export", "--init", "--out", "folder.onnx"),
+        ("export", "--init", "--phase", "dorsal", "--out", "x.onnx", "--property", "folder.vnnlib"),
+        ("render", "--init", "--out", "folder.gif"),
+    ],
+)
+def test_a_folder_is_refused_before_the_work_whose_result_it_was_to_hold(call, arguments, tmp_path, monkeypatch):
+    for name in ("folder.npz", "x.svg", "folder.onnx", "folder.vnnlib", "folder.gif"):
+        (tmp_path / name).mkdir()
+    monkeypatch.setattr("ncap_swimmer.traces.record", None)
+    monkeypatch.setattr("ncap_swimmer.rendering.choose_renderer", lambda: None)
+    call(*arguments).assert_refused("is a folder; name a file to write")
+    assert not contents(tmp_path)
+
+
+@pytest.mark.slow
+def test_a_renderer_that_does_not_exist_is_named():
+    program = "from ncap_swimmer.cli import main; main()"
+    done = python("-c", program, "evaluate", "--init", env={"MUJOCO_GL": "foo"})
+    assert done.code == 2
+    assert len(done.err.splitlines()) == 1
+    assert "unset MUJOCO_GL" in done.err

@@ -177,3 +177,23 @@ class Straight(FixedSteering):
 )
 def test_subclasses_act_as_they_are_written(make):
     assert_same(make(), circuit_observations(5, 3, time_feature=True))
+
+
+def test_layers_act_as_evaluated_and_go_on_training():
+    policy = nn.Sequential(nn.Linear(3, 16), nn.BatchNorm1d(16), nn.Dropout(0.5), nn.Linear(16, 2))
+    policy[1].eval()
+    seen = np.ones(3, np.float32)
+    act = make_controller(policy)
+    np.testing.assert_array_equal(act(seen), act(seen))
+    assert [layer.training for layer in policy] == [True, False, True, True]
+    with torch.no_grad():
+        np.testing.assert_allclose(act(seen), policy.eval()(torch.ones(1, 3))[0], rtol=1e-6)
+
+
+def test_a_module_that_keeps_no_batch_is_told_of():
+    class Lonely(nn.Module):
+        def forward(self, observation):
+            return torch.zeros(2)
+
+    with pytest.raises(ValueError, match=r"from \(1, 3\) it made \(2,\)"):
+        make_controller(Lonely())(np.ones(3, np.float32))

@@ -301,8 +301,14 @@ def test_gymnasium_makes_the_tasks_by_name(name, kind):
 
 
 def test_gymnasium_knows_the_names_in_whatever_order_it_is_imported():
-    name = "ncap_swimmer.registration:ncap_swimmer/Swim-v0"
-    for order in ("ncap_swimmer, gymnasium", "gymnasium, ncap_swimmer", "gymnasium"):
+    for order, name in (
+        (
+            "ncap_swimmer, sys; assert not {'numpy', 'gymnasium'} & sys.modules.keys(); import gymnasium",
+            "ncap_swimmer/Swim-v0",
+        ),
+        ("gymnasium, ncap_swimmer", "ncap_swimmer/Swim-v0"),
+        ("gymnasium", "ncap_swimmer:ncap_swimmer/Swim-v0"),
+    ):
         done = python("-c", f"import {order}; print(gymnasium.make({name!r}).unwrapped.n_links)")
         assert done.out == "6\n", done.err.splitlines()[-1]
 
@@ -321,6 +327,7 @@ def test_gymnasium_knows_the_names_in_whatever_order_it_is_imported():
         ({"desired_speed": float("nan")}, "positive"),
         ({"desired_speed": float("inf")}, "positive"),
         ({"n_links": 491}, "at most 490 links"),
+        ({"task": "navigate", "desired_speed": -1.0}, "setting of swim"),
     ],
 )
 def test_bad_options(unchecked, options, remedy):

@@ -122,3 +122,33 @@ def test_bad_exports_are_refused_and_leave_nothing(tmp_path):
         with pytest.raises(ValueError, match=words):
             call()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_clock_that_would_stand_still_is_not_exported(alone, tmp_path):
+    circuit = SwimmerCircuit(3)
+    policy, size = (circuit, 3) if alone else (CircuitPolicy(circuit, time_feature=False), 15)
+    with pytest.raises(ValueError, match="oscillator would stand still.*time_feature=True"):
+        save_onnx(policy, tmp_path / "x.onnx", size)
+    assert circuit.time == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_policy_that_is_exported_stays_as_it_is(tmp_path, monkeypatch):
+    exported = []
+    monkeypatch.setattr(torch.onnx, "export", lambda policy, *_, **__: exported.append(policy))
+    monkeypatch.setattr("ncap_swimmer.exports._compare", lambda *_: (tmp_path / "x.onnx").touch())
+    policy = MLPPolicy(9, 2, (4,)).train()
+    with pytest.raises(FileNotFoundError):
+        save_onnx(policy, tmp_path / "x.onnx", 9)
+    assert policy.training
+    assert not exported[0].training
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_a_phase_network_has_the_precision_of_its_circuit(dtype):
+    circuit = SwimmerCircuit(3, share=False, init="uniform", turn=True, speed=True).to(dtype)
+    network = network_from_circuit(circuit, "dorsal", right=0.25, speed=0.5)
+    joints = torch.rand(20, 3, dtype=dtype) * 2 - 1
+    expected = circuit(joints, 0, right=0.25, left=0.0, speed=0.5)
+    torch.testing.assert_close(network(joints), expected, atol=0.05 if dtype == torch.bfloat16 else 1e-12, rtol=0)

@@ -135,7 +135,8 @@ def test_a_circuit_moves_to_another_body_and_a_perceptron_does_not(evolved, tmp_
     "config", [PolicyConfig("mlp", n_links=3, hidden=(4,), desired_speed=0.2), short("mlp", "ddpg"), short(share=False)]
 )
 def test_a_policy_that_was_saved_is_loaded(config, tmp_path):
-    swimmer = Swimmer(config, make_policy(replace(config, seed=5, init="uniform")))
+    drawn = {"init": "uniform"} if config.policy == "ncap" else {}
+    swimmer = Swimmer(config, make_policy(replace(config, seed=5, **drawn)))
     save(swimmer, tmp_path / "mine")
     assert contents(tmp_path / "mine").keys() == {"config.json", "model.safetensors"}
     loaded = load(tmp_path / "mine", "cpu")
@@ -153,6 +154,42 @@ def test_a_policy_is_saved_with_its_own_configuration_only(tmp_path):
         with pytest.raises(ValueError, match="not the circuit of its configuration"):
             save(Swimmer(PolicyConfig(), policy), tmp_path / "mine")
     assert not (tmp_path / "mine").exists()
+
+
+@pytest.mark.parametrize(
+    ("config", "other", "told"),
+    [
+        (PolicyConfig(), {"signed": False}, "its signed is False, not True"),
+        (PolicyConfig(), {"period": 80}, "its period is 80, not 60"),
+        (PolicyConfig(), {"n_links": 7}, "its n_links is 7, not 6"),
+        (PolicyConfig(), {"oscillator": False}, "its oscillator is False, not True"),
+        (PolicyConfig(task="navigate"), {"steering": "learned"}, "its steering is LearnedSteering, not FixedSteering"),
+        (PolicyConfig("mlp"), {"hidden": (8,)}, r"its hidden is \(8,\), not \(256, 256\)"),
+        (short("mlp", "ddpg"), {"algo": "es", "warmup": None}, "its activation is tanh, not relu"),
+    ],
+)
+def test_a_policy_that_would_be_loaded_as_another_is_not_saved(config, other, told, tmp_path):
+    policy = make_policy(replace(config, **other))
+    with pytest.raises(ValueError, match=told):
+        save(Swimmer(config, policy), tmp_path / "mine")
+    assert not (tmp_path / "mine").exists()
+
+
+def test_weights_that_could_not_be_loaded_are_not_saved(tmp_path):
+    config = PolicyConfig("mlp", hidden=(4,))
+    broken = make_policy(config)
+    broken.layers[0].bias.data.fill_(torch.nan)
+    for policy, words in ((make_policy(config).double(), "its precision is torch.float64"), (broken, "not finite")):
+        with pytest.raises(ValueError, match=words):
+            save(Swimmer(config, policy), tmp_path / "mine")
+    assert not (tmp_path / "mine").exists()
+
+
+def test_settings_that_no_policy_can_have_are_told_with_their_file(copied):
+    values = json.loads((copied / "config.json").read_text())
+    (copied / "config.json").write_text(json.dumps(values | {"period": 61}))
+    with pytest.raises(ValueError, match=r"config\.json.*period must be even"):
+        load(copied)
 
 
 @pytest.mark.gpu
@@ -249,6 +286,9 @@ def test_no_training_is_said_so(tmp_path):
         ({"seed": 2**32}, "seed must be between"),
         ({"lr": -1.0}, "lr must be positive"),
         ({"desired_speed": float("nan")}, "desired_speed must be positive"),
+        ({"policy": "mlp", "share": False}, "share is a setting of the policy ncap, not of mlp"),
+        ({"steering": "learned"}, "steering is a setting of the task navigate, not of swim"),
+        ({"task": "navigate", "desired_speed": 0.5}, "desired_speed is a setting of the task swim, not of navigate"),
     ],
 )
 def test_wrong_settings_are_refused(unchecked, changes, words):

@@ -1,11 +1,14 @@
 """What an episode shows."""
 
+import re
+
 import numpy as np
 import pytest
+import torch
 
-from ncap_swimmer import MLPPolicy, make_circuit_policy, make_env
+from ncap_swimmer import MLPPolicy, RandomTorques, make_circuit_policy, make_env
 from ncap_swimmer.policies import ShuffledCircuit
-from ncap_swimmer.traces import Trace, plot, record, wave
+from ncap_swimmer.traces import Trace, describe, plot, record, wave
 
 
 @pytest.fixture(scope="module")
@@ -125,3 +128,32 @@ def test_the_plot_shows_every_joint(swum):
     figure = plot(swum, title="swim")
     assert [len(axes.lines) for axes in figure.axes] == [5, 5, 5]
     assert figure.axes[0].get_title(loc="left") == "swim" or figure.axes[0].get_title() == "swim"
+
+
+def test_a_clock_of_its_own_is_traced_as_it_ran(short_episodes):
+    env = make_env("swim", 4, time_feature=False)
+    trace = record(make_circuit_policy(env), env, seed=2)
+    assert trace.oscillator.tolist() == [1] * 30 + [0] * 20
+    np.testing.assert_allclose(trace.torques, trace.dorsal_muscles - trace.ventral_muscles, atol=1e-6)
+
+
+def test_torques_are_those_that_were_acted_with(short_episodes):
+    env = make_env("swim", 4)
+    trace = record(RandomTorques(3, torch.Generator().manual_seed(0)), env, seed=2)
+    env.reset(seed=2)
+    replayed = [env.step(torques)[1] for torques in trace.torques]
+    np.testing.assert_allclose(replayed, trace.rewards, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("joints", "told"),
+    [
+        (np.zeros((400, 3)), "no wave travels down the body.*0.00"),
+        (np.sin(2 * np.pi * (np.arange(400)[:, None] - 7 * np.arange(3)) / 60), "by 7, 7 steps of 30 ms"),
+        (np.sin(2 * np.pi * (np.arange(400)[:, None] + 7 * np.arange(3)) / 60), "no wave travels down the body"),
+        (np.zeros((200, 3)), "too short to look for a wave of period 60"),
+    ],
+)
+def test_a_wave_is_told_of_where_there_is_one(joints, told):
+    joints = joints.astype(np.float32)
+    assert re.search(told, describe(Trace(joints, joints, joints[:, 0], joints[:, 0]), 60))

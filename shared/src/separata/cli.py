@@ -19,6 +19,7 @@ WIDTH = WIDEST - 1
 BAD_INPUT = 2
 INTERRUPTED = 130
 UNREAD = 141
+OUT_OF_MEMORY = "ask for less, such as a smaller model or batch"
 
 
 def main(paper: Paper, commands: Sequence[Callable[..., Any]], arguments: Sequence[str] | None = None) -> None:
@@ -78,7 +79,7 @@ def run(
         raise SystemExit(INTERRUPTED) from None
     except BrokenPipeError:
         _leave_unread()
-    except (ValueError, OSError, ModuleNotFoundError) as error:
+    except (ValueError, OSError, ModuleNotFoundError, MemoryError, RuntimeError) as error:
         reason = _reason(name, words, error)
         if reason is None or os.environ.get("SEPARATA_TRACEBACK"):
             raise
@@ -123,10 +124,20 @@ def _short(sentence: str, width: int) -> str:
 
 def _reason(name: str, words: Sequence[str], error: Exception) -> str | None:
     """What a person can do about an error, in one line; None where it is the program's own."""
+    if isinstance(error, MemoryError) or _is_torch_without_memory(error):
+        return f"there is not enough memory for what was asked for; {OUT_OF_MEMORY}"
+    if isinstance(error, RuntimeError):
+        return None
     if isinstance(error, ModuleNotFoundError) and not isinstance(error, MissingExtraError):
         extra = advice(name, error.name or "")
         return f"{words[0]} needs {error.name}; pip install '{extra}'" if extra else None
     return " ".join(str(error).split())
+
+
+def _is_torch_without_memory(error: Exception) -> bool:
+    """Whether PyTorch could not allocate memory, of which it tells with errors of two kinds."""
+    told = str(error)
+    return isinstance(error, RuntimeError) and ("can't allocate memory" in told or "out of memory" in told)
 
 
 def _refuse(name: str, reason: str) -> NoReturn:

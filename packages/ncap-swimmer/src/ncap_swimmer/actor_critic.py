@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import torch
+from gymnasium import spaces
 from jaxtyping import Float
 from stable_baselines3.common.policies import ActorCriticPolicy, ContinuousCritic
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
@@ -43,8 +44,11 @@ class StochasticActor:
 class PPOPolicy(ActorCriticPolicy):
     """Give it to `stable_baselines3.PPO` with `policy_kwargs={"actor": StochasticActor(policy)}`.
 
-    Actor and critic share nothing and have learning rates of their own: train with `PPO` of this package, or set the
-    algorithm's learning rate to the one that both are to have.
+    Actor and critic share nothing and learn at rates of their own, those of the `StochasticActor`; the algorithm's
+    `learning_rate` is not used. The box of actions must be [-1, 1], since the library's PPO does not stretch actions.
+
+    Raises:
+        ValueError: if the box of actions is another.
     """
 
     def __init__(self, *args: Any, actor: StochasticActor, **kwargs: Any) -> None:  # noqa: ANN401 (passed on)
@@ -53,7 +57,12 @@ class PPOPolicy(ActorCriticPolicy):
 
     def _build(self, lr_schedule: Schedule) -> None:
         del lr_schedule
-        spec = self.spec
+        spec, space = self.spec, self.action_space
+        if not isinstance(space, spaces.Box) or (space.low != -1).any() or (space.high != 1).any():
+            raise ValueError(
+                f"the policy acts in [-1, 1], but the environment in {space}; "
+                "wrap it in gymnasium.wrappers.RescaleAction(env, -1, 1)"
+            )
         n_observations, n_actions = self.observation_space.shape[0], self.action_space.shape[0]  # type: ignore[index]
         critic = nn.Sequential(
             Standardize(n_observations), perceptron((n_observations, *spec.critic_hidden, 1), nn.Tanh)
@@ -68,6 +77,7 @@ class PPOPolicy(ActorCriticPolicy):
                 {"params": list(critic.parameters()), "lr": spec.critic_lr},
             ]
         )
+        keep_rates(self.optimizer)
         project_after_steps(self.optimizer, spec.policy)
 
 
@@ -108,7 +118,11 @@ class DeterministicActor:
 
 
 class DDPGPolicy(TD3Policy):
-    """Give it to `stable_baselines3.DDPG` with `policy_kwargs={"actor": DeterministicActor(policy)}`."""
+    """Give it to `stable_baselines3.DDPG` with `policy_kwargs={"actor": DeterministicActor(policy)}`.
+
+    Actor and critic learn at the rates of the `DeterministicActor`; the algorithm's `learning_rate` is not used. The
+    library stretches actions from [-1, 1] to the environment's box.
+    """
 
     def __init__(self, *args: Any, actor: DeterministicActor, **kwargs: Any) -> None:  # noqa: ANN401 (passed on)
         self.spec = actor
@@ -116,6 +130,7 @@ class DDPGPolicy(TD3Policy):
         super().__init__(*args, **kwargs | {"net_arch": list(actor.critic_hidden)})
         for part, rate in ((self.actor, actor.lr), (self.critic, actor.critic_lr)):
             part.optimizer = torch.optim.Adam(part.parameters(), lr=rate)
+            keep_rates(part.optimizer)
         project_after_steps(self.actor.optimizer, actor.policy)
 
     def make_actor(self, features_extractor: BaseFeaturesExtractor | None = None) -> Actor:
@@ -139,6 +154,17 @@ def perceptron(sizes: Sequence[int], activation: type[nn.Module]) -> nn.Sequenti
     for fan_in, fan_out in pairwise(sizes):
         layers += [nn.Linear(fan_in, fan_out), activation()]
     return nn.Sequential(*layers[:-1])
+
+
+def keep_rates(optimizer: torch.optim.Optimizer) -> None:
+    """Let every group of parameters learn at the rate it has now, whatever an algorithm sets before its steps."""
+    rates = [group["lr"] for group in optimizer.param_groups]
+
+    def put_back(*_: object) -> None:
+        for group, rate in zip(optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate
+
+    optimizer.register_step_pre_hook(put_back)
 
 
 def project_after_steps(optimizer: torch.optim.Optimizer, policy: nn.Module) -> None:

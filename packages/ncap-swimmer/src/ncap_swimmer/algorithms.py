@@ -4,6 +4,9 @@ import math
 from dataclasses import dataclass
 from typing import TypeAlias
 
+MAX_POPULATION = 100_000
+"""All perturbations of a generation are in memory at once."""
+
 
 @dataclass(frozen=True)
 class ESConfig:
@@ -32,6 +35,8 @@ class ESConfig:
     def __post_init__(self) -> None:
         if self.population < 2 or self.population % 2:
             raise ValueError(f"the population must be even, since perturbations come in pairs; not {self.population}")
+        if self.population > MAX_POPULATION:
+            raise ValueError(f"the population is at most {MAX_POPULATION:,}, not {self.population}")
         if not (self.sigma > 0 and self.lr > 0 and self.weight_decay >= 0):
             raise ValueError(
                 "sigma and lr must be positive and weight_decay not negative, not "
@@ -95,7 +100,9 @@ class PPOConfig:
 
 @dataclass(frozen=True)
 class DDPGConfig:
-    """Settings of DDPG.
+    """Settings of DDPG; the defaults are those of the paper's code, except for `warmup`.
+
+    There, learning begins after 10,000 steps, but torques stay random until 20,000; here both end together.
 
     Args:
         buffer_size: Transitions in the replay buffer.

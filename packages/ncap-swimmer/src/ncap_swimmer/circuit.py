@@ -1,5 +1,6 @@
 """The swimming circuit: proprioception, a head oscillator, two motor neurons and two muscles a joint (section 3)."""
 
+from numbers import Integral
 from typing import Any, Literal, NamedTuple, get_args, overload
 
 import torch
@@ -80,6 +81,9 @@ class SwimmerCircuit(nn.Module):
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
+        for name, value in (("n_joints", n_joints), ("period", period), ("n_turn_joints", n_turn_joints)):
+            if not isinstance(value, Integral):
+                raise ValueError(f"{name} must be a whole number, not {value!r}")
         if n_joints < 2:
             raise ValueError(f"a swimmer needs at least 2 joints, not {n_joints}")
         if period < 2 or period % 2:
@@ -221,12 +225,15 @@ class SwimmerCircuit(nn.Module):
             that depend on it not a number.
 
         Raises:
-            ValueError: if `joints` has another number of joints, or a command is missing or not expected.
+            ValueError: if `joints` has another number of joints, a command is missing or not expected, or has another
+                shape than `joints`.
         """
         if joints.ndim == 0 or joints.shape[-1] != self.n_joints:
             raise ValueError(f"joints must be (..., {self.n_joints}) for this circuit, not {tuple(joints.shape)}")
         self._check_commands({"right": right, "left": left, "speed": speed})
         batch = joints.shape[:-1]
+        if not torch.compiler.is_compiling():  # where sizes are numbers
+            _check_shapes({"t": t, "right": right, "left": left, "speed": speed}, batch)
         bends = torch.stack((joints, -joints), -1).clamp(0, 1)  # (..., joint, side)
         dorsal_half = self._oscillator(t, joints).expand(batch)
         none = torch.zeros_like(bends[..., :1, :])
@@ -270,7 +277,8 @@ class SwimmerCircuit(nn.Module):
         if t is None:
             t, self.time = self.time, self.time + 1
         step = torch.as_tensor(t, device=like.device).round()
-        return (torch.remainder(step, self.period) < self.period // 2).to(like.dtype)
+        dorsal = (torch.remainder(step, self.period) < self.period // 2).to(like.dtype)
+        return dorsal + (0 * step).to(like.dtype)  # a time that is not a number is not hidden
 
     def _check_commands(self, given: dict[str, Tensor | float | None]) -> None:
         enabled = {"right": self.turn, "left": self.turn, "speed": self.speed}
@@ -280,3 +288,15 @@ class SwimmerCircuit(nn.Module):
                 raise ValueError(f"this circuit has {option}=True: give {name}= in [0, 1] at every step")
             if value is not None and not enabled[name]:
                 raise ValueError(f"this circuit takes no {name}=: make it with {option}=True")
+
+
+def _check_shapes(given: dict[str, Tensor | float | None], batch: torch.Size) -> None:
+    """See that everything that is given can be expanded to a batch."""
+    for name, value in given.items():
+        if not isinstance(value, Tensor):
+            continue
+        sizes = zip(reversed(value.shape), reversed(batch), strict=False)
+        if value.ndim > len(batch) or not all(own in {1, size} for own, size in sizes):
+            raise ValueError(
+                f"{name} must be one number or {tuple(batch)}, one for each row of joints, not {tuple(value.shape)}"
+            )

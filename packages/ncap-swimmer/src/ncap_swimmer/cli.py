@@ -91,21 +91,22 @@ def trace(
         plot: Also draw an excerpt, as .svg beside it.
         seed: Seed of the initial state.
     """
-    from separata import plots
+    from separata import files, plots
 
     from . import runs, traces
     from .policies import CircuitPolicy
 
     swimmer = runs.choose(run, init=init, config=PolicyConfig(), n_links=n_links)
     path = out or (run or Path()) / "trace.npz"
+    traces.check(path)
+    files.check_writable(path.with_suffix(".svg") if plot else None)
     recorded = traces.record(swimmer.policy, swimmer.env(), seed)
     recorded.save(path)
     if plot:
         plots.save(traces.plot(recorded), path.with_suffix(".svg"))
     print(f"{len(recorded.rewards)} steps, return {recorded.rewards.sum():.1f}, in {path}")
     if isinstance(swimmer.policy, CircuitPolicy):
-        wave = traces.wave(recorded, swimmer.policy.circuit.period)
-        print(f"each joint follows the one before it by {', '.join(map(str, wave.lags))} steps of 30 ms")
+        print(traces.describe(recorded, swimmer.policy.circuit.period))
 
 
 def export(
@@ -159,6 +160,8 @@ def render(
         height: Height of a picture in pixels.
         seed: Seed of the initial state.
     """
+    from separata import files
+
     from . import rendering, video
 
     video.check(out, seconds, height, width)
@@ -166,8 +169,12 @@ def render(
     from . import runs
 
     swimmer = runs.choose(run, init=init, config=PolicyConfig(), n_links=n_links)
+    files.check_writable(out)
     env = swimmer.env()
-    pictures = video.frames(swimmer.policy, env, seed=seed, first=100, seconds=seconds, height=height, width=width)
+    few = video.STRIP if out.suffix == ".png" else None
+    pictures = video.frames(
+        swimmer.policy, env, seed=seed, first=video.FIRST, seconds=seconds, n=few, height=height, width=width
+    )
     video.write(pictures, out, env.metadata["render_fps"])
     print(f"{swimmer.describe()}, in {out}")
 

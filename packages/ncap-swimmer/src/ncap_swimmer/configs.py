@@ -1,6 +1,7 @@
 """What a policy and its training depend on: plain values that the command line takes and a file keeps."""
 
-from dataclasses import dataclass, replace
+import math
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from .algorithms import Algorithm, DDPGConfig, ESConfig, PPOConfig
@@ -16,6 +17,12 @@ NAMES = {"ncap": "circuit", "mlp": "MLP", "random": "random torques"} | {"es": "
 
 OVERRIDES = {"es": ("lr", "population", "sigma"), "ppo": ("lr", "segment", "std"), "ddpg": ("lr", "warmup")}
 """What a training may set of each algorithm."""
+
+CIRCUITS = ("period", "share", "signed", "init", "proprioception", "oscillator", "steering")
+"""Settings of the circuit alone."""
+
+TASKS = {"steering": "navigate", "desired_speed": "swim"}
+"""Settings of one task alone."""
 
 SEEDS = 2**32
 """Seeds are smaller than this: more, and some random generators refuse them."""
@@ -77,6 +84,15 @@ class PolicyConfig:
             raise ValueError(f"a swimmer needs at least 3 links, not {self.n_links}")
         check_seed(self.seed)
         self._check_positive("desired_speed")
+        self._check_owners()
+
+    def _check_owners(self) -> None:
+        """See that nothing is set that this policy, or this task, has no use for."""
+        for name in (field.name for field in fields(PolicyConfig) if getattr(self, field.name) != field.default):
+            if name in CIRCUITS and self.policy != "ncap":
+                raise ValueError(f"{name} is a setting of the policy ncap, not of {self.policy}")
+            if TASKS.get(name, self.task) != self.task:
+                raise ValueError(f"{name} is a setting of the task {TASKS[name]}, not of {self.task}")
 
     def _check_positive(self, *names: str) -> None:
         for name in names:
@@ -121,6 +137,10 @@ class TrainConfig:
             )
         if self.patience is not None and self.patience < 1:
             raise ValueError(f"patience must be at least 1 step, not {self.patience}")
+        if self.test_episodes > 1_000_000:
+            raise ValueError(f"there are at most 1,000,000 test_episodes, not {self.test_episodes}")
+        if self.until is not None and not math.isfinite(self.until):
+            raise ValueError(f"until must be a finite return, not {self.until}")
         check_seed(self.test_seed)
 
 

@@ -1,6 +1,7 @@
 """Policies as plain numpy functions of one observation: what a rollout calls a thousand times an episode."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
@@ -27,8 +28,9 @@ class Resettable(Protocol):
 def make_controller(policy: nn.Module) -> Controller:
     """The policy, with the weights it has now, as a function from one observation to one action.
 
-    The circuit and MLPs become numpy code, several times faster for one observation than PyTorch; any other
-    module is called without gradients. A module with a method `reset` is told when an episode begins, which is now.
+    The circuit and MLPs become numpy code, several times faster for one observation than PyTorch. Any other module is
+    called without gradients on a batch of one observation, with layers such as dropout as `policy.eval()` sets them. A
+    module with a method `reset` is told when an episode begins, which is now.
     """
     # Exactly these classes: one derived from them may compute something else.
     if type(policy) is CircuitPolicy and type(policy.circuit) is SwimmerCircuit and type(policy.steering) in _STEERINGS:
@@ -42,10 +44,30 @@ def make_controller(policy: nn.Module) -> Controller:
     @torch.no_grad()
     def act(observation: Array) -> Array:
         given = torch.as_tensor(observation, dtype=like.dtype, device=like.device)
-        action: Array = policy(given).cpu().numpy()
+        with _evaluating(policy):
+            actions = policy(given[None])
+        if actions.ndim == 0 or len(actions) != 1:
+            raise ValueError(
+                "a policy maps a batch of observations to a batch of actions, "
+                f"but from {(1, *given.shape)} it made {tuple(actions.shape)}"
+            )
+        action: Array = actions[0].cpu().numpy()
         return action
 
     return act
+
+
+@contextmanager
+def _evaluating(policy: nn.Module) -> Iterator[None]:
+    """Inside the block, no module trains; after it, those that did do again."""
+    training = [module for module in policy.modules() if module.training]
+    for module in training:
+        module.training = False
+    try:
+        yield
+    finally:
+        for module in training:
+            module.training = True
 
 
 _STEERINGS = (FixedSteering, LearnedSteering, type(None))

@@ -6,15 +6,18 @@ from functools import cached_property
 from typing import Any, TypeAlias
 
 import gymnasium
-import mujoco
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from . import registration  # noqa: F401 (registers)
 from .body import CONTROL_STEPS, NOSE, PHYSICS_TIMESTEP, TARGET_RADIUS, joint_limit, swimmer_xml
 from .rendering import make_renderer
 from .tasks import DESIRED_SPEED, EPISODE_STEPS, Task
+
+try:
+    import mujoco
+except RuntimeError as error:  # of MUJOCO_GL, at which it looks when it is imported
+    raise ValueError(f"MuJoCo does not start: {error}; unset MUJOCO_GL, or set it to egl, osmesa or glfw") from None
 
 Observation: TypeAlias = NDArray[np.float32]
 Action: TypeAlias = NDArray[np.floating]
@@ -257,8 +260,12 @@ def make_env(
         seed: Seed of the first episode.
 
     Raises:
-        ValueError: if the task is unknown or a number is out of range.
+        ValueError: if the task is unknown, a number is out of range, or *navigate* is to pay for a speed.
     """
+    if task == "navigate" and desired_speed != DESIRED_SPEED:
+        raise ValueError(
+            f"desired_speed is a setting of swim, not of navigate, which pays for no speed: {desired_speed}"
+        )
     if task == "swim":
         return SwimEnv(n_links, desired_speed, time_feature=time_feature, render_mode=render_mode, seed=seed)
     if task == "navigate":

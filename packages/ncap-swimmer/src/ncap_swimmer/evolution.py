@@ -40,7 +40,7 @@ class ESLearner(Learner):
     def __init__(self, policy: nn.Module, env: EnvFactory, config: ESConfig, seed: int = 0, workers: int = 1) -> None:
         self.policy, self.config, self.seed = policy, config, seed
         if not any(parameter.requires_grad for parameter in policy.parameters()):
-            raise ValueError("the policy has no trainable parameters to evolve")
+            raise ValueError("the policy has no trainable parameters")
         self.generation = 0
         self._center = get_parameters(policy)
         self._optimizer = torch.optim.Adam([self._center], lr=config.lr, weight_decay=config.weight_decay)

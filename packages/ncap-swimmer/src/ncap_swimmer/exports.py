@@ -1,5 +1,6 @@
 """Policies for other programs: ONNX, and a circuit at one phase as a network of linear layers and ReLUs to verify."""
 
+import copy
 import logging
 import warnings
 from pathlib import Path
@@ -39,6 +40,7 @@ def write(
         raise ValueError("only a circuit has a phase")
     if property_out is not None and property_out.suffix != ".vnnlib":
         raise ValueError(f"a property is written as .vnnlib, not as {property_out.name}")
+    files.check_writable(property_out)
     save_onnx(network_from_circuit(policy.circuit, phase), out, env.n_joints)
     if property_out is not None:
         files.write_text(property_out, wrong_sign_property(env.n_joints))
@@ -47,21 +49,26 @@ def write(
 def save_onnx(policy: nn.Module, path: Path, n_observations: int) -> None:
     """Write a policy as an ONNX model from `observation` (batch, n_observations) to `torques`, any batch size.
 
-    ONNX Runtime then computes 64 random observations; the file is kept only if it agrees with PyTorch.
+    ONNX Runtime then computes 64 random observations; the file is kept only if it agrees with PyTorch. What is written
+    is a copy of the policy on the CPU, as it is after `eval()`; the policy itself stays as it is.
 
     Args:
-        policy: A module of one tensor.
+        policy: A module of one tensor, without a memory of earlier steps.
         path: File to write, whole or not at all.
         n_observations: Numbers in an observation.
 
     Raises:
-        ValueError: if the path does not end in .onnx, or outputs differ.
+        ValueError: if the path does not end in .onnx, outputs differ, or a circuit counts its steps itself, since its
+            oscillator would stand still in the file.
+        OSError: if the path is a folder, or its folder cannot be written to.
         MissingExtraError: if the extra `onnx` is not installed.
     """
     if path.suffix != ".onnx":
         raise ValueError(f"a policy is exported as .onnx, not as {path.name}")
     require("onnx", "onnxruntime", "onnxscript", extra="ncap-swimmer[onnx]")
-    policy = policy.cpu().eval()
+    policy = copy.deepcopy(policy).cpu().eval()
+    _check_clocks(policy, n_observations)
+    files.check_writable(path)
     batch = torch.export.Dim("batch")
     with files.replacing(path) as part, warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
@@ -78,6 +85,24 @@ def save_onnx(policy: nn.Module, path: Path, n_observations: int) -> None:
             verbose=False,
         )
         _compare(policy, part, n_observations)
+
+
+def _check_clocks(policy: nn.Module, n_observations: int) -> None:
+    """See that no oscillator's clock is in the policy, where each call moves it on.
+
+    Raises:
+        ValueError: if one is.
+    """
+    circuits = [module for module in policy.modules() if isinstance(module, SwimmerCircuit) and module.oscillator]
+    before = [circuit.time for circuit in circuits]
+    if circuits:
+        with torch.no_grad():
+            policy(torch.zeros(2, n_observations))
+    if before != [circuit.time for circuit in circuits]:
+        raise ValueError(
+            "this circuit counts its steps itself, and in the file its oscillator would stand still: export a policy "
+            "that reads the time from observations (time_feature=True), or one phase of it (network_from_circuit)"
+        )
 
 
 def _compare(policy: nn.Module, path: Path, n_observations: int) -> None:
@@ -107,7 +132,7 @@ def network_from_circuit(
     it (stretch, neuron, muscle) are four linear layers with ReLUs between, which any verifier of networks reads.
 
     Args:
-        circuit: Any.
+        circuit: Any, in any precision, on any device; the network is in the same.
         phase: The side that the oscillator drives, `dorsal` or `ventral`.
         right: Command, for a circuit that turns.
         left: As `right`.
@@ -122,11 +147,12 @@ def network_from_circuit(
     if phase not in ("dorsal", "ventral"):
         raise ValueError(f"phase must be 'dorsal' or 'ventral', not {phase!r}")
     n = circuit.n_joints
-    weight = {name: circuit.effective(name).detach() for name in circuit.weight}
+    like = circuit.weight["ipsi"]
+    weight = {name: circuit.effective(name).detach().cpu().double() for name in circuit.weight}
     # Units are numbered dorsal joints first, then ventral ones.
-    eye = torch.eye(n)
+    eye = torch.eye(n, dtype=torch.float64)
     stretch = torch.cat((eye, -eye))
-    drive, constant = torch.zeros(2 * n, 2 * n), torch.zeros(2, n)
+    drive, constant = eye.new_zeros(2 * n, 2 * n), eye.new_zeros(2, n)
     if circuit.proprioception:
         by_side = weight["prop"].expand(n - 1, 2).T
         for side in range(2):
@@ -138,16 +164,16 @@ def network_from_circuit(
     if circuit.speed:
         constant += weight["speed"].expand(n, 2).T * (1 - min(max(speed, 0.0), 1.0))
     if circuit.turn:
-        commands = torch.tensor([[right], [left]]).clamp(0, 1)
+        commands = eye.new_tensor([[right], [left]]).clamp(0, 1)
         constant[:, : circuit.n_turn_joints] += weight["turn"].expand(circuit.n_turn_joints, 2).T * commands
     same = torch.diag(weight["ipsi"].expand(n, 2).T.flatten())
     other = torch.diag(weight["contra"].expand(n, 2).T.flatten()).roll(n, 1)
     return nn.Sequential(
-        *_clipped(stretch, torch.zeros(2 * n)),
+        *_clipped(stretch, eye.new_zeros(2 * n)),
         *_clipped(_after_clip(drive), constant.flatten()),
-        *_clipped(_after_clip(same + other), torch.zeros(2 * n)),
-        _linear(_after_clip(torch.cat((eye, -eye), 1)), torch.zeros(n)),
-    )
+        *_clipped(_after_clip(same + other), eye.new_zeros(2 * n)),
+        _linear(_after_clip(torch.cat((eye, -eye), 1)), eye.new_zeros(n)),
+    ).to(like.device, like.dtype)
 
 
 def _clipped(weight: Tensor, bias: Tensor) -> tuple[nn.Linear, nn.ReLU]:
@@ -160,7 +186,7 @@ def _after_clip(weight: Tensor) -> Tensor:
 
 
 def _linear(weight: Tensor, bias: Tensor) -> nn.Linear:
-    layer = nn.Linear(weight.shape[1], weight.shape[0])
+    layer = nn.Linear(weight.shape[1], weight.shape[0], dtype=weight.dtype)
     with torch.no_grad():
         layer.weight.copy_(weight)
         layer.bias.copy_(bias)

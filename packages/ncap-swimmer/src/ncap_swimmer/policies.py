@@ -62,10 +62,15 @@ class CircuitPolicy(nn.Module):
         torques: Tensor = self.circuit(joints, t, **given)
         return torques
 
-    def activity(self, observation: Float[Tensor, "*batch features"]) -> CircuitActivity:
-        """What every cell does at an observation; errors as of `forward`."""
-        joints, t, given = self._inputs(observation)
-        activity: CircuitActivity = self.circuit(joints, t, **given, return_activity=True)
+    def activity(self, observation: Float[Tensor, "*batch features"], t: Tensor | None = None) -> CircuitActivity:
+        """What every cell does at an observation; errors as of `forward`.
+
+        Args:
+            observation: As of `forward`.
+            t: (...) steps since the episode began; None: as `forward` finds them.
+        """
+        joints, clock, given = self._inputs(observation)
+        activity: CircuitActivity = self.circuit(joints, clock if t is None else t, **given, return_activity=True)
         return activity
 
     def _inputs(self, observation: Tensor) -> tuple[Tensor, Tensor | None, dict[str, Tensor]]:

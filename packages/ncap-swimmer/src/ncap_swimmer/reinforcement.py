@@ -4,8 +4,10 @@ import copy
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
+import gymnasium
 import numpy as np
 import stable_baselines3 as sb3
 import torch
@@ -19,25 +21,12 @@ from torch import nn
 from separata.run import Compute
 from separata.training import seeded
 
+from .actions import in_unit_box
 from .actor_critic import DDPGPolicy, DeterministicActor, PPOPolicy, StochasticActor
 from .algorithms import DDPGConfig, PPOConfig
 from .learning import Learner
 from .policies import CircuitPolicy, Standardize
 from .rollouts import EnvFactory
-
-
-class PPO(sb3.PPO):
-    """stable-baselines3's PPO with learning rates that belong to the policy's own optimizer."""
-
-    def _update_learning_rate(self, optimizers: Any) -> None:  # noqa: ANN401 (the library's)
-        """Leave the optimizer as it is."""
-
-
-class DDPG(sb3.DDPG):
-    """stable-baselines3's DDPG with learning rates that belong to the policy's own optimizers."""
-
-    def _update_learning_rate(self, optimizers: Any) -> None:  # noqa: ANN401 (the library's)
-        """Leave the optimizers as they are."""
 
 
 class _Returns(BaseCallback):
@@ -199,7 +188,7 @@ def make_ppo_learner(
     _check_clock(policy)
     actor = StochasticActor(policy, std, not fixed, config.lr, config.critic_lr)
     with seeded(seed):  # the critic's weights
-        algorithm = PPO(
+        algorithm = sb3.PPO(
             PPOPolicy,
             _environments(env, config.n_envs, workers, seed),
             n_steps=config.segment // config.n_envs,
@@ -232,7 +221,7 @@ def make_ddpg_learner(
     environments = _environments(env, 1, workers, seed)
     n_actions = environments.action_space.shape[0]  # type: ignore[index] # a box
     with seeded(seed):  # the critic's weights
-        algorithm = DDPG(
+        algorithm = sb3.DDPG(
             DDPGPolicy,
             environments,
             buffer_size=config.buffer_size,
@@ -258,6 +247,11 @@ def _check_clock(policy: nn.Module) -> None:
 def _environments(env: EnvFactory, n: int, workers: int, seed: int) -> VecEnv:
     if workers < 1:
         raise ValueError(f"there must be at least 1 worker, not {workers}")
-    made = DummyVecEnv([env] * n) if workers == 1 else SubprocVecEnv([env] * n, start_method="spawn")
+    factories: list[EnvFactory] = [partial(_in_unit_box, env)] * n
+    made = DummyVecEnv(factories) if workers == 1 else SubprocVecEnv(factories, start_method="spawn")
     made.seed(seed)
     return made
+
+
+def _in_unit_box(env: EnvFactory) -> gymnasium.Env[Any, Any]:
+    return in_unit_box(env())

@@ -1,11 +1,18 @@
 """MuJoCo's renderer, and what it draws with on a machine without a screen."""
 
 import os
+import warnings
 from ctypes.util import find_library
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import mujoco
+
+CHOICES = (
+    *("", "egl", "osmesa", "glfw", "glx", "cgl", "wgl"),
+    *("enable", "enabled", "on", "true", "1", "disable", "disabled", "off", "false", "0"),
+)
+"""What MuJoCo knows as MUJOCO_GL."""
 
 LIBRARIES = {"osmesa": "OSMesa", "egl": "EGL"}
 """What MuJoCo draws with where there is no screen."""
@@ -22,7 +29,9 @@ def choose_renderer() -> None:
     Raises:
         ValueError: if there is no screen and neither OSMesa nor EGL, or the one that MUJOCO_GL names is not there.
     """
-    chosen = os.environ.get("MUJOCO_GL", "").lower()
+    chosen = os.environ.get("MUJOCO_GL", "").lower().strip()
+    if chosen not in CHOICES:
+        raise ValueError(f"MUJOCO_GL is {chosen}; unset it, or set it to egl, osmesa or glfw")
     if chosen in LIBRARIES and not find_library(LIBRARIES[chosen]):
         raise ValueError(f"MUJOCO_GL is {chosen}, but its library {LIBRARIES[chosen]} is not on this machine")
     if chosen or os.environ.get("DISPLAY") or os.name != "posix":
@@ -42,6 +51,7 @@ def make_renderer(model: "mujoco.MjModel", height: int = 280, width: int = 280) 
     import mujoco
 
     try:
-        return mujoco.Renderer(model, height, width)
+        with warnings.catch_warnings(action="ignore"):  # GLFW says several times what is told below
+            return mujoco.Renderer(model, height, width)
     except Exception as error:  # noqa: BLE001 (each back end fails in its own way)
         raise ValueError(f"{NO_RENDERER} ({type(error).__name__}: {error})".splitlines()[0]) from None

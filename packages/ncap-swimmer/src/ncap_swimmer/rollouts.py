@@ -14,10 +14,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from .actions import in_unit_box
 from .configs import check_seed
 from .controllers import Controller, make_controller
 
 EnvFactory: TypeAlias = Callable[[], "gymnasium.Env[Any, Any]"]
+
+MAX_EPISODES = 1_000_000
+"""Of one evaluation."""
 
 
 @dataclass(frozen=True)
@@ -49,21 +53,25 @@ class EvaluationReport:
 def evaluate(policy: nn.Module, env: "gymnasium.Env[Any, Any]", episodes: int = 10, seed: int = 0) -> EvaluationReport:
     """Returns of `episodes` episodes, each until it ends or is truncated.
 
-    Equal seeds give equal initial states for every policy, so that policies can be compared pairwise.
+    Equal seeds give equal initial states for every policy, so that policies can be compared pairwise. Layers that act
+    otherwise in training, such as dropout, are evaluated as `policy.eval()` would set them.
 
     Args:
-        policy: From an observation to an action.
+        policy: From observations to actions in [-1, 1], which are clipped there and stretched linearly to the
+            environment's box.
         env: Any gymnasium environment with a box of actions whose episodes end (else wrap it in gymnasium's
             `TimeLimit`).
-        episodes: Number of episodes, at least 1.
+        episodes: Number of episodes, from 1 to 1,000,000.
         seed: Seed of the initial states.
 
     Raises:
-        ValueError: if there are no episodes, the seed is negative or too large, the policy's actions do not fit the
-            environment, or an observation is not finite.
+        ValueError: if there are no or too many episodes, the seed is negative or too large, the policy's actions do not
+            fit the environment, or an observation is not finite.
     """
     if episodes < 1:
         raise ValueError(f"there must be at least 1 episode, not {episodes}")
+    if episodes > MAX_EPISODES:
+        raise ValueError(f"there are at most {MAX_EPISODES:,} episodes, not {episodes}")
     check_seed(seed)
     return EvaluationReport(tuple(episode_return(policy, env, each) for each in episode_seeds(seed, episodes)))
 
@@ -81,11 +89,14 @@ def episode_return(policy: nn.Module, env: "gymnasium.Env[Any, Any]", seed: int)
 def episode(act: Controller, env: "gymnasium.Env[Any, Any]", seed: int) -> Iterator[tuple[np.ndarray, float]]:
     """Go through one episode; each step gives the observation that was acted on and the reward it brought.
 
+    Actions are clipped to [-1, 1] and stretched linearly to the environment's box.
+
     Raises:
         ValueError: if the seed is negative or too large, the policy's actions do not fit the environment, or an
             observation is not finite.
     """
     check_seed(seed)
+    env = in_unit_box(env)
     observation, _ = env.reset(seed=seed)
     is_over, t = False, 0
     while not is_over:
@@ -105,7 +116,7 @@ def episode(act: Controller, env: "gymnasium.Env[Any, Any]", seed: int) -> Itera
             raise ValueError(
                 f"the policy gives actions {action.shape}, but the environment takes {env.action_space.shape}"
             )
-        following, reward, terminated, truncated, _ = env.step(action)
+        following, reward, terminated, truncated, _ = env.step(np.minimum(np.maximum(action, -1), 1))
         yield observation, float(reward)
         observation, is_over, t = following, terminated or truncated, t + 1
 

@@ -12,11 +12,11 @@ from torch import nn
 
 from separata.progress import Reporter
 from separata.run import Compute
-from separata.runs import RunFolder
+from separata.runs import CONFIG, RunFolder
 
 from .configs import NAMES, PolicyConfig, RunConfig
 from .learning import Learner, Point, TrainResult, learn
-from .policies import make_policy
+from .policies import CircuitPolicy, MLPPolicy, RandomTorques, make_policy
 from .swimmers import Swimmer, env_factory
 from .training import make_learner
 
@@ -47,13 +47,44 @@ def save(swimmer: Swimmer, path: Path | str) -> None:
     """Write a policy, trained or not, to a folder that `load` and the commands read.
 
     Raises:
-        ValueError: if the folder already holds one, or the policy is not of the kind that its configuration describes.
+        ValueError: if the folder already holds one, or `load` would make another policy of the configuration and the
+            weights; it names the setting.
     """
+    made, kind = make_policy(swimmer.config), NAMES[swimmer.config.policy]
+    if type(made) is not type(swimmer.policy):
+        raise ValueError(f"the policy is not the {kind} of its configuration")
+    own, described = _settings(swimmer.policy), _settings(made)
+    if differing := [name for name in described if own.get(name) != described[name]]:
+        name = differing[0]
+        raise ValueError(
+            f"the policy is not the {kind} of its configuration: its {name} is {own.get(name)}, "
+            f"not {described[name]} as there"
+        )
+    weights = swimmer.policy.state_dict()
+    if not all(value.isfinite().all() for value in weights.values()):
+        raise ValueError("the policy has weights that are not finite")
     try:
-        make_policy(swimmer.config).load_state_dict(swimmer.policy.state_dict())
+        made.load_state_dict(weights)
     except RuntimeError:
-        raise ValueError(f"the policy is not the {NAMES[swimmer.config.policy]} of its configuration") from None
+        raise ValueError(f"the policy is not the {kind} of its configuration: its weights are others") from None
     RunFolder.save(path, swimmer.config, swimmer.policy)
+
+
+def _settings(policy: nn.Module) -> dict[str, Any]:
+    """What a policy computes with besides its weights, by the names of settings where it is one."""
+    if isinstance(policy, CircuitPolicy):
+        circuit = policy.circuit
+        found = circuit.config() | {"circuit": type(circuit).__name__, "steering": type(policy.steering).__name__}
+        found |= {"n_links": found.pop("n_joints") + 1, "limit": policy.limit}
+        found |= {"time_feature": policy.time_feature, "episode_steps": policy.episode_steps}
+        del found["init"]  # decides the first weights only
+    elif isinstance(policy, MLPPolicy):
+        found = {"hidden": policy.hidden, "activation": policy.activation}
+    elif isinstance(policy, RandomTorques):
+        return {"n_links": policy.n_joints + 1}
+    else:
+        return {}
+    return {"precision": next(policy.parameters()).dtype, **found}
 
 
 def load(path: Path | str, device: str = "auto") -> Swimmer:
@@ -69,7 +100,10 @@ def load(path: Path | str, device: str = "auto") -> Swimmer:
     """
     folder = RunFolder.open(path)
     config = folder.config(RunConfig if "algo" in folder.values() else PolicyConfig)
-    policy = make_policy(config)
+    try:
+        policy = make_policy(config)
+    except ValueError as error:
+        raise ValueError(f"{folder.path / CONFIG} does not hold the settings of a policy: {error}") from None
     folder.load_weights(policy)
     return Swimmer(config, policy.to(Compute(device).torch_device))
 

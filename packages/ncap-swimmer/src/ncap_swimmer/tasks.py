@@ -7,6 +7,9 @@ Task = Literal["swim", "navigate"]
 EPISODE_STEPS = 1000
 """Control steps of an episode: 30 s."""
 
+STEP_SECONDS = 0.03
+"""Seconds of a control step."""
+
 DESIRED_SPEED = 0.1
 """Metres a second from which *swim* pays its full reward."""
 

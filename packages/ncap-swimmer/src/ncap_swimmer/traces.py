@@ -17,8 +17,8 @@ from .controllers import make_controller
 from .environments import SwimmerEnv
 from .policies import CircuitPolicy
 from .rollouts import episode
+from .tasks import STEP_SECONDS
 
-STEP_SECONDS = 0.03
 TRANSIENT = 100
 """Steps until the wave has settled; left out of its analysis."""
 
@@ -56,11 +56,23 @@ class Trace:
 
         Raises:
             ValueError: if the file is not to be called .npz.
+            OSError: if it is a folder, or its folder cannot be written to.
         """
-        if path.suffix != ".npz":
-            raise ValueError(f"a trace is written as .npz, not as {path.name}")
+        check(path)
         with files.replacing(path) as part:
             np.savez_compressed(part, **self.arrays())  # type: ignore[arg-type] # its flag has a name of its own
+
+
+def check(path: Path) -> None:
+    """See that a trace can be written there.
+
+    Raises:
+        ValueError: if the file is not to be called .npz.
+        OSError: if it is a folder, or its folder cannot be written to.
+    """
+    if path.suffix != ".npz":
+        raise ValueError(f"a trace is written as .npz, not as {path.name}")
+    files.check_writable(path)
 
 
 def record(policy: nn.Module, env: SwimmerEnv, seed: int = 0) -> Trace:
@@ -71,18 +83,24 @@ def record(policy: nn.Module, env: SwimmerEnv, seed: int = 0) -> Trace:
         env: One of the swimmer's tasks.
         seed: Seed of the initial state.
     """
-    steps = list(episode(make_controller(policy), env, seed))
+    act, acted = make_controller(policy), []
+
+    def acting(observation: NDArray[np.floating]) -> NDArray[np.floating]:
+        acted.append(act(observation))
+        return acted[-1]
+
+    steps = list(episode(acting, env, seed))
+    torques = np.clip(np.stack(acted), -1, 1).astype(np.float32)
     observations = np.stack([observation for observation, _ in steps])
     rewards = np.array([reward for _, reward in steps], np.float32)
     joints = observations[:, : env.n_joints]
     if not isinstance(policy, CircuitPolicy):
-        act = make_controller(policy)
-        return Trace(joints, np.stack([act(observation) for observation in observations]).astype(np.float32), rewards)
+        return Trace(joints, torques, rewards)
     seen = torch.from_numpy(observations).to(policy.circuit.weight["ipsi"].device)
     with torch.no_grad():
-        activity = policy.activity(seen)
+        activity = policy.activity(seen, None if policy.time_feature else torch.arange(len(seen)))
     shown = {name: getattr(activity, name).cpu().numpy() for name in _CELLS}
-    return Trace(joints, activity.torques.cpu().numpy(), rewards, **shown)
+    return Trace(joints, torques, rewards, **shown)
 
 
 @dataclass(frozen=True)
@@ -101,14 +119,18 @@ class Wave:
     """Steps of one oscillation."""
 
     @property
+    def is_passed_on(self) -> bool:
+        """Whether every joint but the first follows the one before it, as of `is_travelling`."""
+        return all(0 < lag < self.period / 2 for lag in self.lags) and min(self.correlations) >= FOLLOWS
+
+    @property
     def is_travelling(self) -> bool:
         """Whether the head bends with the oscillator, and every other joint follows the one before it.
 
         To follow is to correlate by at least 0.7, so that half of the variance is explained, at a lag of less than half
         a period. The head's lag must be less than a quarter of a period: nearer in phase than out of phase.
         """
-        is_wave = all(0 < lag < self.period / 2 for lag in self.lags) and min(self.correlations) >= FOLLOWS
-        return is_wave and 0 <= self.head_lag < self.period / 4 and self.head_correlation >= FOLLOWS
+        return self.is_passed_on and 0 <= self.head_lag < self.period / 4 and self.head_correlation >= FOLLOWS
 
 
 def wave(trace: Trace, period: int = 60) -> Wave:
@@ -127,6 +149,19 @@ def wave(trace: Trace, period: int = 60) -> Wave:
     found = [_lag(settled[:, joint], settled[:, joint + 1], period // 2) for joint in range(settled.shape[1] - 1)]
     head = _lag(2 * trace.oscillator[TRANSIENT:].astype(float) - 1, settled[:, 0], period // 2)
     return Wave(tuple(lag for lag, _ in found), tuple(correlation for _, correlation in found), *head, period)
+
+
+def describe(trace: Trace, period: int) -> str:
+    """What there is of a travelling wave, in a sentence."""
+    if len(trace.joints) < TRANSIENT + 2 * period:
+        return f"the episode is too short to look for a wave of period {period}"
+    found = wave(trace, period)
+    if found.is_passed_on:
+        return f"each joint follows the one before it by {', '.join(map(str, found.lags))} steps of 30 ms"
+    return (
+        "no wave travels down the body: not every joint follows the one before it "
+        f"(weakest correlation {min(found.correlations):.2f})"
+    )
 
 
 def _lag(first: NDArray[np.float64], second: NDArray[np.float64], longest: int) -> tuple[int, float]:

@@ -15,12 +15,18 @@ from separata.extras import require
 from .controllers import make_controller
 from .rendering import make_renderer
 from .rollouts import episode
-from .tasks import EPISODE_STEPS
+from .tasks import EPISODE_STEPS, STEP_SECONDS
 
 if TYPE_CHECKING:
     from .environments import SwimmerEnv
 
 SUFFIXES = (".gif", ".mp4", ".png")
+
+FIRST = 100
+"""Step from which the command draws."""
+
+STRIP = 6
+"""Pictures of a strip."""
 
 
 def frames(
@@ -30,6 +36,7 @@ def frames(
     seed: int = 0,
     first: int = 0,
     seconds: float = 6.0,
+    n: int | None = None,
     height: int = 280,
     width: int = 280,
 ) -> Iterator[NDArray[np.uint8]]:
@@ -41,6 +48,7 @@ def frames(
         seed: Seed of the initial state.
         first: Step of the first picture.
         seconds: How long, of the 30 of an episode.
+        n: How many pictures, evenly spread over that time; None: one a control step.
         height: In pixels.
         width: In pixels.
 
@@ -49,12 +57,14 @@ def frames(
     """
     fps = env.metadata["render_fps"]
     last = min(first + max(1, round(seconds * fps)), EPISODE_STEPS)
+    steps = range(first, last)
+    chosen = set(steps if n is None else np.linspace(first, last - 1, min(n, len(steps))).round().astype(int).tolist())
     drawn = make_renderer(env.model, height, width)
     try:
         for step, _ in enumerate(episode(make_controller(policy), env, seed)):
             if step >= last:
                 break
-            if step >= first:
+            if step in chosen:
                 drawn.update_scene(env.data, "above")
                 yield drawn.render()
     finally:
@@ -84,8 +94,12 @@ def check(path: Path, seconds: float, height: int, width: int) -> None:
         ValueError: if the suffix is unknown or a number is out of range.
         MissingExtraError: if .mp4 is asked for without the extra `video`.
     """
-    if not 0 < seconds <= 30:
-        raise ValueError(f"a video has more than 0 and at most 30 seconds, the length of an episode; not {seconds}")
+    longest = EPISODE_STEPS * STEP_SECONDS - FIRST * STEP_SECONDS
+    if not 0 < seconds <= longest:
+        raise ValueError(
+            f"a video has more than 0 and at most {longest:.0f} seconds, what an episode has from its third second on; "
+            f"not {seconds}"
+        )
     if not (16 <= height <= 2000 and 16 <= width <= 2000):
         raise ValueError(f"pictures are 16 to 2000 pixels high and wide, not {height} and {width}")
     check_suffix(path)
@@ -131,7 +145,7 @@ def _write_gif(pictures: Iterator[NDArray[np.uint8]], path: Path, fps: int) -> N
         shown[0].save(part, save_all=True, append_images=shown[1:], duration=round(2000 / fps), loop=0, optimize=True)
 
 
-def _write_strip(pictures: list[NDArray[np.uint8]], path: Path, n: int = 6) -> None:
+def _write_strip(pictures: list[NDArray[np.uint8]], path: Path, n: int = STRIP) -> None:
     from PIL import Image
 
     chosen = np.linspace(0, len(pictures) - 1, min(n, len(pictures))).round().astype(int)
