@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from bab_verify.graph import Graph, Node, Operator, Shape
+from bab_verify.intervals import gamma
 from bab_verify.operators.affine import Add, Dense, Scale, Shift, Sum
 from bab_verify.operators.convex import Square
 from bab_verify.operators.product import Product
@@ -210,14 +211,21 @@ class Builder:
             return self.scale(x, factor)
         return self.apply(Scale(self.tensor(factor), shape), x)
 
-    def shift(self, x: Variable, offset: np.ndarray) -> Value:
-        """X plus a constant."""
+    def shift(self, x: Variable, offset: np.ndarray, size: np.ndarray | None = None) -> Value:
+        """X plus a constant.
+
+        Args:
+            x: The value.
+            offset: The constant.
+            size: What the constant was the sum of, with absolute values, if it was computed; of the same shape.
+        """
         shape = np.broadcast_shapes(x.shape, offset.shape)
         x = self.known(self.expand(x, shape))
         offset = _uniform(offset)
-        if not offset.ndim and offset == 0:
+        if not offset.ndim and offset == 0 and size is None:
             return x
-        return self.apply(Shift(self.tensor(offset), shape), x)
+        uncertain = None if size is None else self.tensor(gamma(4, torch.float64) * np.asarray(size))
+        return self.apply(Shift(self.tensor(offset), shape, uncertain), x)
 
     def add(self, a: Value, b: Value, sign: int = 1) -> Value:
         """A + b, or a - b."""

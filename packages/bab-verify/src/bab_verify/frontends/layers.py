@@ -168,7 +168,11 @@ def batch_norm(
     scale, shift, center, variance = (values.astype(np.float64) for values in (*affine, *statistics))
     factor = scale / np.sqrt(variance + eps)
     ndim = len(x.shape)
-    return builder.add(builder.scale(x, by_channel(factor, ndim)), by_channel(shift - center * factor, ndim))
+    scaled = builder.scale(x, by_channel(factor, ndim))
+    if not isinstance(scaled, Variable):
+        return builder.add(scaled, by_channel(shift - center * factor, ndim))
+    size = by_channel(np.abs(shift) + np.abs(center * factor), ndim)
+    return builder.shift(scaled, by_channel(shift - center * factor, ndim), size)
 
 
 def layer_norm(

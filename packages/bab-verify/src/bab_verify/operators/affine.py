@@ -214,13 +214,16 @@ class Shift(Monotone):
     Args:
         offset: Broadcastable to the input's shape.
         input_shape: Shape of the input, and of the output.
+        uncertain: How far the offset may be from the network's, if it was computed, of the same shape.
     """
 
     offset: Tensor
+    uncertain: Tensor | None
 
-    def __init__(self, offset: Tensor, input_shape: Shape) -> None:
+    def __init__(self, offset: Tensor, input_shape: Shape, uncertain: Tensor | None = None) -> None:
         super().__init__(input_shape)
         self.register_buffer("offset", offset)
+        self.register_buffer("uncertain", uncertain, persistent=False)
 
     def linear(self, x: Tensor) -> Tensor:
         """The same."""
@@ -229,6 +232,11 @@ class Shift(Monotone):
     def constant(self) -> Tensor:
         """The offset, in the output's shape."""
         return self.offset.expand(self.input_shapes[0])
+
+    def doubt(self, *magnitudes: Tensor) -> Tensor | None:
+        """Of the offset."""
+        del magnitudes
+        return None if self.uncertain is None else self.uncertain.expand(self.input_shapes[0])[None]
 
     def adjoint(self, coefficients: Tensor) -> tuple[Tensor, ...]:
         """The same."""

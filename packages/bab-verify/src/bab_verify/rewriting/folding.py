@@ -36,6 +36,10 @@ def _merged(layer: Operator | None, operator: Operator | None, ndim: int) -> Aff
         return None
     constant = operator.factor if isinstance(operator, Scale) else operator.offset
     rows = _along(constant, ndim, -1 if isinstance(layer, Dense) else 1, layer.weight.shape[0])
+    uncertain = None
+    if isinstance(operator, Shift) and operator.uncertain is not None:
+        uncertain = _along(operator.uncertain, ndim, -1 if isinstance(layer, Dense) else 1, layer.weight.shape[0])
+        rows = None if uncertain is None else rows
     if rows is None:
         return None
     weight, bias, doubt = layer.weight, layer.bias, layer.bias_doubt
@@ -44,12 +48,15 @@ def _merged(layer: Operator | None, operator: Operator | None, ndim: int) -> Aff
         bias = None if bias is None else (bias.double() * rows).to(bias)
         doubt = None if doubt is None else doubt * rows.abs().to(doubt)
     elif bias is None:
-        bias = rows.to(weight)
+        bias, doubt = rows.to(weight), None if uncertain is None else uncertain.to(weight)
     else:
         total = bias.double() + rows
         # Of products and sums in double precision; a graph in single precision is that of its own constants.
         size = gamma(4, torch.float64) * (bias.double().abs() + rows.abs())
-        bias, doubt = total.to(weight), size.to(weight) if doubt is None else doubt + size.to(weight)
+        bias = total.to(weight)
+        for part in (doubt, uncertain):
+            size = size if part is None else size + part
+        doubt = size.to(weight)
     shape = layer.input_shapes[0]
     if isinstance(layer, Dense):
         return Dense(weight, bias, shape, doubt)
