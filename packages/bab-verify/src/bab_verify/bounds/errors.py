@@ -26,7 +26,7 @@ class Errors:
     """
 
     nodes: dict[int, Tensor] = field(default_factory=dict)
-    floor: Tensor | float = 0.0
+    floor: Tensor = field(default_factory=lambda: torch.zeros(1, 1))
 
 
 @dataclass
@@ -43,12 +43,9 @@ class Planes:
 
     def of(self, boxes: slice) -> "Planes":
         """Those of some boxes of the batch."""
-        some = {}
-        for index, planes in self.relaxations.items():
-            some[index] = Relaxation(*(_part(x, boxes) for x in planes))
+        some = {index: planes.of(boxes) for index, planes in self.relaxations.items()}
         nodes = {index: x[boxes] for index, x in self.errors.nodes.items()}
-        floor = self.errors.floor
-        return Planes(some, Errors(nodes, floor[boxes] if isinstance(floor, Tensor) else floor))
+        return Planes(some, Errors(nodes, self.errors.floor[boxes]))
 
 
 class ErrorAnalysis:
@@ -127,10 +124,3 @@ class ErrorAnalysis:
 def _unbounded(error: Tensor) -> Tensor:
     """An error that is no number says nothing."""
     return error.nan_to_num(torch.inf, torch.inf, torch.inf)
-
-
-def _part(x: Tensor | tuple[Tensor, ...] | None, boxes: slice) -> Tensor | tuple[Tensor, ...] | None:
-    """The rows of some boxes; what is the same for all of them stays."""
-    if x is None or (isinstance(x, Tensor) and x.ndim < 2):
-        return x
-    return x[boxes] if isinstance(x, Tensor) else tuple(y[boxes] for y in x)

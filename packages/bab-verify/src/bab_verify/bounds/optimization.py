@@ -2,8 +2,9 @@
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -143,10 +144,11 @@ class _Bound:
         self.inputs = {i: self.propagator.inputs_of(i, self.bounds) for i in self.states}
         self.fixed = {i: self._relaxed(i).error for i in self.states if isinstance(self._operator(i), Relu)}
         """What rounding may add at ReLUs, which does not depend on their planes."""
-        self.split_errors = None
+        self.split_errors = self.cut_errors = self.d.new_zeros(1, 1)
         if self.splits is not None and self.beta is not None:
             self.split_errors = self.splits.rounding(self.bounds, self.errors, self.n_constants)
-        self.cut_errors = None if self.cuts is None else self.cuts.rounding(self.n_constants)
+        if self.cuts is not None:
+            self.cut_errors = self.cuts.rounding(self.n_constants)
 
     def _operator(self, index: int) -> Nonlinear:
         return self.propagator.operator(index)
@@ -332,13 +334,11 @@ def refine(
             unit = lower.new_zeros(batch, part.shape[1], lower.shape[1]).scatter_(2, part.unsqueeze(2), 1)
             both = torch.cat([unit, -unit], 1)
             zero = lower.new_zeros(batch, both.shape[1])
-            wanted = {"start": index, "deadline": deadline, "target": float("inf")}
-            parameters, last = None, config
+            limits = partial(optimize, start=index, deadline=deadline, target=float("inf"))
+            parameters, final = None, config
             if low is not None:
-                parameters, last = low.parameters(both, zero, config, **wanted), replace(config, steps=0)
-            best = optimize(
-                propagator, box, found, both, zero, last, errors=errors, parameters=parameters, **wanted
-            ).margins
+                parameters, final = low.parameters(limits, both, zero, config), replace(config, steps=0)
+            best = limits(propagator, box, found, both, zero, final, errors=errors, parameters=parameters).margins
             below, above = best[:, : part.shape[1]], -best[:, part.shape[1] :]
             lower.scatter_(1, part, torch.maximum(lower.gather(1, part), below))
             upper.scatter_(1, part, torch.minimum(upper.gather(1, part), above))
@@ -361,12 +361,12 @@ class _Low:
         self.box = outward(box, self.dtype)
         self.bounds = {i: outward(x, self.dtype) for i, x in bounds.items() if i in propagator.needed}
         nodes = {i: x.to(self.dtype) for i, x in errors.nodes.items()}
-        self.errors = Errors(nodes, torch.as_tensor(errors.floor).to(self.dtype))
+        self.errors = Errors(nodes, errors.floor.to(self.dtype))
 
-    def parameters(self, c: Tensor, d: Tensor, config: OptimizationConfig, **wanted: Any) -> Parameters:  # noqa: ANN401
-        """The best planes, in the precision of C."""
+    def parameters(
+        self, method: Callable[..., Optimized], c: Tensor, d: Tensor, config: OptimizationConfig
+    ) -> Parameters:
+        """The best planes by a method of optimisation, in the precision of C."""
         ends = (c.to(self.dtype), d.to(self.dtype))
-        found = optimize(
-            self.propagator, self.box, self.bounds, *ends, config, errors=self.errors, rough=True, **wanted
-        )
+        found = method(self.propagator, self.box, self.bounds, *ends, config, errors=self.errors, rough=True)
         return {i: x.to(c.dtype) for i, x in found.parameters.items()}

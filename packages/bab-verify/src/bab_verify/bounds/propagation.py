@@ -21,7 +21,7 @@ from .rounding import sound_minimum
 Bounds = dict[int, Interval]
 """Bounds of nodes, (batch, *shape)."""
 
-Replacement = Callable[[Tensor], tuple[Tensor, Tensor, Tensor]]
+Replacement = Callable[[Tensor], tuple[Tensor, Tensor, Tensor | float]]
 """From coefficients of a node to those of its input, a constant, and what rounding may change them by."""
 
 AT_ONCE = {"cpu": 2**18, "cuda": 2**25}
@@ -343,7 +343,9 @@ class Propagator:
         """Take pending coefficients of nodes down to the input."""
         nodes = self.graph.nodes
         order = self.ancestors(start)
-        error = error + planes.errors.floor
+        errors: Tensor | float = error + planes.errors.floor.to(offset)
+        rest: Tensor | float
+        more: Tensor | float
         # A multiplier also counts where it speaks of a node that the start is not computed from.
         apart = {*(added or ()), *(replaced or ())}.difference(order, {0})
         if apart:
@@ -363,16 +365,16 @@ class Propagator:
                 parts: tuple[Tensor, ...] = (part,)
             else:
                 parts, rest, more = self._through(index, a, planes)
-            offset, error = offset + rest, error + more
+            offset, errors = offset + rest, errors + more
             for source, part in zip(nodes[index].inputs, parts, strict=True):
                 pending[source] = pending[source] + part if source in pending else part
         at_input = pending[0] if 0 in pending else offset.new_zeros(*offset.shape, *nodes[0].shape)
         if added and 0 in added:
             at_input = at_input + added[0]
         flat_a = at_input.flatten(2)
-        error = torch.zeros_like(offset, requires_grad=False) + error
-        batch = max(batch, flat_a.shape[0], offset.shape[0], error.shape[0])
-        return LinearBound(flat_a.expand(batch, -1, -1), offset.expand(batch, -1), error.expand(batch, -1))
+        total = torch.zeros_like(offset, requires_grad=False) + errors
+        batch = max(batch, flat_a.shape[0], offset.shape[0], total.shape[0])
+        return LinearBound(flat_a.expand(batch, -1, -1), offset.expand(batch, -1), total.expand(batch, -1))
 
     def _through(
         self, index: int, a: Tensor, planes: Planes

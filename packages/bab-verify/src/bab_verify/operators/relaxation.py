@@ -30,6 +30,16 @@ class Relaxation(NamedTuple):
     upper_intercept: Tensor
     error: Tensor | None = None
 
+    def of(self, boxes: slice) -> "Relaxation":
+        """Those of some boxes of the batch; what is the same for all stays."""
+        return Relaxation(
+            tuple(x[boxes] for x in self.lower_slopes),
+            self.lower_intercept if self.lower_intercept.ndim < 2 else self.lower_intercept[boxes],
+            tuple(x[boxes] for x in self.upper_slopes),
+            self.upper_intercept[boxes],
+            None if self.error is None else self.error[boxes],
+        )
+
 
 class Nonlinear(Operator, ABC):
     """An element-wise operation that is not affine: inputs and output have one shape.
