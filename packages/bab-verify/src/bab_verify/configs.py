@@ -47,7 +47,8 @@ class SearchConfig:
     their true children; `auto` splits the input where few inputs are free, and takes `bbps` elsewhere. Of the cuts
     (BICCOS), `base` are strengthened, `mts` come from multi-tree search without strengthening, and `biccos` are both;
     `auto` is `biccos` for at most two clauses, `base` for more, and `none` for networks without ReLUs. The precision
-    `auto` is single where its rounding is small against the margins; bounds at the root are in double precision.
+    `auto` is single where its rounding is likely to be small against the margins, and what that alone leaves open is
+    bounded in double precision; bounds at the root are in double precision.
 
     Args:
         device: Device to run on: auto, cpu or cuda.
