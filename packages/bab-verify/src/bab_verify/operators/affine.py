@@ -75,8 +75,8 @@ class Affine(Operator, ABC):
         n = coefficients.shape[0]
         with torch.enable_grad():
             at = [coefficients.new_zeros(n, *shape, requires_grad=True) for shape in self.input_shapes]
-            value = self.linear(*at)
-            gradients = torch.autograd.grad(value, at, coefficients, create_graph=coefficients.requires_grad)
+            total = (self.linear(*at) * coefficients).sum()
+            gradients = torch.autograd.grad(total, at, create_graph=coefficients.requires_grad)
         return tuple(gradients)
 
     def forward(self, *inputs: Tensor) -> Tensor:

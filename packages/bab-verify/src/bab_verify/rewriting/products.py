@@ -100,7 +100,8 @@ def absolute_adjoint(operator: Affine, coefficients: Tensor) -> tuple[Tensor, ..
     with torch.enable_grad():
         shapes = operator.input_shapes
         at = [coefficients.new_zeros(len(coefficients), *shape, requires_grad=True) for shape in shapes]
-        return torch.autograd.grad(operator.spread(*at), at, coefficients)
+        # Of one number: PyTorch loads a second's worth of modules to check the shapes of others.
+        return torch.autograd.grad((operator.spread(*at) * coefficients).sum(), at)
 
 
 def double(operator: Affine) -> Affine:

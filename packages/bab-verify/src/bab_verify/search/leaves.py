@@ -1,8 +1,8 @@
 """Leaves: branches of piecewise linear networks in which every unit is fixed, settled exactly by linear programming."""
 
 import numpy as np
+import scipy
 import torch
-from scipy.optimize import linprog
 from scipy.sparse import csr_array
 from torch import Tensor
 
@@ -62,7 +62,8 @@ def _feasible(box: Interval, rows: list[tuple[LinearBound, slice, Tensor]]) -> b
     # The least violation t of all rows, each with largest coefficient 1: above zero, none of them can hold at once.
     norm = np.abs(matrix).max(1)
     norm[norm == 0] = 1
-    program = linprog(
+    # SciPy loads this part when it is first used.
+    program = scipy.optimize.linprog(
         np.r_[np.zeros(matrix.shape[1]), 1.0],
         A_ub=np.c_[matrix / norm[:, None], -np.ones(len(matrix))],
         b_ub=limits / norm,
