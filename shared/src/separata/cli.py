@@ -83,6 +83,10 @@ def run(
         if reason is None or os.environ.get("SEPARATA_TRACEBACK"):
             raise
         _refuse(name, reason)
+    except (MemoryError, RuntimeError) as error:
+        if not _is_memory(error) or os.environ.get("SEPARATA_TRACEBACK"):
+            raise
+        _refuse(name, "there is not enough memory for these settings; lower the sizes or the numbers of samples")
 
 
 def _dispatch(
@@ -127,6 +131,11 @@ def _reason(name: str, words: Sequence[str], error: Exception) -> str | None:
         extra = advice(name, error.name or "")
         return f"{words[0]} needs {error.name}; pip install '{extra}'" if extra else None
     return " ".join(str(error).split())
+
+
+def _is_memory(error: Exception) -> bool:
+    """Whether memory ran out: PyTorch says so in words on the CPU, and in a class of its own on a GPU."""
+    return isinstance(error, MemoryError) or any(part in str(error) for part in ("allocate memory", "out of memory"))
 
 
 def _refuse(name: str, reason: str) -> NoReturn:
