@@ -6,7 +6,9 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import numpy as np
 import pytest
+import torch
 
 from separata import Reference, app, cli
 
@@ -173,6 +175,25 @@ def test_a_program_error_keeps_its_traceback(main, monkeypatch, tmp_path):
     monkeypatch.setattr(module, "final_norm", broken)
     with pytest.raises(AttributeError, match="a bug"):
         main("reproduce", "--preset", "smoke", "--only", "bounded", "--out", str(tmp_path))
+
+
+def _too_much_for_numpy(*_):
+    return np.empty(10**17)
+
+
+def _too_much_for_torch(*_):
+    return torch.empty(10**17)
+
+
+@pytest.mark.parametrize("work", [_too_much_for_numpy, _too_much_for_torch])
+def test_work_that_runs_out_of_memory_is_told_in_one_line(main, capsys, monkeypatch, tmp_path, work):
+    import oja_rule.experiments as module
+
+    monkeypatch.setattr(module, "final_norm", work)
+    with pytest.raises(SystemExit) as end:
+        main("reproduce", "--preset", "smoke", "--only", "bounded", "--out", str(tmp_path))
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert (end.value.code, last.startswith("oja-rule: error: there is not enough memory")) == (2, True)
 
 
 def test_json_alone_goes_to_standard_output(main, capsys, tmp_path):

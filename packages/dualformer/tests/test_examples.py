@@ -117,3 +117,16 @@ def test_buckets_waste_little_on_padding():
 def test_records_of_another_size_are_refused():
     with pytest.raises(ValueError, match="6x6, but the task is 5x5"):
         PlanningData(RECORDS, MazeTokenizer(6, 6), TraceDropper())
+
+
+def test_items_count_from_the_end_too():
+    examples = data()
+    assert examples[-1] == examples[19]
+    with pytest.raises(IndexError):
+        examples[20]
+
+
+def test_every_record_must_fit_the_vocabulary():
+    other = next(generate("maze", 4, np.random.default_rng(0)))
+    with pytest.raises(ValueError, match="5x5, but the task is 4x4"):
+        PlanningData([*RECORDS, other], TOKENIZER, TraceDropper())

@@ -110,3 +110,23 @@ def test_a_longest_length_that_leaves_no_room_is_refused(planner):
 def test_the_model_is_asked_without_gradients(planner):
     planner.solve(TASKS[0], "fast", max_len=5)
     assert torch.is_grad_enabled()
+
+
+def test_more_samples_than_a_batch_are_sampled_in_several(planner, monkeypatch):
+    from dualformer import planner as module
+
+    sizes = []
+    real = module.sample
+    monkeypatch.setattr(
+        module, "sample", lambda *args, **kwargs: sizes.append(kwargs["n_samples"]) or real(*args, **kwargs)
+    )
+    found = planner.solve_all(TASKS, "slow", 7, max_len=12, batch_size=3)
+    assert [len(of_task) for of_task in found] == [7, 7, 7]
+    assert sizes == [3, 3, 1] * 3
+    assert len(set(found[0])) > 1
+
+
+@pytest.mark.parametrize("options", [{"n_samples": 10**9}, {"n_samples": 0}, {"max_len": 10**12}])
+def test_numbers_out_of_range_are_refused_at_once(planner, options):
+    with pytest.raises(ValueError, match="must be at"):
+        planner.solve_all(TASKS, "slow", **options)

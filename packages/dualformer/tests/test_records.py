@@ -185,3 +185,45 @@ def test_fingerprints_are_those_of_sha256(tmp_path):
     (tmp_path / "file").write_bytes(b"abc")
     expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert records.fingerprint(tmp_path / "file") == expected
+
+
+def test_what_could_not_be_read_is_not_written(tmp_path, mazes):
+    other = next(generate("maze", 6, np.random.default_rng(0)))
+    for made, words in (([*mazes, other], "several shapes, maze 5x5 and maze 6x6"), ([], "holds no task")):
+        with pytest.raises(ValueError, match=words):
+            records.save_jsonl(made, tmp_path / "mazes.jsonl")
+    assert not list(tmp_path.iterdir())
+
+
+def test_several_files_are_written_all_or_none(tmp_path, mazes):
+    one, other = tmp_path / "one.jsonl", tmp_path / "other.jsonl"
+    with pytest.raises(ValueError, match="other.jsonl holds no task"):
+        records.save_all({one: mazes, other: []})
+    assert not list(tmp_path.iterdir())
+    digests = records.save_all({one: mazes, other: mazes[:1]})
+    assert digests == {path: records.fingerprint(path) for path in (one, other)}
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (lambda old: "[" * 200_000, r"line 7: not JSON \(it is nested too deeply\)"),
+        (lambda old: "1" * 5000, r"line 7: not JSON \(a number has too many digits\)"),
+        (changed(task=lambda task: {**task, "width": 10**9, "height": 10**9}), "line 7: a maze has at most 100,000"),
+    ],
+    ids=range(3),
+)
+def test_lines_of_strangers_cost_neither_a_traceback_nor_the_memory(file, line, words):
+    with pytest.raises(ValueError, match=words):
+        records.load_jsonl(damaged(file, 7, line))
+
+
+def test_a_level_to_test_on_is_not_among_those_to_train_on():
+    levels = list(itertools.islice(generate("sokoban", 6, np.random.default_rng(0), max_trace=3000), 9))
+    train, test = records.split([*levels, levels[0]])
+    assert test == levels[:1]
+    assert train == levels[1:]
+
+
+def test_very_many_tasks_are_begun_with_the_first():
+    assert next(generate_many("maze", 5, 10**15)) == next(generate_many("maze", 5, 300))

@@ -161,10 +161,24 @@ def test_progress_is_told(model, prompts):
         ({"max_len": 2}, "more than the 2 tokens"),
         ({"n_samples": 0}, "at least 1"),
         ({"temperature": -1.0}, "not be negative"),
-        ({"temperature": float("nan")}, "not be negative"),
+        ({"temperature": float("nan")}, "finite number, but it is nan"),
+        ({"temperature": float("inf")}, "finite number, but it is inf"),
+        ({"max_len": 10**12}, "at most 1,000,000 tokens, not 1,000,000,000,000"),
+        ({"n_samples": 10**9}, "at most 100,000, not 1,000,000,000"),
         ({"generator": None}, "generator"),
     ],
 )
 def test_bad_options_are_refused(model, prompts, options, words):
     with pytest.raises(ValueError, match=words):
         sample(model, *prompts, **{"prefix": [0, 4], "max_len": 9, "generator": seeded(), **options})
+
+
+def test_long_limits_cost_nothing_until_they_are_written(model, prompts, monkeypatch):
+    monkeypatch.setattr("dualformer.sampling.FIRST_CAPACITY", 4)
+    short, long = (
+        sample(model, *prompts, prefix=[0], n_samples=4, max_len=max_len, generator=seeded())
+        for max_len in (400, 1_000_000)
+    )
+    assert all(ids[-1] == 1 for of_task in short for ids in of_task), "all end by themselves"
+    assert max(len(ids) for of_task in short for ids in of_task) > 8, "one is longer than the first capacity"
+    assert long == short

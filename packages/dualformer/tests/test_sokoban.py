@@ -98,3 +98,27 @@ def test_random_levels_are_as_the_paper_draws_them():
 def test_levels_without_room_are_refused():
     with pytest.raises(ValueError, match="do not fit"):
         next(random_sokobans(5, 5, np.random.default_rng(0)))
+
+
+LEVEL = "#####\n#@$.#\n#####"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"; a comment\n\n{LEVEL}\n",
+        f"{LEVEL}\n\nTitle: One push\nAuthor: Nobody - at all\n; 1\n",
+        f"Level-Set: x\n{LEVEL}",
+    ],
+)
+def test_what_a_file_says_about_a_level_is_passed_over(text):
+    assert SokobanTask.from_text(text).to_text() == LEVEL
+
+
+def test_floor_may_be_drawn_with_dashes():
+    assert SokobanTask.from_text("######\n#@-$.#\n#_--_#\n######").to_text() == "######\n#@ $.#\n#    #\n######"
+
+
+def test_levels_with_a_comment_between_them_are_several():
+    with pytest.raises(ValueError, match="more than one level"):
+        SokobanTask.from_text(f"{LEVEL}\n; 2\n{LEVEL}")

@@ -72,9 +72,9 @@ def test_solutions_may_be_lists():
 
 
 def test_tokens_of_the_question_are_not_learned():
-    item = DroppedSteps(ROWS, StepDropper(0.0), tokenize=numbers)[0]
+    item = DroppedSteps(ROWS, StepDropper(0.0), tokenize=numbers, eos=0)[0]
     n = len("2+3*4?\n")
-    assert item["input_ids"] == numbers("2+3*4?\n3*4 is 12\n2+12 is 14\n14")
+    assert item["input_ids"] == [*numbers("2+3*4?\n3*4 is 12\n2+12 is 14\n14"), 0]
     assert item["labels"] == [-100] * n + item["input_ids"][n:]
     assert item["attention_mask"] == [1] * len(item["input_ids"])
 
@@ -92,13 +92,13 @@ def test_each_epoch_drops_anew_and_the_same_one_alike():
 
 def test_a_hugging_face_data_set_is_wrapped():
     datasets = peer("datasets")
-    dropped = DroppedSteps(datasets.Dataset.from_list(ROWS), StepDropper(0.0), tokenize=numbers)
-    assert dropped[1]["input_ids"] == numbers("1+1?\n2")
+    dropped = DroppedSteps(datasets.Dataset.from_list(ROWS), StepDropper(0.0), tokenize=numbers, eos=0)
+    assert dropped[1]["input_ids"] == [*numbers("1+1?\n2"), 0]
 
 
 def test_a_hugging_face_collator_and_model_take_the_items():
     transformers = peer("transformers")
-    dropped = DroppedSteps(ROWS, StepDropper(0.2), tokenize=numbers)
+    dropped = DroppedSteps(ROWS, StepDropper(0.2), tokenize=numbers, eos=0)
     longest = max(len(item["input_ids"]) for item in (dropped[0], dropped[1]))
     rows = {"input_ids": 0, "attention_mask": 0, "labels": -100}
     batch = {
@@ -120,3 +120,54 @@ def test_data_sets_that_do_not_fit_are_refused(rows, words):
 def test_an_empty_list_of_steps_is_refused():
     with pytest.raises(ValueError, match="empty"):
         DroppedSteps([{"question": "?", "solution": []}], StepDropper())[0]
+
+
+class Tokenizer:
+    """Characters, with a token of the beginning (1) before, as Llama's and Mistral's have it."""
+
+    eos_token_id = 2
+
+    def __call__(self, text):
+        return {"input_ids": [1, *numbers(text)], "attention_mask": [1] * (len(text) + 1)}
+
+
+class Ending(Tokenizer):
+    """One that writes the token of the end itself, as T5's does."""
+
+    def __call__(self, text):
+        return {"input_ids": [1, *numbers(text), 2]}
+
+
+@pytest.mark.parametrize("tokenizer", [Tokenizer(), Ending()])
+def test_the_beginning_and_the_end_stand_once(tokenizer):
+    item = DroppedSteps(ROWS, StepDropper(0.0), tokenize=tokenizer)[1]
+    assert item["input_ids"] == [1, *numbers("1+1?\n2"), 2]
+    assert item["labels"] == [-100] * 6 + [ord("2"), 2]
+    assert item["attention_mask"] == [1] * 8
+
+
+def test_a_token_that_reaches_into_the_solution_is_learned():
+    def merging(text):
+        return [ord(c) for c in text.replace("\n2", "~")]
+
+    item = DroppedSteps(ROWS, StepDropper(0.0), tokenize=merging, eos=3)[1]
+    assert item["input_ids"] == [*numbers("1+1?~"), 3]
+    assert item["labels"] == [-100] * 4 + [ord("~"), 3]
+
+
+def test_tokens_without_an_end_are_refused():
+    with pytest.raises(ValueError, match="give eos"):
+        DroppedSteps(ROWS, StepDropper(), tokenize=numbers)
+
+
+def test_rows_count_from_the_end_too():
+    dropped = DroppedSteps(ROWS, StepDropper(0.5))
+    assert dropped[-2] == dropped[0]
+    with pytest.raises(IndexError):
+        dropped[2]
+
+
+@pytest.mark.parametrize("solution", [None, "", []])
+def test_a_solution_that_is_none_is_named_by_its_row(solution):
+    with pytest.raises(ValueError, match="row 1: a solution needs at least its answer"):
+        DroppedSteps([ROWS[0], {"question": "?", "solution": solution}], StepDropper())[1]

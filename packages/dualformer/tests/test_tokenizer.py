@@ -107,3 +107,18 @@ def test_kinds_and_sizes_that_are_none_are_refused():
         make_tokenizer("chess", 8, 8)
     with pytest.raises(ValueError, match="0x3"):
         MazeTokenizer(0, 3)
+
+
+@pytest.mark.parametrize("kind", ["maze", "sokoban"])
+def test_vocabularies_without_end_are_refused_at_once(kind):
+    for width, height in ((10**9, 10**9), (1, 10**12)):
+        with pytest.raises(ValueError, match=f"has at most 100,000 cells, not {width}x{height}"):
+            make_tokenizer(kind, width, height)
+    with pytest.raises(ValueError, match="at most 1,000,000 costs"):
+        make_tokenizer("sokoban", 7, 7, 10**12)
+
+
+def test_random_tasks_without_end_are_refused_at_once():
+    for random in (random_mazes, random_sokobans):
+        with pytest.raises(ValueError, match="at most 100,000 cells"):
+            next(random(100_000, 100_000, np.random.default_rng(0)))

@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -133,3 +134,32 @@ def test_it_trains_under_autocast():
         logits = model(prompt, torch.ones_like(prompt, dtype=torch.bool), target)
     logits.float().logsumexp(-1).mean().backward()
     assert all(parameter.grad is not None and parameter.grad.isfinite().all() for parameter in model.parameters())
+
+
+def test_double_precision_is_double():
+    """Against the definition, in NumPy's double precision; positions beyond the first table, and after a conversion."""
+    x = torch.randn(1, 1, 300, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    pairs = x.numpy().reshape(300, 4, 2)
+    angles = np.arange(300)[:, None] * 10_000.0 ** -(np.arange(0, 8, 2) / 8)
+    cos, sin = np.cos(angles), np.sin(angles)
+    first, second = pairs[..., 0] * cos - pairs[..., 1] * sin, pairs[..., 0] * sin + pairs[..., 1] * cos
+    turned = RotaryEmbedding(8).double()(x)
+    assert turned.dtype == torch.float64
+    np.testing.assert_allclose(turned.numpy().reshape(300, 4, 2), np.stack((first, second), -1), atol=1e-14)
+
+
+def test_a_model_in_double_precision_tells_changes_that_single_precision_cannot(model):
+    prompt, target = draw(1, 5), draw(1, 6)
+    mask = torch.ones_like(prompt, dtype=torch.bool)
+    double = make_model(CONFIG, 0).double()
+    before = double(prompt, mask, target)
+    with torch.no_grad():
+        double.encoder_embedding.weight *= 1 + 1e-10
+    change = (double(prompt, mask, target) - before).abs().max()
+    assert 0 < change < 1e-8
+
+
+def test_a_half_precision_model_turns_by_exact_angles():
+    x = torch.randn(1, 1, 200, 8, generator=torch.Generator().manual_seed(0)).bfloat16()
+    exact = RotaryEmbedding(8)(x.float()).bfloat16()
+    assert torch.equal(RotaryEmbedding(8).bfloat16()(x), exact)

@@ -18,15 +18,60 @@ if TYPE_CHECKING:
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path beside `path` that takes its place when the block ends without an error.
 
-    A reader sees the old file or the new one, never a part of it, even when the process is killed.
+    A reader sees the old file or the new one, never a part of it, even when the process is killed. A link stays, and
+    the file to which it leads is replaced. What is there and no regular file, such as a pipe or a device, is never
+    replaced: the path itself is given, to be written to as it is. Permissions are those of the old file, or what the
+    umask leaves of a new one.
+
+    Raises:
+        IsADirectoryError: if the path is a folder.
+        PermissionError: if its folder cannot be made or written to.
+        OSError: if writing fails; the sentence names `path`.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    _refuse_folder(path)
+    if _is_special(path):
+        yield path
+        return
+    target = path.resolve() if path.is_symlink() else path
+    part = target.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+    mode = _mode(path, target, part)
     try:
         yield part
-        part.replace(path)
+        part.chmod(mode)
+        part.replace(target)
+    except OSError as error:
+        if str(part) not in (error.filename, error.filename2):
+            raise
+        raise type(error)(f"cannot write {path}: {error.strerror}") from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def _refuse_folder(file: Path) -> None:
+    if file.is_dir():
+        raise IsADirectoryError(f"{file} is a folder; name a file to write")
+
+
+def _is_special(path: Path) -> bool:
+    """Whether something is there that is neither a regular file nor a folder."""
+    return path.exists() and not path.is_file() and not path.is_dir()
+
+
+def _mode(path: Path, target: Path, part: Path) -> int:
+    """The permissions of the file that is replaced, or of one that is made in its folder."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part.touch()
+    except OSError as error:
+        raise _unwritable(path.parent, error) from None
+    mode = (target if target.exists() else part).stat().st_mode
+    part.unlink()
+    return mode & 0o777
+
+
+def _unwritable(folder: Path, error: OSError) -> PermissionError:
+    reason = "it is a file" if folder.is_file() else error.strerror
+    return PermissionError(f"cannot write to the folder {folder}: {reason}; choose another one")
 
 
 def write_text(path: Path, text: str) -> None:
@@ -48,13 +93,55 @@ def read_json(path: Path) -> Any:  # noqa: ANN401 - whatever JSON can hold
         ValueError: if it is not JSON; one sentence with the line.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise FileNotFoundError(f"there is no file {path}") from None
     except UnicodeDecodeError:
         raise ValueError(f"{path} is not a JSON file: it is not UTF-8 text") from None
+    try:
+        return _parse(text)
     except json.JSONDecodeError as error:
         raise ValueError(f"{path} is not a JSON file: {error.msg} at line {error.lineno}") from None
+    except ValueError as error:
+        raise ValueError(f"{path} is not a JSON file: {error}") from None
+
+
+def read_json_lines(path: Path) -> Iterator[tuple[int, Any]]:
+    """The values of a file of JSON lines one by one, each with its line's number; empty lines are passed over.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if a line is not JSON; one sentence with its number.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}")
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            for number, line in enumerate(file, 1):
+                if line.strip():
+                    yield number, _parse_line(path, number, line)
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} is not a file of JSON lines: it is not UTF-8 text") from None
+
+
+def _parse_line(path: Path, number: int, line: str) -> Any:  # noqa: ANN401 - whatever JSON can hold
+    try:
+        return _parse(line)
+    except ValueError as error:
+        reason = error.msg if isinstance(error, json.JSONDecodeError) else error
+        raise ValueError(f"{path}, line {number}: not JSON ({reason})") from None
+
+
+def _parse(text: str) -> Any:  # noqa: ANN401 - whatever JSON can hold
+    """What a JSON text of a stranger holds; a `ValueError` for all that it cannot be."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    except json.JSONDecodeError:
+        raise
+    except ValueError:
+        raise ValueError("a number has too many digits") from None
 
 
 def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -81,7 +168,7 @@ def make_writable(folder: Path) -> Path:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise PermissionError(f"cannot write to the folder {folder}: {error.strerror}; choose another one") from None
+        raise _unwritable(folder, error) from None
     return folder
 
 
@@ -90,23 +177,29 @@ def check_writable(file: Path | None) -> None:
 
     Raises:
         IsADirectoryError: if it is a folder.
-        PermissionError: if its folder cannot be made or written to.
+        PermissionError: if its folder cannot be made or written to, or it is a pipe or a device that may not be
+            written to.
     """
     if file is None:
         return
-    if file.is_dir():
-        raise IsADirectoryError(f"{file} is a folder; name a file to write")
-    make_writable(file.parent)
+    _refuse_folder(file)
+    if not _is_special(file):
+        make_writable((file.resolve() if file.is_symlink() else file).parent)
+    elif not os.access(file, os.W_OK):
+        raise PermissionError(f"cannot write to {file}: Permission denied")
 
 
 def save_tensors(path: Path, tensors: Mapping[str, "Tensor"], metadata: Mapping[str, str] | None = None) -> None:
     """Write tensors as a safetensors file, whole or not at all."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save, save_file
 
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with replacing(path) as part:
-        save_file(
-            {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, part, dict(metadata or {})
-        )
+        if part == path:
+            # `save_file` would replace what is no regular file.
+            path.write_bytes(save(plain, dict(metadata or {})))
+        else:
+            save_file(plain, part, dict(metadata or {}))
 
 
 def load_tensors(path: Path) -> tuple[dict[str, "Tensor"], dict[str, str]]:

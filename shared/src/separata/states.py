@@ -45,7 +45,7 @@ def load(path: Path) -> dict[str, Any]:
     tensors, metadata = files.load_tensors(path)
     try:
         return dict(_harvest(json.loads(metadata[TREE]), tensors))
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, RecursionError):
         raise ValueError(f"{path} does not hold the state of a training") from None
 
 

@@ -29,6 +29,7 @@ from .records import Record as Record
 from .records import generate as generate
 from .records import generate_many as generate_many
 from .records import load_jsonl as load_jsonl
+from .records import record_from_trace as record_from_trace
 from .records import save_jsonl as save_jsonl
 from .rotary import RotaryEmbedding as RotaryEmbedding
 from .runs import load as load
@@ -99,6 +100,7 @@ __all__ = [
     "mix",
     "random_mazes",
     "random_sokobans",
+    "record_from_trace",
     "reference_trace_length",
     "sample",
     "save",

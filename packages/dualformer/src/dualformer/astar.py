@@ -3,7 +3,7 @@
 import heapq
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -15,7 +15,8 @@ State = TypeVar("State")
 class SearchTask(ABC, Generic[State]):
     """A shortest-path task with unit costs. States are hashable.
 
-    Derive from it to search, tokenise and learn tasks of your own.
+    Derive from it to search tasks of your own. With a `TaskTokenizer` of your own beside it, they are learned and
+    solved like mazes: `record_from_trace`, `PlanningData`, `Planner`, `evaluate`.
     """
 
     @property
@@ -24,12 +25,12 @@ class SearchTask(ABC, Generic[State]):
         """The state from which the search starts."""
 
     @abstractmethod
-    def children(self, state: State) -> list[State]:
-        """The states after moving up, down, left and right, in this order."""
+    def children(self, state: State) -> Sequence[State]:
+        """The states after each move, in a fixed order: in mazes and Sokoban up, down, left and right."""
 
     @abstractmethod
     def heuristic(self, state: State) -> float:
-        """A lower bound of the remaining cost; infinite for a dead end."""
+        """A lower bound of the remaining cost; infinite for a dead end. Only whole numbers have tokens."""
 
     @abstractmethod
     def is_goal(self, state: State) -> bool:
@@ -39,6 +40,22 @@ class SearchTask(ABC, Generic[State]):
     def key(self, state: State) -> int | str:
         """Orders nodes of equal cost in deterministic search."""
 
+    def is_solved_by(self, plan: tuple[Any, ...]) -> bool:
+        """Whether these positions, from the initial one on, lead to a goal, each a child of the one before.
+
+        This is for tasks whose states are positions themselves; override it where your tokenizer's `place` gives
+        something else for a state.
+        """
+        if not plan or plan[0] != self.initial:
+            return False
+        state = self.initial
+        for after in plan[1:]:
+            found = [child for child in self.children(state) if child == after]
+            if not found:
+                return False
+            state = found[0]
+        return self.is_goal(state)
+
 
 class Step(NamedTuple):
     """One step of a search: a node put on the frontier (`create`) or taken from it for good (`close`)."""
@@ -46,7 +63,7 @@ class Step(NamedTuple):
     action: str
     state: object
     g: int
-    h: int
+    h: float
 
 
 @dataclass(frozen=True)
@@ -107,7 +124,7 @@ def astar(task: SearchTask[Any], *, deterministic: bool = False, rng: np.random.
         The trace; without a plan if the goal cannot be reached.
 
     Raises:
-        ValueError: if the search is not deterministic and no `rng` is given.
+        ValueError: if the search is not deterministic and no `rng` is given, or a heuristic is not a number.
     """
     if not deterministic and rng is None:
         raise ValueError("a search that is not deterministic needs rng, such as numpy.random.default_rng(0)")
@@ -130,7 +147,7 @@ def _search(task: SearchTask[Any], rng: np.random.Generator | None) -> Trace:
         steps.append(_step("close", best))
         if task.is_goal(best.state):
             return Trace(tuple(steps), tuple(_way_to(best)))
-        children = task.children(best.state)
+        children = list(task.children(best.state))
         if rng is not None:
             rng.shuffle(children)
         for state in children:
@@ -152,13 +169,22 @@ def _search(task: SearchTask[Any], rng: np.random.Generator | None) -> Trace:
 def _node(
     task: SearchTask[Any], coins: Iterator[bool] | None, state: object, g: int, h: float, parent: _Node | None
 ) -> _Node:
+    h = h if type(h) is int else _plain(h, state)
     if coins is None:
         return _Node(state, g, h, parent, task.key(state))
     return _RandomNode(state, g, h, parent, coins)
 
 
 def _step(action: str, node: _Node) -> Step:
-    return Step(action, node.state, node.g, int(node.h))
+    return Step(action, node.state, node.g, node.h)
+
+
+def _plain(h: float, state: object) -> float:
+    """A heuristic as a Python number, an integer if it is whole."""
+    h = float(h)
+    if math.isnan(h):
+        raise ValueError(f"the heuristic of {state} is not a number")
+    return int(h) if h.is_integer() else h
 
 
 def _way_to(node: _Node | None) -> list[object]:

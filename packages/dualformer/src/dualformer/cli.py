@@ -33,27 +33,39 @@ def generate(
     """Generate tasks with the traces and plans of A*, as JSON lines.
 
     Args:
-        drawings: Mazes (# . S G) or Sokoban levels (.xsb) to solve instead of random tasks.
+        drawings: Mazes (# . S G) or Sokoban levels (.xsb), all of one size, to solve instead of random tasks.
         out: File for the tasks, .jsonl.
         task: Kind of random tasks.
         size: Number of rows and of columns.
         n_tasks: Number of tasks.
-        test_out: File for the last tenth of the tasks; the two files share no layout.
+        test_out: File for the last tenth of the tasks; the two files share no walls of mazes and no Sokoban level.
         tasks_per_layout: Mazes with the same walls.
         every_task: Keep every success of 100 draws of start and goal per layout, as the released generator does.
         max_trace: Skip tasks with more trace tokens than this.
         deterministic: Let A* break ties in a fixed order instead of at random.
-        strict: Refuse a drawing without a solution instead of skipping it.
+        strict: Refuse a drawing without a solution, or with too long a trace, instead of skipping it.
         seed: Random seed.
         workers: Number of processes; 0 for one per core.
         json: Print a summary as JSON.
     """
     from . import generation
 
+    is_grouped = {"--tasks-per-layout": tasks_per_layout != 1, "--every-task": every_task}
+    sized = {"--task": task != "maze", "--size": size != 10, "--n-tasks": n_tasks != 1000, "--workers": workers != 1}
+    generation.check_options(
+        drawings,
+        out,
+        test_out,
+        of_random={**sized, **is_grouped},
+        of_mazes={option: given and task != "maze" for option, given in is_grouped.items()},
+        of_drawings={"--strict": strict},
+    )
+    if all(is_grouped.values()):
+        raise ValueError("--every-task keeps what there is of a layout; give it or --tasks-per-layout, not both")
     per_layout = None if every_task else tasks_per_layout
     options = {"tasks_per_layout": per_layout, "deterministic": deterministic, "max_trace": max_trace}
     made = (
-        generation.convert(drawings, seed=seed, deterministic=deterministic, strict=strict)
+        generation.convert(drawings, seed=seed, deterministic=deterministic, strict=strict, max_trace=max_trace)
         if drawings
         else generation.generated(task, size, n_tasks, seed=seed, workers=workers, options=options)
     )
@@ -142,13 +154,15 @@ def solve(
         tasks: Mazes (# . S G), Sokoban levels (.xsb) or .jsonl files.
         mode: How to think: fast (answer at once), slow (search first) or auto (as the model decides).
         config: How responses are sampled.
-        draw: Draw the task, the explored cells and the path.
+        draw: Draw the task, the explored cells and the path on the terminal.
         image: File to draw the first task to, or a folder for all of them; .svg, .png or .pdf.
         device: Where to compute: auto, cpu or cuda.
         json: Print as JSON.
     """
     from . import commands
 
+    if draw and json:
+        raise ValueError("--draw is for people, --json for programs; give one of them")
     solutions = commands.solve(run, tasks, mode, config, image=image, device=device)
     commands.show_solutions(solutions, draws=draw).show(as_json=json)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from separata import files
 from separata.output import Output, table
 from separata.progress import Reporter
 
@@ -16,7 +17,7 @@ from .configs import MODES, Mode, SamplingConfig, make_rng
 from .inputs import load_tasks
 from .metrics import evaluate, reference_trace_length
 from .planner import Planner, Response
-from .records import Record
+from .records import Record, board
 
 
 @dataclass(frozen=True)
@@ -80,11 +81,23 @@ def solve(
 
         plots.check_format(image)
     planner, named = _prepare(run, paths, make_rng(config.seed), device=device)
+    if image is not None:
+        _check_image(image)
     responses = planner.respond([record.task for _, record in named], mode, config, Reporter().track)
     solutions = [Solution(name, record, of) for (name, record), of in zip(named, responses, strict=True)]
     if image is not None:
         _draw(solutions, image)
     return solutions
+
+
+def _check_image(path: Path) -> None:
+    """See that a figure, or a folder of them, can be written, before the work."""
+    if path.suffix:
+        files.check_writable(path)
+    elif path.exists() and not path.is_dir():
+        raise ValueError(f"{path} is a file; name a folder, or a figure that ends with .svg, .png or .pdf")
+    else:
+        files.make_writable(path)
 
 
 def _prepare(
@@ -109,7 +122,7 @@ def _told(solution: Solution, *, draws: bool) -> Iterator[str]:
     if draws:
         best = solution.best
         plan = best.plan if solution.n_correct else None
-        yield colored(drawing.text(solution.record.task, best.trace, plan or ()))
+        yield colored(drawing.text(board(solution.record.task), best.trace, plan or ()))
         yield "  ".join(f"{mark} {word}" for mark, word in drawing.LEGEND.items())
     yield solution.summary()
 
@@ -138,7 +151,7 @@ def _draw(solutions: Sequence[Solution], path: Path) -> None:
         targets = [(one, path / name) for one, name in zip(solutions, names, strict=True)]
     for one, target in targets:
         plan = one.best.plan if one.n_correct else None
-        plots.save(drawing.figure(one.record.task, one.best.trace, plan or ()), target)
+        plots.save(drawing.figure(board(one.record.task), one.best.trace, plan or ()), target)
 
 
 def evaluate_run(

@@ -91,8 +91,8 @@ class TrainConfig:
         for name in ("steps", "batch_size", "max_tokens"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name.replace('_', ' ')} must be at least 1, not {getattr(self, name)}")
-        if not (self.lr > 0 and math.isfinite(self.lr)):
-            raise ValueError(f"the learning rate must be positive, not {self.lr}")
+        if not 0 < self.lr <= 1:
+            raise ValueError(f"the learning rate must be positive and at most 1, not {self.lr}")
         if not (self.weight_decay >= 0 and math.isfinite(self.weight_decay)):
             raise ValueError(f"the weight decay must not be negative, but it is {self.weight_decay}")
         if self.warmup is not None and self.warmup < 0:
@@ -112,7 +112,7 @@ class RunConfig:
     Args:
         probs: Probabilities of levels 0 to 4: five numbers with commas, or maze, sokoban, complete-trace,
             solution-only, mix-P, level-1, levels-1-2, levels-1-2-3; the paper's for the kind of task if not given.
-        create_drop: Share of create clauses that level 3 drops.
+        create_drop: Share of create clauses that level 3 drops; the variant released draws its own.
         variant: How level 3 drops: as in the paper, or as in the released code for mazes or Sokoban.
         model: Size of the model.
         dim: Width, if not that of the size.
@@ -136,6 +136,8 @@ class RunConfig:
     weights: Literal["float32", "bfloat16"] = "float32"
 
     def __post_init__(self) -> None:
+        if self.variant == "released" and self.create_drop != RunConfig.create_drop:
+            raise ValueError(f"the variant released draws the share that it drops; {self.create_drop} does not apply")
         self.dropper("maze")
         self.network(2)
 
@@ -165,6 +167,27 @@ class Sources:
     start_from: str = ""
 
 
+MOST_SAMPLES, MOST_TOKENS = 100_000, 1_000_000
+"""Responses to a task, and tokens of a response, that can be asked for; the paper's are 64 and 11,000."""
+
+
+def check_sampling(n_samples: int, temperature: float, max_len: int | None) -> None:
+    """See that responses can be sampled with these numbers.
+
+    Raises:
+        ValueError: if one is out of range.
+    """
+    if n_samples < 1:
+        raise ValueError(f"the number of samples must be at least 1, not {n_samples}")
+    if n_samples > MOST_SAMPLES:
+        raise ValueError(f"the number of samples must be at most {MOST_SAMPLES:,}, not {n_samples:,}")
+    if not 0 <= temperature < math.inf:
+        rule = "not be negative" if temperature < 0 else "be a finite number"
+        raise ValueError(f"the temperature must {rule}, but it is {temperature}")
+    if max_len is not None and max_len > MOST_TOKENS:
+        raise ValueError(f"max_len must be at most {MOST_TOKENS:,} tokens, not {max_len:,}")
+
+
 @dataclass(frozen=True)
 class SamplingConfig:
     """How responses are sampled.
@@ -188,6 +211,7 @@ class SamplingConfig:
 
     def __post_init__(self) -> None:
         make_rng(self.seed)
+        check_sampling(self.n_samples, self.temperature, self.max_len)
         if self.batch_size < 1:
             raise ValueError(f"--batch-size must be at least 1, not {self.batch_size}")
 

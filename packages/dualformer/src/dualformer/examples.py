@@ -81,20 +81,15 @@ class PlanningData(ExampleSource, Dataset[dict[str, Any]]):
     def __init__(
         self, records: Sequence[Record], tokenizer: TaskTokenizer, dropper: TraceDropper, *, seed: int = 0
     ) -> None:
-        for record in records[:1]:
+        for record in records:
             tokenizer.check(record.task)
         small = np.int16 if len(tokenizer.vocab) < 2**15 else np.int32
         self.rows = [
             tuple(np.array(tokenizer.encode(part), small) for part in (one.prompt, one.reasoning, one.plan))
             for one in records
         ]
-        self.dropper = TraceDropper(
-            dropper.probs,
-            dropper.create_drop,
-            dropper.variant,
-            create=tokenizer.ids[CREATE],
-            close=tokenizer.ids[CLOSE],
-        )
+        create, close = tokenizer.encode((CREATE, CLOSE))
+        self.dropper = TraceDropper(dropper.probs, dropper.create_drop, dropper.variant, create=create, close=close)
         self.seed, self.epoch = seed, 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -106,7 +101,8 @@ class PlanningData(ExampleSource, Dataset[dict[str, Any]]):
         return len(self.rows)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        """The example of that index in the current epoch."""
+        """The example of that index in the current epoch; a negative one counts from the end."""
+        index = range(len(self))[index]
         example = self.draw(index, np.random.default_rng([self.seed, self.epoch, index]))
         return {"input_ids": list(example.prompt), "labels": list(example.target[1:])}
 

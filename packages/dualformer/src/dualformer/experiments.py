@@ -13,6 +13,7 @@ from .configs import Mode, RunConfig, SamplingConfig, TrainConfig
 from .maze import MazeTask
 from .metrics import at_least_one_of
 from .paper import COMPLETE, DUALFORMER, SOLUTIONS
+from .records import board
 from .sums import NETWORK, SumsTrial, run_sums
 from .trials import Recipe, Trial, equal_diversity, make_tasks, paired_steps, prepare, run_trial
 
@@ -226,7 +227,11 @@ def solved_maze(trial: Trial, device: str) -> dict[str, Any]:
     (responses,) = planner.respond([record.task], "slow", trial.sampling)
     correct = [one for one in responses if one.solves(record.task)] or responses
     best = min(correct, key=lambda one: (len(one.plan or ()), -one.trace_length))
-    return {"maze": record.task.to_text(), "trace": list(best.trace), "plan": [list(cell) for cell in best.plan or ()]}
+    return {
+        "maze": board(record.task).to_text(),
+        "trace": list(best.trace),
+        "plan": [list(cell) for cell in best.plan or ()],
+    }
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ def load_task(path: Path, kind: str | None = None) -> Task:
         raise ValueError(f"{path} is too large to be a drawing of a task")
     is_sokoban = kind == "sokoban" or (kind is None and path.suffix.lower() in {".xsb", ".sok"})
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
         return SokobanTask.from_text(text) if is_sokoban else MazeTask.from_text(text)
     except UnicodeDecodeError:
         raise ValueError(f"{path} is not UTF-8 text") from None

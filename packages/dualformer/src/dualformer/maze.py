@@ -18,6 +18,20 @@ MAX_FAILURES = 2000
 """Unsuitable random tasks in a row after which the search for a suitable one is given up."""
 
 
+MOST_CELLS = 100_000
+"""Cells of the largest board that has a vocabulary, in which each cell has a word; the paper's have up to 900."""
+
+
+def check_size(kind: str, width: int, height: int) -> None:
+    """See that a board is not too large.
+
+    Raises:
+        ValueError: if it is.
+    """
+    if width * height > MOST_CELLS:
+        raise ValueError(f"a {kind} has at most {MOST_CELLS:,} cells, not {width}x{height}")
+
+
 @dataclass(frozen=True)
 class MazeTask(SearchTask[Cell]):
     """A maze with a start and a goal.
@@ -176,10 +190,12 @@ def random_mazes(
         deterministic: Whether A* breaks ties in a fixed order.
 
     Raises:
-        ValueError: if the maze is too small, a count is not positive, or about 2,000 mazes in a row are unsuitable.
+        ValueError: if the maze is too small or too large, a count is not positive, or about 2,000 mazes in a row are
+            unsuitable.
     """
     if min(width, height) < 2 or width * height < 10:
         raise ValueError(f"random mazes need at least 2 rows, 2 columns and 10 cells, not {width}x{height}")
+    check_size("maze", width, height)
     if num_attempts < 1 or (tasks_per_layout is not None and tasks_per_layout < 1):
         raise ValueError(f"tasks and attempts must be at least 1, not {tasks_per_layout} and {num_attempts}")
     room = width * height - 3 * (width * height // 10)

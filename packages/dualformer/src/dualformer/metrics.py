@@ -3,13 +3,14 @@
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 
-from .astar import astar
+from .astar import SearchTask, astar
 from .planner import Response
-from .records import Record, Task
-from .tokenizer import tokenizer_from_task
+from .records import Record
+from .tokenizer import TaskTokenizer, tokenizer_from_task
 
 
 @dataclass(frozen=True)
@@ -99,9 +100,18 @@ def distinct_among(k: int, counts: Sequence[int]) -> float:
     return sum(1 - math.comb(n - count, k) / math.comb(n, k) for count in counts)
 
 
-def reference_trace_length(task: Task, rng: np.random.Generator, n_runs: int = 8) -> float:
-    """Mean tokens of the trace of nondeterministic A*, over several runs: t* of the improved length ratio."""
-    tokenizer = tokenizer_from_task(task)
+def reference_trace_length(
+    task: SearchTask[Any], rng: np.random.Generator, n_runs: int = 8, tokenizer: TaskTokenizer | None = None
+) -> float:
+    """Mean tokens of the trace of nondeterministic A*, over several runs: t* of the improved length ratio.
+
+    Args:
+        task: The task.
+        rng: Source of randomness.
+        n_runs: Number of runs.
+        tokenizer: For tasks of your own, what writes their traces.
+    """
+    tokenizer = tokenizer or tokenizer_from_task(task)
     return float(np.mean([len(tokenizer.trace(astar(task, rng=rng).steps, task)) for _ in range(n_runs)]))
 
 

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
-from .configs import MODES, Mode, SamplingConfig
+from .astar import SearchTask
+from .configs import MODES, Mode, SamplingConfig, check_sampling
 from .examples import pad
 from .maze import Cell
-from .records import Task, positions
+from .records import positions
 from .sampling import sample
 from .tokenizer import BOS, CLOSE, CREATE, EOS, PLAN, TaskTokenizer
 from .transformer import EncoderDecoder
@@ -56,7 +58,7 @@ class Response:
         rest = self.tokens[len(self.trace) :]
         return positions(rest) if self.is_ended and rest else None
 
-    def solves(self, task: Task) -> bool:
+    def solves(self, task: SearchTask[Any]) -> bool:
         """Whether the plan is correct: it reaches the goal by allowed moves."""
         return self.plan is not None and task.is_solved_by(self.plan)
 
@@ -93,7 +95,7 @@ class Planner:
 
     def solve(
         self,
-        task: Task,
+        task: SearchTask[Any],
         mode: Mode = "auto",
         n_samples: int = 1,
         temperature: float = 1.0,
@@ -105,7 +107,7 @@ class Planner:
 
     def solve_all(
         self,
-        tasks: Sequence[Task],
+        tasks: Sequence[SearchTask[Any]],
         mode: Mode = "auto",
         n_samples: int = 1,
         temperature: float = 1.0,
@@ -123,7 +125,7 @@ class Planner:
             temperature: Sampling temperature; 0 for greedy decoding.
             max_len: Most tokens of a response; see `default_max_len`.
             generator: Source of randomness, on the CPU; seeded with 0 if not given.
-            batch_size: Most responses that are sampled at once; those of one task always are.
+            batch_size: Most responses that are sampled at once.
             track: Shows progress over batches.
 
         Returns:
@@ -133,31 +135,35 @@ class Planner:
             ValueError: if there is no such mode, a task is of another size than the vocabulary, or a number is out of
                 range.
         """
+        check_sampling(n_samples, temperature, max_len)
         prefix = self.prefix(mode)
         prompts = [self.tokenizer.encode_prompt(task) for task in tasks]
         generator = generator or torch.Generator().manual_seed(0)
         device = next(self.model.parameters()).device
-        width = max(1, batch_size // max(1, n_samples))
-        starts: Iterable[int] = range(0, len(prompts), width)
-        responses: list[list[Response]] = []
-        for start in track(starts, "batches of tasks") if track else starts:
+        # Several tasks a batch, or several batches a task.
+        width, n_parts = max(1, batch_size // n_samples), -(-n_samples // batch_size)
+        batches: Iterable[int] = range(-(-len(prompts) // width) * n_parts)
+        responses: list[list[Response]] = [[] for _ in prompts]
+        for batch in track(batches, "batches of tasks") if track else batches:
+            start, part = batch // n_parts * width, batch % n_parts
             prompt, mask = pad(prompts[start : start + width])
             written = sample(
                 self.model,
                 prompt.to(device),
                 mask.to(device),
                 prefix=prefix,
-                n_samples=n_samples,
+                n_samples=min(batch_size, n_samples - part * batch_size),
                 temperature=temperature,
                 max_len=self.default_max_len if max_len is None else max_len,
                 generator=generator,
             )
-            responses += [[self._response(prefix[1:], ids) for ids in samples] for samples in written]
+            for number, samples in enumerate(written, start):
+                responses[number] += [self._response(prefix[1:], ids) for ids in samples]
         return responses
 
     def respond(
         self,
-        tasks: Sequence[Task],
+        tasks: Sequence[SearchTask[Any]],
         mode: Mode,
         config: SamplingConfig,
         track: Callable[[Iterable[int], str], Iterable[int]] | None = None,
@@ -171,7 +177,8 @@ class Planner:
     def default_max_len(self) -> int:
         """Most tokens of a response where no other number is given.
 
-        In a maze ten for each cell, as many as A* writes if it creates and closes every one; in Sokoban the paper's.
+        In a maze ten for each cell, as many as A* writes if it creates and closes every one; in Sokoban, and for tasks
+        of your own, the 10,000 of the paper's Sokoban.
         """
         return max(64, 10 * self.tokenizer.width * self.tokenizer.height) if self.tokenizer.kind == "maze" else 10_000
 

@@ -3,7 +3,8 @@
 import hashlib
 import json
 import sys
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, fields
 from itertools import islice
 from pathlib import Path
@@ -14,12 +15,13 @@ import numpy as np
 
 from separata import files
 
-from .astar import Trace
+from .astar import SearchTask, Trace
 from .maze import MAX_FAILURES, MazeTask, random_mazes
 from .sokoban import SokobanTask, random_sokobans
 from .tokenizer import CLOSE, CREATE, TASKS, TaskTokenizer, make_tokenizer, tokenizer_from_task
 
 Task = MazeTask | SokobanTask
+"""Tasks that files hold."""
 
 
 @dataclass(frozen=True)
@@ -27,13 +29,13 @@ class Record:
     """A task with the trace and the plan of A*, as words.
 
     Args:
-        task: The task.
+        task: The task; one of your own cannot be written to a file.
         prompt: The task as tokens.
         reasoning: The trace as tokens; empty where there is none.
         plan: The plan as tokens.
     """
 
-    task: Task
+    task: SearchTask[Any]
     prompt: tuple[str, ...]
     reasoning: tuple[str, ...]
     plan: tuple[str, ...]
@@ -44,9 +46,13 @@ class Record:
         return len(self.plan) // 3
 
     def to_json(self) -> dict[str, Any]:
-        """For JSON, as `from_json` reads it."""
-        names = [field.name for field in fields(self.task)]
-        spec = {"kind": kind_of(self.task), **{name: getattr(self.task, name) for name in names}}
+        """For JSON, as `from_json` reads it.
+
+        Raises:
+            ValueError: if the task is neither a maze nor a Sokoban level.
+        """
+        task = board(self.task)
+        spec = {"kind": kind_of(task), **{field.name: getattr(task, field.name) for field in fields(task)}}
         return {
             "task": spec,
             "prompt": list(self.prompt),
@@ -86,19 +92,31 @@ def positions(plan: Sequence[str]) -> tuple[tuple[int, int], ...] | None:
     return tuple((int(x), int(y)) for x, y in zip(plan[1::3], plan[2::3], strict=True))
 
 
+def board(task: SearchTask[Any]) -> Task:
+    """The task, if files can hold it.
+
+    Raises:
+        ValueError: if it is neither a maze nor a Sokoban level.
+    """
+    if not isinstance(task, (MazeTask, SokobanTask)):
+        raise ValueError(f"files hold mazes and Sokoban levels, not {type(task).__name__}")
+    return task
+
+
 def kind_of(task: Task) -> str:
     """`maze` or `sokoban`."""
     return next(kind for kind, known in TASKS.items() if isinstance(task, known))
 
 
-def record_from_trace(task: Task, trace: Trace, tokenizer: TaskTokenizer) -> Record:
+def record_from_trace(task: SearchTask[Any], trace: Trace, tokenizer: TaskTokenizer) -> Record:
     """The record of a solved task.
 
     Raises:
         ValueError: if the trace has no plan, or a cost that the vocabulary has not.
     """
     if not trace.is_solved:
-        raise ValueError("no path from S to G" if isinstance(task, MazeTask) else "the level cannot be solved")
+        what = "level" if isinstance(task, SokobanTask) else "task"
+        raise ValueError("no path from S to G" if isinstance(task, MazeTask) else f"the {what} cannot be solved")
     words = (tokenizer.prompt(task), tokenizer.trace(trace.steps, task), tokenizer.plan(trace.plan))
     return Record(task, *(tuple(part) for part in words))
 
@@ -186,10 +204,8 @@ def generate_many(
     made = number = failures = 0
     with joblib.Parallel(n_jobs=workers or -1, return_as="generator", pre_dispatch="2*n_jobs") as parallel:
         while made < n_tasks:
-            sizes = [min(CHUNK, n_tasks - made - start) for start in range(0, n_tasks - made, CHUNK)]
-            calls = [(kind, size, options, seed, number + i, chunk) for i, chunk in enumerate(sizes)]
-            number += len(calls)
-            for chunk in parallel(joblib.delayed(_chunk)(*call) for call in calls):
+            for chunk in parallel(_calls(kind, size, options, seed, number, n_tasks - made)):
+                number += 1
                 fresh = [one for one in chunk if _identity(one) not in seen]
                 seen.update(_identity(one) for one in chunk)
                 yield from fresh
@@ -200,16 +216,65 @@ def generate_many(
                 raise ValueError(f"{found}: none of the last {failures:,} was new")
 
 
+def _calls(
+    kind: str, size: int, options: dict[str, Any], seed: int, number: int, n: int
+) -> Iterator[tuple[Callable[..., list[Record]], tuple[Any, ...], dict[str, Any]]]:
+    """The chunks of `n` tasks, from the seed of this number on."""
+    for index, start in enumerate(range(0, n, CHUNK)):
+        yield joblib.delayed(_chunk)(kind, size, options, seed, number + index, min(CHUNK, n - start))
+
+
 def _identity(record: Record) -> Hashable:
-    """What no two chunks share: the layout of a maze, whose tasks stand side by side, or a whole level."""
+    """What no two chunks, and not training and test, share: the layout of a maze, or a whole level."""
     return record.task.layout if isinstance(record.task, MazeTask) else record.task
 
 
 def save_jsonl(records: Iterable[Record], path: Path | str) -> None:
-    """Write records as JSON, one a line, whole or not at all."""
-    with files.replacing(Path(path)) as part, part.open("w", encoding="utf-8") as file:
-        for record in records:
-            file.write(json.dumps(record.to_json(), separators=(",", ":")) + "\n")
+    """Write records as JSON, one a line, whole or not at all.
+
+    Raises:
+        ValueError: if `load_jsonl` could not read them: there is none, they are of several kinds or sizes, or of
+            tasks that files cannot hold.
+    """
+    save_all({Path(path): records})
+
+
+def save_all(parts: Mapping[Path, Iterable[Record]]) -> dict[Path, str]:
+    """Write several files like `save_jsonl`, all or none; gives back the SHA-256 of each.
+
+    Raises:
+        ValueError: if one could not be read.
+    """
+    digests = {}
+    with ExitStack() as stack:
+        for path, records in parts.items():
+            part = stack.enter_context(files.replacing(path))
+            digest = hashlib.sha256()
+            with part.open("wb") as file:
+                for record in alike(records, path):
+                    line = json.dumps(record.to_json(), separators=(",", ":")).encode() + b"\n"
+                    file.write(line)
+                    digest.update(line)
+            digests[path] = digest.hexdigest()
+    return digests
+
+
+def alike(records: Iterable[Record], path: Path) -> Iterator[Record]:
+    """The records of a file, while they are all of one kind and size.
+
+    Raises:
+        ValueError: if they are not, or there is none.
+    """
+    first = None
+    for record in records:
+        task = board(record.task)
+        shape = f"{kind_of(task)} {task.width}x{task.height}"
+        first = first or shape
+        if shape != first:
+            raise ValueError(f"{path}: tasks of several shapes, {first} and {shape}; keep each in a file of its own")
+        yield record
+    if first is None:
+        raise ValueError(f"{path} holds no task")
 
 
 def load_jsonl(path: Path | str, limit: int | None = None) -> list[Record]:
@@ -225,23 +290,8 @@ def load_jsonl(path: Path | str, limit: int | None = None) -> list[Record]:
             size.
     """
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}")
-    records: list[Record] = []
-    try:
-        with path.open(encoding="utf-8") as file:
-            for number, line in enumerate(islice(file, limit), 1):
-                if line.strip():
-                    records.append(_parse(path, number, line))
-    except UnicodeDecodeError:
-        raise ValueError(f"{path} is not a file of JSON lines: it is not UTF-8 text") from None
-    if not records:
-        raise ValueError(f"{path} holds no task")
-    shapes = sorted({(kind_of(one.task), one.task.width, one.task.height) for one in records})
-    if len(shapes) > 1:
-        told = " and ".join(f"{kind} {width}x{height}" for kind, width, height in shapes[:2])
-        raise ValueError(f"{path} holds tasks of several shapes, {told}; keep each in a file of its own")
-    return records
+    lines = islice(files.read_json_lines(path), limit)
+    return list(alike((_parse(path, number, value) for number, value in lines), path))
 
 
 def fingerprint(path: Path) -> str:
@@ -254,11 +304,12 @@ def fingerprint(path: Path) -> str:
 
 
 def split(records: Sequence[Record], share: float = 0.9) -> tuple[list[Record], list[Record]]:
-    """Split into training records, the first ones, and test records with other layouts.
+    """Split into training records, the first ones, and test records: mazes with other walls, or other levels.
 
     Args:
         records: Records in the order in which they were stored.
-        share: Share of training records; those with the layout of a test record are dropped.
+        share: Share of training records; those with the walls of a maze to test on, or the
+            same level, are dropped.
 
     Raises:
         ValueError: if the share is not between 0 and 1, or either part would be empty.
@@ -266,19 +317,16 @@ def split(records: Sequence[Record], share: float = 0.9) -> tuple[list[Record], 
     if not 0 < share < 1:
         raise ValueError(f"the share to train on must be between 0 and 1, not {share}")
     cut = int(len(records) * share)
-    train = list(records[:cut])
-    layouts = {record.task.layout for record in records[cut:] if isinstance(record.task, MazeTask)}
-    train = [record for record in train if record.task.layout not in layouts]
+    held_out = {_identity(record) for record in records[cut:]}
+    train = [record for record in records[:cut] if _identity(record) not in held_out]
     if not train or cut == len(records):
         raise ValueError(f"{len(records)} tasks are too few to train on {share:.0%} of them and test on the rest")
     return train, list(records[cut:])
 
 
-def _parse(path: Path, number: int, line: str) -> Record:
+def _parse(path: Path, number: int, value: Any) -> Record:  # noqa: ANN401 - whatever stands in a line
     try:
-        return Record.from_json(json.loads(line))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path}, line {number}: not JSON ({error.msg})") from None
+        return Record.from_json(value)
     except ValueError as error:
         raise ValueError(f"{path}, line {number}: {error}") from None
 

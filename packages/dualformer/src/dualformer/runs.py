@@ -20,7 +20,7 @@ from . import records
 from .configs import EncoderDecoderConfig, RunConfig, Sources
 from .examples import Example, PlanningData
 from .planner import Planner
-from .tokenizer import TaskTokenizer, make_tokenizer, tokenizer_from_task
+from .tokenizer import TASKS, TaskTokenizer, make_tokenizer, tokenizer_from_task
 from .training import Trainer
 from .transformer import EncoderDecoder, make_model
 
@@ -198,32 +198,48 @@ def save(planner: Planner, path: Path | str) -> None:
     RunFolder.save(path, _described(planner), planner.model)
 
 
-def load(path: Path | str, device: str = "auto") -> Planner:
+def load(path: Path | str, device: str = "auto", *, tokenizer: TaskTokenizer | None = None) -> Planner:
     """The planner of a folder that `save` or `dualformer train` wrote, or one that comes with this package.
 
     Args:
         path: The folder, or the name of a planner that comes with this package.
         device: Where to compute: `auto`, `cpu` or `cuda`.
+        tokenizer: For a planner of tasks of your own, the tokenizer that it was saved with.
 
     Raises:
         FileNotFoundError: if there is no such run, or it has not ended.
-        ValueError: if a file is damaged, or the weights are of another model.
+        ValueError: if a file is damaged, the weights are of another model, or the tokenizer is another one.
     """
-    target, planner = Compute(device).torch_device, _read(find(path))
+    target, planner = Compute(device).torch_device, _read(find(path), tokenizer)
     planner.model.to(target)
     return planner
 
 
-def _read(folder: RunFolder) -> Planner:
+def _read(folder: RunFolder, tokenizer: TaskTokenizer | None = None) -> Planner:
     values = folder.values()
-    try:
-        tokenizer = make_tokenizer(**values["tokenizer"])
-    except (TypeError, KeyError):
-        raise ValueError(f"{folder.path / CONFIG} does not hold the settings of a planner") from None
+    tokenizer = _tokenizer(folder, values.get("tokenizer"), tokenizer)
     shape = configs.from_plain(EncoderDecoderConfig, values.get("model"), folder.path / CONFIG)
     model = EncoderDecoder(shape)
     folder.load_weights(model)
     return Planner(model.eval(), tokenizer)
+
+
+def _tokenizer(folder: RunFolder, spec: Any, given: TaskTokenizer | None) -> TaskTokenizer:  # noqa: ANN401 - see `values`
+    """The tokenizer that a folder describes, or the one that is given, which must be it."""
+    if given is not None:
+        if configs.plain(given.spec()) != spec:
+            raise ValueError(f"the planner in {folder.path} was saved with another tokenizer than this")
+        return given
+    if isinstance(spec, dict) and spec.get("kind") not in (None, *TASKS):
+        raise ValueError(
+            f"the planner in {folder.path} is for {spec['kind']} tasks; load it in code, with load(..., tokenizer=...)"
+        )
+    try:
+        return make_tokenizer(**spec)
+    except TypeError:
+        raise ValueError(f"{folder.path / CONFIG} does not hold the settings of a planner") from None
+    except ValueError as error:
+        raise ValueError(f"{folder.path / CONFIG}: {error}") from None
 
 
 def check_tasks(planner: Planner, named: Sequence[tuple[str, records.Record]]) -> None:

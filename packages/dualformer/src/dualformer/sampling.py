@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from .configs import check_sampling
 from .tokenizer import EOS
 from .transformer import CrossAttention, DecoderBlock, EncoderDecoder
 
@@ -170,12 +171,14 @@ def sample(
     n, device = len(prompt) * n_samples, prompt.device
     features = model.encode(prompt, prompt_mask)
     cache = DecoderCache(model, features, prompt_mask, n_samples, max_len)
-    tokens = torch.full((n, max_len), EOS, device=device)
+    tokens = torch.full((n, min(max_len, max(FIRST_CAPACITY, len(prefix)))), EOS, device=device)
     tokens[:, : len(prefix)] = torch.tensor(list(prefix), device=device)
     rows = torch.arange(n, device=device)
     alive = torch.ones(n, dtype=torch.bool, device=device)
     start = 0
     for length in range(len(prefix), max_len):
+        if length == tokens.shape[1]:
+            tokens = F.pad(tokens, (0, min(length, max_len - length)), value=EOS)
         if use_cache:
             logits = cache.append(tokens[rows, start:length])
             start = length
@@ -220,10 +223,7 @@ def _until_eos(row: list[int]) -> list[int]:
 def _check(
     prefix: Sequence[int], n_samples: int, temperature: float, max_len: int, generator: torch.Generator | None
 ) -> None:
-    if n_samples < 1:
-        raise ValueError(f"the number of samples must be at least 1, not {n_samples}")
-    if not 0 <= temperature < float("inf"):
-        raise ValueError(f"the temperature must not be negative, but it is {temperature}")
+    check_sampling(n_samples, temperature, max_len)
     if max_len <= len(prefix):
         raise ValueError(
             f"max_len must be more than the {len(prefix)} tokens that every sequence begins with, not {max_len}"

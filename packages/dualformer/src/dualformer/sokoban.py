@@ -1,6 +1,7 @@
 """Sokoban: a worker pushes boxes onto docks."""
 
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .astar import SearchTask, Trace, astar
-from .maze import MAX_FAILURES, Cell
+from .maze import MAX_FAILURES, Cell, check_size
 
 MARKS = " #.@+$*"
 """Floor, wall, dock, worker, worker on a dock, box, box on a dock."""
@@ -68,10 +69,13 @@ class SokobanTask(SearchTask[SokobanState]):
     def from_text(cls, text: str) -> "SokobanTask":
         """Read a level in the .xsb format; a line that is shorter than others is filled with floor.
 
+        Comments (`; ...`) and lines such as `Title: ...` before and after the level are passed over; `-` and `_` are
+        floor, too.
+
         Raises:
             ValueError: if there is not one worker, boxes and docks differ in number, or another character occurs.
         """
-        lines = [line.rstrip() for line in text.split("\n")]
+        lines = ["" if _is_told(line) else re.sub("[-_]", " ", line).rstrip() for line in text.split("\n")]
         while lines and not lines[-1]:
             lines.pop()
         while lines and not lines[0]:
@@ -184,6 +188,11 @@ class SokobanTask(SearchTask[SokobanState]):
         return self.is_goal(state)
 
 
+def _is_told(line: str) -> bool:
+    """Whether a line of an .xsb file says something about the level instead of drawing it."""
+    return re.match(r"\s*(;|[A-Za-z][\w -]*:)", line) is not None
+
+
 def random_sokobans(
     width: int,
     height: int,
@@ -207,8 +216,10 @@ def random_sokobans(
         deterministic: Whether the traces are of deterministic search.
 
     Raises:
-        ValueError: if the level is too small for what is to stand in it, or none of 2,000 in a row is new and solvable.
+        ValueError: if the level is too large, or too small for what is to stand in it, or none of 2,000 in a row is new
+            and solvable.
     """
+    check_size("Sokoban level", width, height)
     inner = [(x, y) for y in range(1, height - 1) for x in range(1, width - 1)]
     if (width - 4) * (height - 4) < n_walls + n_boxes or min(width, height) < 5 or n_boxes < 1 or n_walls < 0:
         raise ValueError(f"{n_boxes} boxes and {n_walls} walls do not fit a level of {width}x{height}")

@@ -57,9 +57,13 @@ class DroppedSteps(Dataset[dict[str, Any]]):
     Args:
         rows: The data set.
         dropper: How steps are dropped.
-        tokenize: From a text to a list of numbers, such as `lambda text: tokenizer(text)["input_ids"]`; an item then is
-            `{"input_ids", "attention_mask", "labels"}` for a causal model, with labels of -100 on the question.
-            Otherwise an item is the row with its solution replaced.
+        tokenize: A Hugging Face tokenizer, or a function from a text to a list of numbers. An item then is
+            `{"input_ids", "attention_mask", "labels"}` for a causal model: question and solution tokenized as one text,
+            so that a token of the beginning stands once at the front, and `eos` at the end; with labels of -100 on the
+            question. A token that reaches from the question into the solution is learned. Otherwise an item is the row
+            with its solution replaced.
+        eos: Number of the token that ends a text; that of the tokenizer, `tokenize.eos_token_id`, if not given. A model
+            that never sees it does not learn to stop.
         question: Key of the question.
         solution: Key of the solution: a text, split by `split`, or a list of steps that ends with the answer.
         separator: Put between question, steps and answer.
@@ -67,7 +71,7 @@ class DroppedSteps(Dataset[dict[str, Any]]):
         seed: Random seed of the dropping.
 
     Raises:
-        ValueError: if the data set is empty or a row lacks a key.
+        ValueError: if the data set is empty, a row lacks a key, or there is no `eos` to tokenize with.
     """
 
     def __init__(
@@ -75,7 +79,8 @@ class DroppedSteps(Dataset[dict[str, Any]]):
         rows: Any,  # noqa: ANN401 - anything with a length and rows
         dropper: StepDropper,
         *,
-        tokenize: Callable[[str], Sequence[int]] | None = None,
+        tokenize: Callable[[str], Sequence[int] | Mapping[str, Any]] | None = None,
+        eos: int | None = None,
         question: str = "question",
         solution: str = "solution",
         separator: str = "\n",
@@ -87,6 +92,9 @@ class DroppedSteps(Dataset[dict[str, Any]]):
         missing = [key for key in (question, solution) if key not in rows[0]]
         if missing:
             raise ValueError(f"the rows have no '{missing[0]}'; they have {', '.join(rows[0])}")
+        self.eos = getattr(tokenize, "eos_token_id", None) if eos is None else eos
+        if tokenize is not None and self.eos is None:
+            raise ValueError("give eos, the number of the token that ends a text, so that a model learns to stop")
         self.rows, self.dropper, self.tokenize = rows, dropper, tokenize
         self.question, self.solution, self.separator, self.split = question, solution, separator, split
         self.seed, self.epoch = seed, 0
@@ -100,24 +108,39 @@ class DroppedSteps(Dataset[dict[str, Any]]):
         return len(self.rows)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        """The row of that index, its steps dropped as in the current epoch."""
+        """The row of that index, its steps dropped as in the current epoch; a negative one counts from the end.
+
+        Raises:
+            ValueError: if its solution is empty or none.
+        """
+        index = range(len(self))[index]
         row = self.rows[index]
-        kept = self.dropper(*self._parts(row), np.random.default_rng([self.seed, self.epoch, index]))
+        try:
+            parts = self._parts(row)
+        except ValueError as error:
+            raise ValueError(f"row {index}: {error}") from None
+        kept = self.dropper(*parts, np.random.default_rng([self.seed, self.epoch, index]))
         written = self.separator.join(kept)
         if self.tokenize is None:
             return {**row, self.solution: written}
-        asked = list(self.tokenize(row[self.question] + self.separator))
-        told = list(self.tokenize(written))
-        return {
-            "input_ids": asked + told,
-            "attention_mask": [1] * (len(asked) + len(told)),
-            "labels": [IGNORED] * len(asked) + told,
-        }
+        asked = row[self.question] + self.separator
+        ids = self._ids(asked + written)
+        if ids[-1:] != [self.eos]:
+            ids.append(self.eos)
+        same = [one == other for one, other in zip(self._ids(asked), ids, strict=False)]
+        n = same.index(False) if False in same else len(same)
+        return {"input_ids": ids, "attention_mask": [1] * len(ids), "labels": [IGNORED] * n + ids[n:]}
+
+    def _ids(self, text: str) -> list[Any]:
+        found = self.tokenize(text) if self.tokenize else ()
+        return list(found["input_ids"] if isinstance(found, Mapping) else found)
 
     def _parts(self, row: Mapping[str, Any]) -> tuple[list[str], str]:
         solution = row[self.solution]
         if isinstance(solution, str):
             return self.split(solution)
+        if solution is None:
+            raise ValueError("a solution needs at least its answer, but it is None")
         if not len(solution):
             raise ValueError("a solution needs at least its answer, but it is empty")
         return list(solution[:-1]), solution[-1]

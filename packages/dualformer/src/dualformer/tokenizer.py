@@ -6,17 +6,20 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
-from .astar import Step, Trace
-from .maze import Cell, MazeTask
+from .astar import SearchTask, Step, Trace
+from .maze import Cell, MazeTask, check_size
 from .sokoban import SokobanState, SokobanTask
 
 BOS, EOS = 0, 1
 """Numbers of the tokens that begin and end every sequence."""
 
+MOST_COSTS = 1_000_000
+"""Costs that a vocabulary has at most."""
+
 CREATE, CLOSE, PLAN = "create", "close", "plan"
 
 
-def _cost(value: int) -> str:
+def _cost(value: float) -> str:
     # Interned: a large data set would otherwise hold each word a million times.
     return sys.intern(f"c{value}")
 
@@ -32,12 +35,17 @@ class TaskTokenizer(ABC):
     action, its state, its cost so far `c{g}` and its heuristic `c{h}`; a plan has a clause `plan x y` for each
     position.
 
+    Derive from it for tasks of your own: `kind` is their name, and the words hold `create`, `close`, `plan` and
+    whatever the other methods write. Where your tasks have a `width` and a `height`, these must be the tokenizer's.
+
     Args:
         width: Cells in a row of the tasks.
         height: Cells in a column.
     """
 
     kind: str
+    task_type: type = SearchTask
+    """The tasks that it writes."""
 
     def __init__(self, width: int, height: int) -> None:
         self.width, self.height = width, height
@@ -73,30 +81,36 @@ class TaskTokenizer(ABC):
         return {"kind": self.kind, "width": self.width, "height": self.height}
 
     def check(self, task: Any) -> None:  # noqa: ANN401 - anything that has a size
-        """See that a task is of the size of this vocabulary.
+        """See that a task is of the kind and size of this vocabulary.
 
         Raises:
             ValueError: if it is not.
         """
-        if not isinstance(task, TASKS[self.kind]):
+        if not isinstance(task, self.task_type):
             raise ValueError(f"the vocabulary is for {self.kind} tasks, not for {type(task).__name__}")
-        if (task.width, task.height) != (self.width, self.height):
+        width, height = getattr(task, "width", self.width), getattr(task, "height", self.height)
+        if (width, height) != (self.width, self.height):
             raise ValueError(
-                f"the vocabulary is for tasks of {self.width}x{self.height}, but the task is {task.width}x{task.height}"
+                f"the vocabulary is for tasks of {self.width}x{self.height}, but the task is {width}x{height}"
             )
 
     def trace(self, steps: Sequence[Step], task: Any) -> list[str]:  # noqa: ANN401 - see `prompt`
         """The steps of a search as tokens.
 
         Raises:
-            ValueError: if a cost is larger than any in the vocabulary.
+            ValueError: if a cost has no word in the vocabulary: it is larger than any, or not a whole number.
         """
         tokens = []
         for step in steps:
             tokens += [step.action, *self.state(step.state, task), _cost(step.g), _cost(step.h)]
             if tokens[-1] not in self.ids or tokens[-2] not in self.ids:
-                raise ValueError(f"a cost of {max(step.g, step.h)} is outside the vocabulary of the {self.kind} traces")
+                raise ValueError(self._without_word(step))
         return tokens
+
+    def _without_word(self, step: Step) -> str:
+        if step.h != int(step.h):
+            return f"the heuristic {step.h} of {step.state} is not a whole number, and only whole costs have a token"
+        return f"a cost of {max(step.g, step.h)} is outside the vocabulary of the {self.kind} traces"
 
     def plan(self, plan: Sequence[Any]) -> list[str]:
         """The states of a plan as tokens."""
@@ -153,14 +167,16 @@ class MazeTokenizer(TaskTokenizer):
     The prompt is `start x y goal x y`, then `wall x y` for every wall in ascending order of x + y·width.
 
     Raises:
-        ValueError: if the size is not positive.
+        ValueError: if the size is not positive, or too large.
     """
 
     kind = "maze"
+    task_type = MazeTask
 
     def __init__(self, width: int, height: int) -> None:
         if width < 1 or height < 1:
             raise ValueError(f"a maze has at least one cell in each direction, not {width}x{height}")
+        check_size(self.kind, width, height)
         super().__init__(width, height)
 
     def words(self) -> Iterable[str]:
@@ -196,14 +212,18 @@ class SokobanTokenizer(TaskTokenizer):
         max_cost: Costs up to this, exclusive, have a token.
 
     Raises:
-        ValueError: if the size or the number of costs is not positive.
+        ValueError: if the size or the number of costs is not positive, or too large.
     """
 
     kind = "sokoban"
+    task_type = SokobanTask
 
     def __init__(self, width: int = 7, height: int = 7, max_cost: int = 40_000) -> None:
         if min(width, height, max_cost) < 1:
             raise ValueError(f"sizes and costs must be positive, not {width}x{height} and {max_cost}")
+        check_size("Sokoban level", width, height)
+        if max_cost > MOST_COSTS:
+            raise ValueError(f"a vocabulary has at most {MOST_COSTS:,} costs, not {max_cost}")
         super().__init__(width, height)
         self.max_cost = max_cost
 
@@ -255,6 +275,12 @@ def make_tokenizer(kind: str, width: int, height: int, max_cost: int | None = No
     raise ValueError(f"the kind of task must be one of {', '.join(TASKS)}, not '{kind}'")
 
 
-def tokenizer_from_task(task: MazeTask | SokobanTask) -> TaskTokenizer:
-    """The tokenizer of tasks like this one."""
+def tokenizer_from_task(task: SearchTask[Any]) -> TaskTokenizer:
+    """The tokenizer of tasks like this one.
+
+    Raises:
+        ValueError: if it is no maze and no Sokoban level.
+    """
+    if not isinstance(task, (MazeTask, SokobanTask)):
+        raise ValueError(f"there is no tokenizer for a {type(task).__name__}; give your own")
     return make_tokenizer("maze" if isinstance(task, MazeTask) else "sokoban", task.width, task.height)

@@ -117,8 +117,8 @@ def make_tasks(trial: Trial) -> tuple[list[Record], list[Record]]:
     test, rest = made[: trial.n_tasks], made[trial.n_tasks :]
     if trial.recipe is None:
         return [], test
-    layouts = {record.task.layout for record in test}
-    return [record for record in rest if record.task.layout not in layouts][: trial.recipe.n_train], test
+    layouts = {records.board(record.task).layout for record in test}
+    return [record for record in rest if records.board(record.task).layout not in layouts][: trial.recipe.n_train], test
 
 
 def _made(trial: Trial, workers: int | None = 1) -> Iterator[Record]:
