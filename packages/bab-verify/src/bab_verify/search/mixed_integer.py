@@ -15,6 +15,9 @@ from torch import Tensor
 from bab_verify.bounds.propagation import Bounds
 from bab_verify.graph import Graph
 from bab_verify.intervals import Interval
+from bab_verify.operators.affine import Affine
+from bab_verify.operators.rearrangements import Rearrangement
+from bab_verify.operators.relu import Relu
 
 from .hull_cuts import hull_cuts
 from .linear_program import LinearProgram, Vector
@@ -22,9 +25,12 @@ from .relu_program import ReluProgram
 from .simplex import Simplex
 
 States = NDArray[np.int8]
-K=8
+K=4
 GAP = 1e-6
 ROUNDS=20
+AGE=10
+RESTORE=True
+LIMIT=50
 NODE_ROUNDS=2
 
 @dataclass(order=True)
@@ -34,7 +40,85 @@ class _Node:
     states: States = field(compare=False)
 
 
+class MixedIntegerSearch:
+    """Refutes clauses over one box by branching on the states of ReLUs, with a linear program in each branch.
+
+    Every program is the triangle relaxation with hull cuts, and a branch is closed only where `certified_minimum` of
+    its multipliers is above zero, so no tolerance of the solver is trusted. `run` goes on where it ended if `deadline`
+    is moved.
+
+    Args:
+        graph: Of affine operations and ReLUs, in double precision.
+        box: (1, inputs).
+        bounds: Of nodes at the root, (1, *shape).
+        clauses: C (clauses, rows, outputs) and d (clauses, rows).
+        violated: Takes inputs (n, inputs) and gives one that is a counterexample, if there is one.
+        deadline: On `time.monotonic`.
+        progress: Told branches that were visited, that are open, and the least margin.
+        allowances: For affine nodes by their index, what rounded constants may change each element by.
+    """
+
+    def __init__(  # noqa: PLR0913
+        self,
+        graph: Graph,
+        box: Interval,
+        bounds: Bounds,
+        clauses: tuple[Tensor, Tensor],
+        *,
+        violated: Callable[[Tensor], Tensor | None],
+        deadline: float = float("inf"),
+        progress: Callable[[int, int, float], None] | None = None,
+        allowances: Mapping[int, Tensor] | None = None,
+    ) -> None:
+        self.deadline, self.progress = deadline, progress
+        with torch.no_grad():
+            self.searches = [
+                ClauseSearch(graph, box, bounds, c, d, violated, allowances)
+                for c, d in zip(*clauses, strict=True)
+            ]
+
+    @staticmethod
+    def applies(graph: Graph, bounds: Bounds, most_units: int = 600, most_weights: int = 2**20) -> bool:
+        """Whether a network is of affine operations and ReLUs alone, and small enough."""
+        unstable = weights = 0
+        for node in graph.nodes[1:]:
+            if not isinstance(node.operator, Affine | Relu):
+                return False
+            if isinstance(node.operator, Relu):
+                known = bounds.get(node.inputs[0])
+                size = node.size if known is None else int(((known.lower < 0) & (known.upper > 0)).sum())
+                unstable += size
+            elif not isinstance(node.operator, Rearrangement):
+                weights += node.size * sum(graph.nodes[i].size for i in node.inputs)
+        return unstable <= most_units and weights <= most_weights
+
+    @property
+    def visited(self) -> int:
+        """Branches so far."""
+        return sum(search.visited for search in self.searches)
+
+    @property
+    def found(self) -> bool:
+        """Whether a counterexample was confirmed."""
+        return any(search.found for search in self.searches)
+
+    @property
+    def unresolved(self) -> int:
+        """Branches in which every unit is fixed, and that are not refuted."""
+        return sum(search.unresolved for search in self.searches)
+
+    def run(self) -> tuple[bool, float]:
+        """Whether all clauses are refuted, and the least certified margin of what is open."""
+        for search in self.searches:
+            proven, margin = search.run(self.deadline, self.progress)
+            if not proven:
+                return False, margin
+        return True, 0.0
+
+
 class ClauseSearch:
+    """The search for one clause."""
+
     def __init__(self, graph, box, bounds, c, d, violated, allowances=None):
         self.graph=graph; self.violated=violated
         self.relaxation = ReluProgram(graph, box, bounds, c, d, allowances)
@@ -65,9 +149,9 @@ class ClauseSearch:
         for row,t in zip(f,s): self.simplex.row(row,0.0,0.0 if t>0 else np.inf)
         self.now=states.copy()
 
-    def solve(self):
+    def solve(self,limit=None):
         self.solves+=1
-        v=self.simplex.solve()
+        v=self.simplex.solve(limit)
         self.value=v
         return self.simplex.certified()
 
@@ -134,12 +218,13 @@ class ClauseSearch:
                     pass
                 if not len(open_): self.unresolved+=1; return
                 cand=open_[:1]
-            self.purge(10)
+            self.purge(AGE)
             best=None; parent=cert; fixed=False
+            basis=self.simplex._highs.getBasis() if RESTORE else None
             for k in cand:
                 got=[]
                 for s in (-1,1):
-                    st=states.copy(); st[k]=s; self.set(st); got.append(self.solve())
+                    st=states.copy(); st[k]=s; self.set(st); RESTORE and self.simplex._highs.setBasis(basis); got.append(self.solve(LIMIT))
                 closed=[g>0 for g in got]
                 if all(closed): return
                 if any(closed):
@@ -162,6 +247,9 @@ class ClauseSearch:
         pts,self.points=self.points,[]
         if self.violated(torch.from_numpy(np.array(pts))) is not None: self.found=True
 
-    def run(self, deadline):
-        while self.heap and not self.found and time.monotonic()<deadline: self.step()
+    def run(self, deadline, progress=None):
+        while self.heap and not self.found and time.monotonic()<deadline:
+            self.step()
+            if progress:
+                progress(self.visited, len(self.heap), self.heap[0].bound if self.heap else 0.0)
         return not self.heap and not self.found and not self.unresolved, (self.heap[0].bound if self.heap else 0.0)

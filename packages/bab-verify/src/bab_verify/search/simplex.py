@@ -70,6 +70,7 @@ class Simplex:
         self.status = self._highs.getModelStatus()
         s = self._highs.getSolution()
         self.x, self.y = np.array(s.col_value), np.array(s.row_dual)
+        if len(self.y) != len(self.allowances) or not s.dual_valid: self.y = np.zeros(len(self.allowances))
         self.valid = s.value_valid, s.dual_valid
         return info.objective_function_value
 
