@@ -105,9 +105,7 @@ def search(graph, threshold, timeout=60.0):
         hit = (graph(x)[:, 0] <= threshold).nonzero()
         return x[hit[0]] if len(hit) else None
 
-    return MixedIntegerSearch(
-        graph, box, bounds, (c, d), violated=violated, deadline=time.monotonic() + timeout
-    )
+    return MixedIntegerSearch(graph, box, bounds, (c, d), violated=violated, deadline=time.monotonic() + timeout)
 
 
 @pytest.mark.parametrize("sizes", [(3, 7, 2), (2, 4, 4, 1)])

@@ -7,9 +7,7 @@ from .linear_program import TINY, Vector, rounding_share
 from .relu_program import Layer
 
 
-def hull_cuts(
-    layer: Layer, lower: Vector, upper: Vector, point: Vector
-) -> tuple[NDArray[np.float64], Vector, Vector]:
+def hull_cuts(layer: Layer, lower: Vector, upper: Vector, point: Vector) -> tuple[NDArray[np.float64], Vector, Vector]:
     """The facet that a point violates most, of the convex hull of each unit's graph over the box of its inputs.
 
     The facets of relu(w v + b) over a box are, for sets I of inputs,

@@ -117,8 +117,8 @@ class ReluProgram:
         self._upper.extend(upper.tolist())
         return np.arange(begin, len(self._lower))
 
-    def _row(self, columns: list[int] | Columns, values: list[float] | Vector, lower: float, upper: float) -> int:
-        self._rows.append((np.asarray(columns), np.asarray(values, dtype=np.float64), lower, upper))
+    def _row(self, columns: Columns, values: Vector, lower: float, upper: float) -> int:
+        self._rows.append((columns, values, lower, upper))
         self._allowed.append(0.0)
         return len(self._rows) - 1
 
@@ -129,7 +129,7 @@ class ReluProgram:
         for k, column in enumerate(columns.tolist()):
             if column in seen:
                 (found[k],) = self._new(np.array([self._lower[column]]), np.array([self._upper[column]]))
-                self._row([found[k], column], [1.0, -1.0], 0.0, 0.0)
+                self._row(np.array([found[k], column]), np.array([1.0, -1.0]), 0.0, 0.0)
             seen.add(column)
         return found
 
@@ -172,9 +172,9 @@ class ReluProgram:
         owners: dict[int | None, list[tuple[int, int, int]]] = {}
         for k in np.flatnonzero((low < 0) & (high > 0) & (z != NOTHING)):
             (y[k],) = self._new(np.zeros(1), high[k : k + 1])
-            floor = self._row([y[k], z[k]], [1.0, -1.0], 0.0, np.inf)
+            floor = self._row(np.array([y[k], z[k]]), np.array([1.0, -1.0]), 0.0, np.inf)
             slope, intercept = chord(float(low[k]), float(high[k]))
-            self._row([y[k], z[k]], [1.0, -slope], -np.inf, intercept)
+            self._row(np.array([y[k], z[k]]), np.array([1.0, -slope]), -np.inf, intercept)
             owner, row = self._defined.get(int(z[k]), (None, 0))
             owners.setdefault(owner, []).append((int(k), row, floor))
         for owner, units in owners.items():
