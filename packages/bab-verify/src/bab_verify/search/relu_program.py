@@ -1,6 +1,5 @@
 """ReLU networks as linear programs: the triangle of each unstable unit, and states of units as bounds of columns."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,9 +8,11 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from torch import Tensor
 
+from bab_verify.bounds.inference import inference_error
 from bab_verify.bounds.propagation import Bounds, Propagator
+from bab_verify.bounds.rounding import FEW
 from bab_verify.graph import Graph
-from bab_verify.intervals import Interval
+from bab_verify.intervals import Interval, gamma
 from bab_verify.operators.affine import Affine
 from bab_verify.operators.rearrangements import Rearrangement
 from bab_verify.operators.relu import Relu
@@ -59,22 +60,12 @@ class ReluProgram:
         bounds: Bounds of nodes that are known, (1, *shape).
         c: C, (rows, outputs).
         d: (rows,).
-        allowances: For affine nodes by their index, what each element may differ from the exact value by, not negative,
-            in the node's shape: where the stored constants are rounded ones.
 
     Raises:
         TypeError: if there is an operation of another kind.
     """
 
-    def __init__(  # noqa: PLR0913
-        self,
-        graph: Graph,
-        box: Interval,
-        bounds: Bounds,
-        c: Tensor,
-        d: Tensor,
-        allowances: Mapping[int, Tensor] | None = None,
-    ) -> None:
+    def __init__(self, graph: Graph, box: Interval, bounds: Bounds, c: Tensor, d: Tensor) -> None:
         self.graph = graph
         self.layers: list[Layer] = []
         self._lower: list[float] = []
@@ -94,7 +85,7 @@ class ReluProgram:
             elif isinstance(operator, Rearrangement):
                 self._rearrange(index, operator)
             elif isinstance(operator, Affine):
-                self._combine(index, operator, known, (allowances or {}).get(index))
+                self._combine(index, operator, known)
             else:
                 raise TypeError(f"{type(operator).__name__} is neither affine nor a ReLU")
         self._objective(c.double().cpu().numpy(), d.double().cpu().numpy())
@@ -142,7 +133,7 @@ class ReluProgram:
         ]
         self.columns[index] = operator(*places).flatten().long().numpy() + NOTHING
 
-    def _combine(self, index: int, operator: Affine, known: Bounds, allowance: Tensor | None) -> None:
+    def _combine(self, index: int, operator: Affine, known: Bounds) -> None:
         """A column for each element, and the row that defines it."""
         node = self.graph.nodes[index]
         unit = torch.eye(node.size, dtype=torch.float64).reshape(node.size, *node.shape)
@@ -150,7 +141,7 @@ class ReluProgram:
         weight = torch.cat([part.flatten(1) for part in operator.adjoint(unit)], 1).numpy()
         constant = operator.constant()
         bias = np.zeros(node.size) if constant is None else constant.expand(node.shape).double().numpy().reshape(-1)
-        allowed = np.zeros(node.size) if allowance is None else allowance.double().cpu().numpy().reshape(-1)
+        allowed = allowance(self.graph, index, known).double().cpu().numpy().reshape(-1)
         v = np.concatenate([self.columns[i] for i in node.inputs])
         weight, v = weight[:, v != NOTHING], self._distinct(v[v != NOTHING])
         z = self._new(*(end.double().cpu().flatten() for end in known[index]))
@@ -198,6 +189,32 @@ class ReluProgram:
         for row, limit in zip(c, d, strict=True):
             used = row != 0
             self._row(np.r_[t, outputs[used]], np.r_[1.0, -row[used]], -float(limit), np.inf)
+
+
+def allowance(graph: Graph, index: int, bounds: Bounds) -> Tensor:
+    """What an affine node may be off the operation that its constants describe, in the node's shape.
+
+    They may be rounded ones where they were computed from those of the network, as in layers that are fused, or where
+    an element of the matrix is a sum; and a graph of inference in floating point rounds besides.
+
+    Args:
+        graph: In double precision.
+        index: The node.
+        bounds: Of all nodes that it takes, (1, *shape).
+    """
+    node, operator = graph.nodes[index], graph.operator(index)
+    assert isinstance(operator, Affine)  # noqa: S101
+    magnitudes = tuple(bounds[source].magnitude for source in node.inputs)
+    size, constant = operator.spread(*magnitudes), operator.constant()
+    if constant is not None:
+        size = size + constant.abs()
+    found = gamma(operator.n_terms + FEW, size.dtype) * size
+    doubt = operator.doubt(*magnitudes)
+    if doubt is not None:
+        found = found + doubt
+    if graph.inference is not None:
+        found = found + inference_error(operator, magnitudes, graph.inference)
+    return found.expand(1, *node.shape)[0] if found.shape[1:] != node.shape else found[0]
 
 
 def chord(low: float, high: float) -> tuple[float, float]:
