@@ -18,7 +18,6 @@ from bab_verify.operators.relu import Relu
 from bab_verify.search.hull_cuts import hull_cuts
 from bab_verify.search.linear_program import LinearProgram, certified_minimum
 from bab_verify.search.mixed_integer import MixedIntegerSearch
-from bab_verify.search.relu_program import ReluProgram
 
 DOUBLE = torch.float64
 

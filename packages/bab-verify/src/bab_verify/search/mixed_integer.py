@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from bab_verify.bounds.proof import Proof
-from bab_verify.bounds.propagation import Bounds
+from bab_verify.bounds.propagation import Bounds, Propagator
 from bab_verify.graph import Graph
 from bab_verify.intervals import Interval
 from bab_verify.operators.affine import Affine
@@ -71,20 +71,22 @@ class MixedIntegerSearch:
         self.deadline = deadline
 
     @staticmethod
-    def applies(graph: Graph, bounds: Bounds) -> bool:
+    def applies(graph: Graph, box: Interval, bounds: Bounds) -> bool:
         """Whether a network is of affine operations and ReLUs alone, with finite bounds, and small enough."""
-        unstable = weights = 0
-        for node in graph.nodes[1:]:
-            if not isinstance(node.operator, Affine | Relu):
-                return False
-            if isinstance(node.operator, Relu):
-                known = bounds.get(node.inputs[0])
-                if known is None or not bool((known.lower.isfinite() & known.upper.isfinite()).all()):
-                    return False
-                unstable += int(((known.lower < 0) & (known.upper > 0)).sum())
-            elif not isinstance(node.operator, Rearrangement):
-                weights += node.size * sum(graph.nodes[i].size for i in node.inputs)
-        return unstable <= MOST_UNITS and weights <= MOST_WEIGHTS
+        if not all(isinstance(operator, Affine | Relu) for operator in graph.operators):
+            return False
+        nodes = graph.nodes
+        weights = sum(
+            node.size * sum(nodes[i].size for i in node.inputs)
+            for node in nodes[1:]
+            if isinstance(node.operator, Affine) and not isinstance(node.operator, Rearrangement)
+        )
+        if weights > MOST_WEIGHTS:
+            return False
+        known = Propagator(graph).intervals(box, bounds)
+        rectified = [known[node.inputs[0]] for node in nodes if isinstance(node.operator, Relu)]
+        unstable = sum(int(((x.lower < 0) & (x.upper > 0)).sum()) for x in rectified)
+        return unstable <= MOST_UNITS and all(bool(x.magnitude.isfinite().all()) for x in known.values())
 
     @property
     def deadline(self) -> float:
