@@ -69,7 +69,8 @@ class Certificate(NamedTuple):
         return self.minimum > 0
 
 
-NOTHING_KNOWN = Certificate(-np.inf, 0.0)
+NOTHING_KNOWN, EMPTY = Certificate(-np.inf, 0.0), Certificate(np.inf, 0.0)
+"""Of any program, and of one without a feasible point."""
 
 
 def rounding_share(terms: int) -> float:

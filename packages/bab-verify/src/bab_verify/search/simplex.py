@@ -8,14 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, vstack
 
-from .linear_program import Certificate, LinearProgram, Vector, certify
+from .linear_program import EMPTY, Certificate, LinearProgram, Vector, certify
 
 ENOUGH = 0.0
 """The least value above which nothing more is to be known of a program: the simplex method ends there."""
 NO_LIMIT = 2**31 - 1
 """Iterations of the simplex method that are as good as any number of them, for HiGHS."""
-RAYS = (1.0, 1e3, 1e6)
-"""Multiples of a ray of largest entry 1, along which the dual objective grows, that are tried as certificates."""
 
 
 class Simplex:
@@ -114,8 +112,8 @@ class Simplex:
             # Just above, less than its rounding.
             status = self._run(iterations, highspy.kHighsInf)
             found = max(found, certify(self.program, self.y, self.allowances))
-        if status == highspy.HighsModelStatus.kInfeasible and not found.positive:
-            found = max(found, self._along_ray())
+        if status == highspy.HighsModelStatus.kInfeasible and not found.positive and self._is_empty():
+            return EMPTY
         return found
 
     def _run(self, iterations: int, enough: float) -> highspy.HighsModelStatus:
@@ -132,17 +130,11 @@ class Simplex:
         self.y = y if len(y) == len(self.allowances) and solution.dual_valid else np.zeros(len(self.allowances))
         return highs.getModelStatus()
 
-    def _along_ray(self) -> Certificate:
-        """What multipliers far along a ray say, by which HiGHS found that no point is feasible."""
+    def _is_empty(self) -> bool:
+        """Whether the ray along which the dual objective grows proves that no point is feasible."""
         _, found, ray = self._highs.getDualRay()  # type: ignore[attr-defined]
-        best = certify(self.program, self.y, self.allowances)
-        size = np.abs(ray).max(initial=0.0) if found else 0.0
-        for length in RAYS if 0 < size < np.inf else ():
-            for way in (length / size, -length / size):
-                best = max(best, certify(self.program, self.y + way * ray, self.allowances))
-            if best.positive:
-                break
-        return best
+        free = replace(self.program, cost=np.zeros_like(self.program.cost), offset=0.0)
+        return found and any(certify(free, way * ray, self.allowances).positive for way in (1, -1))
 
     def _pass_rows(self, matrix: csr_array, lower: Vector, upper: Vector) -> None:
         starts, columns = matrix.indptr[:-1].astype(np.int32), matrix.indices.astype(np.int32)
