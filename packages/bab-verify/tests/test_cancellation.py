@@ -267,6 +267,18 @@ def test_no_search_refutes_what_an_input_does(seed):
 
 @networks(20)
 @given(seed=seeds)
+def test_no_linear_program_refutes_what_an_input_does(seed):
+    rng = np.random.default_rng(seed)
+    group = cancelling(rng, 1, front=("none", "relu")[rng.integers(2)])
+    d = thresholds(rng, group, (*ULP.values(),)[rng.integers(2)])
+    config = FAST | {"dtype": DTYPES[seed % 3], "branching": "milp"}
+    kind = (Verifier, Unconvinced)[rng.integers(2)]
+    found = kind(group.graph, VerifyConfig(**config)).verify(Specification((group.query(d),)))
+    assert found.status != "unsat", told(group, 0, d, config)
+
+
+@networks(20)
+@given(seed=seeds)
 def test_what_double_precision_can_tell_apart_is_decided(seed):
     """Networks that are linear over the box, and the violated and the safe side of their least output."""
     rng = np.random.default_rng(seed)
@@ -297,7 +309,7 @@ def amplified(storage):
 
 @pytest.mark.parametrize("storage", [torch.float32, torch.float64])
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("branching", ["auto", "input", "bbps", "babsr", "kfsb", "random", "none"])
+@pytest.mark.parametrize("branching", ["auto", "input", "bbps", "babsr", "kfsb", "random", "milp", "none"])
 def test_an_output_that_is_a_difference_of_large_terms(storage, dtype, branching):
     """f(1) = 1.0022 <= 1.3, of terms of 2e7, which float32 knows to within 1."""
     query = Query(torch.ones(1), torch.full((1,), 2.0), (Clause(torch.ones(1, 1), torch.tensor([1.3]).double()),))

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 BOUNDS = ("ibp", "crown", "alpha-crown", "beta-crown")
-BRANCHINGS = ("auto", "input", "bbps", "babsr", "kfsb", "random", "none")
+BRANCHINGS = ("auto", "input", "bbps", "babsr", "kfsb", "random", "milp", "none")
 POINTS = ("table", "middle")
 CUTS = ("auto", "none", "base", "base-unstrengthened", "mts", "biccos")
 REDUCTIONS = ("min", "max")
@@ -44,11 +44,13 @@ class SearchConfig:
 
     Of the bounds, `alpha-crown` ends at the root, and `ibp` and `crown` do so without optimization. Of the branching
     heuristics, `bbps` takes GenBaB's shortcuts, `babsr` stops at the layer before, and `kfsb` takes the best of both by
-    their true children; `auto` splits the input where few inputs are free, and takes `bbps` elsewhere. Of the cuts
-    (BICCOS), `base` are strengthened, `mts` come from multi-tree search without strengthening, and `biccos` are both;
-    `auto` is `biccos` for at most two clauses, `base` for more, and `none` for networks without ReLUs. The precision
-    `auto` is single where its rounding is likely to be small against the margins, and what that alone leaves open is
-    bounded in double precision; bounds at the root are in double precision.
+    their true children; `milp` solves a linear program in each branch, as mixed-integer solvers do, and is for small
+    ReLU networks only; `auto` splits the input where few inputs are free, and takes `bbps` elsewhere, with some time
+    for `milp` where it is possible and `bbps` does not end at once. Of the cuts (BICCOS), `base` are strengthened,
+    `mts` come from multi-tree search without strengthening, and `biccos` are both; `auto` is `biccos` for at most two
+    clauses, `base` for more, and `none` for networks without ReLUs. The precision `auto` is single where its rounding
+    is likely to be small against the margins, and what that alone leaves open is bounded in double precision; bounds at
+    the root, and linear programs, are in double precision.
 
     Args:
         device: Device to run on: auto, cpu or cuda.
@@ -56,7 +58,7 @@ class SearchConfig:
         inference: What unsat says: of the network in real arithmetic (real), or of what it gives in single precision
             as well, in whatever order sums are made (float32).
         bounds: Bounding method: ibp, crown, alpha-crown or beta-crown; only beta-crown branches.
-        branching: Branching heuristic: input, bbps, babsr, kfsb, random, none, or auto.
+        branching: Branching heuristic: input, bbps, babsr, kfsb, random, milp, none, or auto.
         points: Branching points of general nonlinearities: table (optimised beforehand) or middle.
         relu_only: Branch on ReLUs only.
         reduce: Score a split by its worse child (min) or its better child (max).

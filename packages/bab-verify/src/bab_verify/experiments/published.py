@@ -36,6 +36,9 @@ class Tally:
             expected = theirs.get((benchmark.name, _stem(instance.onnx), _stem(instance.vnnlib)), "unknown")
             self.winner += expected in {"sat", "unsat"}
             verifier = Verifier(instance.onnx, VerifyConfig(timeout=instance.timeout, device=device))
+            # GenBaB and BICCOS as they are: no linear programs.
+            few = verifier.graph.n_inputs <= verifier.config.input_dimensions
+            verifier.config = replace(verifier.config, branching="input" if few else "bbps")
             specification = load_vnnlib(instance.vnnlib, verifier.graph.n_inputs, verifier.graph.n_outputs)
             for seed in seeds:
                 verifier.config = replace(verifier.config, seed=seed)

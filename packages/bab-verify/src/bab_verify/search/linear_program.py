@@ -1,6 +1,8 @@
 """Linear programs: lower bounds of their minima that hold whatever solver, tolerance and rounding gave them."""
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +41,37 @@ class LinearProgram:
     lower: Vector
     upper: Vector
 
+    @cached_property
+    def transposed(self) -> csr_array:
+        """The matrix by columns, (columns, rows)."""
+        return csr_array(self.matrix.T)
+
+    @cached_property
+    def sizes(self) -> csr_array:
+        """The absolute values of the matrix by columns, (columns, rows)."""
+        return csr_array(abs(self.transposed))
+
+
+class Certificate(NamedTuple):
+    """What is known of the least value of a program, in real arithmetic.
+
+    Args:
+        minimum: It is not below this; minus infinity where nothing is known.
+        error: What was taken off for rounding and for what rows may miss their limits by.
+    """
+
+    minimum: float
+    error: float
+
+    @property
+    def positive(self) -> bool:
+        """Whether the least value is above zero."""
+        return self.minimum > 0
+
+
+NOTHING_KNOWN, EMPTY = Certificate(-np.inf, 0.0), Certificate(np.inf, 0.0)
+"""Of any program, and of one without a feasible point."""
+
 
 def rounding_share(terms: int) -> float:
     """What rounding takes from a sum of products, at most, as a share of its terms' absolute values *as computed*.
@@ -59,7 +92,12 @@ def rounding_share(terms: int) -> float:
 
 
 def certified_minimum(program: LinearProgram, multipliers: Vector, allowances: Vector | None = None) -> float:
-    """A number that the minimum of a program is not below, in real arithmetic; minus infinity where nothing is known.
+    """The number of `certify` alone."""
+    return certify(program, multipliers, allowances).minimum
+
+
+def certify(program: LinearProgram, multipliers: Vector, allowances: Vector | None = None) -> Certificate:
+    """A number that the minimum of a program is not below, in real arithmetic.
 
     For any multipliers y of the rows, positive where they hold the lower limit and negative where they hold the upper
     one, weak duality gives
@@ -83,8 +121,8 @@ def certified_minimum(program: LinearProgram, multipliers: Vector, allowances: V
     size_y = np.abs(y)
     share = rounding_share(sum(program.matrix.shape) + 8)
     with np.errstate(all="ignore"):
-        reduced = program.cost - program.matrix.T @ y
-        reduced_error = share * (np.abs(program.cost) + abs(program.matrix).T @ size_y) + len(y) * TINY
+        reduced = program.cost - program.transposed @ y
+        reduced_error = share * (np.abs(program.cost) + program.sizes @ size_y) + len(y) * TINY
         at = np.where(reduced > 0, program.lower, program.upper)
         value = program.offset + y @ limits + reduced @ at
         size = abs(program.offset) + size_y @ np.abs(limits) + np.abs(reduced) @ np.abs(at)
@@ -93,4 +131,4 @@ def certified_minimum(program: LinearProgram, multipliers: Vector, allowances: V
         if allowances is not None:
             error += 2 * (size_y @ allowances)
         found = float(np.nextafter(value - error, -np.inf))
-    return found if np.isfinite(found) else -np.inf
+    return Certificate(found, float(error)) if np.isfinite(found) else NOTHING_KNOWN

@@ -3,6 +3,7 @@
 import copy
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -26,12 +27,17 @@ from .attack import Attack
 from .bounder import BranchBounder
 from .device import device_from_name
 from .input_splitting import InputSplitter, InputSplittingConfig
+from .mixed_integer import MOST_UNITS, MOST_WEIGHTS, MixedIntegerSearch
 from .results import Result
 
 FIRST_ATTACK, SECOND_ATTACK = 0.2, 1.5
 """Seconds that the attack may take before bounds are computed, and after they did not decide."""
 INPUT_ELEMENTS = 2**20
 """Values of the network, over all boxes of a batch, that input splitting takes at once."""
+MOMENT, FEW_BRANCHES = 2.0, 500
+"""Seconds and branches that branch and bound has before linear programs are solved: what is easy ends within them."""
+MOMENT_SHARE, PROGRAM_SHARE = 0.1, 0.4
+"""Of the time for a property, what that moment is at most, and what linear programs may then take."""
 WALKERS, WALK = 32, 8
 """How many of the points that branches suggest are walked downhill, and how many steps."""
 Progress = Callable[[float, int, int, float], None]
@@ -59,6 +65,7 @@ class Verifier:
         self.config = config or VerifyConfig()
         self.device = device_from_name(self.config.device)
         loaded = load_network(network, example)
+        self.name = loaded.name
         self.graph = loaded.graph.to(self.device)
         if self.config.inference == "float32":
             self._cover_inference(loaded.name)
@@ -86,6 +93,7 @@ class Verifier:
         Raises:
             SpecificationError: if it is about another number of inputs or outputs.
             DomainError: if the network is not defined on all of the box.
+            NetworkError: if `milp` is asked for and the network is no ReLU network, or too large for it.
         """
         with standard_arithmetic():
             return _Run(self, specification, progress).result()
@@ -172,8 +180,7 @@ class _Run:
             return True, "bounds", tuple(root.margins.tolist())
         if self.config.branching == "none" or self.config.bounds != "beta-crown":
             return False, "no branching", tuple(root.margins.tolist())
-        search = self._split_input if splits_input else self._split_activations
-        proven, why, lower_bound = search(root)
+        proven, why, lower_bound = (self._split_input if splits_input else self._split_units)(root)
         root.margins[root.clauses] = lower_bound
         return proven, why, tuple(root.margins.tolist())
 
@@ -203,7 +210,72 @@ class _Run:
             found.lower_bound,
         )
 
-    def _split_activations(self, root: Root) -> tuple[bool, str, float]:
+    def _split_units(self, root: Root) -> tuple[bool, str, float]:
+        if self.config.branching not in {"auto", "milp"}:
+            return self._split_activations(root)
+        with torch.no_grad():
+            solvable = MixedIntegerSearch.applies(root.problem.graph, root.problem.box, root.bounds)
+        if self.config.branching == "milp":
+            if not solvable:
+                raise NetworkError(
+                    f"{self.verifier.name}: --branching milp is for networks of affine layers and ReLUs, of which at "
+                    f"most {MOST_UNITS} may be either over the box, and at most {MOST_WEIGHTS} weights; take auto"
+                )
+            return self._solve_programs(root)
+        return self._alternate(root) if solvable else self._split_activations(root)
+
+    def _alternate(self, root: Root) -> tuple[bool, str, float]:
+        """Branch and bound for a moment, linear programs for longer, and branch and bound for the rest."""
+        begun, timeout, least = self.visited, self.config.timeout, float("-inf")
+        for search, share, most in (
+            (self._split_activations, min(MOMENT / timeout, MOMENT_SHARE), FEW_BRANCHES),
+            (self._solve_programs, PROGRAM_SHARE, self.config.max_domains),
+            (self._split_activations, 1.0, self.config.max_domains),
+        ):
+            until = min(self.deadline, time.monotonic() + share * timeout)
+            left = self.config.max_domains - (self.visited - begun)
+            proven, why, margin = search(root, until, min(most, left))
+            least = max(least, margin)
+            if proven or self.counterexample is not None or self._over(begun):
+                break
+        return proven, why, least
+
+    def _over(self, begun: int = 0) -> bool:
+        """Whether time or branches are spent."""
+        return time.monotonic() > self.deadline or self.visited - begun >= self.config.max_domains
+
+    def _solve_programs(
+        self, root: Root, until: float | None = None, most: float | None = None
+    ) -> tuple[bool, str, float]:
+        problem = root.problem
+        search = MixedIntegerSearch(
+            problem.graph,
+            problem.box,
+            root.bounds,
+            (problem.c, problem.d),
+            violated=lambda x: self._violated(problem, x.to(problem.c)),
+            deadline=self.deadline if until is None else until,
+            most=self.config.max_domains if most is None else most,
+            progress=self._tell,
+        )
+        with torch.no_grad():
+            proven, lower_bound = search.run()
+        self.visited += search.visited
+        self.proof.join(search.proof)
+        decided = proven or self.counterexample is not None
+        why = "branches" if decided else "branches that cannot be split" if search.unresolved else self._why()
+        return proven, why, lower_bound
+
+    def _split_activations(
+        self, root: Root, until: float | None = None, most: int | None = None
+    ) -> tuple[bool, str, float]:
+        """Branch and bound.
+
+        Args:
+            root: What is known.
+            until: On `time.monotonic`, when it ends; by default when time is over.
+            most: Branches to visit, at most; by default as many as there may be.
+        """
         with torch.no_grad():
             problem, bounds = root.rounded(root.dtype())
             mixed = self.config.dtype == "auto" and problem is not root.problem
@@ -212,9 +284,9 @@ class _Run:
                 problem.box,
                 bounds,
                 (problem.c, problem.d),
-                self.config,
+                self.config if most is None else replace(self.config, max_domains=max(1, most)),
                 violated=partial(self._violated, problem),
-                deadline=self.deadline,
+                deadline=self.deadline if until is None else until,
                 generator=self.generator,
                 exact=(root.problem, root.bounds) if mixed else None,
             )
@@ -224,7 +296,8 @@ class _Run:
         self.proof.join(bounder.proof)
         self.cut_lengths += splitter.cut_lengths
         decided = proven or self.counterexample is not None
-        if splitter.unresolved and not decided and self.config.branching == "auto":
+        last = until is None or until >= self.deadline
+        if splitter.unresolved and not decided and last and self.config.branching == "auto":
             # Smooth operations over intervals too short to split: only the input is left.
             return self._split_input(root)
         why = "branches" if decided else "branches that cannot be split" if splitter.unresolved else self._why()
