@@ -121,10 +121,9 @@ class Propagator:
         """
         shape = self.graph.input_shape
         bounds = {0: Interval(box.lower.reshape(-1, *shape), box.upper.reshape(-1, *shape))}
-        for index, node in enumerate(self.graph.nodes[1:], 1):
+        for index in range(1, len(self.graph.nodes)):
             found = self.interval(index, bounds)
             bounds[index] = found.intersect(known[index]) if known and index in known else found
-            del node
         return bounds
 
     def interval(self, index: int, bounds: Mapping[int, Interval]) -> Interval:
@@ -297,8 +296,7 @@ class Propagator:
             }
             constant = node.operator.constant().reshape(-1)[rows]
             return self._descend(index, start, torch.cat([constant, -constant], 1), planes, error, batch)
-        example = self.graph.example()
-        unit = example.new_zeros(len(rows), n, node.size).scatter_(2, rows.unsqueeze(2), 1)
+        unit = self.graph.example().new_zeros(len(rows), n, node.size).scatter_(2, rows.unsqueeze(2), 1)
         unit = unit.reshape(len(rows), n, *node.shape)
         return self._descend(index, {index: torch.cat([unit, -unit], 1)}, unit.new_zeros(1, 2 * n), planes, error)
 

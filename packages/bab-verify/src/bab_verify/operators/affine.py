@@ -88,10 +88,10 @@ class Affine(Operator, ABC):
         """The range over a box, rounded outward: every term is moved by what rounding may change the sum by."""
         wide = [x.as_terms(self.n_terms + 4) for x in inputs]
         lower, upper = tuple(x.lower for x in wide), tuple(x.upper for x in wide)
-        if not all(bool(x.isfinite().all()) for x in (*lower, *upper)):
-            found = self._unbounded_interval(lower, upper)
-        else:
+        if all(bool(x.isfinite().all()) for x in (*lower, *upper)):
             found = self._shifted(self.least(lower, upper), self.least(upper, lower))
+        else:
+            found = self._unbounded_interval(lower, upper)
         doubt = self.doubt(*(x.magnitude for x in inputs))
         return found if doubt is None else Interval(found.lower - doubt, found.upper + doubt).defined()
 
@@ -110,8 +110,7 @@ class Affine(Operator, ABC):
         no_lower = self.least(tuple(-x for x in below), above) < 0
         no_upper = self.least(above, tuple(-x for x in below)) > 0
         found = self._shifted(self.least(low, high), self.least(high, low))
-        infinity = float("inf")
-        return Interval(found.lower.masked_fill(no_lower, -infinity), found.upper.masked_fill(no_upper, infinity))
+        return Interval(found.lower.masked_fill(no_lower, -torch.inf), found.upper.masked_fill(no_upper, torch.inf))
 
 
 class Monotone(Affine):
@@ -358,7 +357,7 @@ class Combination(Affine):
     @property
     def n_steps(self) -> int:
         """As given, or the terms."""
-        return self.n_terms if self._n_steps is None else self._n_steps
+        return self._n_steps or self.n_terms
 
     def doubt(self, *magnitudes: Tensor) -> Tensor | None:
         """Of the matrices and of the constant."""
