@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from snn_continual import MeanRate, WeightedRate
+from snn_continual import DSRLIF, LeakyTrace, MeanRate, OnlineLIF, SurrogateLIF, WeightedRate
 from snn_continual.rates import is_constant, repeat, split_time
 
 RATES = [MeanRate(), WeightedRate(), WeightedRate(tau=0.3, dt=0.1)]
@@ -78,3 +78,18 @@ def test_a_simulation_without_steps_is_refused(over_time):
 def test_time_constants_that_are_not_positive_are_refused(constants):
     with pytest.raises(ValueError, match="must be positive"):
         WeightedRate(*constants)
+
+
+@pytest.mark.parametrize(
+    "part", [MeanRate(), WeightedRate(), DSRLIF(), SurrogateLIF(), OnlineLIF(), LeakyTrace()], ids=repr
+)
+@pytest.mark.parametrize(
+    ("sequence", "reason"),
+    [
+        (torch.ones(20, 1, 1, dtype=torch.int64), "must have floating-point numbers, not torch.int64"),
+        (torch.ones(0, 2, 3), r"needs at least 1 step, first in its shape, not \(0, 2, 3\)"),
+    ],
+)
+def test_a_sequence_without_floats_or_steps_is_refused(part, sequence, reason):
+    with pytest.raises(ValueError, match=reason):
+        part(sequence)

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from .rates import split_time
+from .rates import check_sequence, split_time
 
 
 def sigmoid_surrogate(distance: Float[Tensor, "*neurons"], slope: float) -> Float[Tensor, "*neurons"]:
@@ -113,4 +113,5 @@ class SurrogateLIF(nn.Module):
         return self._over_time(current)
 
     def _over_time(self, current: Tensor) -> Tensor:
+        check_sequence(current)
         return _Unrolled.apply(current, self) if torch.is_grad_enabled() else self.unroll(current)[0]

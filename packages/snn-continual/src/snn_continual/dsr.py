@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from .rates import MeanRate, WeightedRate, repeat, split_time
+from .rates import MeanRate, WeightedRate, check_sequence, repeat, split_time
 
 
 def integrate(
@@ -103,6 +103,7 @@ class DSRLIF(nn.Module):
         return self._over_time(current)
 
     def _over_time(self, current: Tensor) -> Tensor:
+        check_sequence(current)
         if self.training:
             with torch.no_grad():
                 self.threshold.clamp_(min=self.min_threshold)

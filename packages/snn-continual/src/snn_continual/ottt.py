@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from .bptt import check_time_constant, sigmoid_surrogate
-from .rates import split_time
+from .rates import check_sequence, split_time
 
 
 class Stateful(nn.Module):
@@ -52,6 +52,7 @@ class LeakyTrace(Stateful):
 
     def forward(self, x: Float[Tensor, "time *features"]) -> Float[Tensor, "time *features"]:
         """The trace at each step."""
+        check_sequence(x)
         steps = torch.arange(len(x), device=x.device)
         ages = steps[:, None] - steps
         kernel = torch.where(ages >= 0, self.decay ** ages.clamp_min(0), 0.0).to(x.dtype)
@@ -124,4 +125,5 @@ class OnlineLIF(Stateful):
         return self._over_time(current)
 
     def _over_time(self, current: Tensor) -> Tensor:
+        check_sequence(current)
         return _Online.apply(current, self) if torch.is_grad_enabled() else self.unroll(current)[0]

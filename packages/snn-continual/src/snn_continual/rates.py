@@ -17,6 +17,18 @@ def is_constant(x: Tensor) -> bool:
     return x.shape[0] > 1 and x.stride(0) == 0
 
 
+def check_sequence(x: Tensor) -> None:
+    """See that a tensor over time has floating-point numbers and at least one step.
+
+    Raises:
+        ValueError: if it has not.
+    """
+    if not x.is_floating_point():
+        raise ValueError(f"a sequence over time must have floating-point numbers, not {x.dtype}")
+    if not x.dim() or not len(x):
+        raise ValueError(f"a sequence over time needs at least 1 step, first in its shape, not {tuple(x.shape)}")
+
+
 def repeat(x: Float[Tensor, "batch *features"], timesteps: int) -> Float[Tensor, "time batch *features"]:
     """Present the same input at each of `timesteps` steps, without copying it.
 
@@ -54,6 +66,7 @@ class MeanRate:
 
     def __call__(self, x: Float[Tensor, "time *features"]) -> Float[Tensor, "*features"]:
         """The rate of a sequence."""
+        check_sequence(x)
         if is_constant(x):
             return x[0]
         return torch.tensordot(self.weights(x.shape[0]).to(x), x, 1)
