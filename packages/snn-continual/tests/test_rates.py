@@ -80,6 +80,7 @@ def test_time_constants_that_are_not_positive_are_refused(constants):
         WeightedRate(*constants)
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize(
     "part", [MeanRate(), WeightedRate(), DSRLIF(), SurrogateLIF(), OnlineLIF(), LeakyTrace()], ids=repr
 )
