@@ -22,6 +22,8 @@ from .propagation import Bounds, Propagator, Recording, Replacement, ordered
 from .rounding import FEW, margin_slack, outward
 from .splits import Splits
 
+TOGETHER = 8
+"""Times as many elements are optimised at once as are bounded at once: a step takes time however few they are."""
 Parameters = dict[int, Tensor]
 """For each nonlinear node, the numbers in [0, 1] that choose its planes, (parameters, batch, rows, *shape)."""
 
@@ -330,7 +332,7 @@ def refine(
             continue
         batch = len(lower)
         low = None if rough is None else _Low(rough, box, found, errors)
-        for part in rows.split(propagator.chunk(index, batch), 1):
+        for part in rows.split(TOGETHER * propagator.chunk(index, batch), 1):
             unit = lower.new_zeros(batch, part.shape[1], lower.shape[1]).scatter_(2, part.unsqueeze(2), 1)
             both = torch.cat([unit, -unit], 1)
             zero = lower.new_zeros(batch, both.shape[1])

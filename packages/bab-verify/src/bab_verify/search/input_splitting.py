@@ -16,12 +16,14 @@ from bab_verify.bounds.rounding import FEW, margin_slack, sound_minimum
 from bab_verify.configs import OptimizationConfig
 from bab_verify.graph import Graph
 from bab_verify.intervals import Interval, gamma
+from bab_verify.operators.affine import Combination, Dense
+from bab_verify.operators.convolution import Convolution
 
 from .boxes import Boxes, split
 from .device import halved
 
-BUSY = {"cpu": 32, "cuda": 4096}
-"""Boxes that keep a device busy: while fewer are open, each is halved in several inputs at once."""
+WORTH = {"cpu": 4e6, "cuda": 4e9}
+"""Products that a device does in the time that it takes to begin with one node."""
 LINEAR_WEIGHT = 0.1
 """How much the slope of the linear bound along an input counts beside the gap between planes that is its fault."""
 
@@ -92,6 +94,9 @@ class InputSplitter:
         self.rows = place.reshape(d.shape)
         """Which of the different rows are those of each clause, (clauses, rows)."""
         self.batch_size = config.batch_size
+        begun = WORTH[self.d.device.type] * len(graph.nodes)
+        self.busy = max(32, int(min(begun / _products(self.propagator), 2**20)))
+        """Boxes that keep the device busy: while fewer are open, each is halved in several inputs at once."""
 
     def bound(self, lower: Tensor, upper: Tensor, parent: Boxes | None = None) -> tuple[Boxes, Tensor]:
         """Bound clauses over boxes.
@@ -243,11 +248,18 @@ class InputSplitter:
         above = above.masked_fill(shut, float("-inf")).amax(1)
         return Interval(torch.maximum(box.lower, below), torch.minimum(box.upper, above))
 
-    def _open(self, boxes: Boxes) -> Tensor:
-        """Which boxes are not refuted, (n,), not in numbers of higher precision either where rounding may be why."""
+    def _open(self, boxes: Boxes, parents: Boxes | None = None) -> Tensor:
+        """Which boxes are not refuted, (n,), not in numbers of higher precision either where rounding may be why.
+
+        That is tried where it may have been why for the box that it is a part of, too: most are refuted once they are
+        smaller.
+        """
         still = ~(boxes.margin > 0)
         self.proof.add(boxes.margin[~still], boxes.slack[~still])
-        doubtful = (still & (boxes.margin + 2 * boxes.slack > 0)).nonzero().squeeze(1)
+        doubtful = still & (boxes.margin + 2 * boxes.slack > 0)
+        if parents is not None:
+            doubtful &= parents.margin + 2 * parents.slack > 0
+        doubtful = doubtful.nonzero().squeeze(1)
         if self.finer is not None and len(doubtful):
             finer = self.finer
             parts = (boxes.lower[doubtful].to(finer.d), boxes.upper[doubtful].to(finer.d))
@@ -308,13 +320,13 @@ class InputSplitter:
                 order = boxes.margin.argsort()
                 now, later = boxes[order[: self.batch_size]], boxes[order[self.batch_size :]]
             try:
-                children = split(now, min(BUSY[self.d.device.type], self.batch_size))
+                children = split(now, min(self.busy, self.batch_size))
                 found, corners = self.bound(children.lower, children.upper, children)
             except torch.OutOfMemoryError:
                 self.batch_size = halved(self.batch_size)
                 continue
             visited += len(found)
-            still = self._open(found)
+            still = self._open(found, children)
             corners = torch.cat([corners[still], (found.lower[still] + found.upper[still]) / 2])
             boxes = found[still] if later is None else Boxes.cat([later, found[still]])
             if progress:
@@ -344,3 +356,12 @@ def clip(linear: LinearBound, rows: Tensor, box: Interval) -> tuple[Tensor, Tens
     above = torch.where(a > 0, box.lower.unsqueeze(1) + reach, float("inf"))
     below = torch.where(a < 0, box.upper.unsqueeze(1) - reach, float("-inf"))
     return torch.maximum(below, box.lower.unsqueeze(1)), torch.minimum(above, box.upper.unsqueeze(1))
+
+
+def _products(propagator: Propagator) -> int:
+    """About how many products it takes to bound all nodes over one box by backward passes."""
+    nodes = propagator.graph.nodes
+    inputs = [sum(nodes[source].size for source in node.inputs) for node in nodes]
+    dense = [i for i, node in enumerate(nodes) if isinstance(node.operator, Dense | Combination | Convolution)]
+    ends = (*propagator.optimized, len(nodes) - 1)
+    return 1 + sum(nodes[end].size * nodes[i].size * inputs[i] for end in ends for i in dense if i < end)

@@ -32,8 +32,8 @@ from .results import Result
 
 FIRST_ATTACK, SECOND_ATTACK = 0.2, 1.5
 """Seconds that the attack may take before bounds are computed, and after they did not decide."""
-INPUT_ELEMENTS = 2**20
-"""Values of the network, over all boxes of a batch, that input splitting takes at once."""
+INPUT_ELEMENTS, MOST_BOXES = 2**20, 2**14
+"""Values of the network, over all boxes of a batch, that input splitting takes at once, and boxes at most."""
 MOMENT, FEW_BRANCHES = 2.0, 500
 """Seconds and branches that branch and bound has before linear programs are solved: what is easy ends within them."""
 MOMENT_SHARE, PROGRAM_SHARE = 0.1, 0.4
@@ -192,7 +192,7 @@ class _Run:
         with torch.no_grad():
             problem, _ = root.rounded(root.dtype())
         size = sum(node.size for node in problem.graph.nodes)
-        batch_size = self.config.batch_size or min(4096, max(64, INPUT_ELEMENTS // size))
+        batch_size = self.config.batch_size or min(MOST_BOXES, max(64, INPUT_ELEMENTS // size))
         config = InputSplittingConfig(batch_size, max_domains=self.config.max_domains)
         finer, exact = None, root.problem
         if self.config.dtype == "auto" and problem is not exact:
