@@ -102,9 +102,11 @@ class Sin(Smooth):
             return torch.stack((planes.lower_intercept, -planes.upper_intercept)) + s.sign * slope * middle
 
         with torch.no_grad():
-            slopes = torch.stack([first, last, cos.clamp(low, high), torch.zeros_like(cos).clamp(low, high)])
-            choice = torch.stack([best_at_middle(slope) for slope in slopes]).argmax(0, keepdim=True)
-            return fraction(slopes.gather(0, choice)[0], s.start_both, s.span_both)
+            best, height = first, best_at_middle(first)
+            for slope in (last, cos.clamp(low, high), torch.zeros_like(cos).clamp(low, high)):
+                other = best_at_middle(slope)
+                best, height = torch.where(other > height, slope, best), torch.maximum(height, other)
+            return fraction(best, s.start_both, s.span_both)
 
     def _hull_slope(self, start: Tensor, width: Tensor, slope: Tensor, chord: Tensor) -> Tensor:
         """Slope of the convex hull at the start of an interval.
