@@ -8,12 +8,8 @@ NODES = "geometric mean (shift 1) of SCIP's nodes over held-out instances that a
 LP_ITERATIONS = "geometric mean (shift 1) of SCIP's LP iterations over held-out instances that are larger"
 
 OURS, DQN = "ReviBranch", "the same network and training without revival and redistribution (tree DQN)"
-LABELS = {
-    "revibranch": OURS,
-    "dqn": DQN,
-    "untrained": "ReviBranch, untrained",
-    "random": "random branching",
-}
+COMMON = {"revibranch": OURS, "random": "random branching"}
+LABELS = COMMON | {"dqn": DQN, "untrained": "ReviBranch, untrained"}
 
 
 def _beats(m: Mapping[str, float], factor: float, *others: str) -> bool:
@@ -63,11 +59,11 @@ PAPER = Paper(
         ),
         Claim(
             "revived-trajectories",
-            "Reviving the decisions along search-tree paths, with the graphs that they were made on, lets it learn from "
+            "Reviving the decisions along search-tree paths, with the graphs they were made on, lets it learn from "
             "complete structural and temporal dependencies",
             metric=NODES,
             paper={"revibranch": None, "no_revival": None, "random": None},
-            labels=LABELS | {"no_revival": "without revival (redistribution kept)"},
+            labels=COMMON | {"no_revival": "without revival (redistribution kept)"},
             criterion="fewer than without revival, and fewer than random branching",
             holds=lambda m: _beats(m, 1.0, "no_revival", "random") and m["revibranch"] < m["no_revival"],
         ),
@@ -77,7 +73,7 @@ PAPER = Paper(
             "answers the challenge of sparse rewards",
             metric="geometric mean (shift 1) of nodes on held-out instances of the training size, mean over training",
             paper={"revibranch": None, "sparse": None, "random": None},
-            labels=LABELS | {"sparse": "with the terminal reward alone"},
+            labels=COMMON | {"sparse": "with the terminal reward alone"},
             criterion="fewer, over the whole training, than with the terminal reward alone, and than random branching",
             holds=lambda m: m["revibranch"] < m["sparse"] and m["revibranch"] < m["random"],
         ),
