@@ -1,6 +1,5 @@
+from .configs import PolicyConfig as PolicyConfig
+from .configs import ScipConfig as ScipConfig
 from .configs import TrainConfig as TrainConfig
-from .rules import hebb_step as hebb_step
-from .rules import oja_step as oja_step
-from .rules import train as train
 
-__all__ = ["TrainConfig", "hebb_step", "oja_step", "train"]
+__all__ = ["PolicyConfig", "ScipConfig", "TrainConfig"]
