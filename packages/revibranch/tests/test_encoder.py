@@ -1,8 +1,8 @@
 import pytest
 import torch
+from bipartite import observation, permuted
 from torch_geometric.nn import MessagePassing
 
-from bipartite import observation, permuted
 from revibranch import encoder
 from revibranch.encoder import BipartiteGCN, HalfConvolution, message_sum
 from revibranch.graphs import collate

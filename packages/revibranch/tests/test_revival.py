@@ -2,8 +2,8 @@ import math
 
 import pytest
 import torch
-
 from bipartite import observation
+
 from revibranch.configs import PolicyConfig
 from revibranch.graphs import collate
 from revibranch.revival import ActionEmbedding, PathMemory, StepBuilder, segment_softmax, sinusoidal_encoding
@@ -13,9 +13,7 @@ CONFIG = PolicyConfig(embedding_size=8, n_heads=2, feedforward_size=16, dropout=
 
 def test_depths_are_encoded_by_sines_and_cosines():
     found = sinusoidal_encoding(torch.tensor([0, 3]), 6)
-    expected = [
-        [f(depth / 10_000 ** (2 * k / 6)) for k in range(3) for f in (math.sin, math.cos)] for depth in (0, 3)
-    ]
+    expected = [[f(depth / 10_000 ** (2 * k / 6)) for k in range(3) for f in (math.sin, math.cos)] for depth in (0, 3)]
     torch.testing.assert_close(found, torch.tensor(expected))
 
 

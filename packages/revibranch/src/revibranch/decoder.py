@@ -10,9 +10,7 @@ if TYPE_CHECKING:
     from .configs import PolicyConfig
 
 
-def segment_mean(
-    x: Float[Tensor, "n d"], segments: Int[Tensor, "n"], n_segments: int
-) -> Float[Tensor, "segments d"]:
+def segment_mean(x: Float[Tensor, "n d"], segments: Int[Tensor, "n"], n_segments: int) -> Float[Tensor, "segments d"]:
     """Mean within each segment; 0 for one without members."""
     counts = torch.bincount(segments, minlength=n_segments).clamp_(min=1)
     return torch.zeros(n_segments, x.shape[1], device=x.device).index_add(0, segments, x) / counts[:, None]

@@ -1,4 +1,4 @@
-"""The encoder: a graph convolutional network on the bipartite graph of variables and rows of an LP (Gasse et al. 2019)."""
+"""The encoder: a graph convolutional network on the bipartite graph of an LP (Gasse et al. 2019)."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ class _MessageSum(torch.autograd.Function):
     """Sums of messages ReLU(source + target + edge * weight), without ever holding those of all edges."""
 
     @staticmethod
-    def forward(  # noqa: PLR0913, PLR0917 - what messages depend on
+    def forward(
         ctx: Any,  # noqa: ANN401 - PyTorch's
         source: Tensor,
         target: Tensor,
@@ -54,14 +54,14 @@ def _chunks(x: Tensor, edges: Tensor) -> list[slice]:
     return [slice(start, start + size) for start in range(0, len(edges), size)]
 
 
-def _messages(  # noqa: PLR0913, PLR0917 - what messages depend on
+def _messages(
     source: Tensor, target: Tensor, weight: Tensor, edge_attr: Tensor, i: Tensor, j: Tensor, part: slice
 ) -> Tensor:
     total = source.index_select(0, i[part]).add_(target.index_select(0, j[part]))
     return total.addcmul_(edge_attr[part], weight).relu_()
 
 
-def message_sum(  # noqa: PLR0913, PLR0917 - what messages depend on
+def message_sum(
     source: Float[Tensor, "n d"],
     target: Float[Tensor, "m d"],
     weight: Float[Tensor, "d"],

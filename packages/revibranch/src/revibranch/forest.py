@@ -89,7 +89,9 @@ def concatenate(batches: Sequence[GraphBatch]) -> GraphBatch:
     return GraphBatch(
         torch.cat([b.variables for b in batches]),
         torch.cat([b.rows for b in batches]),
-        torch.cat([b.edge_index + b.edge_index.new_tensor([[v], [r]]) for b, v, r in zip(batches, n, m, strict=False)], 1),
+        torch.cat(
+            [b.edge_index + b.edge_index.new_tensor([[v], [r]]) for b, v, r in zip(batches, n, m, strict=False)], 1
+        ),
         torch.cat([b.edge_attr for b in batches]),
         torch.cat([b.variable_batch + k for b, k in zip(batches, g, strict=False)]),
         torch.cat([b.row_batch + k for b, k in zip(batches, g, strict=False)]),
@@ -141,7 +143,7 @@ class Tree:
         program, place = torch.zeros(n, dtype=torch.int64), torch.zeros(n, dtype=torch.int64)
         for number, members in enumerate(groups.values()):
             program[members], place[members] = number, torch.arange(len(members))
-        parent, children, depth, size = (_sequence(n) if trajectory == "temporal" else _tree(episode))
+        parent, children, depth, size = _sequence(n) if trajectory == "temporal" else _tree(episode)
         return cls(
             tuple(LinearProgram.store([decisions[i].observation for i in members]) for members in groups.values()),
             program,
@@ -161,7 +163,7 @@ class Tree:
         while (above := int(self.parent[path[-1]])) >= 0:
             path.append(above)
         path.reverse()
-        while len(below := [child for child in self.children[path[-1]].tolist() if child >= 0]):
+        while below := [child for child in self.children[path[-1]].tolist() if child >= 0]:
             path.append(below[int(torch.randint(len(below), (), generator=generator))])
         return path
 
@@ -178,8 +180,9 @@ class Tree:
         batches, order = [], []
         for number in self.program[chosen].unique().tolist():
             members = chosen[self.program[chosen] == number]
+            candidates = [self.candidates[decision] for decision in members.tolist()]
+            batches.append(self.programs[number].batch(self.place[members], candidates))
             order += members.tolist()
-            batches.append(self.programs[number].batch(self.place[members], [self.candidates[i] for i in order[-len(members) :]]))
         return concatenate(batches), order
 
     @property

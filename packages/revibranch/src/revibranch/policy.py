@@ -40,7 +40,9 @@ class ReviBranchPolicy(nn.Module):
         super().__init__()
         size = config.embedding_size
         if size < 2 or size % 2 or size % config.n_heads:
-            raise ValueError(f"the embedding size must be even and a multiple of the {config.n_heads} heads, not {size}")
+            raise ValueError(
+                f"the embedding size must be even and a multiple of the {config.n_heads} heads, not {size}"
+            )
         if config.memory_length < 1:
             raise ValueError(f"the memory must hold at least one decision, not {config.memory_length}")
         self.config = config

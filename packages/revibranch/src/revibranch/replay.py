@@ -1,7 +1,9 @@
 """The replay: trees of recorded episodes, from which whole paths are drawn."""
 
+import math
 from collections import deque
 from dataclasses import dataclass, fields
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -117,7 +119,7 @@ class ReplayForest:
     def sample_paths(self, batch_size: int, generator: torch.Generator) -> PathBatch:
         """Draw paths, until they have as many decisions as asked for.
 
-        A decision is drawn uniformly, then a path through it from the first decision to a last one. A path that is longer
+        A decision is drawn uniformly, then a path through it, from the first decision to a last one. A path longer
         than half a batch, or than what is left of it, gives a stretch of that length, drawn uniformly.
 
         Args:
@@ -171,7 +173,7 @@ class ReplayForest:
         follows = [(i, index[child]) for i, step in enumerate(steps) for child in self._children(step)]
         pairs = torch.tensor(follows, dtype=torch.int64).reshape(-1, 2)
         bounds = torch.tensor([0, *(len(stretch.decisions) for stretch in stretches)]).cumsum(0).tolist()
-        paths, path_mask = _padded([list(range(a, b)) for a, b in zip(bounds, bounds[1:], strict=False)])
+        paths, path_mask = _padded([list(range(a, b)) for a, b in pairwise(bounds)])
         gains = torch.stack([self.trees[number].gain[i] for number, i in steps])
         returns, tails = self._returns(stretches)
         return PathBatch(
@@ -214,11 +216,12 @@ class ReplayForest:
 
     def _returns(self, stretches: list[Stretch]) -> tuple[Tensor, Tensor]:
         """Returns along stretches of paths, and after their ends."""
-        sizes = [self.trees[one.tree].size for one in stretches]
-        first = torch.stack([size[one.decisions[0]] for size, one in zip(sizes, stretches, strict=True)])
-        after = [1 if one.following is None else int(size[one.following]) for size, one in zip(sizes, stretches, strict=True)]
-        tails = -torch.tensor(after).float().log()
-        return -first.float().log() - tails, tails
+
+        def value(tree: int, decision: int | None) -> float:
+            return 0.0 if decision is None else -math.log(self.trees[tree].size[decision])
+
+        tails = torch.tensor([value(one.tree, one.following) for one in stretches])
+        return torch.tensor([value(one.tree, one.decisions[0]) for one in stretches]) - tails, tails
 
 
 def _padded(rows: list[list[int]]) -> tuple[Tensor, Tensor]:

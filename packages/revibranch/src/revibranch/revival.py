@@ -19,9 +19,7 @@ def sinusoidal_encoding(positions: Int[Tensor, "n"], size: int) -> Float[Tensor,
     return torch.stack((angles.sin(), angles.cos()), 2).flatten(1)[:, :size]
 
 
-def segment_softmax(
-    scores: Float[Tensor, "n"], segments: Int[Tensor, "n"], n_segments: int
-) -> Float[Tensor, "n"]:
+def segment_softmax(scores: Float[Tensor, "n"], segments: Int[Tensor, "n"], n_segments: int) -> Float[Tensor, "n"]:
     """Softmax of the scores within each segment."""
     low = torch.full((n_segments,), -math.inf, device=scores.device)
     largest = low.scatter_reduce(0, segments, scores.detach(), "amax")
@@ -89,9 +87,7 @@ class PathMemory(nn.Module):
         layer = nn.TransformerEncoderLayer(
             size, config.n_heads, config.feedforward_size, config.dropout, batch_first=True, norm_first=True
         )
-        self.transformer = nn.TransformerEncoder(
-            layer, config.n_layers, nn.LayerNorm(size), enable_nested_tensor=False
-        )
+        self.transformer = nn.TransformerEncoder(layer, config.n_layers, nn.LayerNorm(size), enable_nested_tensor=False)
 
     def forward(
         self, steps: Float[Tensor, "b l d"], mask: Bool[Tensor, "b l"]

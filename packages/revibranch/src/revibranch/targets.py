@@ -5,9 +5,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 
-def segment_argmax(
-    scores: Float[Tensor, "k"], segments: Int[Tensor, "k"], n_segments: int
-) -> Int[Tensor, "segments"]:
+def segment_argmax(scores: Float[Tensor, "k"], segments: Int[Tensor, "k"], n_segments: int) -> Int[Tensor, "segments"]:
     """Position of the first largest score of each segment; every segment has a member."""
     largest = torch.full((n_segments,), -torch.inf, device=scores.device).scatter_reduce(0, segments, scores, "amax")
     positions = torch.arange(len(scores), device=scores.device)
@@ -29,9 +27,7 @@ def double_q(
     return target[segment_argmax(online, segments, n_segments)]
 
 
-def log_tree_size(
-    values: Float[Tensor, "c"], parents: Int[Tensor, "c"], n_decisions: int
-) -> Float[Tensor, "b"]:
+def log_tree_size(values: Float[Tensor, "c"], parents: Int[Tensor, "c"], n_decisions: int) -> Float[Tensor, "b"]:
     """The tree-Bellman target log(1 + sum over children of exp(-Q(child))), the logarithm of a subtree's branchings.
 
     A child without a branching is a leaf and adds nothing. With one child, the next decision in time, it is the target
