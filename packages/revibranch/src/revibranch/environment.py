@@ -37,7 +37,7 @@ class SCIPEnv:
         """Solve an instance.
 
         Args:
-            rule: Chooses the variables; or the name of one of SCIP's own (`BUILT_IN`), whose decisions are not recorded.
+            rule: Chooses the variables; or the name of one of SCIP's own (`BUILT_IN`), which are not recorded.
             instance: The number of an instance of the environment, or any other.
             seed: SCIP's seed, instead of that of the settings.
             record: Keep the decisions with their observations.

@@ -29,8 +29,8 @@ class Decision:
         observation: The node, as the rule saw it.
         action: The choice, as a position among the candidates.
         bound: The node's lower bound, of the problem that SCIP minimizes.
-        child_bounds: The lower bounds of the children, down and up, once they were processed; where one was infeasible the
-            final primal bound, and infinity without a solution; None for a child that was never processed.
+        child_bounds: The lower bounds of the children, down and up, once they were processed: of an infeasible one the
+            final primal bound, or infinity without a solution; None for a child that was never processed.
     """
 
     index: int
@@ -80,7 +80,7 @@ class Episode:
         return tuple(map(tuple, children))
 
     def paths(self) -> list[list[int]]:
-        """For each decision below which nothing was branched on, the decisions from the first of its path down to it."""
+        """For each decision without decisions below it, its path: the decisions from the first one down to it."""
         paths = []
         for leaf in (index for index, below in enumerate(self.children) if not below):
             path, index = [], leaf
