@@ -113,7 +113,7 @@ class Tree:
         action: The candidate that it did branch on.
         parent: The decision before each on its path; -1 for the first.
         children: The decisions after each; -1 for none.
-        depth: Number of decisions before each on its path.
+        depth: Depth of each in the search tree, or its number in order of time.
         gain: Normalized gain of the lower bound.
         size: Decisions from each on, itself included: those of its subtree.
     """
@@ -212,9 +212,7 @@ def _tree(episode: "Episode") -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Parents, children, depths and sizes of decisions in their search tree."""
     parent = torch.tensor([-1 if one.parent is None else one.parent for one in episode.decisions])
     children = torch.tensor([[*below, -1, -1][:2] for below in episode.children])
-    depth = torch.zeros_like(parent)
-    for index, above in enumerate(parent.tolist()):
-        depth[index] = depth[above] + 1 if above >= 0 else 0
+    depth = torch.tensor([one.depth for one in episode.decisions])
     return parent, children, depth, torch.as_tensor(episode.subtree_sizes())
 
 

@@ -14,6 +14,7 @@ from .redistribution import (
     sparse_importance,
 )
 from .replay import PathBatch
+from .revival import segment_softmax
 from .targets import double_q, log_tree_size
 
 
@@ -77,12 +78,10 @@ def _importance(policy: ReviBranchPolicy, steps: Tensor, batch: PathBatch, confi
 
 
 def imitation_loss(policy: ReviBranchPolicy, batch: PathBatch) -> Float[Tensor, ""]:
-    """Cross-entropy of the choices that were made, with Q as logits."""
+    """Mean cross-entropy of the choices that were made, with Q as logits."""
     graphs, n = batch.graphs, batch.graphs.n_graphs
     embeddings = policy.encode(graphs)
     steps = policy.remember(embeddings, graphs, batch.actions, batch.depths)
     q = policy.decode(embeddings, graphs, steps[batch.memory[:n]], batch.mask[:n])
-    largest = torch.full((n,), -torch.inf, device=q.device).scatter_reduce(0, graphs.candidate_batch, q.detach(), "amax")
-    exponentials = (q - largest[graphs.candidate_batch]).exp()
-    total = torch.zeros(n, device=q.device).index_add(0, graphs.candidate_batch, exponentials)
-    return (total.log() + largest - q[batch.taken])[batch.steps].mean()
+    shares = segment_softmax(q, graphs.candidate_batch, n)
+    return -shares[batch.taken][batch.steps].clamp(min=1e-30).log().mean()

@@ -5,25 +5,23 @@ from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import torch
 
 from separata import states
+from separata.runs import CHECKPOINT
 from separata.training import seeded
 
-from .branching import PolicyRule
+from .branching import PolicyRule, Rule
 from .configs import ScipConfig, TrainConfig
+from .environment import Instance
 from .forest import Tree
 from .learning import imitation_loss, loss
 from .policy import ReviBranchPolicy
 from .replay import ReplayForest
 from .rollouts import Job, RolloutPool
 from .rules import StrongBranchingRule
-
-if TYPE_CHECKING:
-    from .environment import Instance
-    from .trees import Episode
+from .trees import Episode
 
 N_TO_NORMALIZE = 100
 """Observations that features are normalized by."""
@@ -64,11 +62,11 @@ class Trainer:
     def __init__(
         self,
         policy: ReviBranchPolicy,
-        instances: "Sequence[Instance]",
+        instances: Sequence[Instance],
         config: TrainConfig = TrainConfig(),  # noqa: B008 - immutable
         *,
         scip: ScipConfig = ScipConfig(),  # noqa: B008 - immutable
-        validation: "Sequence[Instance]" = (),
+        validation: Sequence[Instance] = (),
         folder: Path | None = None,
         track: Track | None = None,
         log: Log | None = None,
@@ -83,8 +81,7 @@ class Trainer:
         self.optimizer = torch.optim.Adam(policy.parameters(), config.lr, fused=True)
         memory_length = policy.config.memory_length if policy.config.revival else 0
         self.replay = ReplayForest(config.capacity, memory_length, config.trajectory)
-        self.done, self.n_updates, self.n_decisions = 0, 0, 0
-        self.due = 0.0
+        self.done, self.n_updates, self.n_decisions, self.n_due = 0, 0, 0, 0.0
         self.best: dict[str, torch.Tensor] | None = None
         self.best_nodes = math.inf
         self.is_normalized = False
@@ -102,20 +99,165 @@ class Trainer:
                 self._demonstrate(pool)
             for start in self.track(range(self.done, config.n_episodes, size), "episodes"):
                 numbers = range(start, min(start + size, config.n_episodes))
-                rules = [self._exploring(number) for number in numbers]
-                for number, episode in zip(numbers, self._solve(pool, rules, numbers), strict=True):
-                    self._learn_from(number, episode, pool)
+                jobs = [self._job(n, PolicyRule(self.policy, self.epsilon(n), self._seed(n))) for n in numbers]
+                for number, episode in zip(numbers, pool.run(jobs, self._searching), strict=True):
+                    self._follow(number, episode, pool)
         if self.best is not None:
             self.policy.load_state_dict(self.best)
         self.policy.eval()
 
     def epsilon(self, number: int) -> float:
         """Share of random decisions in an episode: falls evenly over the first half of training."""
-        share = min(1.0, number / max(1, self.config.n_episodes // 2))
+        share = min(1.0, 2 * number / self.config.n_episodes)
         return self.config.epsilon + share * (self.config.final_epsilon - self.config.epsilon)
 
     def evaluate(self, pool: RolloutPool) -> float:
         """Geometric mean of the nodes that the policy needs on the held-out instances."""
-        self.policy.eval()
-        jobs = [Job(instance, PolicyRule(self.policy), seed) for seed, instance in enumerate(self.validation)]
-        return geometric_mean([one.n_nodes for one in pool.run(jobs, replace(self.scip, depth_first=False), record=False)])
+        jobs = [Job(instance, PolicyRule(self.policy)) for instance in self.validation]
+        episodes = pool.run(jobs, replace(self.scip, depth_first=False), record=False)
+        return geometric_mean([one.n_nodes for one in episodes])
+
+    @property
+    def _searching(self) -> ScipConfig:
+        return replace(self.scip, depth_first=True)
+
+    def _job(self, number: int, rule: Rule) -> Job:
+        """Solve the instance of an episode: each pass over them is in another order, with another seed of SCIP's."""
+        n = len(self.instances)
+        turn, place = divmod(number, n)
+        order = torch.randperm(n, generator=torch.Generator().manual_seed(self._seed(turn)))
+        return Job(self.instances[int(order[place])], rule, turn + self.config.seed)
+
+    def _seed(self, *numbers: int) -> int:
+        """A seed for each tuple of small numbers."""
+        seed = self.config.seed
+        for number in numbers:
+            seed = seed * 1_000_003 + number + 1
+        return seed % 2**31
+
+    def _follow(self, number: int, episode: Episode, pool: RolloutPool) -> None:
+        """Keep an episode, learn from the replay, and say how it goes."""
+        self._keep(episode)
+        row = {
+            "episode": number,
+            "nodes": episode.n_nodes,
+            "lp_iterations": episode.n_lp_iterations,
+            "epsilon": self.epsilon(number),
+            "seconds": episode.seconds,
+            "solved": int(episode.solved),
+            "loss": self._learn(),
+            "validation_nodes": math.nan,
+        }
+        self.done = number + 1
+        is_last, every = self.done == self.config.n_episodes, self.config.evaluate_every
+        if is_last or (every and self.done % every == 0):
+            if self.validation:
+                row["validation_nodes"] = self.evaluate(pool)
+                if row["validation_nodes"] < self.best_nodes:
+                    self.best_nodes = row["validation_nodes"]
+                    self.best = {name: value.clone() for name, value in self.policy.state_dict().items()}
+            self.log(row)
+            self._save()
+        else:
+            self.log(row)
+
+    def _keep(self, episode: Episode) -> None:
+        """Add an episode to the replay; one that was not solved does not tell how large its subtrees are."""
+        if not episode.decisions or not episode.solved:
+            return
+        self.replay.add(episode)
+        self.n_decisions += len(episode.decisions)
+        if self.n_decisions >= self.config.n_before:
+            self.n_due += self.config.updates_per_decision * len(episode.decisions)
+
+    def _learn(self) -> float:
+        """Make the updates that are due; their mean loss."""
+        losses = []
+        while self.n_due >= 1:
+            self.n_due -= 1
+            losses.append(self._update())
+        if not losses:
+            return math.nan
+        mean = torch.stack(losses).mean().item()
+        if not math.isfinite(mean):
+            raise FloatingPointError(f"training diverged after {self.n_updates} updates; lower the learning rate")
+        return mean
+
+    def _update(self, *, imitates: bool = False) -> torch.Tensor:
+        """One step of the optimizer; the loss, still on the device."""
+        self._normalize()
+        seed = self._seed(self.n_updates, 1)
+        batch = self.replay.sample_paths(self.config.batch_size, torch.Generator().manual_seed(seed))
+        batch = batch.to(self.policy.device)
+        self.policy.train()
+        self.optimizer.zero_grad()
+        with seeded(seed):
+            value = (
+                imitation_loss(self.policy, batch) if imitates else loss(self.policy, self.target, batch, self.config)
+            )
+        value.backward()
+        torch.nn.utils.clip_grad_norm_(self.policy.parameters(), self.config.max_norm)
+        self.optimizer.step()
+        self.n_updates += 1
+        if self.n_updates % self.config.target_update == 0:
+            self._copy_to_target()
+        return value.detach()
+
+    def _normalize(self) -> None:
+        """Fit the normalization of features before the first update."""
+        if self.is_normalized:
+            return
+        generator = torch.Generator().manual_seed(self._seed(0, 0))
+        graphs = self.replay.sample_paths(min(N_TO_NORMALIZE, len(self.replay)), generator).all_graphs
+        self.policy.encoder.fit_normalization(graphs.to(self.policy.device))
+        self._copy_to_target()
+        self.is_normalized = True
+
+    def _copy_to_target(self) -> None:
+        self.target.load_state_dict(self.policy.state_dict())
+
+    def _demonstrate(self, pool: RolloutPool) -> None:
+        """Let strong branching solve instances, and learn to choose as it does."""
+        jobs = [self._job(number, StrongBranchingRule()) for number in range(self.config.n_demonstrations)]
+        for episode in pool.run(jobs, self._searching):
+            self._keep(episode)
+        for _ in range(PASSES * len(self.replay) // self.config.batch_size):
+            self._update(imitates=True)
+        self._copy_to_target()
+        self.n_due = 0.0
+
+    def _save(self) -> None:
+        """Write the progress, if it is kept."""
+        if self.folder is None:
+            return
+        numbers = {"done": self.done, "n_updates": self.n_updates, "n_decisions": self.n_decisions}
+        states.save(
+            self.folder / CHECKPOINT,
+            {
+                **numbers,
+                "n_due": self.n_due,
+                "is_normalized": self.is_normalized,
+                "best": self.best,
+                "best_nodes": self.best_nodes,
+                "policy": self.policy.state_dict(),
+                "target": self.target.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "trees": [tree.state() for tree in self.replay.trees],
+            },
+        )
+
+    def _restore(self) -> None:
+        if self.folder is None or not (self.folder / CHECKPOINT).is_file():
+            return
+        state = states.load(self.folder / CHECKPOINT)
+        try:
+            self.done, self.n_updates, self.n_decisions = state["done"], state["n_updates"], state["n_decisions"]
+            self.n_due, self.is_normalized = state["n_due"], state["is_normalized"]
+            self.best, self.best_nodes = state["best"], state["best_nodes"]
+            self.policy.load_state_dict(state["policy"])
+            self.target.load_state_dict(state["target"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            for tree in state["trees"]:
+                self.replay.add_tree(Tree.from_state(tree))
+        except (KeyError, TypeError, ValueError, RuntimeError):
+            raise ValueError(f"{self.folder / CHECKPOINT} is not the progress of this training") from None
