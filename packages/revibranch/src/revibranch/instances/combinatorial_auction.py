@@ -1,12 +1,14 @@
 """Combinatorial auctions with bundles of related goods."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy import sparse
 
-from ..milp import MILP
+from revibranch.milp import MILP
+
 from .checks import check
 from .configs import AuctionConfig
 
@@ -38,10 +40,9 @@ def make_combinatorial_auction(config: AuctionConfig, generator: np.random.Gener
     bids: list[Bid] = []
     rows: list[np.ndarray] = []
     for bidder in _bidders(config, generator):
-        bidder = bidder[: n_bids - len(bids)]
-        mine = np.arange(len(bids), len(bids) + len(bidder))
-        bids += bidder
-        if len(bidder) > 2:
+        mine = np.arange(len(bids), min(len(bids) + len(bidder), n_bids))
+        bids += bidder[: len(mine)]
+        if len(mine) > 2:
             rows.append(mine)
         if len(bids) == n_bids:
             break
@@ -81,7 +82,7 @@ def _bidders(config: AuctionConfig, generator: np.random.Generator) -> Iterator[
         owner, start = np.nonzero(first)
         substitutes = _grow(start, sizes[owner], interests[owner], together, generator)
         ends = np.searchsorted(owner, np.arange(BIDDERS_AT_A_TIME + 1))
-        for index, (begin, end) in enumerate(zip(ends, ends[1:], strict=False)):
+        for index, (begin, end) in enumerate(pairwise(ends)):
             bundles = np.concatenate([first[index : index + 1], substitutes[begin:end]])
             if bids := _bids(bundles, values, private[index], config):
                 yield bids
@@ -100,7 +101,7 @@ def _grow(
     together: Float[np.ndarray, "n n"],
     generator: np.random.Generator,
 ) -> Bool[np.ndarray, "b n"]:
-    """Bundles that begin with one good each and grow to their sizes, by interest and by what goes with what is there."""
+    """Bundles that grow from one good each to their sizes, by interest and by what goes with what is there."""
     bundles = np.zeros(interests.shape, dtype=bool)
     bundles[np.arange(len(start)), start] = True
     for size in range(1, sizes.max()):

@@ -3,7 +3,8 @@
 import numpy as np
 from scipy import sparse
 
-from ..milp import MILP
+from revibranch.milp import MILP
+
 from .checks import check
 from .configs import FacilityLocationConfig
 
@@ -11,11 +12,11 @@ from .configs import FacilityLocationConfig
 def make_facility_location(config: FacilityLocationConfig, generator: np.random.Generator) -> MILP:
     """Open facilities and serve customers from them at least cost (Cornuejols, Sridharan, and Thizy 1991).
 
-    Places are uniform in the unit square. Demands are integers from 5 to 35; capacities are drawn from 10 to 160 and
-    scaled to `ratio` times the demand; a facility of capacity u before scaling costs U[100, 110] sqrt(u) + U[0, 90], and
-    to serve a customer 10 times its demand times the distance. Variables are the shares x_ij of customer i's demand that
-    facility j serves, by customers, then whether facility j is open. Rows: each customer is served, capacities, enough
-    capacity in all, and x_ij <= y_j; the last two tighten the relaxation.
+    Places are uniform in the unit square. Demands are integers from 5 to 35; capacities are drawn from 10 to 160
+    and scaled to `ratio` times the demand; a facility of capacity u before scaling costs U[100, 110] sqrt(u) + U[0,
+    90], and to serve a customer 10 times its demand times the distance. Variables are the shares x_ij of customer
+    i's demand that facility j serves, by customers, then whether facility j is open. Rows: each customer is served,
+    capacities, enough capacity in all, and x_ij <= y_j; the last two tighten the relaxation.
 
     Raises:
         ValueError: if there is no customer or facility, or the capacities cannot serve them.
@@ -30,8 +31,8 @@ def make_facility_location(config: FacilityLocationConfig, generator: np.random.
     capacities = np.floor(sizes * ratio * demands.sum() / sizes.sum())
     check(
         bool(capacities.sum() >= demands.sum()),
-        f"a ratio of {ratio} leaves a capacity of {capacities.sum():.0f} for a demand of {demands.sum()} when capacities "
-        "are rounded down; choose a larger one",
+        f"a ratio of {ratio} leaves a capacity of {capacities.sum():.0f} for a demand of {demands.sum()}, since "
+        "capacities are rounded down; choose a larger one",
     )
     distances = np.linalg.norm(customers[:, None] - facilities[None], axis=2)
     identity, ones = sparse.eye_array, np.ones

@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..milp import MILP
+from revibranch.milp import MILP
+
 from .combinatorial_auction import make_combinatorial_auction
 from .configs import AuctionConfig, FacilityLocationConfig, IndependentSetConfig, KnapsackConfig, SetCoverConfig
 from .facility_location import make_facility_location

@@ -6,7 +6,8 @@ import numpy as np
 from jaxtyping import Int
 from scipy import sparse
 
-from ..milp import MILP
+from revibranch.milp import MILP
+
 from .checks import check
 from .configs import IndependentSetConfig
 

@@ -1,10 +1,11 @@
 """Multiple knapsack problems."""
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Int, Real
 from scipy import sparse
 
-from ..milp import MILP
+from revibranch.milp import MILP
+
 from .checks import check
 from .configs import KnapsackConfig
 
@@ -49,7 +50,7 @@ def make_multiple_knapsack(config: KnapsackConfig, generator: np.random.Generato
 
 def _profits(
     weights: Int[np.ndarray, " n"], config: KnapsackConfig, generator: np.random.Generator
-) -> Int[np.ndarray, " n"]:
+) -> Real[np.ndarray, " n"]:
     spread = config.max_weight - config.min_weight
     match config.scheme:
         case "uncorrelated":
@@ -57,7 +58,7 @@ def _profits(
         case "weakly correlated":
             return generator.integers(np.maximum(weights - spread, 1), weights + spread)
         case "strongly correlated":
-            return weights + spread // 10
+            return weights + spread / 10
         case "subset-sum":
             return weights
         case other:

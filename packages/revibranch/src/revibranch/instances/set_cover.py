@@ -3,7 +3,8 @@
 import numpy as np
 from scipy import sparse
 
-from ..milp import MILP
+from revibranch.milp import MILP
+
 from .checks import check
 from .configs import SetCoverConfig
 
