@@ -14,6 +14,8 @@ from .instances import make_instances as make_instances
 from .instances import make_multiple_knapsack as make_multiple_knapsack
 from .instances import make_set_cover as make_set_cover
 from .milp import MILP as MILP
+from .profiles import PerformanceProfile as PerformanceProfile
+from .profiles import performance_profile as performance_profile
 
 __all__ = [
     "FAMILIES",
@@ -23,6 +25,7 @@ __all__ = [
     "Family",
     "IndependentSetConfig",
     "KnapsackConfig",
+    "PerformanceProfile",
     "SetCoverConfig",
     "family_config",
     "make_combinatorial_auction",
@@ -32,4 +35,5 @@ __all__ = [
     "make_instances",
     "make_multiple_knapsack",
     "make_set_cover",
+    "performance_profile",
 ]
