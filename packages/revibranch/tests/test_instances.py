@@ -119,7 +119,7 @@ def test_facility_optimum_is_that_of_all_choices_of_facilities(seed):
 
 
 def test_customers_that_are_not_split_have_one_facility_each():
-    problem = make_instance(FacilityLocationConfig(4, 3, 2.0, splittable=False), 0)
+    problem = make_instance(FacilityLocationConfig(4, 3, 2.0, unsplittable=True), 0)
     costs, opening, demands, capacities = parts(problem, 4, 3)
     best = np.inf
     for where in product(range(3), repeat=4):

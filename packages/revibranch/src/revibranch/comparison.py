@@ -211,6 +211,9 @@ def _interval(
     drawn = np.random.default_rng(seed).integers(len(which), size=(N_RESAMPLES, len(which)))
     counts = which.sum(axis=1)[drawn].sum(axis=1)
     means = [np.exp((which @ np.log(of + SHIFT))[drawn].sum(axis=1) / counts) - SHIFT for of in (values, base)]
+    if not means[1].all():
+        # The reference needs no node at all.
+        return None, None
     low, high = np.quantile(means[0] / means[1], (0.025, 0.975))
     return float(low), float(high)
 

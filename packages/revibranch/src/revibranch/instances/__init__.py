@@ -14,4 +14,5 @@ from .families import make_instance as make_instance
 from .families import make_instances as make_instances
 from .independent_set import make_independent_set as make_independent_set
 from .multiple_knapsack import make_multiple_knapsack as make_multiple_knapsack
+from .paths import problem_files as problem_files
 from .set_cover import make_set_cover as make_set_cover

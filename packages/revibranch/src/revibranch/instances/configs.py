@@ -73,13 +73,13 @@ class FacilityLocationConfig:
         n_customers: Customers.
         n_facilities: Places for facilities.
         ratio: Capacity of all facilities, as a multiple of the whole demand.
-        splittable: A customer may be served by several facilities; if not, all variables are binary.
+        unsplittable: Each customer is served by one facility, so that all variables are binary.
     """
 
     n_customers: int = 35
     n_facilities: int = 35
     ratio: float = 5.0
-    splittable: bool = True
+    unsplittable: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,3 +99,46 @@ class KnapsackConfig:
     min_weight: int = 10
     max_weight: int = 20
     scheme: KnapsackScheme = "subset-sum"
+
+
+Kind = Literal["setcover", "auction", "indset", "facilities", "knapsack"]
+Size = Literal["small", "train", "large"]
+
+
+@dataclass(frozen=True)
+class FamilySettings:
+    """Settings of any family, each of those that have it; what is not given is that of the size.
+
+    Args:
+        n_rows: Elements to be covered (setcover).
+        n_cols: Sets (setcover).
+        density: Share of the entries of the matrix that are 1 (setcover).
+        max_cost: The largest cost of a set (setcover).
+        n_items: Goods (auction) or items (knapsack).
+        n_bids: Bids (auction).
+        add_item_prob: Probability that a bundle grows by one more good (auction).
+        n_nodes: Nodes of the graph (indset).
+        affinity: Edges that each new node brings (indset).
+        n_customers: Customers (facilities).
+        n_facilities: Places for facilities (facilities).
+        ratio: Capacity of all facilities, as a multiple of the demand (facilities).
+        unsplittable: Each customer is served by one facility (facilities).
+        n_knapsacks: Knapsacks (knapsack).
+        scheme: How profits depend on weights (knapsack).
+    """
+
+    n_rows: int | None = None
+    n_cols: int | None = None
+    density: float | None = None
+    max_cost: int | None = None
+    n_items: int | None = None
+    n_bids: int | None = None
+    add_item_prob: float | None = None
+    n_nodes: int | None = None
+    affinity: int | None = None
+    n_customers: int | None = None
+    n_facilities: int | None = None
+    ratio: float | None = None
+    unsplittable: bool = False
+    n_knapsacks: int | None = None
+    scheme: KnapsackScheme | None = None

@@ -47,7 +47,7 @@ def make_facility_location(config: FacilityLocationConfig, generator: np.random.
     )
     n_variables = (n + 1) * m
     types = np.full(n_variables, "B")
-    if config.splittable:
+    if not config.unsplittable:
         types[: n * m] = "C"
     return MILP(
         objective=np.concatenate([(10 * demands[:, None] * distances).ravel(), opening]),

@@ -2,20 +2,18 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from revibranch.milp import MILP
 
 from .combinatorial_auction import make_combinatorial_auction
-from .configs import AuctionConfig, FacilityLocationConfig, IndependentSetConfig, KnapsackConfig, SetCoverConfig
+from .configs import AuctionConfig, FacilityLocationConfig, IndependentSetConfig, KnapsackConfig, SetCoverConfig, Size
 from .facility_location import make_facility_location
 from .independent_set import make_independent_set
 from .multiple_knapsack import make_multiple_knapsack
 from .set_cover import make_set_cover
-
-Size = Literal["small", "train", "large"]
 
 
 @dataclass(frozen=True)
