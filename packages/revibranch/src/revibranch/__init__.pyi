@@ -1,3 +1,7 @@
+from .comparison import BranchingReport as BranchingReport
+from .comparison import RuleSummary as RuleSummary
+from .configs import ScipConfig as ScipConfig
+from .evaluation import evaluate as evaluate
 from .instances import FAMILIES as FAMILIES
 from .instances import AuctionConfig as AuctionConfig
 from .instances import FacilityLocationConfig as FacilityLocationConfig
@@ -13,27 +17,47 @@ from .instances import make_instance as make_instance
 from .instances import make_instances as make_instances
 from .instances import make_multiple_knapsack as make_multiple_knapsack
 from .instances import make_set_cover as make_set_cover
+from .instances import problem_files as problem_files
 from .milp import MILP as MILP
+from .outcomes import Outcome as Outcome
+from .outcomes import load_outcomes as load_outcomes
+from .outcomes import save_outcomes as save_outcomes
+from .policies import make_rule as make_rule
 from .profiles import PerformanceProfile as PerformanceProfile
 from .profiles import performance_profile as performance_profile
+from .solving import SolveInterrupted as SolveInterrupted
+from .solving import SolveResult as SolveResult
+from .solving import solve as solve
 
 __all__ = [
     "FAMILIES",
     "MILP",
     "AuctionConfig",
+    "BranchingReport",
     "FacilityLocationConfig",
     "Family",
     "IndependentSetConfig",
     "KnapsackConfig",
+    "Outcome",
     "PerformanceProfile",
+    "RuleSummary",
+    "ScipConfig",
     "SetCoverConfig",
+    "SolveInterrupted",
+    "SolveResult",
+    "evaluate",
     "family_config",
+    "load_outcomes",
     "make_combinatorial_auction",
     "make_facility_location",
     "make_independent_set",
     "make_instance",
     "make_instances",
     "make_multiple_knapsack",
+    "make_rule",
     "make_set_cover",
     "performance_profile",
+    "problem_files",
+    "save_outcomes",
+    "solve",
 ]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from separata import files
 from separata.output import finite
 
-from . import branching, policies, scip
+from . import policies, scip
 from .configs import ScipConfig
 
 if TYPE_CHECKING:
@@ -142,12 +142,16 @@ def solve(instance: Any, rule: Any = "scip", config: ScipConfig = DEFAULT) -> So
         SolveInterrupted: after Ctrl-C, with what was found.
         Exception: what the rule raises.
     """
-    named = str(rule) if isinstance(rule, str | Path) else None
-    chooser = policies.make_rule(named, config.seed) if named is not None else rule
+    chooser = policies.make_rule(str(rule), config.seed) if isinstance(rule, str | Path) else rule
     model = scip.make_scip_model(instance, config)
-    timed = None if chooser is None else _Timed(chooser)
-    plugin = None if timed is None else branching.install_rule(model, timed)
-    if named is not None and (builtin := policies.SCIP_RULES.get(named)):
+    timed = plugin = None
+    if chooser is not None:
+        # Not for SCIP's own rules: this takes PyTorch, which takes seconds to load.
+        from .branching import install_rule
+
+        timed = _Timed(chooser)
+        plugin = install_rule(model, timed)
+    elif builtin := policies.SCIP_RULES[str(rule)]:
         model.setParam(f"branching/{builtin}/priority", policies.FIRST_PRIORITY)
     with _talk_on_stderr():
         model.optimize()
