@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -71,8 +71,7 @@ class Observation:
     def to_pyg(self) -> "HeteroData":
         """As a graph of PyTorch Geometric, with node types `variable` and `row` and edges both ways.
 
-        Its `candidates` are those of the observation. Batches of `torch_geometric.loader.DataLoader` do not shift these:
-        use `collate` for batches with candidates.
+        Its `candidates` are those of the observation. PyTorch Geometric's own batches do not shift them: see `collate`.
         """
         from torch_geometric.data import HeteroData
 
@@ -97,7 +96,7 @@ class _Rows(NamedTuple):
     constants: tuple[float, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Structure:
     """What does not change while columns and rows stay."""
 
@@ -108,6 +107,8 @@ class _Structure:
     row_scale: Float[np.ndarray, "rows"]
     """What makes dual values those of rows with norm 1 and an objective with norm 1."""
     objective_norm: float
+    scip_variables: tuple[Any, ...]
+    """SCIP's variables, made once: making them takes longer than everything else."""
 
 
 class BipartiteObservation:
@@ -147,14 +148,14 @@ class BipartiteObservation:
         names = model.getLPBranchCands()
         candidates = [variable.getCol().getLPPos() for variable in names[0][: names[4]]]
         return Observation(
-            _finite(self._variables(model, columns, structure, key)),
+            _finite(self._variables(model, columns, structure)),
             _finite(_rows(model, rows, structure, key)),
             structure.edge_index,
             structure.edge_attr,
             torch.tensor(candidates, dtype=torch.int64),
         )
 
-    def _variables(self, model: Model, columns: Sequence[Any], structure: _Structure, key: _Rows) -> np.ndarray:
+    def _variables(self, model: Model, columns: Sequence[Any], structure: _Structure) -> np.ndarray:
         n = len(columns)
         features = np.zeros((n, len(VARIABLE_FEATURES)))
         lower = _array([column.getLb() for column in columns], n)
@@ -169,17 +170,17 @@ class BipartiteObservation:
         features[:, 10] = values - np.floor(values + model.feastol())
         features[:, 11] = _array([model.getColRedCost(column) for column in columns], n) / structure.objective_norm
         features[np.arange(n), 12 + _array([BASIS[column.getBasisStatus()] for column in columns], n, np.intp)] = 1
-        features[:, 16:18] = self._incumbent(model, columns, key)
+        features[:, 16:18] = self._incumbent(model, structure)
         features[:, 18] = _array([column.getAge() for column in columns], n) / (model.getNLPs() + 5)
         return features
 
-    def _incumbent(self, model: Model, columns: Sequence[Any], key: _Rows) -> np.ndarray:
+    def _incumbent(self, model: Model, structure: _Structure) -> np.ndarray:
         """Values of the best solution and means over all; read again only when a solution was found."""
-        state = (model.getNSolsFound(), key.columns)
+        state = (model.getNSolsFound(), structure)
         if self._incumbents is None or self._incumbents[0] != state:
-            best, values = model.getBestSol(), np.zeros((len(columns), 2))
+            variables, values = structure.scip_variables, np.zeros((len(structure.variables), 2))
             if model.getNSols() > 0:
-                variables = [column.getVar() for column in columns]
+                best = model.getBestSol()
                 values[:, 0] = [model.getSolVal(best, variable) for variable in variables]
                 values[:, 1] = [variable.getAvgSol() for variable in variables]
             self._incumbents = state, values
@@ -204,13 +205,14 @@ def _read_structure(model: Model, columns: Sequence[Any], rows: Sequence[Any], k
     objective = _array([column.getObjCoeff() for column in columns], n)
     objective_norm = float(np.linalg.norm(objective)) or 1.0
     variables = np.zeros((n, N_STATIC_VARIABLE_FEATURES))
-    variables[np.arange(n), [TYPES[column.getVar().vtype()] for column in columns]] = 1
+    scip_variables = tuple(column.getVar() for column in columns)
+    variables[np.arange(n), [TYPES[variable.vtype()] for variable in scip_variables]] = 1
     variables[:, 4] = objective / objective_norm
 
-    # A row names the columns that are in the LP first.
+    entries = list(zip(rows, key.n_non_zeros, strict=True))  # a row names the columns that are in the LP first
     position = {address: index for index, address in enumerate(key.columns)}
-    edge_columns = [position[hash(column)] for row, k in zip(rows, key.n_non_zeros) for column in row.getCols()[:k]]
-    coefficients = [value for row, k in zip(rows, key.n_non_zeros) for value in row.getVals()[:k]]
+    edge_columns = [position[hash(column)] for row, k in entries for column in row.getCols()[:k]]
+    coefficients = [value for row, k in entries for value in row.getVals()[:k]]
     edge_rows = np.repeat(np.arange(m), key.n_non_zeros)
     coefficients = _array(coefficients, len(edge_rows))
     norms = np.sqrt(np.bincount(edge_rows, coefficients**2, minlength=m))
@@ -237,6 +239,7 @@ def _read_structure(model: Model, columns: Sequence[Any], rows: Sequence[Any], k
         _finite(coefficients[:, None] / norms[edge_rows, None]),
         norms / objective_norm,
         objective_norm,
+        scip_variables,
     )
 
 
