@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from pyscipopt import SCIP_RESULT, Branchrule, Model
 
@@ -45,6 +45,7 @@ class Focus:
         return self.extractor.extract(self.model)
 
 
+@runtime_checkable
 class Rule(Protocol):
     """Chooses the variable to branch on; may also have `begin(model)`, called when a solve begins."""
 

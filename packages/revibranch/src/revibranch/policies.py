@@ -1,6 +1,5 @@
 """Who branches, by name: SCIP's own rules, the baselines, and policies that were trained."""
 
-from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,16 +9,9 @@ if TYPE_CHECKING:
 
 OWN_RULES = ("strong", "random", "mostfrac")
 """Rules of this package: full strong branching that only branches, a random candidate, the most fractional one."""
-SCIP_RULES: Mapping[str, str | None] = {
-    "scip": None,
-    "pscost": "pscost",
-    "relpscost": "relpscost",
-    "vanillafullstrong": "vanillafullstrong",
-}
-"""SCIP's rules: what it does by itself (reliability branching), and others by the names of their parameters."""
+SCIP_RULES = ("scip", "pscost", "relpscost", "vanillafullstrong")
+"""Rules of SCIP's: what it does by itself (reliability branching), and others by name."""
 NAMES = ("scip", "pscost", "strong", "random", "mostfrac", "relpscost", "vanillafullstrong")
-FIRST_PRIORITY = 10**7
-"""More than any of SCIP's rules has by itself."""
 
 
 def check_policy(policy: str) -> str:
@@ -45,14 +37,14 @@ def make_rule(policy: str, seed: int = 0) -> Any | None:  # noqa: ANN401 - anyth
     """
     if check_policy(policy) in SCIP_RULES:
         return None
-    from . import branching, rules
+    from . import rules
 
     if policy == "random":
         return rules.RandomRule(seed)
     if policy in OWN_RULES:
         return {"strong": rules.StrongBranchingRule, "mostfrac": rules.MostFractionalRule}[policy]()
     path = Path(policy)
-    return branching.PolicyRule(_loaded(path, path.stat().st_mtime_ns))
+    return rules.PolicyRule(_loaded(path, path.stat().st_mtime_ns), seed=seed)
 
 
 @lru_cache(maxsize=4)

@@ -2,7 +2,6 @@
 
 import ctypes
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -18,7 +17,7 @@ from .configs import ScipConfig
 if TYPE_CHECKING:
     from pyscipopt import Model
 
-    from .scip import Focus
+    from .branching import BranchingPlugin
 
 FINISHED = ("optimal", "infeasible", "unbounded", "inforunbd")
 """What SCIP says of a problem that it has solved to the end."""
@@ -45,7 +44,7 @@ class SolveResult:
         n_lp_iterations: Iterations of all linear programs.
         n_branchings: How often the rule branched; None where SCIP's own did.
         seconds: Seconds of SCIP, of presolving, too.
-        seconds_in_rule: Those in which the rule chose; 0 where SCIP's own did.
+        seconds_in_rule: Those in which the rule chose, its observations included; 0 where SCIP's own did.
         solution: Values of the variables in the best solution; None without one.
     """
 
@@ -108,26 +107,6 @@ class SolveInterrupted(KeyboardInterrupt):
         self.result = result
 
 
-class _Timed:
-    """A rule whose time is taken."""
-
-    def __init__(self, rule: Any) -> None:  # noqa: ANN401 - anything that chooses
-        self.rule = rule
-        self.name = rule.name
-        self.seconds = 0.0
-
-    def begin(self, model: "Model") -> None:
-        if hasattr(self.rule, "begin"):
-            self.rule.begin(model)
-
-    def choose(self, focus: "Focus") -> int:
-        start = time.perf_counter()
-        try:
-            return self.rule.choose(focus)
-        finally:
-            self.seconds += time.perf_counter() - start
-
-
 def solve(instance: Any, rule: Any = "scip", config: ScipConfig = DEFAULT) -> SolveResult:  # noqa: ANN401
     """Solve a problem with SCIP, a rule choosing the variables to branch on.
 
@@ -144,28 +123,36 @@ def solve(instance: Any, rule: Any = "scip", config: ScipConfig = DEFAULT) -> So
     """
     chooser = policies.make_rule(str(rule), config.seed) if isinstance(rule, str | Path) else rule
     model = scip.make_scip_model(instance, config)
-    timed = plugin = None
-    if chooser is not None:
-        # Not for SCIP's own rules: this takes PyTorch, which takes seconds to load.
-        from .branching import install_rule
-
-        timed = _Timed(chooser)
-        plugin = install_rule(model, timed)
-    elif builtin := policies.SCIP_RULES[str(rule)]:
-        model.setParam(f"branching/{builtin}/priority", policies.FIRST_PRIORITY)
-    with _talk_on_stderr():
-        model.optimize()
-    if plugin is not None:
-        plugin.check()
-    result = _result(model, plugin, 0.0 if timed is None else timed.seconds)
-    # The plugin and the model refer to each other.
-    model.freeProb()
+    try:
+        plugin = _install(model, rule if chooser is None else chooser)
+        with _talk_on_stderr():
+            model.optimize()
+        if plugin is not None:
+            plugin.check()
+        result = _result(model, plugin)
+    finally:
+        # The plugin and the model refer to each other.
+        model.free()
     if result.status == "userinterrupt":
         raise SolveInterrupted(result)
     return result
 
 
-def _result(model: "Model", plugin: Any, seconds_in_rule: float) -> SolveResult:  # noqa: ANN401 - a plugin
+def _install(model: "Model", rule: Any) -> "BranchingPlugin | None":  # noqa: ANN401 - a rule, or the name of SCIP's
+    """Let a rule branch; nothing is imported for SCIP by itself, since PyTorch takes seconds to load."""
+    if rule == "scip":
+        return None
+    if isinstance(rule, str):
+        from .rules import set_built_in
+
+        set_built_in(model, rule)
+        return None
+    from .branching import install_rule
+
+    return install_rule(model, rule)
+
+
+def _result(model: "Model", plugin: "BranchingPlugin | None") -> SolveResult:
     infinity = model.infinity()
     best = model.getBestSol() if model.getNSols() else None
     dual_bound, gap = (float(value) for value in (model.getDualbound(), model.getGap()))
@@ -178,7 +165,7 @@ def _result(model: "Model", plugin: Any, seconds_in_rule: float) -> SolveResult:
         n_lp_iterations=model.getNLPIterations(),
         n_branchings=None if plugin is None else len(plugin.branchings),
         seconds=model.getSolvingTime(),
-        seconds_in_rule=seconds_in_rule,
+        seconds_in_rule=0.0 if plugin is None else plugin.seconds,
         solution=None if best is None else {one.name: float(best[one]) for one in model.getVars()},
     )
 
