@@ -1,12 +1,19 @@
 """Branching rules in Python as a plugin of SCIP."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
+import torch
+from jaxtyping import Float
 from pyscipopt import SCIP_RESULT, Branchrule, Model
+from torch import Tensor
 
+from .graphs import collate
 from .observation import BipartiteObservation, Observation
+from .scip import Focus
 
 if TYPE_CHECKING:
     from .policy import ReviBranchPolicy
@@ -15,37 +22,6 @@ PRIORITY = 10**7
 """Above those of SCIP's own rules."""
 
 
-@dataclass(frozen=True)
-class Focus:
-    """The node that is to be branched on, and what it can be branched on.
-
-    Attributes:
-        model: The model that is being solved.
-        candidates: Integer variables that are fractional in the solution of the LP, those of the highest priority.
-        values: Their values in the LP's solution.
-        fractions: The fractional parts of these values.
-        number: SCIP's number of the node.
-        depth: Its depth; 0 for the root.
-        parent: Number of its nearest ancestor that the same rule branched on, or None.
-        extractor: Makes the observation.
-    """
-
-    model: Model
-    candidates: list[Any]
-    values: list[float]
-    fractions: list[float]
-    number: int
-    depth: int
-    parent: int | None
-    extractor: BipartiteObservation
-
-    @cached_property
-    def observation(self) -> Observation:
-        """The bipartite graph of the node; extracted when it is first asked for."""
-        return self.extractor.extract(self.model)
-
-
-@runtime_checkable
 class Rule(Protocol):
     """Chooses the variable to branch on; may also have `begin(model)`, called when a solve begins."""
 
@@ -65,13 +41,13 @@ class BranchingPlugin(Branchrule):
     Attributes:
         rule: The rule.
         branchings: Number of the node and name of the variable of each branching, in order.
+        seconds: Spent in the rule, its observations included.
     """
 
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
         self.branchings: list[tuple[int, str]] = []
         self.seconds = 0.0
-        """Spent in the rule, its observations included."""
         self.error: BaseException | None = None
         self.branched: set[int] = set()
         self.extractor = BipartiteObservation()
@@ -102,8 +78,11 @@ class BranchingPlugin(Branchrule):
         """SCIP: branch without a solution of the LP, which is left to SCIP."""
         return {"result": SCIP_RESULT.DIDNOTRUN}
 
-    def chosen(self, focus: Focus, action: int) -> None:
-        """Called with each choice, before the children are made."""
+    def focused(self, focus: Focus) -> None:
+        """Called with each node, before the rule is asked."""
+
+    def made(self, focus: Focus, action: int, children: Sequence[Any]) -> None:
+        """Called with each choice, and the nodes that it made: down, and up."""
 
     def _guard(self, function: Any, *arguments: Any) -> Any:  # noqa: ANN401
         """Call a function; keep its exception and end the solve, since nothing may be raised through SCIP."""
@@ -117,18 +96,19 @@ class BranchingPlugin(Branchrule):
             return None
 
     def _branch(self) -> dict[str, Any] | None:
-        began = self.model.getTotalTime()
+        began = perf_counter()
         focus = self._focus()
         if not focus.candidates:
             return None
-        action = self.rule.choose(focus)
+        self.focused(focus)
+        action = int(self.rule.choose(focus))
         if not 0 <= action < len(focus.candidates):
             raise ValueError(
                 f"the rule {self.rule.name} chose candidate {action} of {len(focus.candidates)}, counted from 0"
             )
-        self.chosen(focus, action)
-        self.seconds += self.model.getTotalTime() - began
-        self.model.branchVar(focus.candidates[action])
+        self.seconds += perf_counter() - began
+        down, _, up = self.model.branchVar(focus.candidates[action])
+        self.made(focus, action, (down, up))
         self.branchings.append((focus.number, focus.candidates[action].name))
         self.branched.add(focus.number)
         return {"result": SCIP_RESULT.BRANCHED}
@@ -149,6 +129,92 @@ class BranchingPlugin(Branchrule):
             None if ancestor is None else ancestor.getNumber(),
             self.extractor,
         )
+
+
+@dataclass
+class _Step:
+    """A decision on the path: what it was, and its embedding once a descendant asks for it."""
+
+    observation: Observation | None
+    action: int
+    depth: int
+    parent: int | None
+    embedding: Float[Tensor, "width"] | None = None
+
+
+class PolicyRule:
+    """A policy with the memory of the path that leads to each node.
+
+    Each decision's embedding is kept under the number of its node, so that a past graph is encoded once: a node's
+    memory is that of its ancestors, the last `memory_length` of them.
+
+    Args:
+        policy: Gives the value of each candidate; used without gradients, and in evaluation mode.
+        epsilon: Share of decisions that are drawn evenly instead.
+        seed: Of all draws; every solve draws the same numbers again.
+        greedy: Take the candidate with the greatest value; else draw from the softmax of the values.
+    """
+
+    name = "revibranch"
+
+    def __init__(self, policy: "ReviBranchPolicy", epsilon: float = 0.0, seed: int = 0, *, greedy: bool = True) -> None:
+        if not 0 <= epsilon <= 1:
+            raise ValueError(f"epsilon must be between 0 and 1, not {epsilon}")
+        self.policy, self.epsilon, self.seed, self.greedy = policy, epsilon, seed, greedy
+        self._device = next(policy.parameters()).device
+        self.begin()
+
+    def begin(self, model: Model | None = None) -> None:  # noqa: ARG002
+        """Forget all paths, and begin the draws anew."""
+        self._steps: dict[int, _Step] = {}
+        self._generator = np.random.default_rng(self.seed)
+        self.policy.eval()
+
+    @torch.inference_mode()
+    def choose(self, focus: Focus) -> int:
+        """The policy's candidate."""
+        step = _Step(focus.observation, 0, focus.depth, focus.parent)
+        if self.epsilon > 0 and self._generator.random() < self.epsilon:
+            step.action = int(self._generator.integers(len(focus.candidates)))
+        else:
+            observation = focus.observation.to(self._device)
+            values, embeddings = self.policy.decide(observation, self.memory(focus.parent))
+            step.action = self._pick(values)
+            self._remember(step, observation, embeddings)
+        if self.policy.config.revival:
+            self._steps[focus.number] = step
+        return step.action
+
+    def memory(self, parent: int | None) -> Float[Tensor, "steps width"] | None:
+        """Embeddings of the decisions on the path that ends with a node, from the top down; None if there are none.
+
+        Args:
+            parent: Number of the node.
+        """
+        path: list[Tensor] = []
+        while parent in self._steps and len(path) < self.policy.config.memory_length:
+            step = self._steps[parent]
+            if step.embedding is None:
+                observation = step.observation.to(self._device)
+                self._remember(step, observation, self.policy.encode(collate([observation])))
+            path.append(step.embedding)
+            parent = step.parent
+        return torch.stack(path[::-1]) if path else None
+
+    def _pick(self, values: Float[Tensor, "candidates"]) -> int:
+        if self.greedy:
+            return int(values.argmax())
+        shares = torch.softmax(values.double(), 0).cpu().numpy()
+        return int(self._generator.choice(len(shares), p=shares / shares.sum()))
+
+    def _remember(self, step: _Step, observation: Observation, embeddings: Float[Tensor, "variables width"]) -> None:
+        """Embed a decision, and let its graph go."""
+        if not self.policy.config.revival:
+            return
+        action = observation.candidates[step.action : step.action + 1]
+        depth = torch.tensor([step.depth], device=self._device)
+        step.embedding = self.policy.remember(embeddings, collate([observation]), action, depth)[0]
+        step.observation = None
 
 
 def install_rule(model: Model, rule: Rule) -> BranchingPlugin:
@@ -186,8 +252,6 @@ def install_policy(model: Model, policy: "ReviBranchPolicy", *, greedy: bool = T
     Raises:
         ValueError: if the model has such a rule already, or is being solved.
     """
-    from .rules import PolicyRule
-
     return install_rule(model, PolicyRule(policy, seed=seed, greedy=greedy))
 
 

@@ -3,12 +3,17 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pyscipopt import SCIP_PARAMSETTING, Model
 
 from .configs import ScipConfig
+
+if TYPE_CHECKING:
+    from .observation import BipartiteObservation, Observation
 
 ENDINGS = (".lp", ".mps", ".cip")
 """Formats that are read; each may be compressed, with .gz after it."""
@@ -22,6 +27,36 @@ class Problem(Protocol):
     def to_scip(self) -> Model:
         """A new model of the problem."""
         ...
+
+
+@dataclass(frozen=True)
+class Focus:
+    """The node that is to be branched on, and what it can be branched on.
+
+    Attributes:
+        model: The model that is being solved.
+        candidates: Integer variables that are fractional in the solution of the LP, those of the highest priority.
+        values: Their values in the LP's solution.
+        fractions: The fractional parts of these values.
+        number: SCIP's number of the node.
+        depth: Its depth; 0 for the root.
+        parent: Number of its nearest ancestor that the same rule branched on, or None.
+        extractor: Makes the observation.
+    """
+
+    model: Model
+    candidates: list[Any]
+    values: list[float]
+    fractions: list[float]
+    number: int
+    depth: int
+    parent: int | None
+    extractor: "BipartiteObservation"
+
+    @cached_property
+    def observation(self) -> "Observation":
+        """The bipartite graph of the node; extracted when it is first asked for."""
+        return self.extractor.extract(self.model)
 
 
 def apply(model: Model, config: ScipConfig) -> None:
