@@ -3,6 +3,7 @@
 import torch
 
 from revibranch.observation import Observation
+from revibranch.trees import Decision, Episode
 
 
 def observation(seed=0, n=12, m=7, k=5, density=0.4):
@@ -40,3 +41,25 @@ def permuted(one, columns, rows):
         one.edge_attr[shuffle],
         where_columns[one.candidates],
     )
+
+
+def episode(parents, seed=0, n_programs=2, **sizes):
+    """A search whose decisions have these parents, in order of time; its linear program changes once."""
+    generator = torch.Generator().manual_seed(seed)
+    firsts = [observation(1000 * seed + number, **sizes) for number in range(n_programs)]
+    decisions, depths = [], []
+    for index, parent in enumerate(parents):
+        depths.append(0 if parent is None else depths[parent] + 1)
+        node = another_node(firsts[index * n_programs // len(parents)], 7919 * seed + index)
+        action = int(torch.randint(len(node.candidates), (), generator=generator))
+        bound = 10.0 + depths[-1] + index / 100
+        decisions.append(Decision(index, index + 1, parent, depths[-1], node, action, bound, (bound + 1, bound + 0.5)))
+    return Episode(tuple(decisions), 2 * len(parents) + 1, 100, "optimal", 20.0, 20.0, 0.1)
+
+
+#        0
+#      1   5
+#     2 4   6
+#     3
+PARENTS = (None, 0, 1, 2, 1, 0, 5)
+"""A tree of seven decisions."""
