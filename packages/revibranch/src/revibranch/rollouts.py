@@ -41,8 +41,8 @@ class RolloutPool:
     >>> with RolloutPool(4) as pool:
     ...     episodes = pool.run([Job(path, PolicyRule(policy), seed) for seed, path in enumerate(paths)])
 
-    Each process computes on one thread of the CPU, wherever the policy is. The episodes are those that this process would
-    find: how many processes there are changes nothing.
+    Each process computes on one thread of the CPU, wherever the policy is. The episodes are those that this process
+    would find on one thread: how many processes there are changes nothing.
 
     Processes begin anew by importing the main module: a script that uses them needs `if __name__ == "__main__":`.
 
@@ -107,7 +107,7 @@ class RolloutPool:
         if not self._workers:
             raise RuntimeError("a pool with workers is a context: `with RolloutPool(...) as pool:`")
         policies = {id(job.rule.policy): job.rule.policy for job in jobs if isinstance(job.rule, PolicyRule)}
-        weights = {key: (policy.config, _arrays(policy.state_dict())) for key, policy in policies.items()}
+        weights = {key: (type(policy), policy.config, _arrays(policy.state_dict())) for key, policy in policies.items()}
         for connection in self._workers:
             self._send(connection, weights)
         waiting = [
@@ -198,10 +198,8 @@ def _arrays(tensors: dict[str, Tensor]) -> dict[str, np.ndarray]:
     return {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()}
 
 
-def _policy(config: Any, weights: dict[str, np.ndarray]) -> Any:  # noqa: ANN401
-    from .policy import ReviBranchPolicy
-
-    policy = ReviBranchPolicy(config)
+def _policy(kind: Any, config: Any, weights: dict[str, np.ndarray]) -> Any:  # noqa: ANN401
+    policy = kind(config)
     policy.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
     return policy
 
