@@ -108,9 +108,9 @@ class Search(Eventhdlr):
 class LinearPolicy(nn.Module):
     """The user's own policy: values are linear in features and in the sum of the memory."""
 
-    def __init__(self, config=PolicyConfig(memory_length=3)):
+    def __init__(self, config=None):
         super().__init__()
-        self.config = config
+        self.config = config or PolicyConfig(memory_length=3)
         self.weight = nn.Parameter(torch.randn(19, generator=torch.Generator().manual_seed(4)))
         self.memories = []
 
