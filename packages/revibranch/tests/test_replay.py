@@ -1,12 +1,11 @@
 import math
-from dataclasses import fields
 
 import pytest
 import torch
 from bipartite import PARENTS, episode
 
 from revibranch.forest import Tree
-from revibranch.graphs import GraphBatch, collate
+from revibranch.graphs import collate
 from revibranch.replay import ReplayForest
 
 FIELDS = (

@@ -27,6 +27,10 @@ N_TO_NORMALIZE = 100
 """Observations that features are normalized by."""
 PASSES = 10
 """How often each demonstrated decision is imitated."""
+REPLAY = "replay"
+"""Folder of the trees, in that of the training."""
+COUNTS = ("done", "n_updates", "n_trees", "n_decisions", "n_due", "is_normalized", "best_nodes")
+"""What a checkpoint holds beside weights and trees."""
 Track = Callable[[Iterable[int], str], Iterable[int]]
 """Wraps a loop to show its progress."""
 Log = Callable[[dict[str, float]], None]
@@ -81,7 +85,7 @@ class Trainer:
         self.optimizer = torch.optim.Adam(policy.parameters(), config.lr, fused=True)
         memory_length = policy.config.memory_length if policy.config.revival else 0
         self.replay = ReplayForest(config.capacity, memory_length, config.trajectory)
-        self.done, self.n_updates, self.n_decisions, self.n_due = 0, 0, 0, 0.0
+        self.done, self.n_updates, self.n_trees, self.n_decisions, self.n_due = 0, 0, 0, 0, 0.0
         self.best: dict[str, torch.Tensor] | None = None
         self.best_nodes = math.inf
         self.is_normalized = False
@@ -166,6 +170,10 @@ class Trainer:
         if not episode.decisions or not episode.solved:
             return
         self.replay.add(episode)
+        if self.folder is not None:
+            self._tree_file(0).parent.mkdir(parents=True, exist_ok=True)
+            states.save(self._tree_file(self.n_trees), self.replay.trees[-1].state())
+        self.n_trees += 1
         self.n_decisions += len(episode.decisions)
         if self.n_decisions >= self.config.n_before:
             self.n_due += self.config.updates_per_decision * len(episode.decisions)
@@ -230,34 +238,38 @@ class Trainer:
         """Write the progress, if it is kept."""
         if self.folder is None:
             return
-        numbers = {"done": self.done, "n_updates": self.n_updates, "n_decisions": self.n_decisions}
+        numbers = {name: getattr(self, name) for name in COUNTS}
         states.save(
             self.folder / CHECKPOINT,
             {
                 **numbers,
-                "n_due": self.n_due,
-                "is_normalized": self.is_normalized,
+                "n_kept": len(self.replay.trees),
                 "best": self.best,
-                "best_nodes": self.best_nodes,
                 "policy": self.policy.state_dict(),
                 "target": self.target.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
-                "trees": [tree.state() for tree in self.replay.trees],
             },
         )
+        for number in range(self.n_trees - len(self.replay.trees)):
+            self._tree_file(number).unlink(missing_ok=True)
+
+    def _tree_file(self, number: int) -> Path:
+        """Where a tree of the replay is, which is written once."""
+        assert self.folder is not None  # noqa: S101 - for the type checker
+        return self.folder / REPLAY / f"{number:06}.safetensors"
 
     def _restore(self) -> None:
         if self.folder is None or not (self.folder / CHECKPOINT).is_file():
             return
         state = states.load(self.folder / CHECKPOINT)
         try:
-            self.done, self.n_updates, self.n_decisions = state["done"], state["n_updates"], state["n_decisions"]
-            self.n_due, self.is_normalized = state["n_due"], state["is_normalized"]
-            self.best, self.best_nodes = state["best"], state["best_nodes"]
+            for name in COUNTS:
+                setattr(self, name, state[name])
+            self.best = state["best"]
             self.policy.load_state_dict(state["policy"])
             self.target.load_state_dict(state["target"])
             self.optimizer.load_state_dict(state["optimizer"])
-            for tree in state["trees"]:
-                self.replay.add_tree(Tree.from_state(tree))
+            for number in range(self.n_trees - state["n_kept"], self.n_trees):
+                self.replay.add_tree(Tree.from_state(states.load(self._tree_file(number))))
         except (KeyError, TypeError, ValueError, RuntimeError):
             raise ValueError(f"{self.folder / CHECKPOINT} is not the progress of this training") from None
