@@ -54,7 +54,7 @@ def test_memory_is_causal(memory):
     assert known.all()
     assert before.shape == (2, 5, 8)
     later = steps.clone()
-    later[:, 2] += 1
+    later[:, 2, 0] += 3
     after, _ = memory(later, mask)
     torch.testing.assert_close(after[:, :3], before[:, :3])
     assert (after[:, 3:] - before[:, 3:]).abs().amax(2).min() > 1e-4

@@ -240,4 +240,4 @@ def _shuffled(
         members = (of == number).nonzero()[:, 0]
         shuffled[members] = depths[members[torch.randperm(len(members), generator=generator)]]
     keys = torch.where(mask, shuffled[memory], torch.iinfo(torch.int64).max)
-    return memory.gather(1, keys.argsort(1, stable=True)), shuffled
+    return memory.gather(1, keys.argsort(dim=1, stable=True)), shuffled
