@@ -54,9 +54,8 @@ def afresh(focus):
     return columns.clip(-1e3, 1e3), edges[:, :2].T, coefficients[:, None], rows.clip(-1e3, 1e3)
 
 
-@pytest.mark.parametrize("problem", [Cover(0), Cover(1, 40, 80), Mixed(0), Mixed(1)], ids=str)
-@pytest.mark.parametrize("rounds", [0, -1])
-@pytest.mark.parametrize("heuristics", [True, False])
+@pytest.mark.parametrize("problem", [Cover(1, 40, 80), Mixed(0)], ids=str)
+@pytest.mark.parametrize(("rounds", "heuristics"), [(0, True), (-1, True), (-1, False)])
 def test_equals_the_graph_that_scip_makes_afresh_at_every_node(problem, rounds, heuristics):
     seen = watch(problem, afresh, separating_rounds=rounds, heuristics=heuristics)
     assert seen
@@ -124,8 +123,8 @@ def test_permuted_columns_permute_the_observation():
         return [column.getVar().name for column in focus.model.getLPColsData()]
 
     order = tuple(np.random.default_rng(5).permutation(50).tolist())
-    ours, n = watch(Cover(0, presolved=False), names)[0]
-    theirs, m = watch(Cover(0, presolved=False, order=order), names)[0]
+    ours, n = watch(Cover(1, presolved=False), names)[0]
+    theirs, m = watch(Cover(1, presolved=False, order=order), names)[0]
     assert n != m
     where = [m.index(name) for name in n]
     torch.testing.assert_close(theirs.variables[where][:, :7], ours.variables[:, :7])
