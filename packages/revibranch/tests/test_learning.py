@@ -82,7 +82,7 @@ def test_paths_are_fitted_under_every_importance(importance):
         value = loss(policy, target, replay.sample_paths(8, torch.Generator().manual_seed(step)), config)
         value.backward()
         optimizer.step()
-        losses.append(float(value))
+        losses.append(value.item())
     assert sum(losses[-10:]) < 0.5 * sum(losses[:10])
 
 
