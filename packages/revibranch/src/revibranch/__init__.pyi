@@ -35,12 +35,13 @@ from .profiles import performance_profile as performance_profile
 from .redistribution import redistribute as redistribute
 from .replay import PathBatch as PathBatch
 from .replay import ReplayForest as ReplayForest
+from .runs import RunConfig as RunConfig
+from .runs import TrainReport as TrainReport
+from .runs import train as train
 from .solving import SolveInterrupted as SolveInterrupted
 from .solving import SolveResult as SolveResult
 from .solving import solve as solve
 from .trainer import Trainer as Trainer
-from .trainer import TrainReport as TrainReport
-from .trainer import train as train
 
 __all__ = [
     "FAMILIES",
@@ -60,6 +61,7 @@ __all__ = [
     "ReplayForest",
     "ReviBranchPolicy",
     "RuleSummary",
+    "RunConfig",
     "ScipConfig",
     "SetCoverConfig",
     "SolveInterrupted",
