@@ -6,7 +6,8 @@ from torch import Tensor
 
 
 def segment_argmax(scores: Float[Tensor, "k"], segments: Int[Tensor, "k"], n_segments: int) -> Int[Tensor, "segments"]:
-    """Position of the first largest score of each segment; every segment has a member."""
+    """Position of the first largest score of each segment, which has a member; a NaN is less than any score."""
+    scores = scores.nan_to_num(nan=-torch.inf)
     largest = torch.full((n_segments,), -torch.inf, device=scores.device).scatter_reduce(0, segments, scores, "amax")
     positions = torch.arange(len(scores), device=scores.device)
     positions = torch.where(scores == largest[segments], positions, len(scores))
