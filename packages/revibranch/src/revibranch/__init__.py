@@ -1,4 +1,4 @@
-"""The first principal component, learned by a single linear neuron (Oja's rule)."""  # TODO: what the package is for.
+"""Branching rules for SCIP, learned by deep reinforcement learning on revived search-tree paths (ReviBranch)."""
 
 import lazy_loader
 
