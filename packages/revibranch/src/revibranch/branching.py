@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ PRIORITY = 10**7
 """Above those of SCIP's own rules."""
 
 
+@runtime_checkable
 class Rule(Protocol):
     """Chooses the variable to branch on; may also have `begin(model)`, called when a solve begins."""
 
