@@ -13,7 +13,7 @@ from revibranch.paper import PAPER
 from separata.testing import Commands, contents
 
 call = Commands(PAPER, [cli.generate, cli.solve, cli.evaluate])
-SMALL = ("--n-items", 12, "--n-knapsacks", 3, "--scheme", "weakly correlated")
+SMALL = ("--n-items", 20, "--n-knapsacks", 3, "--scheme", "weakly correlated", "--seed", 1)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def here(folder, monkeypatch):
 def test_generate_writes_problems_that_scip_reads(tmp_path, kind, settings):
     for index, options in enumerate([(), ("--gz",), ("--format", "mps"), ("--format", "mps", "--gz")]):
         out = tmp_path / str(index)
-        done = call("generate", kind, "--out", out, "--n", 2, "--seed", 3, *settings, *options, "--json")
+        done = call("generate", kind, "--out", out, "--n", 2, *settings, "--seed", 3, *options, "--json")
         told = json.loads(done.out)
         assert (done.code, told["kind"], told["n"], told["seed"]) == (0, kind, 2, 3)
         ending = f".{'mps' if 'mps' in options else 'lp'}{'.gz' if '--gz' in options else ''}"
@@ -65,14 +65,14 @@ def test_the_first_problems_are_the_same_however_many(here, tmp_path):
     assert call("generate", "knapsack", "--out", tmp_path, "--n", 1, *SMALL).code == 0
     (name,) = [name for name in contents(tmp_path) if name.endswith(".lp")]
     assert contents(tmp_path)[name] == contents(here / "train")[name]
-    problem = make_instance(KnapsackConfig(12, 3, scheme="weakly correlated"), 0)
+    problem = make_instance(KnapsackConfig(20, 3, scheme="weakly correlated"), 1)
     assert (tmp_path / name).read_text() == problem.to_lp()
 
 
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("sets", "--out", "new"), "KIND"),
+        (("sets", "--out", "new"), "kind must be one of setcover, auction, indset, facilities, knapsack, not 'sets'"),
         (("knapsack", "--out", "train"), "train has problems already, such as instance_00000.lp"),
         (("knapsack", "--out", "new", "--n", 0), "--n must be at least 1, not 0"),
         (("knapsack", "--out", "new", "--seed", -1), "--seed must not be negative"),
@@ -135,13 +135,17 @@ def test_solve_says_that_there_is_no_solution(here, tmp_path):
         (("train/instance_00000.lp", "--out", "x.txt"), "written as .sol, not as x.txt"),
         (("train/instance_00000.lp", "--out", "damaged.lp/x.sol"), "it is a file"),
         (("train/instance_00000.lp", "--time-limit", -1), "time limit must be positive"),
-        (("train/instance_00000.lp", "--policy", "damaged.lp"), "damaged.lp"),
     ],
 )
 def test_solve_refuses(here, words, told):
     before = contents(here)
     call("solve", *words).assert_refused(told)
     assert contents(here) == before
+
+
+def test_solve_refuses_files_that_are_no_policy(here):
+    pytest.importorskip("revibranch.policy")
+    call("solve", "train/instance_00000.lp", "--policy", "damaged.lp").assert_refused("damaged.lp")
 
 
 def test_evaluate_compares_and_resumes(here, tmp_path):
@@ -161,6 +165,7 @@ def test_evaluate_compares_and_resumes(here, tmp_path):
     assert (done.code, [one["rule"] for one in told["rules"]], told["disagreements"]) == (0, ["scip", "random"], [])
     assert len(told["rows"]) == len(load_outcomes(tmp_path / "r.csv")) == 3 * 2 * 2
     assert "<svg" in (tmp_path / "p.svg").read_text()
+    assert told["n_compared"] > 0
     written = (tmp_path / "r.csv").read_bytes()
     again = call(*words, "--resume")
     assert (again.code, again.out.split()[:2]) == (0, ["rule", "solved"])
@@ -192,11 +197,20 @@ def test_evaluate_refuses(here, words, told):
     assert contents(here) == before
 
 
+def test_a_profile_of_nothing_is_not_drawn(here, tmp_path):
+    words = ("--instances", "infeasible.lp", "--policies", "scip,pscost", "--plot", tmp_path / "p.svg")
+    done = call("evaluate", *words)
+    assert (done.code, done.out.split()[:2]) == (0, ["rule", "solved"])
+    assert "p.svg is not written: all policies solve all problems at the root" in done.err
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 def test_ctrl_c_shows_what_was_found(tmp_path):
     assert call("generate", "setcover", "--size", "large", "--n", 1, "--out", tmp_path).code == 0
-    code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\nfrom revibranch.cli import main; main()"
+    code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    code += "; from revibranch.cli import main; main()"
     words = ["solve", str(tmp_path / "instance_00000.lp"), "--json", "--out", str(tmp_path / "x.sol")]
     process = subprocess.Popen([sys.executable, "-c", code, *words], stdout=subprocess.PIPE, text=True)
     with pytest.raises(subprocess.TimeoutExpired):

@@ -143,8 +143,9 @@ def test_results_are_read_as_they_were_written(tmp_path):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("a,b\n1,2\n", "line 2 misses depth_first"),
-        (f"{HEAD}\np,r,0,optimal,1\n", "line 2 misses depth_first"),
+        ("a,b\n1,2\n", "its first line does not name depth_first, digest"),
+        ("", "its first line does not name"),
+        (f"{HEAD}\np,r,0,optimal,1\n", "line 2 has fewer values"),
         (f"{HEAD}\np,r,0,optimal,many,1,1,0,1,1,0,60.0,-1,False,0,True,d\n", "line 2: nodes cannot be 'many'"),
         (f"{HEAD}\np,r,0,optimal,1,1,1,0,1,1,0,60.0,-1,no,0,True,d\n", "line 2: depth_first cannot be 'no'"),
         (f"{HEAD}\np,r,0,optimal,1,1,1,0,1,1,0,60.0,-1,False,0,True,d,more\n", "line 2 has more values"),
