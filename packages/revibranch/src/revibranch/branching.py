@@ -3,20 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from pyscipopt import SCIP_RESULT, Branchrule, Model
 from torch import Tensor
 
-from .graphs import collate
+from .graphs import GraphBatch, collate
 from .observation import BipartiteObservation, Observation
 from .scip import Focus
-
-if TYPE_CHECKING:
-    from .policy import ReviBranchPolicy
 
 PRIORITY = 10**7
 """Above those of SCIP's own rules."""
@@ -30,6 +27,36 @@ class Rule(Protocol):
 
     def choose(self, focus: Focus) -> int:
         """Position of the choice among `focus.candidates`."""
+        ...
+
+
+@runtime_checkable
+class Policy(Protocol):
+    """What values candidates by their graph and the path to it, as `ReviBranchPolicy` does; an `nn.Module`.
+
+    Its `config` says whether the path is remembered (`revival`), and how much of it (`memory_length`).
+    """
+
+    config: Any
+
+    def encode(self, graphs: GraphBatch) -> Float[Tensor, "variables width"]:
+        """Embeddings of all variables."""
+        ...
+
+    def remember(
+        self,
+        embeddings: Float[Tensor, "variables width"],
+        graphs: GraphBatch,
+        actions: Int64[Tensor, "graphs"],
+        depths: Int64[Tensor, "graphs"],
+    ) -> Float[Tensor, "graphs width"]:
+        """Embeddings of decisions, given the columns that were branched on and the depths of the nodes."""
+        ...
+
+    def decide(
+        self, observation: Observation, memory: Float[Tensor, "steps width"] | None
+    ) -> tuple[Float[Tensor, "candidates"], Float[Tensor, "variables width"]]:
+        """Values of the candidates after a path, and embeddings of all variables."""
         ...
 
 
@@ -158,7 +185,7 @@ class PolicyRule:
 
     name = "revibranch"
 
-    def __init__(self, policy: "ReviBranchPolicy", epsilon: float = 0.0, seed: int = 0, *, greedy: bool = True) -> None:
+    def __init__(self, policy: Policy, epsilon: float = 0.0, seed: int = 0, *, greedy: bool = True) -> None:
         if not 0 <= epsilon <= 1:
             raise ValueError(f"epsilon must be between 0 and 1, not {epsilon}")
         self.policy, self.epsilon, self.seed, self.greedy = policy, epsilon, seed, greedy
@@ -238,7 +265,7 @@ def install_rule(model: Model, rule: Rule) -> BranchingPlugin:
     return include(model, BranchingPlugin(rule))
 
 
-def install_policy(model: Model, policy: "ReviBranchPolicy", *, greedy: bool = True, seed: int = 0) -> BranchingPlugin:
+def install_policy(model: Model, policy: Policy, *, greedy: bool = True, seed: int = 0) -> BranchingPlugin:
     """Let a trained policy do the branching of a model.
 
     Args:

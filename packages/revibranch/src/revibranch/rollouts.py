@@ -4,7 +4,7 @@ import multiprocessing as mp
 import signal
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from multiprocessing.connection import Connection, wait
 from types import TracebackType
 from typing import Any, Self
@@ -17,7 +17,7 @@ from .branching import PolicyRule, Rule
 from .configs import ScipConfig
 from .environment import Instance, solve_episode
 from .observation import Observation
-from .trees import Episode
+from .trees import Decision, Episode
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ class RolloutPool:
     >>> with RolloutPool(4) as pool:
     ...     episodes = pool.run([Job(path, PolicyRule(policy), seed) for seed, path in enumerate(paths)])
 
-    Each process computes on one thread of the CPU, wherever the policy is. The episodes are those that this process would
-    find: how many processes there are changes nothing.
+    Each process computes on one thread of the CPU, wherever the policy is. The episodes are those that this process
+    would find on one thread: how many processes there are changes nothing.
 
     Processes begin anew by importing the main module: a script that uses them needs `if __name__ == "__main__":`.
 
@@ -107,7 +107,7 @@ class RolloutPool:
         if not self._workers:
             raise RuntimeError("a pool with workers is a context: `with RolloutPool(...) as pool:`")
         policies = {id(job.rule.policy): job.rule.policy for job in jobs if isinstance(job.rule, PolicyRule)}
-        weights = {key: (policy.config, _arrays(policy.state_dict())) for key, policy in policies.items()}
+        weights = {key: (type(policy), policy.config, _arrays(policy.state_dict())) for key, policy in policies.items()}
         for connection in self._workers:
             self._send(connection, weights)
         waiting = [
@@ -198,18 +198,13 @@ def _arrays(tensors: dict[str, Tensor]) -> dict[str, np.ndarray]:
     return {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items()}
 
 
-def _policy(config: Any, weights: dict[str, np.ndarray]) -> Any:  # noqa: ANN401
-    from .policy import ReviBranchPolicy
-
-    policy = ReviBranchPolicy(config)
+def _policy(kind: Any, config: Any, weights: dict[str, np.ndarray]) -> Any:  # noqa: ANN401
+    policy = kind(config)
     policy.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
     return policy
 
 
-Packed = tuple[Episode, list[tuple[np.ndarray, np.ndarray]], list[tuple[int, np.ndarray, np.ndarray, np.ndarray]]]
-
-
-def _pack(episode: Episode) -> Packed:
+def _pack(episode: Episode) -> tuple[Any, ...]:
     """An episode on its way: edges that observations share are sent once, and indices in 32 bits."""
     programs: dict[int, int] = {}
     edges, graphs = [], []
@@ -220,16 +215,18 @@ def _pack(episode: Episode) -> Packed:
             edges.append((seen.edge_index.numpy().astype(np.int32), seen.edge_attr.numpy()))
         arrays = seen.variables.numpy(), seen.rows.numpy(), seen.candidates.numpy().astype(np.int32)
         graphs.append((programs[id(seen.edge_index)], *arrays))
-    bare = tuple(replace(decision, observation=None) for decision in episode.decisions)
-    return replace(episode, decisions=bare), edges, graphs
+    plain = [{f.name: getattr(decision, f.name) for f in fields(decision)} for decision in episode.decisions]
+    for values in plain:
+        del values["observation"]
+    return replace(episode, decisions=()), plain, edges, graphs
 
 
-def _unpack(episode: Episode, edges: Any, graphs: Any) -> Episode:  # noqa: ANN401
+def _unpack(episode: Episode, plain: Any, edges: Any, graphs: Any) -> Episode:  # noqa: ANN401
     programs = [(torch.from_numpy(index).long(), torch.from_numpy(values)) for index, values in edges]
     decisions = []
-    for decision, (program, variables, rows, candidates) in zip(episode.decisions, graphs, strict=True):
+    for values, (program, variables, rows, candidates) in zip(plain, graphs, strict=True):
         seen = Observation(
             torch.from_numpy(variables), torch.from_numpy(rows), *programs[program], torch.from_numpy(candidates).long()
         )
-        decisions.append(replace(decision, observation=seen))
+        decisions.append(Decision(**values, observation=seen))
     return replace(episode, decisions=tuple(decisions))

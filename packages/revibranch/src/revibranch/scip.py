@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from pyscipopt import SCIP_PARAMSETTING, Model
 
@@ -21,6 +21,7 @@ LINEAR = frozenset({"linear", "setppc", "logicor", "knapsack", "varbound"})
 """SCIP's constraint handlers of linear constraints."""
 
 
+@runtime_checkable
 class Problem(Protocol):
     """Anything that becomes a model of SCIP."""
 

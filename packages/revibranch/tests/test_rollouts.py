@@ -1,0 +1,61 @@
+import pytest
+import torch
+from small_problems import Cover, Dying, Failing, LinearPolicy
+
+from revibranch.branching import PolicyRule
+from revibranch.configs import ScipConfig
+from revibranch.rollouts import Job, RolloutPool
+from revibranch.rules import RandomRule
+
+
+def same(ours, theirs):
+    assert (ours.n_nodes, ours.n_lp_iterations, ours.objective) == (
+        theirs.n_nodes,
+        theirs.n_lp_iterations,
+        theirs.objective,
+    )
+    assert len(ours.decisions) == len(theirs.decisions)
+    for one, other in zip(ours.decisions, theirs.decisions):
+        assert (one.number, one.parent, one.action, one.bound) == (
+            other.number,
+            other.parent,
+            other.action,
+            other.bound,
+        )
+        assert one.child_bounds == other.child_bounds
+        for name in ("variables", "rows", "edge_index", "edge_attr", "candidates"):
+            assert torch.equal(getattr(one.observation, name), getattr(other.observation, name))
+    programs = [[id(d.observation.edge_index) for d in episode.decisions] for episode in (ours, theirs)]
+    assert len(set(programs[0])) == len(set(programs[1]))
+
+
+def test_processes_find_the_same_episodes_and_end_in_one_error():
+    policy = LinearPolicy()
+    jobs = [Job(Cover(seed, 40, 80), PolicyRule(policy, 0.2, seed), seed) for seed in (1, 2)]
+    jobs += [Job(Cover(1, 40, 80), RandomRule(5), 7), Job(Cover(3), "pscost", 1)]
+    config = ScipConfig(depth_first=True)
+    expected = RolloutPool(0).run(jobs, config)
+    with RolloutPool(2) as pool:
+        for ours, theirs in zip(pool.run(jobs, config), expected, strict=True):
+            same(ours, theirs)
+        with torch.no_grad():
+            policy.weight.neg_()
+        for ours, theirs in zip(pool.run(jobs[:1], config), RolloutPool(0).run(jobs[:1], config), strict=True):
+            same(ours, theirs)
+            assert [d.action for d in ours.decisions] != [d.action for d in expected[0].decisions]
+        with pytest.raises(RuntimeError, match="exit code 3"):
+            pool.run([Job(Cover(1, 40, 80), Dying())])
+
+
+def test_what_an_instance_raises_comes_out(tmp_path):
+    with RolloutPool(1) as pool, pytest.raises(ValueError, match="mine"):
+        pool.run([Job(Cover(1, 40, 80), Failing(ValueError("mine")))])
+    with pytest.raises(FileNotFoundError):
+        RolloutPool(0).run([Job(tmp_path / "absent.lp", "scip")])
+
+
+def test_pools_that_cannot_be():
+    with pytest.raises(ValueError, match="at least 0"):
+        RolloutPool(-1)
+    with pytest.raises(RuntimeError, match="context"):
+        RolloutPool(2).run([])
