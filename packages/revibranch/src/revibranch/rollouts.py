@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from multiprocessing.connection import Connection, wait
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
@@ -59,7 +59,7 @@ class RolloutPool:
         self.n_workers = n_workers
         self._workers: dict[Connection, Any] = {}
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "RolloutPool":
         context = mp.get_context("spawn")
         for _ in range(self.n_workers):
             ours, theirs = context.Pipe()
