@@ -139,9 +139,8 @@ def test_built_in_rules_are_asked(name, capfd):
     model.hideOutput(quiet=False)
     model.printStatistics()
     table = capfd.readouterr().out.split("Branching Rules")[1].split("Primal Heuristics")[0]
-    calls = {
-        line.split(":")[0].strip(): int(line.split(":")[1].split()[2]) for line in table.splitlines()[1:] if ":" in line
-    }
+    lines = [line.split(":") for line in table.splitlines()[1:] if ":" in line]
+    calls = {rule.strip(): int(columns.split()[2]) for rule, columns in lines}
     assert calls[BUILT_IN[name] or "relpscost"] > 0
     assert sum(calls.values()) == calls[BUILT_IN[name] or "relpscost"]
 
