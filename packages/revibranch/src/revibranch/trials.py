@@ -1,0 +1,142 @@
+"""One training and what its policy does on problems that it has not seen: what experiments repeat over seeds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from separata.training import seeded
+
+from .branching import PolicyRule
+from .configs import PolicyConfig, ScipConfig, TrainConfig
+from .evaluation import evaluate
+from .instances import family_config, make_instances
+from .instances.configs import Kind
+from .milp import MILP
+from .outcomes import Outcome
+from .policies import make_rule
+from .policy import ReviBranchPolicy
+from .trainer import Trainer
+
+TRAINING, VALIDATION, TEST = 1, 2, 3
+"""Streams of random problems; a problem of one is in no other."""
+Sizes = tuple[tuple[str, int], ...]
+"""Settings of a family that differ from its published size of training."""
+
+
+@dataclass(frozen=True)
+class Problems:
+    """Random problems of a family: those that are trained on, held out to choose weights, and tested on.
+
+    Args:
+        kind: The family.
+        train: Their size.
+        test: The size of those that are tested on.
+        n_train: Problems that are trained on, each as often as there are episodes for.
+        n_validation: Held-out problems of the size of training.
+        n_test: Problems that are tested on.
+    """
+
+    kind: Kind = "setcover"
+    train: Sizes = ()
+    test: Sizes = ()
+    n_train: int = 1000
+    n_validation: int = 10
+    n_test: int = 20
+
+    def draw(self, stream: int) -> list[MILP]:
+        """The problems of a stream, the same for every seed of training."""
+        sizes = self.test if stream == TEST else self.train
+        n = {TRAINING: self.n_train, VALIDATION: self.n_validation, TEST: self.n_test}[stream]
+        return list(make_instances(family_config(self.kind, "train", **dict(sizes)), n, stream))
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A training, or with no episodes a network as it is made.
+
+    Args:
+        problems: What on.
+        policy: The network.
+        train: How.
+        scip: How SCIP solves.
+    """
+
+    problems: Problems = field(default_factory=Problems)
+    policy: PolicyConfig = field(default_factory=PolicyConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    scip: ScipConfig = field(default_factory=ScipConfig)
+
+
+@dataclass(frozen=True)
+class RuleTrial:
+    """What a rule that is not trained does on the same problems.
+
+    Args:
+        problems: What on.
+        rule: Its name.
+        scip: How SCIP solves.
+        seed: SCIP's, and the rule's.
+    """
+
+    problems: Problems = field(default_factory=Problems)
+    rule: str = "random"
+    scip: ScipConfig = field(default_factory=ScipConfig)
+    seed: int = 0
+
+
+def run_trial(trial: Trial, device: str) -> dict[str, Any]:
+    """Train and test.
+
+    Returns:
+        `curve`, rows of the training's history with nodes on held-out problems; `rows`, the results on each problem of
+        the test; `seconds` and `updates` of the training.
+    """
+    policy, trainer, curve = train_trial(trial, device)
+    rows = _tested({"policy": PolicyRule(policy)}, trial.problems, trial.scip, trial.train.seed)
+    return {"curve": curve, "rows": rows, "updates": trainer.n_updates}
+
+
+def train_trial(trial: Trial, device: str) -> tuple[ReviBranchPolicy, Trainer, list[dict[str, float]]]:
+    """The policy that a trial trains, its trainer, and the history."""
+    curve: list[dict[str, float]] = []
+    with seeded(trial.train.seed):
+        policy = ReviBranchPolicy(trial.policy).to(torch.device(device))
+    problems = trial.problems
+    trainer = Trainer(
+        policy,
+        problems.draw(TRAINING),
+        trial.train,
+        scip=trial.scip,
+        validation=problems.draw(VALIDATION) if trial.train.n_episodes else (),
+        log=curve.append,
+    )
+    trainer.fit()
+    kept = [row for row in curve if row["validation_nodes"] == row["validation_nodes"]]  # noqa: PLR0124 - not NaN
+    return policy, trainer, kept
+
+
+def run_rule(trial: RuleTrial, device: str) -> dict[str, Any]:
+    """Test a rule on the problems of the test, and on those that trainings hold out."""
+    del device
+    rule = make_rule(trial.rule, trial.seed) or trial.rule
+    problems = trial.problems
+    rows = _tested({trial.rule: rule}, problems, trial.scip, trial.seed)
+    held_out = evaluate({trial.rule: rule}, problems.draw(VALIDATION), trial.scip, seeds=(0,)).rows
+    return {"rows": rows, "held_out": [row.nodes for row in held_out]}
+
+
+def _tested(rules: Mapping[str, Any], problems: Problems, scip: ScipConfig, seed: int) -> list[dict[str, Any]]:
+    return [_plain(row) for row in evaluate(rules, problems.draw(TEST), scip, seeds=(seed,)).rows]
+
+
+def _plain(row: Outcome) -> dict[str, Any]:
+    return {
+        "instance": row.instance,
+        "solved": row.solved,
+        "objective": row.objective,
+        "nodes": row.nodes,
+        "lp_iterations": row.lp_iterations,
+        "seconds": row.seconds,
+    }
