@@ -127,8 +127,10 @@ def evaluate(
         resume=resume,
         quiet=False,
     )
-    if plot is not None:
+    if plot is not None and report.pairs():
         plots.save(report.profile().figure(xlabel="Factor of the fewest nodes"), plot)
+    elif plot is not None:
+        Reporter().say(f"{plot} is not written: all policies solve all problems at the root")
     return report.to_output()
 
 

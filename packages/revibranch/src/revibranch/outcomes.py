@@ -83,15 +83,17 @@ def load_outcomes(path: Path) -> list[Outcome]:
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
     try:
-        rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+        reader = csv.DictReader(path.read_text(encoding="utf-8").splitlines())
+        rows = list(reader)
     except (UnicodeDecodeError, csv.Error):
         raise ValueError(f"{path} is not a file of results: it does not hold comma-separated values") from None
     expected = {*COLUMNS, *SETTING_KINDS, "digest"}
+    if set(reader.fieldnames or ()) != expected:
+        raise ValueError(f"{path} is not a file of results: its first line does not name {', '.join(sorted(expected))}")
     for number, row in enumerate(rows, 2):
-        if set(row) != expected or None in row.values():
-            missing = sorted(expected - {name for name, value in row.items() if value is not None})
-            told = f"misses {missing[0]}" if missing else "has more values than it should"
-            raise ValueError(f"{path} is not a file of results: line {number} {told}")
+        if None in row or None in row.values():
+            amount = "more" if None in row else "fewer"
+            raise ValueError(f"{path} is not a file of results: line {number} has {amount} values than the first line")
     return [_outcome(path, number, row) for number, row in enumerate(rows, 2)]
 
 

@@ -37,14 +37,14 @@ def make_rule(policy: str, seed: int = 0) -> Any | None:  # noqa: ANN401 - anyth
     """
     if check_policy(policy) in SCIP_RULES:
         return None
-    from . import rules
+    from . import branching, rules
 
     if policy == "random":
         return rules.RandomRule(seed)
     if policy in OWN_RULES:
         return {"strong": rules.StrongBranchingRule, "mostfrac": rules.MostFractionalRule}[policy]()
     path = Path(policy)
-    return rules.PolicyRule(_loaded(path, path.stat().st_mtime_ns), seed=seed)
+    return branching.PolicyRule(_loaded(path, path.stat().st_mtime_ns), seed=seed)
 
 
 @lru_cache(maxsize=4)
