@@ -6,7 +6,7 @@ from typing import Literal
 Importance = Literal["gain", "learned", "uniform", "sparse"]
 """What share of an episode's return each decision of a path gets: see `redistribution`."""
 Trajectory = Literal["tree", "shuffled", "temporal"]
-"""Whose decisions are remembered and which follow: those of a search-tree path, the same out of order, or those before it in time."""
+"""Which decisions are remembered: those of a search-tree path, the same out of order, or those before it in time."""
 
 
 @dataclass(frozen=True)
