@@ -6,7 +6,7 @@ from typing import Literal
 Importance = Literal["gain", "learned", "uniform", "sparse"]
 """What share of an episode's return each decision of a path gets: see `redistribution`."""
 Trajectory = Literal["tree", "shuffled", "temporal"]
-"""What a path is: decisions down the search tree, the same remembered out of order, or decisions in order of time."""
+"""Which decisions are remembered: those of a search-tree path, the same out of order, or those before it in time."""
 
 
 @dataclass(frozen=True)
