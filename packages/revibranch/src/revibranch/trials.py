@@ -113,7 +113,7 @@ def train_trial(trial: Trial, device: str) -> tuple[ReviBranchPolicy, Trainer, l
         log=curve.append,
     )
     trainer.fit()
-    kept = [row for row in curve if row["validation_nodes"] == row["validation_nodes"]]  # noqa: PLR0124 - not NaN
+    kept = [row for row in curve if row["validation_nodes"] == row["validation_nodes"]]
     return policy, trainer, kept
 
 
