@@ -14,7 +14,7 @@ from .trials import Problems, RuleTrial, Trial, run_rule, run_trial
 
 OURS, DQN, NO_REVIVAL, SPARSE = "revibranch", "dqn", "no_revival", "sparse"
 UNTRAINED, RANDOM = "untrained", "random"
-SEEN = (("n_rows", 60), ("n_cols", 120))
+SEEN = (("n_rows", 80), ("n_cols", 160))
 SMALL = (("n_rows", 200), ("n_cols", 400))
 LARGER = (("n_rows", 250), ("n_cols", 500))
 RULES = (RANDOM, "scip")
@@ -82,11 +82,11 @@ def _mean(rows: Sequence[Mapping[str, Any]], measure: str) -> float:
 
 
 def _beyond_the_root(results: Mapping[str, Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
-    """The rows of problems that not everybody solved at the root, by who branched."""
+    """The rows of problems that not everybody solved at the root, by who branched; all, if everybody solved all there."""
     rows = {name: result["rows"] for name, result in results.items()}
     n = len(next(iter(rows.values())))
     kept = [i for i in range(n) if any(of[i]["nodes"] > 1 for of in rows.values())]
-    return {name: [of[i] for i in kept] for name, of in rows.items()}
+    return {name: [of[i] for i in kept or range(n)] for name, of in rows.items()}
 
 
 @experiment(
@@ -122,7 +122,7 @@ def ablation(config: Ablation, run: Run) -> None:
         nodes = {name: _mean(of, "nodes") for name, of in rows.items()}
         run.measure("revived-trajectories", **{name: nodes[name] for name in (OURS, NO_REVIVAL, RANDOM)})
         over_training = {
-            name: geometric_mean([row["validation_nodes"] for row in results[name]["curve"]]) for name in (OURS, SPARSE)
+            name: geometric_mean([row["nodes"] for row in results[name]["curve"]]) for name in (OURS, SPARSE)
         }
         random = geometric_mean(results[RANDOM]["held_out"])
         run.measure("dense-feedback", **over_training, random=random)
@@ -135,7 +135,7 @@ def _draw(run: Run, found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     for name, label in names.items():
         for seed, result in zip(run.seeds, found[name], strict=True):
             for row in result["curve"]:
-                run.log(row["episode"] + 1, variant=label, seed=seed, nodes=row["validation_nodes"])
+                run.log(row["episode"] + 1, variant=label, seed=seed, nodes=row["nodes"])
     run.figure(
         "learning-curves",
         plots.curves(run.history, "nodes", xlabel="episodes", ylabel="nodes on held-out problems", by="variant"),

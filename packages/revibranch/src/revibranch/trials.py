@@ -1,7 +1,8 @@
 """One training and what its policy does on problems that it has not seen: what experiments repeat over seeds."""
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -61,12 +62,14 @@ class Trial:
         policy: The network.
         train: How.
         scip: How SCIP solves.
+        seed: Of the training, and SCIP's in the test; those of `train` and `scip` do not count.
     """
 
     problems: Problems = field(default_factory=Problems)
     policy: PolicyConfig = field(default_factory=PolicyConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     scip: ScipConfig = field(default_factory=ScipConfig)
+    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -90,30 +93,35 @@ def run_trial(trial: Trial, device: str) -> dict[str, Any]:
     """Train and test.
 
     Returns:
-        `curve`, rows of the training's history with nodes on held-out problems; `rows`, the results on each problem of
-        the test; `seconds` and `updates` of the training.
+        `curve`, nodes on held-out problems by episode; `rows`, the results on each problem of the test; `updates`, how
+        many batches were learned from.
     """
     policy, trainer, curve = train_trial(trial, device)
-    rows = _tested({"policy": PolicyRule(policy)}, trial.problems, trial.scip, trial.train.seed)
+    rows = _tested({"policy": PolicyRule(policy)}, trial.problems, trial.scip, trial.seed)
     return {"curve": curve, "rows": rows, "updates": trainer.n_updates}
 
 
 def train_trial(trial: Trial, device: str) -> tuple[ReviBranchPolicy, Trainer, list[dict[str, float]]]:
-    """The policy that a trial trains, its trainer, and the history."""
+    """The policy that a trial trains, its trainer, and the nodes on held-out problems over training."""
     curve: list[dict[str, float]] = []
-    with seeded(trial.train.seed):
+    config = replace(trial.train, seed=trial.seed)
+    with seeded(trial.seed):
         policy = ReviBranchPolicy(trial.policy).to(torch.device(device))
     problems = trial.problems
     trainer = Trainer(
         policy,
         problems.draw(TRAINING),
-        trial.train,
+        config,
         scip=trial.scip,
         validation=problems.draw(VALIDATION) if trial.train.n_episodes else (),
         log=curve.append,
     )
     trainer.fit()
-    kept = [row for row in curve if row["validation_nodes"] == row["validation_nodes"]]
+    kept = [
+        {"episode": row["episode"], "nodes": row["validation_nodes"]}
+        for row in curve
+        if not math.isnan(row["validation_nodes"])
+    ]
     return policy, trainer, kept
 
 
