@@ -14,7 +14,10 @@ from .trials import Problems, RuleTrial, Trial, run_rule, run_trial
 
 OURS, DQN, NO_REVIVAL, SPARSE = "revibranch", "dqn", "no_revival", "sparse"
 UNTRAINED, RANDOM = "untrained", "random"
-SEEN = (("n_rows", 80), ("n_cols", 160))
+DENSE = (("n_nodes", 60), ("affinity", 8))
+"""Graphs whose independent sets are found in a few nodes."""
+COVERS = (("n_rows", 100), ("n_cols", 150), ("max_cost", 3))
+BIDS = (("n_items", 20), ("n_bids", 80))
 SMALL = (("n_rows", 200), ("n_cols", 400))
 LARGER = (("n_rows", 250), ("n_cols", 500))
 RULES = (RANDOM, "scip")
@@ -82,7 +85,7 @@ def _mean(rows: Sequence[Mapping[str, Any]], measure: str) -> float:
 
 
 def _beyond_the_root(results: Mapping[str, Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
-    """The rows of problems that not everybody solved at the root, by who branched; all, if everybody solved all there."""
+    """The rows of problems that not everybody solved at the root, or all, by who branched."""
     rows = {name: result["rows"] for name, result in results.items()}
     n = len(next(iter(rows.values())))
     kept = [i for i in range(n) if any(of[i]["nodes"] > 1 for of in rows.values())]
@@ -94,7 +97,7 @@ def _beyond_the_root(results: Mapping[str, Mapping[str, Any]]) -> dict[str, list
     "fewer-lp-iterations",
     "revived-trajectories",
     "dense-feedback",
-    smoke=Ablation(Problems("setcover", SEEN, SEEN, 4, 2, 2), TINY, BRIEF),
+    smoke=Ablation(Problems("indset", DENSE, DENSE, 4, 2, 3), TINY, BRIEF),
     quick=Ablation(Problems("setcover", SMALL, LARGER, 200, 8, 20), NETWORK, BUDGET),
     gpu=Ablation(
         Problems("setcover", (), (("n_rows", 500), ("n_cols", 1000)), 1000, 10, 20),
@@ -147,9 +150,9 @@ def _draw(run: Run, found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     "heterogeneous",
     smoke=Classes(
         (
-            Problems("setcover", SEEN, SEEN, 2, 1, 2),
-            Problems("auction", (("n_items", 20), ("n_bids", 60)), (("n_items", 20), ("n_bids", 60)), 2, 1, 2),
-            Problems("indset", (("n_nodes", 40),), (("n_nodes", 40),), 2, 1, 2),
+            Problems("setcover", COVERS, COVERS, 1, 1, 1),
+            Problems("auction", BIDS, BIDS, 1, 1, 1),
+            Problems("indset", DENSE, DENSE, 1, 1, 2),
         ),
         TINY,
         replace(BRIEF, n_episodes=1),
@@ -157,8 +160,8 @@ def _draw(run: Run, found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     quick=Classes(
         (
             Problems("setcover", SMALL, SMALL, 200, 8, 20),
-            Problems("auction", (("n_items", 40), ("n_bids", 150)), (("n_items", 40), ("n_bids", 150)), 200, 8, 20),
-            Problems("indset", (("n_nodes", 150),), (("n_nodes", 150),), 200, 8, 20),
+            Problems("auction", (("n_items", 40), ("n_bids", 200)), (("n_items", 40), ("n_bids", 200)), 200, 8, 20),
+            Problems("indset", (("n_nodes", 250),), (("n_nodes", 250),), 200, 8, 20),
         ),
         NETWORK,
         replace(BUDGET, n_episodes=24, evaluate_every=12),
