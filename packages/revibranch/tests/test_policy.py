@@ -12,7 +12,7 @@ from revibranch.observation import FEATURE_VERSION
 from revibranch.policy import ReviBranchPolicy, load, save
 from separata import files
 
-SMALL = PolicyConfig(embedding_size=8, n_heads=2, n_layers=1, feedforward_size=16, memory_length=3)
+SMALL = PolicyConfig(8, n_heads=2, n_layers=1, feedforward_size=16, memory_length=3, trajectory="temporal")
 
 
 def make_policy(config=SMALL):
@@ -146,9 +146,3 @@ def test_a_node_without_candidates_is_refused():
 def test_a_memory_that_is_too_long_is_refused():
     with pytest.raises(ValueError, match="last 3 decisions"):
         POLICY(collate([observation(0)]), torch.zeros(1, 4, 8))
-
-
-@pytest.mark.parametrize("config", [{"embedding_size": 10, "n_heads": 4}, {"embedding_size": 7, "n_heads": 7}])
-def test_widths_that_do_not_fit_are_refused(config):
-    with pytest.raises(ValueError, match="multiple of"):
-        ReviBranchPolicy(PolicyConfig(**config))

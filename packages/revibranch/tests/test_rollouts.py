@@ -23,8 +23,8 @@ def same(ours, theirs):
 
 def test_processes_find_the_same_episodes_and_end_in_one_error():
     policy = LinearPolicy()
-    jobs = [Job(Cover(seed, 40, 80), PolicyRule(policy, 0.2, seed), seed) for seed in (1, 2)]
-    jobs += [Job(Cover(1, 40, 80), RandomRule(5), 7), Job(Cover(3), "pscost", 1)]
+    jobs = [Job(Cover(seed, 35, 70), PolicyRule(policy, 0.2, seed), seed) for seed in (1, 2)]
+    jobs += [Job(Cover(1, 35, 70), RandomRule(5), 7), Job(Cover(3), "pscost", 1)]
     config = ScipConfig(depth_first=True)
     expected = RolloutPool(0).run(jobs, config)
     with RolloutPool(2) as pool:
@@ -36,12 +36,12 @@ def test_processes_find_the_same_episodes_and_end_in_one_error():
             same(ours, theirs)
             assert [d.action for d in ours.decisions] != [d.action for d in expected[0].decisions]
         with pytest.raises(RuntimeError, match="exit code 3"):
-            pool.run([Job(Cover(1, 40, 80), Dying())])
+            pool.run([Job(Cover(1, 35, 70), Dying())])
 
 
 def test_what_an_instance_raises_comes_out(tmp_path):
     with RolloutPool(1) as pool, pytest.raises(ValueError, match="mine"):
-        pool.run([Job(Cover(1, 40, 80), Failing(ValueError("mine")))])
+        pool.run([Job(Cover(1, 35, 70), Failing(ValueError("mine")))])
     with pytest.raises(FileNotFoundError):
         RolloutPool(0).run([Job(tmp_path / "absent.lp", "scip")])
 
