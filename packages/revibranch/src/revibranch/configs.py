@@ -66,7 +66,7 @@ class ScipConfig:
     def __post_init__(self) -> None:
         if not 0 < self.time_limit <= LONGEST_TIME:
             raise ValueError(
-                f"time_limit must be positive, and at most {LONGEST_TIME:g} seconds, not {self.time_limit}"
+                f"the time limit must be positive, and at most {LONGEST_TIME:g} seconds, not {self.time_limit}"
             )
         _at_least(self, -1, "node_limit", "separating_rounds")
         _check_seed(self.seed)
