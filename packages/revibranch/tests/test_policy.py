@@ -3,7 +3,7 @@ import json
 import pytest
 import torch
 from bipartite import observation, permuted
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from revibranch.configs import PolicyConfig
@@ -29,6 +29,7 @@ def memory_of(policy, past, depth=0):
     return policy.remember(policy.encode(graphs), graphs, past.candidates[:1], torch.tensor([depth])).detach()
 
 
+@settings(max_examples=settings().max_examples // 5)
 @given(st.integers(0, 10_000))
 def test_values_do_not_depend_on_the_order_of_variables_and_rows(seed):
     one, past = observation(seed), observation(seed + 1)
