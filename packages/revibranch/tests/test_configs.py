@@ -41,7 +41,7 @@ WRONG = [
 @pytest.mark.parametrize(
     ("kind", "name", "value"), [(kind, name, value) for kind, name, values in WRONG for value in values]
 )
-def test_wrong_values_are_refused_by_name(kind, name, value):
+def test_wrong_values_are_refused_by_name(unchecked, kind, name, value):
     with pytest.raises(ValueError, match=rf"^(the )?{name.replace('_', '[_ ]')} .*not '?{value}'?$"):
         kind(**{name: value})
 

@@ -72,7 +72,7 @@ def test_gradients_reach_the_past_only_with_revival(revival):
 
 
 @pytest.mark.parametrize(
-    "importance", ["gain", "learned", *(pytest.param(name, marks=pytest.mark.slow) for name in ("uniform", "sparse"))]
+    "importance", ["learned", *(pytest.param(name, marks=pytest.mark.slow) for name in ("gain", "uniform", "sparse"))]
 )
 def test_paths_are_fitted_under_every_importance(importance):
     policy, target, replay = setting()

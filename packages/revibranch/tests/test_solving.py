@@ -46,7 +46,7 @@ def optimum(problem):
 
 @pytest.mark.parametrize(
     ("problem", "policy"),
-    [*((KNAPSACK, name) for name in policies.NAMES), (COVER, "mostfrac")],
+    [*((KNAPSACK, name) for name in policies.NAMES), pytest.param(COVER, "mostfrac", marks=pytest.mark.slow)],
     ids=lambda one: getattr(one, "name", one),
 )
 def test_the_optimum_is_that_of_highs_whoever_branches(problem, policy):
