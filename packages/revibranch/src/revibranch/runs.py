@@ -142,10 +142,14 @@ def _points(history: Sequence[Mapping[str, float]]) -> Iterator[dict[str, Any]]:
     for start in range(0, len(history), length):
         stretch = history[start : start + length]
         nodes = geometric_mean([row["nodes"] for row in stretch])
-        yield {"episode": stretch[-1]["episode"] + 1, "nodes": nodes, "of": "training, exploring"}
+        yield {"episode": stretch[-1]["episode"] + 1, "nodes": max(1.0, nodes), "of": "training, exploring"}
     for row in history:
         if math.isfinite(row["validation_nodes"]):
-            yield {"episode": row["episode"] + 1, "nodes": row["validation_nodes"], "of": "held-out instances"}
+            yield {
+                "episode": row["episode"] + 1,
+                "nodes": max(1.0, row["validation_nodes"]),
+                "of": "held-out instances",
+            }
 
 
 def _history(folder: RunFolder, n_episodes: int, reporter: Reporter) -> Callable[[dict[str, float]], None]:
