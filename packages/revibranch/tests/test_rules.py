@@ -44,7 +44,7 @@ def test_most_fractional_is_nearest_to_one_half():
         distances = [abs(value % 1 - 0.5) for value in focus.values]
         return distances[choice] - min(distances)
 
-    seen = check(MostFractionalRule(), Cover(1, 40, 80), look)
+    seen = check(MostFractionalRule(), Cover(1, 30, 60), look)
     assert len(seen) > 5
     assert max(seen) < 1e-9
 
@@ -53,8 +53,8 @@ def test_random_choices_are_even_and_the_same_again():
     def look(focus, choice):
         return len(focus.candidates), choice
 
-    seen = [pair for seed in range(1, 7) for pair in check(RandomRule(seed), Cover(seed, 40, 80), look, node_limit=100)]
-    again = check(RandomRule(1), Cover(1, 40, 80), look, node_limit=100)
+    seen = [pair for seed in range(1, 7) for pair in check(RandomRule(seed), Cover(seed, 30, 60), look, node_limit=60)]
+    again = check(RandomRule(1), Cover(1, 30, 60), look, node_limit=60)
     assert seen[: len(again)] == again
     n, chosen = np.array(seen).T
     assert len(n) > 30
@@ -79,7 +79,7 @@ def test_pseudocosts_rank_as_scip_does():
     from pyscipopt import SCIP_BRANCHDIR
 
     assert (SCIP_BRANCHDIR.DOWNWARDS, SCIP_BRANCHDIR.UPWARDS) == (0, 1)
-    seen = check(PseudocostRule(), Cover(1, 40, 80), look)
+    seen = check(PseudocostRule(), Cover(1, 30, 60), look)
     assert len(seen) > 5
     assert min(seen) > 1 - 1e-6
 
@@ -122,17 +122,26 @@ def root_choice(problem, rule):
     return search.branchings.get(1)
 
 
-def test_strong_branching_agrees_with_scip_at_the_roots():
-    problems = [Cover(seed, 40, 80) for seed in range(14)] + [Mixed(seed) for seed in range(6)]
+def agreement(problems, least):
+    """Share of roots at which ours is SCIP's choice."""
     pairs = [(root_choice(one, "vanillafullstrong"), root_choice(one, StrongBranchingRule())) for one in problems]
     pairs = [(theirs, ours) for theirs, ours in pairs if theirs and ours]
-    assert len(pairs) >= 10
-    assert np.mean([theirs == ours for theirs, ours in pairs]) >= 0.9
+    assert len(pairs) >= least
+    return np.mean([theirs == ours for theirs, ours in pairs])
+
+
+def test_strong_branching_agrees_with_scip_at_some_roots():
+    assert agreement([Cover(seed, 30, 60) for seed in range(4)], 3) >= 0.7
+
+
+@pytest.mark.slow
+def test_strong_branching_agrees_with_scip_at_the_roots():
+    assert agreement([Cover(seed, 40, 80) for seed in range(14)] + [Mixed(seed) for seed in range(6)], 10) >= 0.9
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_built_in_rules_are_asked(name, capfd):
-    model = make_scip_model(Cover(1, 40, 80), ScipConfig())
+    model = make_scip_model(Cover(1, 30, 60), ScipConfig())
     set_built_in(model, name)
     model.optimize()
     model.hideOutput(quiet=False)

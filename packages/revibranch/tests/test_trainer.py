@@ -1,7 +1,9 @@
 import math
+from dataclasses import dataclass
 
 import pytest
 import torch
+from pyscipopt import Model
 from small_problems import Cover
 
 from revibranch.configs import PolicyConfig, ScipConfig, TrainConfig
@@ -140,6 +142,82 @@ def test_a_training_on_disk_leaves_a_policy_and_its_history(tmp_path):
     again = train(PROBLEMS, tmp_path, config, validation=PROBLEMS[:1], resume=True)
     assert again == report
     assert same(load(again.model, "cpu"), policy)
+
+
+@dataclass(frozen=True)
+class Easy:
+    """Solved without branching, whatever the seed."""
+
+    n_columns: int = 3
+
+    def to_scip(self):
+        model = Model()
+        model.hideOutput()
+        for j in range(self.n_columns):
+            model.addVar(f"x{j}", vtype="B", obj=1.0)
+        return model
+
+
+def watched(trainer):
+    """The instances that a training solves, in order."""
+    chosen = []
+    job = trainer._job
+
+    def note(position, rule):
+        chosen.append(trainer._instance(position))
+        return job(position, rule)
+
+    trainer._job = note
+    return chosen
+
+
+def test_what_is_solved_at_the_root_is_solved_once():
+    instances = [Easy(3), PROBLEMS[0], Easy(4), PROBLEMS[1]]
+    config = TrainConfig(n_episodes=10, n_before=10**6, evaluate_every=0)
+    trainer = Trainer(make_policy(), instances, config)
+    chosen = watched(trainer)
+    trainer.fit()
+    assert sorted(trainer.at_root) == [0, 2]
+    assert sorted(chosen[:4]) == [0, 1, 2, 3]
+    assert [sorted(chosen[place : place + 2]) for place in (4, 6, 8)] == [[1, 3]] * 3
+    orders = {tuple(chosen[place : place + 2]) for place in range(4, 10, 2)}
+    assert orders <= {(1, 3), (3, 1)}
+
+
+def test_what_is_solved_at_the_root_is_remembered_by_a_training_that_goes_on(tmp_path):
+    instances = [Easy(3), PROBLEMS[0], Easy(4), PROBLEMS[1]]
+    config = TrainConfig(n_episodes=8, n_before=10**6, evaluate_every=1)
+
+    def stop(row):
+        if row["episode"] == 5:
+            raise Stopped
+
+    undisturbed = Trainer(make_policy(), instances, config)
+    expected = watched(undisturbed)
+    undisturbed.fit()
+    with pytest.raises(Stopped):
+        Trainer(make_policy(), instances, config, folder=tmp_path, log=stop).fit()
+    trainer = Trainer(make_policy(), instances, config, folder=tmp_path)
+    assert trainer.done == 5
+    chosen = watched(trainer)
+    trainer.fit()
+    assert chosen == expected[5:]
+
+
+def test_demonstrations_show_what_is_solved_at_the_root():
+    config = TrainConfig(n_episodes=2, batch_size=8, n_demonstrations=3, n_before=10**6, evaluate_every=0)
+    trainer = Trainer(make_policy(), [Easy(3), PROBLEMS[0]], config)
+    chosen = watched(trainer)
+    trainer.fit()
+    assert sorted(chosen[:2]) == [0, 1]
+    assert chosen[2:] == [1, 1, 1]
+
+
+def test_a_training_in_which_nothing_branches_ends():
+    trainer = Trainer(make_policy(), [Easy(3), Easy(4)], TrainConfig(n_episodes=5))
+    with pytest.raises(ValueError, match="nothing to learn"):
+        trainer.fit()
+    assert trainer.done == 2
 
 
 def test_nothing_to_train_on_is_refused():

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from time import perf_counter
 from typing import Any, Protocol, runtime_checkable
 
@@ -34,7 +35,8 @@ class Rule(Protocol):
 class Policy(Protocol):
     """What values candidates by their graph and the path to it, as `ReviBranchPolicy` does; an `nn.Module`.
 
-    Its `config` says whether the path is remembered (`revival`), and how much of it (`memory_length`).
+    Its `config` says whether the path is remembered (`revival`), how much of it (`memory_length`), and what it is
+    (`trajectory`).
     """
 
     config: Any
@@ -161,7 +163,7 @@ class BranchingPlugin(Branchrule):
 
 @dataclass
 class _Step:
-    """A decision on the path: what it was, and its embedding once a descendant asks for it."""
+    """A decision: what it was, and its embedding once a later node asks for it."""
 
     observation: Observation | None
     action: int
@@ -171,10 +173,13 @@ class _Step:
 
 
 class PolicyRule:
-    """A policy with the memory of the path that leads to each node.
+    """A policy with the memory of what leads to each node.
 
-    Each decision's embedding is kept under the number of its node, so that a past graph is encoded once: a node's
-    memory is that of its ancestors, the last `memory_length` of them.
+    What is remembered follows the policy's `config.trajectory`, as in training: with `tree` the decisions at the node's
+    ancestors, with `shuffled` the same in an order drawn for each node, and with `temporal` the decisions made before
+    in time, wherever in the tree; always the last `memory_length` of them. A past graph is encoded once: the embedding
+    of each decision is kept under the number of its node. With `shuffled` it depends on the order, so graphs are kept,
+    and only those of the last node's path stay encoded.
 
     Args:
         policy: Gives the value of each candidate; used without gradients, and in evaluation mode.
@@ -195,39 +200,76 @@ class PolicyRule:
     def begin(self, model: Model | None = None) -> None:  # noqa: ARG002
         """Forget all paths, and begin the draws anew."""
         self._steps: dict[int, _Step] = {}
+        self._encoded: dict[int, Tensor] = {}
         self._generator = np.random.default_rng(self.seed)
         self.policy.eval()
 
     @torch.inference_mode()
     def choose(self, focus: Focus) -> int:
         """The policy's candidate."""
-        step = _Step(focus.observation, 0, focus.depth, focus.parent)
+        config = self.policy.config
+        depth = len(self._steps) if config.trajectory == "temporal" else focus.depth
+        step = _Step(focus.observation, 0, depth, focus.parent)
         if self.epsilon > 0 and self._generator.random() < self.epsilon:
             step.action = int(self._generator.integers(len(focus.candidates)))
         else:
             observation = focus.observation.to(self._device)
             values, embeddings = self.policy.decide(observation, self.memory(focus.parent))
             step.action = self._pick(values)
-            self._remember(step, observation, embeddings)
-        if self.policy.config.revival:
+            if config.revival and config.trajectory == "shuffled":
+                self._encoded[focus.number] = embeddings
+            elif config.revival:
+                self._remember(step, observation, embeddings)
+        if config.revival:
             self._steps[focus.number] = step
         return step.action
 
+    @torch.inference_mode()
     def memory(self, parent: int | None) -> Float[Tensor, "steps width"] | None:
-        """Embeddings of the decisions on the path that ends with a node, from the top down; None if there are none.
+        """Embeddings of the decisions that lead to a node, the first one first; None if there are none.
 
         Args:
-            parent: Number of the node.
+            parent: Number of the node at the end of its path; of no matter in order of time.
         """
-        path: list[Tensor] = []
-        while parent in self._steps and len(path) < self.policy.config.memory_length:
-            step = self._steps[parent]
+        config = self.policy.config
+        if config.trajectory == "temporal":
+            numbers = list(islice(reversed(self._steps), config.memory_length))[::-1]
+        else:
+            numbers = self._path(parent)
+        if not numbers:
+            return None
+        if config.trajectory == "shuffled":
+            return self._shuffled(numbers)
+        for step in map(self._steps.__getitem__, numbers):
             if step.embedding is None:
                 observation = step.observation.to(self._device)
                 self._remember(step, observation, self.policy.encode(collate([observation])))
-            path.append(step.embedding)
-            parent = step.parent
-        return torch.stack(path[::-1]) if path else None
+        return torch.stack([self._steps[number].embedding for number in numbers])
+
+    def _path(self, number: int | None) -> list[int]:
+        """Numbers of the last nodes on a path, from the top down."""
+        path: list[int] = []
+        while number in self._steps and len(path) < self.policy.config.memory_length:
+            path.append(number)
+            number = self._steps[number].parent
+        return path[::-1]
+
+    def _shuffled(self, numbers: list[int]) -> Float[Tensor, "steps width"]:
+        """The decisions of a path in another order, which their depths tell."""
+        steps = [self._steps[number] for number in numbers]
+        observations = [step.observation.to(self._device) for step in steps]
+        self._encoded = {
+            number: self._encoded[number] if number in self._encoded else self.policy.encode(collate([observation]))
+            for number, observation in zip(numbers, observations, strict=True)
+        }
+        graphs, embeddings = collate(observations), torch.cat(list(self._encoded.values()))
+        counts = torch.bincount(graphs.candidate_batch)
+        taken = counts.cumsum(0) - counts + torch.tensor([step.action for step in steps], device=self._device)
+        drawn = np.random.default_rng((self.seed, numbers[-1])).permutation(len(numbers))
+        order = torch.as_tensor(drawn, device=self._device)
+        depths = torch.tensor([step.depth for step in steps], device=self._device)
+        depths[order] = depths.clone()
+        return self.policy.remember(embeddings, graphs, graphs.candidates[taken], depths)[order]
 
     def _pick(self, values: Float[Tensor, "candidates"]) -> int:
         if self.greedy:
@@ -237,8 +279,6 @@ class PolicyRule:
 
     def _remember(self, step: _Step, observation: Observation, embeddings: Float[Tensor, "variables width"]) -> None:
         """Embed a decision, and let its graph go."""
-        if not self.policy.config.revival:
-            return
         action = observation.candidates[step.action : step.action + 1]
         depth = torch.tensor([step.depth], device=self._device)
         step.embedding = self.policy.remember(embeddings, collate([observation]), action, depth)[0]

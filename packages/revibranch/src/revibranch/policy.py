@@ -31,20 +31,11 @@ class ReviBranchPolicy(nn.Module):
 
     Args:
         config: The network.
-
-    Raises:
-        ValueError: if the width is odd, or the heads do not divide it.
     """
 
     def __init__(self, config: PolicyConfig = PolicyConfig()) -> None:  # noqa: B008 - immutable
         super().__init__()
         size = config.embedding_size
-        if size < 2 or size % 2 or size % config.n_heads:
-            raise ValueError(
-                f"the embedding size must be even and a multiple of the {config.n_heads} heads, not {size}"
-            )
-        if config.memory_length < 1:
-            raise ValueError(f"the memory must hold at least one decision, not {config.memory_length}")
         self.config = config
         self.encoder = BipartiteGCN(size)
         self.action_embedding, self.step_builder = ActionEmbedding(size), StepBuilder(size)

@@ -65,17 +65,7 @@ def apply(model: Model, config: ScipConfig) -> None:
 
     Presolving and the search are never restarted, so that each node has one number, and time is that of the wall.
     Cuts are separated at the root as SCIP does by default, whatever `separating_rounds` says of the nodes below.
-
-    Raises:
-        ValueError: if a limit or the seed is out of SCIP's range.
     """
-    if config.seed < 0:
-        raise ValueError(f"SCIP's seed must not be negative, not {config.seed}")
-    if config.time_limit <= 0 or config.node_limit < -1 or config.separating_rounds < -1:
-        raise ValueError(
-            "the time limit must be positive, and limits of nodes and separating rounds at least -1, not "
-            f"{config.time_limit}, {config.node_limit} and {config.separating_rounds}"
-        )
     model.setParams(
         {
             "timing/clocktype": 2,
@@ -149,7 +139,7 @@ def make_scip_model(instance: Any, config: ScipConfig) -> Model:  # noqa: ANN401
 
     Raises:
         FileNotFoundError: if the path leads to no file.
-        ValueError: if the file is no mixed-integer linear problem, or the settings are out of range.
+        ValueError: if the file is no mixed-integer linear problem.
         TypeError: if the instance is neither.
     """
     if isinstance(instance, str | Path):

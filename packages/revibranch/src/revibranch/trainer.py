@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from dataclasses import replace
+from itertools import count, islice
 from pathlib import Path
 
 import torch
@@ -13,7 +14,7 @@ from separata.runs import CHECKPOINT
 from separata.training import seeded
 
 from .branching import PolicyRule, Rule
-from .configs import ScipConfig, TrainConfig
+from .configs import LARGEST_SEED, ScipConfig, TrainConfig
 from .environment import Instance
 from .forest import Tree
 from .learning import imitation_loss, loss
@@ -29,7 +30,7 @@ PASSES = 10
 """How often each demonstrated decision is imitated."""
 REPLAY = "replay"
 """Folder of the trees, in that of the training."""
-COUNTS = ("done", "n_updates", "n_trees", "n_decisions", "n_due", "is_normalized", "best_nodes")
+COUNTS = ("done", "position", "at_root", "n_updates", "n_trees", "n_decisions", "n_due", "is_normalized", "best_nodes")
 """What a checkpoint holds beside weights and trees."""
 Track = Callable[[Iterable[int], str], Iterable[int]]
 """Wraps a loop to show its progress."""
@@ -49,6 +50,8 @@ class Trainer:
     trees are learned from. Training ends with the weights that were best on held-out instances, or with the last ones
     where none are held out. The same seed gives the same training, also where it was interrupted and continued.
 
+    An instance that is solved at the root in the first pass over them teaches nothing, and is not chosen again.
+
     Args:
         policy: The network; it stays on its device.
         instances: What is solved, all of them before one is solved again.
@@ -58,6 +61,9 @@ class Trainer:
         folder: Where progress is kept, to be continued from; None to keep none.
         track: Shows progress over episodes.
         log: Takes a row for each episode.
+
+    Attributes:
+        at_root: Numbers of the instances that were solved without a branching when they were first met.
 
     Raises:
         ValueError: if there are no instances, or the folder holds the progress of another training.
@@ -84,8 +90,10 @@ class Trainer:
         self.target = deepcopy(policy).eval().requires_grad_(requires_grad=False)
         self.optimizer = torch.optim.Adam(policy.parameters(), config.lr, fused=True)
         memory_length = policy.config.memory_length if policy.config.revival else 0
-        self.replay = ReplayForest(config.capacity, memory_length, config.trajectory)
+        self.replay = ReplayForest(config.capacity, memory_length, policy.config.trajectory)
         self.done, self.n_updates, self.n_trees, self.n_decisions, self.n_due = 0, 0, 0, 0, 0.0
+        self.position = 0
+        self.at_root: list[int] = []
         self.best: dict[str, torch.Tensor] | None = None
         self.best_nodes = math.inf
         self.is_normalized = False
@@ -96,6 +104,7 @@ class Trainer:
 
         Raises:
             FloatingPointError: if the loss is not finite.
+            ValueError: if all instances are solved at the root.
         """
         config, size = self.config, max(1, self.config.n_workers)
         with RolloutPool(config.n_workers) as pool:
@@ -103,8 +112,12 @@ class Trainer:
                 self._demonstrate(pool)
             for start in self.track(range(self.done, config.n_episodes, size), "episodes"):
                 numbers = range(start, min(start + size, config.n_episodes))
-                jobs = [self._job(n, PolicyRule(self.policy, self.epsilon(n), self._seed(n))) for n in numbers]
-                for number, episode in zip(numbers, pool.run(jobs, self._searching), strict=True):
+                positions = self._positions(self.position, len(numbers))
+                rules = [PolicyRule(self.policy, self.epsilon(number), self._seed(number)) for number in numbers]
+                jobs = [self._job(position, rule) for position, rule in zip(positions, rules, strict=True)]
+                episodes = pool.run(jobs, self._searching)
+                for number, position, episode in zip(numbers, positions, episodes, strict=True):
+                    self._note(position, episode)
                     self._follow(number, episode, pool)
         if self.best is not None:
             self.policy.load_state_dict(self.best)
@@ -125,12 +138,33 @@ class Trainer:
     def _searching(self) -> ScipConfig:
         return replace(self.scip, depth_first=True)
 
-    def _job(self, number: int, rule: Rule) -> Job:
-        """Solve the instance of an episode: each pass over them is in another order, with another seed of SCIP's."""
-        n = len(self.instances)
-        turn, place = divmod(number, n)
-        order = torch.randperm(n, generator=torch.Generator().manual_seed(self._seed(turn)))
-        return Job(self.instances[int(order[place])], rule, turn + self.config.seed)
+    def _instance(self, position: int) -> int:
+        """The number of the instance at a position in the passes over all of them, each in another order."""
+        turn, place = divmod(position, len(self.instances))
+        order = torch.randperm(len(self.instances), generator=torch.Generator().manual_seed(self._seed(turn)))
+        return int(order[place])
+
+    def _positions(self, start: int, n: int) -> list[int]:
+        """The next positions of instances that are not known to be solved at the root."""
+        if len(self.at_root) == len(self.instances):
+            raise ValueError(
+                "all instances are solved without branching, so there is nothing to learn: give harder ones"
+            )
+        rest = (position for position in count(start) if self._instance(position) not in self.at_root)
+        return list(islice(rest, n))
+
+    def _job(self, position: int, rule: Rule) -> Job:
+        """Solve the instance at a position, in each pass with another seed of SCIP's."""
+        turn = position // len(self.instances)
+        return Job(self.instances[self._instance(position)], rule, (turn + self.config.seed) % (LARGEST_SEED + 1))
+
+    def _note(self, position: int, episode: Episode) -> None:
+        """Go on behind a position; remember in the first pass which instances are solved at the root."""
+        self.position = position + 1
+        instance = self._instance(position)
+        is_at_root = episode.solved and not episode.decisions
+        if is_at_root and position < len(self.instances) and instance not in self.at_root:
+            self.at_root.append(instance)
 
     def _seed(self, *numbers: int) -> int:
         """A seed for each tuple of small numbers."""
@@ -226,9 +260,15 @@ class Trainer:
 
     def _demonstrate(self, pool: RolloutPool) -> None:
         """Let strong branching solve instances, and learn to choose as it does."""
-        jobs = [self._job(number, StrongBranchingRule()) for number in range(self.config.n_demonstrations)]
-        for episode in pool.run(jobs, self._searching):
-            self._keep(episode)
+        missing, at_once = self.config.n_demonstrations, len(self.instances)
+        while missing:
+            positions = self._positions(self.position, min(missing, at_once))
+            jobs = [self._job(position, StrongBranchingRule()) for position in positions]
+            for position, episode in zip(positions, pool.run(jobs, self._searching), strict=True):
+                self._note(position, episode)
+                self._keep(episode)
+            missing -= len(positions)
+        self.position = 0
         for _ in range(PASSES * len(self.replay) // self.config.batch_size):
             self._update(imitates=True)
         self._copy_to_target()

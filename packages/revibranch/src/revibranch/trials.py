@@ -1,5 +1,6 @@
 """One training and what its policy does on problems that it has not seen: what experiments repeat over seeds."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -113,7 +114,7 @@ def train_trial(trial: Trial, device: str) -> tuple[ReviBranchPolicy, Trainer, l
         log=curve.append,
     )
     trainer.fit()
-    kept = [row for row in curve if row["validation_nodes"] == row["validation_nodes"]]  # noqa: PLR0124 - not NaN
+    kept = [row for row in curve if not math.isnan(row["validation_nodes"])]
     return policy, trainer, kept
 
 
