@@ -207,9 +207,16 @@ def test_what_is_held_out_is_not_trained_on(folder):
 
 
 def test_training_says_that_nothing_was_learned(here, tmp_path):
-    done = call("train", "--instances", "infeasible.lp", *SHORT, "--out", tmp_path / "run", "--json")
+    words = ("--instances", "practice/0.lp", "--node-limit", 2, *SHORT)
+    done = call("train", *words, "--out", tmp_path / "run", "--json")
     assert (done.code, json.loads(done.out)["n_updates"]) == (0, 0)
     assert "warning: the network has learned nothing" in done.err
+
+
+def test_problems_without_a_branching_are_not_trained_on(here):
+    done = call("train", "--instances", "infeasible.lp", *SHORT, "--out", "new")
+    done.assert_refused("all instances are solved without branching", after_progress=True)
+    assert not (here / "new").exists()
 
 
 @pytest.mark.parametrize(
@@ -227,7 +234,7 @@ def test_training_says_that_nothing_was_learned(here, tmp_path):
         (("--instances", "train", "--validation", "continuous.lp"), "no integer variables"),
         (("--instances", "quadratic.lp"), "constraints of type nonlinear"),
         (("--instances", "train", "--embedding-size", 9), "must be even"),
-        (("--instances", "train", "--n-episodes", 0), "n episodes must be at least 1"),
+        (("--instances", "train", "--batch-size", 0), "batch_size must be at least 1, not 0"),
         (("--instances", "train", "--lr", -1), "lr must be positive, not -1"),
         (("--instances", "train", "--epsilon", 2), "between 0 and 1"),
         (("--instances", "train", "--time-limit", 0), "time limit must be positive"),

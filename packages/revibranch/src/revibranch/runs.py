@@ -92,7 +92,6 @@ def train(
         FileNotFoundError: if an instance is not there.
     """
     reporter = reporter or Reporter(quiet=True)
-    _check(config.train)
     folder = RunFolder.begin(out, config, resume=resume, may_change=MAY_CHANGE)
     with seeded(config.train.seed):
         policy = ReviBranchPolicy(config.policy)
@@ -171,23 +170,3 @@ def _history(folder: RunFolder, n_episodes: int, reporter: Reporter) -> Callable
         since.clear()
 
     return log
-
-
-def _check(config: TrainConfig) -> None:
-    """Refuse settings that no training can have.
-
-    Raises:
-        ValueError: if a number is out of range.
-    """
-    for name in ("n_episodes", "batch_size", "target_update", "capacity"):
-        if getattr(config, name) < 1:
-            raise ValueError(f"{name.replace('_', ' ')} must be at least 1, not {getattr(config, name)}")
-    for name in ("updates_per_decision", "n_before", "eta", "n_demonstrations", "evaluate_every", "n_workers", "seed"):
-        if not 0 <= getattr(config, name) < math.inf:
-            raise ValueError(f"{name.replace('_', ' ')} must not be negative, but it is {getattr(config, name)}")
-    for name in ("lr", "max_norm", "temperature"):
-        if not 0 < getattr(config, name) < math.inf:
-            raise ValueError(f"{name.replace('_', ' ')} must be positive, not {getattr(config, name)}")
-    for name in ("epsilon", "final_epsilon"):
-        if not 0 <= getattr(config, name) <= 1:
-            raise ValueError(f"{name.replace('_', ' ')} must be between 0 and 1, not {getattr(config, name)}")
