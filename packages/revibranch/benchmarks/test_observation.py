@@ -1,4 +1,4 @@
-"""A node of the published set covers of 400 rows and 750 columns: its observation, beside SCIP's own call, and decision.
+"""A node of the published set covers of 400 rows and 750 columns: its observation, beside SCIP's call, and decision.
 
 What a replay of many such nodes takes is measured, too.
 """

@@ -14,7 +14,7 @@ from revibranch import cli, load, load_outcomes, make_instance
 from revibranch.instances import KnapsackConfig
 from revibranch.observation import FEATURE_VERSION
 from revibranch.paper import PAPER
-from revibranch.sources import Problems
+from revibranch.sources import ProblemSet
 from separata import files
 from separata.runs import read_csv
 from separata.testing import Commands, contents, interrupted_after
@@ -197,13 +197,13 @@ def test_training_draws_problems_of_a_family(tmp_path):
 
 
 def test_what_is_held_out_is_not_trained_on(folder):
-    problems = Problems.from_family(KnapsackConfig(15, 3), 40, seed=0)
+    problems = ProblemSet.from_family(KnapsackConfig(15, 3), 40, seed=0)
     for share, n_out in ((None, 4), (0.25, 10), (0, 0), (0.001, 1)):
         kept, out = problems.hold_out(share, seed=3)
         assert len(out.instances) == n_out
         assert {*kept.instances, *out.instances} == {*problems.instances}
         assert len(kept.instances) + n_out == 40
-    assert len(Problems.from_family(KnapsackConfig(15, 3), 400, seed=0).hold_out(None, 0)[1].instances) == 10
+    assert len(ProblemSet.from_family(KnapsackConfig(15, 3), 400, seed=0).hold_out(None, 0)[1].instances) == 10
 
 
 def test_training_says_that_nothing_was_learned(here, tmp_path):

@@ -15,7 +15,7 @@ from .instances.families import family_config, make_instance
 from .instances.paths import is_problem, problem_files
 
 if TYPE_CHECKING:
-    from .sources import Problems
+    from .sources import ProblemSet
 
 
 def generate(
@@ -124,9 +124,9 @@ def train(
     return Output(value, f"{report.model}: {report.n_episodes:,} episodes, {report.n_updates:,} updates{told}")
 
 
-def _problems(given: Sources, seed: int, reporter: Reporter) -> "tuple[Problems, Problems]":
+def _problems(given: Sources, seed: int, reporter: Reporter) -> "tuple[ProblemSet, ProblemSet]":
     """What to train on, and what is held out."""
-    from .sources import Problems
+    from .sources import ProblemSet
 
     if given.n_instances is not None and given.n_instances < 1:
         raise ValueError(f"--n-instances must be at least 1, not {given.n_instances}")
@@ -135,14 +135,14 @@ def _problems(given: Sources, seed: int, reporter: Reporter) -> "tuple[Problems,
         if len(given.instances) > 1:
             raise ValueError(f"--instances takes files and folders, or one family, not {first} and more")
         family = _family_config(first, given.size, given.settings)  # type: ignore[arg-type]
-        problems = Problems.from_family(family, given.n_instances, seed)
+        problems = ProblemSet.from_family(family, given.n_instances, seed)
     else:
         if foreign := _given(given.settings):
             raise ValueError(f"{_option(next(iter(foreign)))} is an option of random problems; these are in files")
-        problems = Problems.from_files([Path(one) for one in given.instances], given.n_instances, reporter)
+        problems = ProblemSet.from_files([Path(one) for one in given.instances], given.n_instances, reporter)
     share = _share(given.validation)
     if given.validation and share is None:
-        held_out = Problems.from_files([Path(one) for one in given.validation], None, reporter)
+        held_out = ProblemSet.from_files([Path(one) for one in given.validation], None, reporter)
         return problems, held_out
     return problems.hold_out(share, seed)
 

@@ -24,7 +24,7 @@ SHARE, MOST = 0.1, 10
 
 
 @dataclass(frozen=True)
-class Problems:
+class ProblemSet:
     """Problems to train on.
 
     Attributes:
@@ -36,7 +36,7 @@ class Problems:
     names: tuple[str, ...]
 
     @classmethod
-    def from_files(cls, paths: Sequence[Path], n: int | None, reporter: Reporter) -> "Problems":
+    def from_files(cls, paths: Sequence[Path], n: int | None, reporter: Reporter) -> "ProblemSet":
         """Problems of files and folders, each of which is read once to see that it can be.
 
         Args:
@@ -56,7 +56,7 @@ class Problems:
         return cls(tuple(found), tuple(f"{path.name} {_digest(path)}" for path in found))
 
     @classmethod
-    def from_family(cls, config: Any, n: int | None, seed: int) -> "Problems":  # noqa: ANN401 - of any family
+    def from_family(cls, config: Any, n: int | None, seed: int) -> "ProblemSet":  # noqa: ANN401 - of any family
         """Random problems of a family.
 
         Args:
@@ -73,7 +73,7 @@ class Problems:
         settings = {**configs.plain(config), "seed": seed, "n_instances": len(drawn)}
         return cls(drawn, (kind, *(f"{name}={value}" for name, value in settings.items())))
 
-    def hold_out(self, share: float | None, seed: int) -> "tuple[Problems, Problems]":
+    def hold_out(self, share: float | None, seed: int) -> "tuple[ProblemSet, ProblemSet]":
         """The problems to train on, and the others, which are drawn from all; the first keep the name of all.
 
         Args:
@@ -96,7 +96,7 @@ class Problems:
         kept, out = (
             tuple(self.instances[i] for i in sorted(chosen.tolist())) for chosen in (order[n_out:], order[:n_out])
         )
-        return Problems(kept, self.names), Problems(out, (f"{n_out} of the instances",) if n_out else ())
+        return ProblemSet(kept, self.names), ProblemSet(out, (f"{n_out} of the instances",) if n_out else ())
 
 
 def _digest(path: Path) -> str:
