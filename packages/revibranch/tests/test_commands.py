@@ -223,7 +223,7 @@ def test_problems_without_a_branching_are_not_trained_on(here):
     ("words", "told"),
     [
         (("--instances", "none"), "no file or folder none"),
-        (("--instances", "set-cover"), "no file or folder set-cover"),
+        (("--instances", "set-cover"), "nor a family of that name: there are setcover, auction"),
         (("--instances", "setcover", "train"), "takes files and folders, or one family"),
         (("--instances", "train", "--n-rows", 3), "--n-rows is an option of random problems"),
         (("--instances", "setcover", "--n-items", 3), "--n-items does not apply to setcover"),

@@ -93,10 +93,11 @@ def train(
         FileNotFoundError: if there is no such problem.
         KeyboardInterrupt: after Ctrl-C, when it was said how to go on.
     """
-    from . import runs
-
     reporter = Reporter()
     problems, held_out = _problems(sources, config.seed, reporter)
+
+    from . import runs  # not before the problems are there: PyTorch takes seconds to load
+
     settings = runs.RunConfig(policy, config, scip, problems.names, held_out.names)
     report = runs.train(
         problems.instances,
@@ -137,6 +138,10 @@ def _problems(given: Sources, seed: int, reporter: Reporter) -> "tuple[ProblemSe
         family = _family_config(first, given.size, given.settings)  # type: ignore[arg-type]
         problems = ProblemSet.from_family(family, given.n_instances, seed)
     else:
+        if len(given.instances) == 1 and not Path(first).exists():
+            raise FileNotFoundError(
+                f"there is no file or folder {first}, nor a family of that name: there are {', '.join(get_args(Kind))}"
+            )
         if foreign := _given(given.settings):
             raise ValueError(f"{_option(next(iter(foreign)))} is an option of random problems; these are in files")
         problems = ProblemSet.from_files([Path(one) for one in given.instances], given.n_instances, reporter)
