@@ -71,7 +71,9 @@ def test_gradients_reach_the_past_only_with_revival(revival):
     assert policy.encoder.to_rows.edge.weight.grad.abs().sum() > 0
 
 
-@pytest.mark.parametrize("importance", ["gain", "learned", "uniform", "sparse"])
+@pytest.mark.parametrize(
+    "importance", ["gain", "learned", *(pytest.param(name, marks=pytest.mark.slow) for name in ("uniform", "sparse"))]
+)
 def test_paths_are_fitted_under_every_importance(importance):
     policy, target, replay = setting()
     config = TrainConfig(importance=importance, eta=0.5)
@@ -114,6 +116,9 @@ def test_choices_are_imitated():
     assert first == pytest.approx(math.log(5), abs=0.5)
     for _ in range(60):
         optimizer.zero_grad()
-        imitation_loss(policy, batch).backward()
+        value = imitation_loss(policy, batch)
+        value.backward()
         optimizer.step()
+        if value < 0.4 * first:
+            break
     assert float(imitation_loss(policy, batch)) < 0.5 * first

@@ -21,13 +21,14 @@ def same(ours, theirs):
     assert len(set(programs[0])) == len(set(programs[1]))
 
 
-def test_processes_find_the_same_episodes_and_what_they_raise_comes_out():
+@pytest.mark.parametrize("n_workers", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_processes_find_the_same_episodes_and_what_they_raise_comes_out(n_workers):
     policy = LinearPolicy()
     jobs = [Job(Cover(seed, 35, 70), PolicyRule(policy, 0.2, seed), seed) for seed in (1, 2)]
     jobs += [Job(Cover(1, 35, 70), RandomRule(5), 7), Job(Cover(3), "pscost", 1)]
     config = ScipConfig(depth_first=True)
     expected = RolloutPool(0).run(jobs, config)
-    with RolloutPool(2) as pool:
+    with RolloutPool(n_workers) as pool:
         for ours, theirs in zip(pool.run(jobs, config), expected, strict=True):
             same(ours, theirs)
         with torch.no_grad():

@@ -22,8 +22,8 @@ from revibranch import (
     solve,
 )
 
-COVER = make_instance(SetCoverConfig(100, 150, 0.1, max_cost=3), 0)
-KNAPSACK = make_instance(KnapsackConfig(20, 3, scheme="weakly correlated"), 1)
+COVER = make_instance(SetCoverConfig(80, 120, 0.1, max_cost=3), 0)
+KNAPSACK = make_instance(KnapsackConfig(18, 3, scheme="weakly correlated"), 2)
 
 
 def one_variable(kind="I", upper=np.inf, **more):

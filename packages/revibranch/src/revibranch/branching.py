@@ -1,6 +1,6 @@
 """Branching rules in Python as a plugin of SCIP."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from time import perf_counter
@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int64
 from pyscipopt import SCIP_RESULT, Branchrule, Model
-from torch import Tensor
+from torch import Tensor, nn
 
 from .graphs import GraphBatch, collate
 from .observation import BipartiteObservation, Observation
@@ -40,6 +40,14 @@ class Policy(Protocol):
     """
 
     config: Any
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """Its weights, all on one device."""
+        ...
+
+    def eval(self) -> Any:  # noqa: ANN401 - the policy
+        """Go over to evaluation mode."""
+        ...
 
     def encode(self, graphs: GraphBatch) -> Float[Tensor, "variables width"]:
         """Embeddings of all variables."""
@@ -219,7 +227,7 @@ class PolicyRule:
             if config.revival and config.trajectory == "shuffled":
                 self._encoded[focus.number] = embeddings
             elif config.revival:
-                self._remember(step, observation, embeddings)
+                self._embed(step, observation, embeddings)
         if config.revival:
             self._steps[focus.number] = step
         return step.action
@@ -240,11 +248,7 @@ class PolicyRule:
             return None
         if config.trajectory == "shuffled":
             return self._shuffled(numbers)
-        for step in map(self._steps.__getitem__, numbers):
-            if step.embedding is None:
-                observation = step.observation.to(self._device)
-                self._remember(step, observation, self.policy.encode(collate([observation])))
-        return torch.stack([self._steps[number].embedding for number in numbers])
+        return torch.stack([self._embedding(self._steps[number]) for number in numbers])
 
     def _path(self, number: int | None) -> list[int]:
         """Numbers of the last nodes on a path, from the top down."""
@@ -257,7 +261,7 @@ class PolicyRule:
     def _shuffled(self, numbers: list[int]) -> Float[Tensor, "steps width"]:
         """The decisions of a path in another order, which their depths tell."""
         steps = [self._steps[number] for number in numbers]
-        observations = [step.observation.to(self._device) for step in steps]
+        observations = [self._seen(step) for step in steps]
         self._encoded = {
             number: self._encoded[number] if number in self._encoded else self.policy.encode(collate([observation]))
             for number, observation in zip(numbers, observations, strict=True)
@@ -277,12 +281,27 @@ class PolicyRule:
         shares = torch.softmax(values.double(), 0).cpu().numpy()
         return int(self._generator.choice(len(shares), p=shares / shares.sum()))
 
-    def _remember(self, step: _Step, observation: Observation, embeddings: Float[Tensor, "variables width"]) -> None:
+    def _seen(self, step: _Step) -> Observation:
+        """The graph of a decision that is not embedded yet."""
+        assert step.observation is not None  # noqa: S101 - for the type checker
+        return step.observation.to(self._device)
+
+    def _embedding(self, step: _Step) -> Float[Tensor, "width"]:
+        """The embedding of a decision, computed when it is first asked for."""
+        if step.embedding is not None:
+            return step.embedding
+        observation = self._seen(step)
+        return self._embed(step, observation, self.policy.encode(collate([observation])))
+
+    def _embed(
+        self, step: _Step, observation: Observation, embeddings: Float[Tensor, "variables width"]
+    ) -> Float[Tensor, "width"]:
         """Embed a decision, and let its graph go."""
         action = observation.candidates[step.action : step.action + 1]
         depth = torch.tensor([step.depth], device=self._device)
         step.embedding = self.policy.remember(embeddings, collate([observation]), action, depth)[0]
         step.observation = None
+        return step.embedding
 
 
 def install_rule(model: Model, rule: Rule) -> BranchingPlugin:

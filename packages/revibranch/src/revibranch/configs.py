@@ -24,8 +24,10 @@ def _at_least(config: Any, least: int, *names: str) -> None:  # noqa: ANN401 - a
 def _positive(config: Any, *names: str) -> None:  # noqa: ANN401 - any of the settings below
     """Refuse numbers that are not positive and finite."""
     for name in names:
-        if not 0 < getattr(config, name) < math.inf:
-            raise ValueError(f"{name} must be positive and finite, not {getattr(config, name)}")
+        if not getattr(config, name) > 0:
+            raise ValueError(f"{name} must be positive, not {getattr(config, name)}")
+        if getattr(config, name) == math.inf:
+            raise ValueError(f"{name} must be finite, not {getattr(config, name)}")
 
 
 def _one_of(config: Any, name: str, choices: tuple[str, ...]) -> None:  # noqa: ANN401 - any of the settings below
@@ -162,7 +164,7 @@ class TrainConfig:
         _positive(self, "lr", "max_norm", "updates_per_decision", "temperature")
         for name in ("epsilon", "final_epsilon"):
             if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} is a share from 0 to 1, not {getattr(self, name)}")
+                raise ValueError(f"{name} must be between 0 and 1, not {getattr(self, name)}")
         if not 0 <= self.eta < math.inf:
             raise ValueError(f"eta must be finite and not negative, not {self.eta}")
         _one_of(self, "importance", get_args(Importance))
