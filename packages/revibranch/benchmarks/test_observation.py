@@ -1,16 +1,30 @@
-"""Extracting observations, beside SCIP's own call, on the published set covers of 400 rows and 750 columns."""
+"""A node of the published set covers of 400 rows and 750 columns: its observation, beside SCIP's call, and decision.
+
+What a replay of many such nodes takes is measured, too.
+"""
 
 import os
+import time
 from functools import cache
 from pathlib import Path
 
 import pytest
+import torch
 
 from parallel import measures
 from revibranch import configs, scip
 from revibranch.branching import install_rule
+from revibranch.environment import solve_episode
+from revibranch.instances import SetCoverConfig, make_instance
+from revibranch.policy import ReviBranchPolicy
+from revibranch.replay import ReplayForest
+from revibranch.rules import RandomRule
 
 FILE = Path("milp/set_covering_n_rows_400_n_cols_750/instance_1.lp.gz")
+DECISION_SECONDS = 0.025
+"""The most that observing and deciding a node may take of one core."""
+REPLAY_BYTES = 600e6
+"""The most that 2,000 decisions may take in a replay."""
 
 
 class Measuring:
@@ -34,8 +48,12 @@ def at_a_node(request, measure):
     folder = os.environ.get("SEPARATA_DATA")
     if measures(request.config) and (folder is None or not (Path(folder) / FILE).is_file()):
         pytest.skip(f"needs {FILE} in the folder SEPARATA_DATA")
-    path = Path(folder) / FILE if measures(request.config) else None
-    model = scip.make_scip_model(path or Small(), configs.ScipConfig())
+    return solve_with(Path(folder) / FILE if measures(request.config) else Small(), measure)
+
+
+def solve_with(instance, measure):
+    """Whatever `measure` gives at the fifth node of an instance."""
+    model = scip.make_scip_model(instance, configs.ScipConfig())
     plugin = install_rule(model, Measuring(measure))
     model.optimize()
     plugin.check()
@@ -73,3 +91,52 @@ def test_ours(benchmark, request):
 @pytest.mark.benchmark(group="the bipartite graph of a node")
 def test_scip_afresh(benchmark, request):
     at_a_node(request, lambda focus: benchmark(focus.model.getBipartiteGraphRepresentation))
+
+
+def make_decide(focus):
+    """What a policy does at a node, on a path as long as it remembers."""
+    torch.manual_seed(0)
+    policy = ReviBranchPolicy().eval()
+    memory = torch.randn(policy.config.memory_length, policy.config.embedding_size)
+    return lambda: policy.decide(focus.extractor.extract(focus.model), memory)[0]
+
+
+@pytest.mark.benchmark(group="a node: observation and decision of the network")
+def test_decision_at_a_node(benchmark, request):
+    values, n_candidates = at_a_node(request, lambda focus: (benchmark(make_decide(focus)), len(focus.candidates)))
+    assert values.shape == (n_candidates,)
+
+
+@pytest.mark.slow
+@pytest.mark.timed
+def test_a_node_takes_at_most_25_milliseconds_of_a_core(record_property):
+    def measure(focus):
+        decide = make_decide(focus)
+        seconds = []
+        for _ in range(20):
+            start = time.process_time()
+            decide()
+            seconds.append(time.process_time() - start)
+        return min(seconds)
+
+    seconds = solve_with(make_instance(SetCoverConfig(), 0), measure)
+    record_property("seconds", seconds)
+    assert seconds <= DECISION_SECONDS
+
+
+@pytest.mark.benchmark(group="32 decisions drawn from a replay; its megabytes for 2,000 decisions are beside")
+def test_replay(benchmark, request):
+    is_measured = measures(request.config)
+    replay = ReplayForest(10_000)
+    config = configs.ScipConfig(node_limit=200, depth_first=True)
+    seed = 0
+    while len(replay) < (2000 if is_measured else 20):
+        instance = make_instance(SetCoverConfig(), seed) if is_measured else Small()
+        replay.add(solve_episode(RandomRule(seed), instance, config))
+        seed += 1
+    generator = torch.Generator().manual_seed(0)
+    batch = benchmark(replay.sample_paths, 32, generator)
+    assert len(batch.steps) == 32
+    size = replay.nbytes / len(replay) * 2000
+    benchmark.extra_info["megabytes"] = size / 1e6
+    assert size < REPLAY_BYTES

@@ -1,3 +1,5 @@
+import contextlib
+import gzip
 import json
 import os
 import signal
@@ -5,14 +7,19 @@ import subprocess
 import sys
 
 import pytest
+import torch
 from pyscipopt import Model
 
-from revibranch import cli, load_outcomes, make_instance
+from revibranch import cli, load, load_outcomes, make_instance
 from revibranch.instances import KnapsackConfig
+from revibranch.observation import FEATURE_VERSION
 from revibranch.paper import PAPER
-from separata.testing import Commands, contents
+from revibranch.sources import ProblemSet
+from separata import files
+from separata.runs import read_csv
+from separata.testing import Commands, contents, interrupted_after
 
-call = Commands(PAPER, [cli.generate, cli.solve, cli.evaluate])
+call = Commands(PAPER, [cli.generate, cli.train, cli.solve, cli.evaluate])
 SMALL = ("--n-items", 20, "--n-knapsacks", 3, "--scheme", "weakly correlated", "--seed", 1)
 
 
@@ -21,9 +28,22 @@ def folder(tmp_path_factory):
     """Three problems, one infeasible one, and files that are none."""
     place = tmp_path_factory.mktemp("commands")
     assert call("generate", "knapsack", "--out", place / "train", "--n", 3, *SMALL).code == 0
+    (place / "practice").mkdir()
+    for index, (seed, number) in enumerate([(8, 0), (8, 1), (5, 0)]):  # solved in 10 to 70 nodes
+        problem = make_instance(KnapsackConfig(15, 3, scheme="strongly correlated"), seed, number)
+        problem.write(place / "practice" / f"{index}.lp")
     (place / "infeasible.lp").write_text("minimize\n obj: x\nsubject to\n c: x >= 2\nbinary\n x\nend\n")
     (place / "continuous.lp").write_text("minimize\n obj: x\nsubject to\n c: x >= 2\nend\n")
     (place / "damaged.lp").write_text("minimize this\n")
+    (place / "unbounded.lp").write_text("maximize\n obj: x + y\nsubject to\n c: x - y <= 2.5\ngeneral\n x y\nend\n")
+    quadratic = "minimize\n obj: x\nsubject to\n c: [ x ^2 + y ^2 ] >= 2\ninteger\n x\nend\n"
+    (place / "quadratic.lp").write_text(quadratic)
+    (place / "sos.lp").write_text(
+        "minimize\n obj: x + y + z\nsubject to\n c: x + y + z >= 2\nbounds\n x <= 3\n y <= 3\n"
+        "binary\n z\nsos\n s: S1:: x:1 y:2\nend\n"
+    )
+    (place / "notes.txt").write_text("minimize\n")
+    (place / "cut.mps.gz").write_bytes((place / "damaged.lp").read_bytes())
     return place
 
 
@@ -92,6 +112,142 @@ def test_generate_refuses(here, unchecked, words, told):
     assert not (here / "new").exists()
 
 
+NETWORK = ("--embedding-size", 8, "--n-heads", 2, "--n-layers", 1, "--feedforward-size", 16)
+SHORT = (*NETWORK, "--n-episodes", 4, "--batch-size", 4, "--n-before", 1, "--updates-per-decision", 0.5)
+PRACTICE = ("train", "--instances", "practice", "--validation", 0.3, "--evaluate-every", 2, *SHORT)
+COVERS = ("setcover", "--n-rows", 30, "--n-cols", 60, "--density", 0.15, "--max-cost", 9)
+
+
+@pytest.fixture(scope="module")
+def trained(folder, tmp_path_factory):
+    """The folder of a training on two problems, a third of them held out, and what the command said of it."""
+    place = tmp_path_factory.mktemp("trained") / "run"
+    with contextlib.chdir(folder):
+        done = call(*PRACTICE, "--out", place, "--json")
+    assert done.code == 0, done.err
+    return place, json.loads(done.out)
+
+
+def test_a_policy_is_trained_on_files_and_branches_on_others(here, trained):
+    run, said = trained
+    assert {"config.json", "curve.svg", "history.csv", "model.safetensors"} < set(contents(run))
+    assert "<svg" in (run / "curve.svg").read_text()
+    rows = read_csv(run / "history.csv")
+    assert [row["episode"] for row in rows] == [0, 1, 2, 3]
+    assert [row["validation_nodes"] > 0 for row in rows] == [False, True, False, True]
+    assert said["nodes"] == min(row["validation_nodes"] for row in rows[1::2])
+    assert (said["n_instances"], said["n_validation"], said["n_episodes"]) == (2, 1, 4)
+    settings = json.loads((run / "config.json").read_text())
+    assert settings["policy"]["embedding_size"] == load(said["model"]).config.embedding_size == 8
+    assert [name.split()[0] for name in settings["instances"]] == ["0.lp", "1.lp", "2.lp"]
+    # The policy branches wherever a name does.
+    words = ("solve", "practice/0.lp", "--json")
+    told = [json.loads(call(*words, *more).out) for more in ((), ("--policy", said["model"]))]
+    assert told[1]["objective"] == pytest.approx(told[0]["objective"])
+    assert told[1]["n_branchings"] > 0
+    words = ("evaluate", "--instances", "practice/1.lp", "--policies", f"{said['model']},random", "--json")
+    told = json.loads(call(*words).out)
+    assert (told["disagreements"], len(told["rows"])) == ([], 2)
+
+
+def test_training_goes_on_after_ctrl_c_as_if_nothing_had_happened(here, trained, tmp_path):
+    run, said = trained
+    with interrupted_after(said["n_updates"] - 1):
+        stopped = call(*PRACTICE, "--out", tmp_path)
+    assert stopped.code == 130
+    assert f"Stopped; {tmp_path} has everything up to the last checkpoint" in stopped.err
+    assert not (tmp_path / "model.safetensors").exists()
+    call(*PRACTICE, "--out", tmp_path).assert_refused("already holds a training; continue it with --resume")
+    changed = call(*PRACTICE, "--out", tmp_path, "--lr", 0.5, "--resume")
+    changed.assert_refused("was begun with another lr")
+    done = json.loads(call(*PRACTICE, "--out", tmp_path, "--resume", "--json").out)
+    assert {**done, "model": said["model"]} == said
+    weights, expected = (files.load_tensors(place / "model.safetensors")[0] for place in (tmp_path, run))
+    assert all(torch.equal(value, expected[name]) for name, value in weights.items())
+    assert [row["nodes"] for row in read_csv(tmp_path / "history.csv")] == [
+        row["nodes"] for row in read_csv(run / "history.csv")
+    ]
+
+
+def test_training_reads_every_format(here, tmp_path):
+    model = Model()
+    model.hideOutput()
+    model.readProblem("practice/1.lp")
+    for ending in ("lp", "mps", "cip"):
+        plain = tmp_path / f"problem.{ending}"
+        model.writeProblem(str(plain), verbose=False)
+        (tmp_path / f"problem.{ending}.gz").write_bytes(gzip.compress(plain.read_bytes()))
+    words = ("--instances", tmp_path, "--validation", tmp_path / "problem.cip.gz", "--n-instances", 5)
+    told = json.loads(call("train", *words, *SHORT, "--n-episodes", 1, "--out", tmp_path / "run", "--json").out)
+    assert (told["n_instances"], told["n_validation"], told["n_episodes"]) == (5, 1, 1)
+    assert told["nodes"] > 1
+    names = json.loads((tmp_path / "run" / "config.json").read_text())["instances"]
+    assert [name.split()[0] for name in names] == [f"problem.{e}" for e in ("cip", "cip.gz", "lp", "lp.gz", "mps")]
+
+
+def test_training_draws_problems_of_a_family(tmp_path):
+    words = ("train", "--instances", *COVERS, "--n-instances", 20, *SHORT, "--n-episodes", 2, "--no-revival")
+    done = call(*words, "--out", tmp_path / "run", "--json")
+    told = json.loads(done.out)
+    assert (done.code, told["n_instances"], told["n_validation"]) == (0, 18, 2)
+    settings = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert settings["instances"][:2] == ["setcover", "n_rows=30"]
+    assert settings["validation"] == ["2 of the instances"]
+    assert load(told["model"]).config.revival is False
+
+
+def test_what_is_held_out_is_not_trained_on(folder):
+    problems = ProblemSet.from_family(KnapsackConfig(15, 3), 40, seed=0)
+    for share, n_out in ((None, 4), (0.25, 10), (0, 0), (0.001, 1)):
+        kept, out = problems.hold_out(share, seed=3)
+        assert len(out.instances) == n_out
+        assert {*kept.instances, *out.instances} == {*problems.instances}
+        assert len(kept.instances) + n_out == 40
+    assert len(ProblemSet.from_family(KnapsackConfig(15, 3), 400, seed=0).hold_out(None, 0)[1].instances) == 10
+
+
+def test_training_says_that_nothing_was_learned(here, tmp_path):
+    words = ("--instances", "practice/0.lp", "--node-limit", 2, *SHORT)
+    done = call("train", *words, "--out", tmp_path / "run", "--json")
+    assert (done.code, json.loads(done.out)["n_updates"]) == (0, 0)
+    assert "warning: the network has learned nothing" in done.err
+
+
+def test_problems_without_a_branching_are_not_trained_on(here):
+    done = call("train", "--instances", "infeasible.lp", *SHORT, "--out", "new")
+    done.assert_refused("all instances are solved without branching", after_progress=True)
+    assert not (here / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--instances", "none"), "no file or folder none"),
+        (("--instances", "set-cover"), "nor a family of that name: there are setcover, auction"),
+        (("--instances", "setcover", "train"), "takes files and folders, or one family"),
+        (("--instances", "train", "--n-rows", 3), "--n-rows is an option of random problems"),
+        (("--instances", "setcover", "--n-items", 3), "--n-items does not apply to setcover"),
+        (("--instances", "train", "--n-instances", 0), "--n-instances must be at least 1"),
+        (("--instances", "train", "--validation", 1.5), "at least 0 and less than 1, not 1.5"),
+        (("--instances", "practice/0.lp", "--validation", 0.5), "a single problem cannot be shared"),
+        (("--instances", "train", "--validation", "none"), "no file or folder none"),
+        (("--instances", "train", "--validation", "continuous.lp"), "no integer variables"),
+        (("--instances", "quadratic.lp"), "constraints of type nonlinear"),
+        (("--instances", "train", "--embedding-size", 9), "must be even"),
+        (("--instances", "train", "--batch-size", 0), "batch_size must be at least 1, not 0"),
+        (("--instances", "train", "--lr", -1), "lr must be positive, not -1"),
+        (("--instances", "train", "--epsilon", 2), "between 0 and 1"),
+        (("--instances", "train", "--time-limit", 0), "time limit must be positive"),
+        (("--instances", "train", "--device", "tpu"), "tpu"),
+    ],
+)
+def test_train_refuses(here, words, told):
+    before = contents(here)
+    call("train", "--out", "new", *words).assert_refused(told)
+    assert contents(here) == before
+    assert not (here / "new").exists()
+
+
 @pytest.mark.parametrize("policy", ["scip", "pscost", "strong", "random", "mostfrac"])
 def test_solve_finds_the_same_optimum_whoever_branches(here, tmp_path, policy):
     file = "train/instance_00001.lp"
@@ -130,7 +286,12 @@ def test_solve_says_that_there_is_no_solution(here, tmp_path):
     [
         (("none.lp",), "no file none.lp"),
         (("damaged.lp",), "damaged.lp"),
+        (("train",), "no file train"),
+        (("notes.txt",), "must end in .lp, .mps, .cip"),
+        (("cut.mps.gz",), "cut.mps.gz"),
         (("continuous.lp",), "has no integer variables: there is nothing to branch on"),
+        (("quadratic.lp",), "constraints of type nonlinear; only linear ones are supported"),
+        (("sos.lp",), "constraints of type SOS1; only linear ones are supported"),
         (("train/instance_00000.lp", "--policy", "best"), "no policy best"),
         (("train/instance_00000.lp", "--out", "x.txt"), "written as .sol, not as x.txt"),
         (("train/instance_00000.lp", "--out", "damaged.lp/x.sol"), "it is a file"),
@@ -143,8 +304,29 @@ def test_solve_refuses(here, words, told):
     assert contents(here) == before
 
 
-def test_solve_refuses_files_that_are_no_policy(here):
-    pytest.importorskip("revibranch.policy")
+def test_solve_says_that_a_problem_is_unbounded(here, tmp_path):
+    done = call("solve", "unbounded.lp", "--policy", "random", "--json")
+    assert (done.code, json.loads(done.out)["status"] in {"unbounded", "inforunbd"}) == (0, True)
+
+
+def test_files_that_are_no_policy_are_refused(here, trained, tmp_path):
+    tensors, described = files.load_tensors(trained[0] / "model.safetensors")
+    strangers = {
+        "other.safetensors": ({}, "holds no branching policy"),
+        "old.safetensors": (
+            {**described, "features": str(FEATURE_VERSION - 1)},
+            "was trained on version 0 of the feat",
+        ),
+        "larger.safetensors": (
+            {**described, "policy": described["policy"].replace('"embedding_size": 8', '"embedding_size": 16')},
+            "other weights than its settings describe",
+        ),
+    }
+    for name, (metadata, told) in strangers.items():
+        files.save_tensors(tmp_path / name, tensors, metadata)
+        call("solve", "train/instance_00000.lp", "--policy", tmp_path / name).assert_refused(told)
+        words = ("--instances", "train", "--policies", tmp_path / name)
+        call("evaluate", *words).assert_refused(told)
     call("solve", "train/instance_00000.lp", "--policy", "damaged.lp").assert_refused("damaged.lp")
 
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 from separata import cli
 
-from .configs import ScipConfig
+from .configs import PolicyConfig, ScipConfig, TrainConfig
 from .instances.configs import FamilySettings, Kind, Size
 from .paper import PAPER
 
@@ -40,6 +40,54 @@ def generate(
 
     ending = f".{format}{'.gz' if gz else ''}"
     commands.generate(kind, out, size, settings, n=n, seed=seed, ending=ending).show(as_json=json)
+
+
+def train(
+    policy: PolicyConfig,
+    config: TrainConfig,
+    settings: FamilySettings,
+    *,
+    instances: tuple[str, ...],
+    out: Path,
+    size: Size = "train",
+    n_instances: int | None = None,
+    validation: tuple[str, ...] = (),
+    time_limit: float = 600.0,
+    node_limit: int = -1,
+    separating_rounds: int = 0,
+    heuristics: bool = True,
+    device: str = "auto",
+    resume: bool = False,
+    json: bool = False,
+) -> None:
+    """Train a branching policy on problems, and keep the best.
+
+    The folder has model.safetensors, which solve and evaluate take as a policy, the settings, the history and its
+    curve.
+
+    Args:
+        policy: The network.
+        config: How it is trained.
+        settings: Of a family, instead of the size's.
+        instances: Problems, folders of them, or a family: setcover, auction, indset, facilities or knapsack.
+        out: Output folder.
+        size: How large problems of a family are.
+        n_instances: Number of problems: 1000 of a family or all files, if not given.
+        validation: Held-out problems that choose the weights: files, folders, or a share of the instances, such as 0.1
+            or 0; a tenth, but 10 at most, if not given.
+        time_limit: Seconds for each problem.
+        node_limit: Nodes for each problem; -1 for no limit.
+        separating_rounds: Rounds of cuts at each node below the root; -1 for SCIP's default.
+        heuristics: Let SCIP's primal heuristics run.
+        device: Where the network learns: auto, cpu or cuda.
+        resume: Continue an interrupted training.
+        json: Print a summary as JSON.
+    """
+    from . import commands
+
+    scip = ScipConfig(time_limit, node_limit, separating_rounds=separating_rounds, heuristics=heuristics)
+    sources = commands.Sources(instances, size, settings, n_instances, validation)
+    commands.train(sources, out, policy, config, scip, device=device, resume=resume).show(as_json=json)
 
 
 def solve(
@@ -100,4 +148,4 @@ def evaluate(
 
 def main() -> None:
     """Run the command line."""
-    cli.main(PAPER, [generate, solve, evaluate])
+    cli.main(PAPER, [generate, train, solve, evaluate])

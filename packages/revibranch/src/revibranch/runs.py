@@ -1,8 +1,10 @@
 """Trainings on disk: a folder with the settings, the history, the progress and the policy that came of it."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from separata.progress import Reporter
 from separata.run import Compute
@@ -12,8 +14,15 @@ from separata.training import seeded
 from .configs import PolicyConfig, ScipConfig, TrainConfig
 from .environment import Instance
 from .policy import ReviBranchPolicy, save
-from .trainer import Trainer
+from .trainer import Trainer, geometric_mean
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+CURVE = "curve.svg"
+"""The figure of the training, in its folder."""
+N_LINES = 40
+"""Lines that a training says of itself, and points of its curve."""
 MAY_CHANGE = ("n_workers",)
 """Settings in which a training that goes on may differ."""
 
@@ -27,12 +36,14 @@ class RunConfig:
         train: How it is trained.
         scip: How SCIP solves.
         instances: What the instances are: the names of files, or a family and its settings.
+        validation: What the held-out instances are.
     """
 
     policy: PolicyConfig = field(default_factory=PolicyConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     scip: ScipConfig = field(default_factory=ScipConfig)
     instances: tuple[str, ...] = ()
+    validation: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,6 +75,8 @@ def train(
 ) -> TrainReport:
     """Train a policy on instances and write it to a folder, as `model.safetensors`, which `load` reads.
 
+    Beside it are the settings, the history of all episodes, and its curve as a figure.
+
     Args:
         instances: Problems, or files that hold them.
         out: The folder, which may be missing.
@@ -84,10 +97,6 @@ def train(
         policy = ReviBranchPolicy(config.policy)
     policy.to(Compute(device).torch_device)
 
-    def log(row: dict[str, float]) -> None:
-        folder.history.add(row)
-        reporter.say("  " + ", ".join(f"{name} {value:.4g}" for name, value in row.items() if value == value))  # noqa: PLR0124
-
     trainer = Trainer(
         policy,
         instances,
@@ -96,7 +105,7 @@ def train(
         validation=validation,
         folder=folder.path,
         track=reporter.track,
-        log=log,
+        log=_history(folder, config.train.n_episodes, reporter),
     )
     folder.history.resume(lambda row: row["episode"] < trainer.done)
     with folder.training(reporter):
@@ -105,5 +114,59 @@ def train(
         except FloatingPointError as error:
             raise ValueError(str(error)) from None
     save(policy, folder.path / MODEL)
+    if folder.history.rows:
+        from separata import plots
+
+        plots.save(curve(folder.history.rows), folder.path / CURVE)
     nodes = trainer.best_nodes if validation else None
     return TrainReport(folder.path / MODEL, trainer.done, trainer.n_updates, nodes)
+
+
+def curve(history: Sequence[Mapping[str, float]]) -> "Figure":
+    """The figure of a training: nodes of its episodes, and of held-out instances.
+
+    Args:
+        history: Its rows, as `separata.runs.read_csv` reads them from the folder.
+    """
+    from separata import plots
+
+    figure = plots.curves(_points(history), "nodes", x="episode", by="of", ylabel="nodes, geometric mean")
+    figure.axes[0].set_yscale("log")
+    return figure
+
+
+def _points(history: Sequence[Mapping[str, float]]) -> Iterator[dict[str, Any]]:
+    """The curve's points: means over stretches of the training, and all of the held-out instances."""
+    length = max(1, len(history) // N_LINES)
+    for start in range(0, len(history), length):
+        stretch = history[start : start + length]
+        nodes = geometric_mean([row["nodes"] for row in stretch])
+        yield {"episode": stretch[-1]["episode"] + 1, "nodes": max(1.0, nodes), "of": "training, exploring"}
+    for row in history:
+        if math.isfinite(row["validation_nodes"]):
+            yield {
+                "episode": row["episode"] + 1,
+                "nodes": max(1.0, row["validation_nodes"]),
+                "of": "held-out instances",
+            }
+
+
+def _history(folder: RunFolder, n_episodes: int, reporter: Reporter) -> Callable[[dict[str, float]], None]:
+    """Writes each episode to the history, and says now and then how it goes."""
+    between = max(1, n_episodes // N_LINES)
+    since: list[dict[str, float]] = []
+
+    def log(row: dict[str, float]) -> None:
+        folder.history.add(row)
+        since.append(row)
+        if len(since) < between and not math.isfinite(row["validation_nodes"]):
+            return
+        losses = [one["loss"] for one in since if math.isfinite(one["loss"])]
+        told = [f"episode {row['episode'] + 1}", f"nodes {geometric_mean([one['nodes'] for one in since]):.1f}"]
+        told += [f"loss {sum(losses) / len(losses):.4g}"] if losses else []
+        if math.isfinite(row["validation_nodes"]):
+            told.append(f"held-out nodes {row['validation_nodes']:.1f}")
+        reporter.say(f"  {', '.join(told)}, exploring {row['epsilon']:.0%}")
+        since.clear()
+
+    return log

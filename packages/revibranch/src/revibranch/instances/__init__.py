@@ -9,6 +9,7 @@ from .configs import SetCoverConfig as SetCoverConfig
 from .facility_location import make_facility_location as make_facility_location
 from .families import FAMILIES as FAMILIES
 from .families import Family as Family
+from .families import RandomInstance as RandomInstance
 from .families import family_config as family_config
 from .families import make_instance as make_instance
 from .families import make_instances as make_instances

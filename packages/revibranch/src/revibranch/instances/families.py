@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from .facility_location import make_facility_location
 from .independent_set import make_independent_set
 from .multiple_knapsack import make_multiple_knapsack
 from .set_cover import make_set_cover
+
+if TYPE_CHECKING:
+    from pyscipopt import Model
 
 
 @dataclass(frozen=True)
@@ -98,3 +101,22 @@ def make_instances(config: Any, n: int, seed: int = 0) -> Iterator[MILP]:  # noq
         seed: Random seed.
     """
     return (make_instance(config, seed, index) for index in range(n))
+
+
+@dataclass(frozen=True)
+class RandomInstance:
+    """A problem of a family that is drawn when it is needed: thousands of them take no memory.
+
+    Args:
+        config: Configuration of the family.
+        seed: Random seed.
+        index: Its number among those of the seed.
+    """
+
+    config: Any
+    seed: int = 0
+    index: int = 0
+
+    def to_scip(self) -> "Model":
+        """A new model of the problem, of `make_instance`."""
+        return make_instance(self.config, self.seed, self.index).to_scip()
