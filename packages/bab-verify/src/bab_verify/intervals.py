@@ -7,6 +7,8 @@ from torch import Tensor
 
 SPARE = 1.1
 """By how much bounds on rounding errors are raised, since they are computed in floating point themselves."""
+FEW = 8
+"""Roundings beside those of a long sum, at most: of a threshold, an offset, a constant, what is folded into one."""
 BLOCK = 512
 """Terms that are summed in one go; sums of more are sums of such sums, whose rounding errors are smaller."""
 

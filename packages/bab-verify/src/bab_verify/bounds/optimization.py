@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from bab_verify.configs import OptimizationConfig
-from bab_verify.intervals import Interval
+from bab_verify.intervals import FEW, Interval
 from bab_verify.operators.relaxation import Nonlinear, Relaxation
 from bab_verify.operators.relu import Relu
 
@@ -19,7 +19,7 @@ from .cuts import CutMatrix, cut_backward, cut_error
 from .errors import Errors, Planes
 from .linear_bound import LinearBound
 from .propagation import Bounds, Propagator, Recording, Replacement, ordered
-from .rounding import FEW, margin_slack, outward
+from .rounding import margin_slack, outward
 from .splits import Splits
 
 TOGETHER = 8

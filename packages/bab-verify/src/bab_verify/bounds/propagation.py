@@ -8,7 +8,8 @@ from torch import Tensor
 
 from bab_verify.graph import Graph
 from bab_verify.intervals import Interval, weighted
-from bab_verify.operators.affine import Affine, Combination
+from bab_verify.operators.affine import Affine
+from bab_verify.operators.combination import Combination
 from bab_verify.operators.relaxation import Nonlinear, Relaxation, felt
 from bab_verify.operators.relu import Relu
 from bab_verify.rewriting.fusion import unrepeated

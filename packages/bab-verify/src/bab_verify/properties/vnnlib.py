@@ -2,13 +2,14 @@
 
 import gzip
 import os
-import tempfile
 from collections.abc import Iterator
 from itertools import product
 from math import prod
 from pathlib import Path
 
 import torch
+
+from separata import files
 
 from .specification import Clause, Query, Specification, SpecificationError
 from .vnnlib_syntax import Assertions, Conjunction
@@ -186,11 +187,8 @@ def save_vnnlib(specification: Specification, path: str | os.PathLike[str]) -> N
     path = Path(path)
     text = "\n".join(_lines(specification)) + "\n"
     data = gzip.compress(text.encode(), mtime=0) if path.suffix == ".gz" else text.encode()
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as stream:
-        stream.write(data)
-    temporary = Path(stream.name)
-    temporary.chmod(0o644)
-    temporary.replace(path)
+    with files.replacing(path) as part:
+        part.write_bytes(data)
 
 
 def _lines(specification: Specification) -> Iterator[str]:

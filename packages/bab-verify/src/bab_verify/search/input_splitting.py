@@ -12,11 +12,12 @@ from bab_verify.bounds.linear_bound import LinearBound
 from bab_verify.bounds.optimization import optimize
 from bab_verify.bounds.proof import Proof
 from bab_verify.bounds.propagation import Bounds, Propagator, Recording
-from bab_verify.bounds.rounding import FEW, margin_slack, sound_minimum
+from bab_verify.bounds.rounding import margin_slack, sound_minimum
 from bab_verify.configs import OptimizationConfig
 from bab_verify.graph import Graph
-from bab_verify.intervals import Interval, gamma
-from bab_verify.operators.affine import Combination, Dense
+from bab_verify.intervals import FEW, Interval, gamma
+from bab_verify.operators.affine import Dense
+from bab_verify.operators.combination import Combination
 from bab_verify.operators.convolution import Convolution
 
 from .boxes import Boxes, split
