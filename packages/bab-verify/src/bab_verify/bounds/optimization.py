@@ -220,10 +220,11 @@ class _Bound:
         kept = [tensor.clone() for tensor in variables]
         adam = _Adam(rates, config.decay)
         stale = 0
-        for _ in range(config.steps):
+        for step in range(config.steps):
+            is_last = step == config.steps - 1
             for tensor in variables:
-                tensor.requires_grad_()
-            with torch.enable_grad():
+                tensor.requires_grad_(not is_last)
+            with torch.set_grad_enabled(not is_last):
                 linear, margins = self.evaluate(rough=rough)
                 loss = -margins.sum()
             with torch.no_grad():
@@ -233,7 +234,7 @@ class _Bound:
                 gained = (now - best > 1e-4 * best.abs().clamp(min=1e-6)) & (best <= target)
                 stale = 0 if bool(gained.any()) else stale + 1
                 best = torch.maximum(best, now)
-            if stale > config.patience or bool((best > target).all()) or time.monotonic() > deadline:
+            if is_last or stale > config.patience or bool((best > target).all()) or time.monotonic() > deadline:
                 break
             adam.step(torch.autograd.grad(loss, variables, allow_unused=True))
             self._project()
