@@ -24,8 +24,9 @@ def load_vnnlib(
     """Read a VNN-LIB 1.0 file, or one compressed with gzip (`.gz`).
 
     Inputs must be constrained to boxes; outputs to any boolean combination of linear constraints. `<` and `>` count as
-    `<=` and `>=`. Conjunctions with an empty box are left out. Where variables are declared, all inputs and outputs of
-    the network must be; where none are, outputs that are not mentioned may be left out.
+    `<=` and `>=`. Sums and products of numbers are exact; what comes of them is read as the nearest double.
+    Conjunctions with an empty box are left out. Where variables are declared, all inputs and outputs of the network
+    must be; where none are, outputs that are not mentioned may be left out.
 
     Args:
         path: The file.
