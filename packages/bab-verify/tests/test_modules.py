@@ -83,7 +83,7 @@ def test_forward(name):
     build, shape = CASES[name]
     torch.manual_seed(0)
     module = build().train()
-    graph = graph_from_module(module, torch.rand(1, *shape))
+    graph = graph_from_module(module, torch.rand(1, *shape), torch.float32)
     assert module.training
     x = torch.rand(5, *shape)
     torch.testing.assert_close(graph(x), module.eval()(x), rtol=1e-5, atol=1e-5)

@@ -348,7 +348,7 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_forward(name):
     proto = CASES[name]
-    graph = graph_from_model(proto)
+    graph = graph_from_model(proto, dtype=torch.float32)
     assert graph.nodes[-1].size
     runtime = session(proto.SerializeToString())
     x = torch.from_numpy(np.random.default_rng(1).normal(size=(4, *graph.input_shape)).astype(np.float32))

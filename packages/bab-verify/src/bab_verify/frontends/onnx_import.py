@@ -23,14 +23,14 @@ _NUMBERS = {TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.INT32, TensorProt
 
 
 def graph_from_model(
-    model: onnx.ModelProto | bytes, name: str = "network", dtype: torch.dtype = torch.float32
+    model: onnx.ModelProto | bytes, name: str = "network", dtype: torch.dtype = torch.float64
 ) -> Graph:
     """The graph of an ONNX model.
 
     Args:
         model: The model, or its bytes.
         name: What to call it in messages.
-        dtype: Type of the constants of the graph.
+        dtype: Type of the constants of the graph; see `load_onnx` for what float32 means.
 
     Raises:
         NetworkError: if it is not a network that can be verified.

@@ -82,7 +82,7 @@ def _quiet() -> Iterator[None]:
 def graph_from_module(
     module: nn.Module,
     example: Float[Tensor, "batch ..."],
-    dtype: torch.dtype | None = None,
+    dtype: torch.dtype = torch.float64,
 ) -> Graph:
     """The graph of a PyTorch module.
 
@@ -93,7 +93,7 @@ def graph_from_module(
     Args:
         module: A network of one input and one output; it is taken in evaluation mode.
         example: An input, a batch of 1, of any type and on any device.
-        dtype: Type of the constants of the graph; by default that of the module.
+        dtype: Type of the constants of the graph; see `load_onnx` for what float32 means.
 
     Raises:
         NetworkError: if the module does not take the example, or cannot be exported or verified.
@@ -102,7 +102,7 @@ def graph_from_module(
     _check_batch(example)
     example = example.detach().to(like)
     _try(module, example)
-    name, dtype = type(module).__name__, dtype or like.dtype
+    name = type(module).__name__
     try:
         graph = graph_from_layers(module, tuple(example.shape), dtype)
     except (ValueError, RuntimeError) as error:
