@@ -89,6 +89,7 @@ def exact_normalization():
         return (3 - mean) / (variance + eps).sqrt() * scale + shift
 
 
+TENTH = 0.1
 FILES = {
     # 0.99 of max(x, 0) is no number of single precision.
     "a slope": (helper.make_node("LeakyRelu", ["x"], ["y"], alpha=0.01), np.float32, {}, lambda: Decimal(3)),
@@ -98,7 +99,7 @@ FILES = {
         {"s": 1.3, "b": 0.7, "m": 0.2, "v": 0.011},
         exact_normalization,
     ),
-    "doubles": (helper.make_node("Mul", ["x", "c"], ["y"]), np.float64, {"c": 0.1}, lambda: 3 * Decimal(0.1)),
+    "doubles": (helper.make_node("Mul", ["x", "c"], ["y"]), np.float64, {"c": TENTH}, lambda: 3 * Decimal(TENTH)),
 }
 
 

@@ -71,7 +71,7 @@ def _example(example: Tensor | None, input_shape: tuple[int, ...] | None) -> Ten
     """An example in the shape of an input."""
     if input_shape is None:
         if example is None:
-            raise NetworkError("a module needs an example of its input, a batch of 1, or input_shape")
+            raise NetworkError("a module needs an example of its input, with a batch of 1 (example=...)")
         return example
     if not all(isinstance(n, int) and n > 0 for n in input_shape):
         raise NetworkError(f"input_shape must be positive integers, not {input_shape}")
