@@ -138,7 +138,7 @@ def test_a_network_is_a_graph_whatever_it_is_given_as(tmp_path):
     own = load_network(graph).graph
     assert own is not graph
     torch.testing.assert_close(own(x), graph(x))
-    with pytest.raises(NetworkError, match=r"a module needs an example of its input, with a batch of 1 \(example=...\)$"):
+    with pytest.raises(NetworkError, match=r"a module needs an example .* \(example=...\)$"):
         load_network(module)
     with pytest.raises(NetworkError, match="batch of 1"):
         load_network(module, torch.rand(2, 3))

@@ -92,8 +92,8 @@ def graph_from_module(
 
     PyTorch's own layers in sequence are converted directly, in milliseconds; everything else (modules with a forward
     method of their own, hooks, other layers) goes by way of ONNX, which takes a second or more, at every call: nothing
-    is kept, since a module may have been trained on. On that way some numbers in the code, such as a slope or epsilon of
-    a function, become numbers of single precision: in a module in single precision they are taken as such; one in
+    is kept, since a module may have been trained on. On that way numbers in the code, such as a slope or epsilon of a
+    function, become numbers of single precision: in a module in single precision they are taken as such; one in
     double precision is refused where they may have been rounded.
 
     Args:
