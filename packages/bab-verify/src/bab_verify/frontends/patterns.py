@@ -74,13 +74,13 @@ def match_gelu(builder: Builder, a: Variable, b: Variable) -> Value | None:
 
 
 def _erf_unit(builder: Builder, inner: Variable) -> tuple[_Line, Operator]:
-    """k x, given k x / sqrt 2, and the function of it."""
+    """K x, given k x / sqrt 2, and the function of it."""
     line = _line(builder, inner)
     return line._replace(slope=line.slope * sqrt(2)), Gelu()
 
 
 def _tanh_unit(builder: Builder, inner: Variable) -> tuple[_Line, Operator] | None:
-    """k x, given sqrt(2/pi) (k x + c k^3 x^3) with c close to 0.044715, and the function of it."""
+    """K x, given sqrt(2/pi) (k x + c k^3 x^3) with c close to 0.044715, and the function of it."""
     outer = _line(builder, inner)
     operator = builder.operator(outer.base)
     if not isinstance(operator, Add) or operator.signs != (1, 1):
