@@ -81,3 +81,11 @@ def weighted(rows: Tensor, weights: Tensor) -> Tensor:
     right = weights[..., :whole].unflatten(-1, (-1, BLOCK)).unsqueeze(-2)
     blocks = torch.matmul(right, left.mT).squeeze(-2).sum(-2)
     return blocks if whole == n else blocks + weighted(rows[..., whole:], weights[..., whole:])
+
+
+def ordered(lower: Tensor, upper: Tensor, shape: tuple[int, ...]) -> Interval:
+    """Bounds (batch, elements) in the shape of a node.
+
+    Where rounding made them cross, as it may of what is almost a point, they change places.
+    """
+    return Interval(torch.minimum(lower, upper).reshape(-1, *shape), torch.maximum(lower, upper).reshape(-1, *shape))

@@ -11,14 +11,14 @@ import torch
 from torch import Tensor
 
 from bab_verify.configs import OptimizationConfig
-from bab_verify.intervals import FEW, Interval
+from bab_verify.intervals import FEW, Interval, ordered
 from bab_verify.operators.relaxation import Nonlinear, Relaxation
 from bab_verify.operators.relu import Relu
 
 from .cuts import CutMatrix, cut_backward, cut_error
 from .errors import Errors, Planes
 from .linear_bound import LinearBound
-from .propagation import Bounds, Propagator, Recording, Replacement, ordered
+from .propagation import Bounds, Propagator, Recording, Replacement
 from .rounding import margin_slack, outward
 from .splits import Splits
 
