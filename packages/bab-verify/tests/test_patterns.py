@@ -10,6 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from bab_verify import compute_bounds
 from bab_verify.frontends.onnx_import import graph_from_model
+from bab_verify.operators.affine import Scale
 
 DOUBLE = torch.float64
 
@@ -52,7 +53,8 @@ def test_recognizes_gelu(order, kind):
         "three": np.float32(3),
     }
     graph = converted([*gate_nodes(kind), *gelu_nodes(order)], (1, 5), constants)
-    assert [type(op).__name__ for op in graph.operators] == ["Gelu" if kind == "erf" else "TanhGelu"]
+    functions = [type(op).__name__ for op in graph.operators if not isinstance(op, Scale)]
+    assert functions == ["Gelu" if kind == "erf" else "TanhGelu"]
     x = torch.randn(3, 5)
     expected = torch.nn.functional.gelu(x, approximate="none" if kind == "erf" else "tanh")
     torch.testing.assert_close(graph(x), expected)
@@ -76,10 +78,8 @@ def test_bounds_are_those_of_the_constants_in_the_file(kind, x):
     """In single precision these are not those of GELU, by some 1e-8."""
     root, k, c = np.float32(sqrt(2)), np.float32(sqrt(2 / pi)), np.float32(0.044715)
     constants = {"half": np.float32(0.5), "one": np.float32(1), "root": root, "c": c, "k": k, "three": np.float32(3)}
-    erf = [("Div", ["x", "root"], ["d"], {}), ("Erf", ["d"], ["e"], {})]
-    graph = converted(
-        [*(erf if kind == "erf" else gelu_by_tanh()), *gelu_nodes("half first")], (1, 1), constants, DOUBLE
-    )
+    nodes = [*gate_nodes(kind), *gelu_nodes("half first")]
+    graph = converted(nodes, (1, 1), constants, DOUBLE)
     gate = math.erf(x / float(root)) if kind == "erf" else math.tanh(float(k) * (x + float(c) * x**3))
     at = torch.full((1, 1), x, dtype=DOUBLE)
     for method in ("ibp", "crown", "alpha-crown"):
