@@ -188,7 +188,10 @@ class Brancher:
         return self.best(bounds, outputs, 1)[0]
 
     def best(self, bounds: Bounds, outputs: Mapping[int, Tensor], k: int) -> list[Decision]:
-        """The k best splits of each branch, the best first; there must be sites."""
+        """The k best splits of each branch, the best first."""
+        if not self.sites:
+            (some, *_) = bounds.values()
+            return [Decision.none(some.lower.flatten(1)[:, 0])]
         nodes, elements, points, scores = [], [], [], []
         for site in self.sites:
             score, point = self._score(site, bounds, outputs)
