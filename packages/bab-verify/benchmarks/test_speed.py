@@ -36,7 +36,7 @@ def module(is_measured):
 
 @pytest.fixture(scope="module")
 def graph(module):
-    return graph_from_module(module, torch.zeros(1, 5))
+    return graph_from_module(module, torch.zeros(1, 5), torch.float32)
 
 
 def around(n, radius):
@@ -51,7 +51,7 @@ def boxes(is_measured):
 
 
 def crown_here(module, boxes):
-    propagator = Propagator(graph_from_module(module, torch.zeros(1, 5)))
+    propagator = Propagator(graph_from_module(module, torch.zeros(1, 5), torch.float32))
     rows = torch.eye(5).expand(len(boxes.lower), 5, 5)
 
     @torch.no_grad()
@@ -63,7 +63,7 @@ def crown_here(module, boxes):
 
 
 def alpha_crown_here(module, boxes):
-    propagator = Propagator(graph_from_module(module, torch.zeros(1, 5)))
+    propagator = Propagator(graph_from_module(module, torch.zeros(1, 5), torch.float32))
     n = len(boxes.lower)
     rows, zero = torch.eye(5).expand(n, 5, 5), torch.zeros(n, 5)
     settings = OptimizationConfig(steps=STEPS, patience=STEPS)
@@ -146,7 +146,7 @@ def test_input_splitting(benchmark, module, graph):
 
 
 FORWARD = {
-    "bab-verify": lambda module, x: partial(graph_from_module(module, x[:1]), x),
+    "bab-verify": lambda module, x: partial(graph_from_module(module, x[:1], torch.float32), x),
     "PyTorch": lambda module, x: lambda: module(x),
     "ONNX Runtime": lambda module, x: _runtime(module, x),
 }

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from bab_verify.operators.affine import Affine, Combination, Dense
+from bab_verify.operators.affine import Affine, Dense
+from bab_verify.operators.combination import Combination
 from bab_verify.operators.convex import Absolute, Square
 from bab_verify.operators.product import Product
 from bab_verify.operators.relu import Relu

@@ -10,10 +10,12 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 
 from bab_verify import Clause, Query, Specification, Verifier, VerifyConfig
 from bab_verify.bounds.propagation import Propagator
+from bab_verify.bounds.splits import Splits
 from bab_verify.graph import Graph, Node
 from bab_verify.intervals import Interval
 from bab_verify.operators.affine import Dense
 from bab_verify.operators.relu import Relu
+from bab_verify.operators.s_shaped import Tanh
 from bab_verify.search.activation_splitting import ActivationSplitter
 from bab_verify.search.bounder import BranchBounder
 
@@ -313,3 +315,57 @@ def test_progress_is_told(solved):
     assert visited == sorted(visited)
     assert told[-1] == (searching.bounder.visited, 0, 0.0)
     assert all(margin <= 0 for _, _, margin in told)
+
+
+def difference_of_tanh():
+    """f(x) = tanh(x + 1) - tanh(x - 1) on [-3, 3.3], behind ReLUs that are all active; f(0) = 1.523."""
+    one = torch.ones(2, 1, dtype=DOUBLE)
+    shift = Dense(torch.eye(2, dtype=DOUBLE), torch.tensor([-9.0, -11.0], dtype=DOUBLE), (2,))
+    return Graph([
+        Node(None, (), (1,)),
+        Node(Dense(one, torch.full((2,), 10.0, dtype=DOUBLE), (1,)), (0,), (2,)),
+        Node(Relu(), (1,), (2,)),
+        Node(shift, (2,), (2,)),
+        Node(Tanh(), (3,), (2,)),
+        Node(Dense(torch.tensor([[1.0, -1.0]], dtype=DOUBLE), None, (2,)), (4,), (1,)),
+    ])  # fmt: skip
+
+
+@pytest.mark.parametrize("cuts", ["auto", "none", "base", "base-unstrengthened", "mts", "biccos"])
+@pytest.mark.parametrize("branching", ["bbps", "babsr", "kfsb", "random"])
+def test_where_nothing_can_be_split_nothing_is_refuted(branching, cuts):
+    query = Query(
+        torch.tensor([-3.0], dtype=DOUBLE),
+        torch.tensor([3.3], dtype=DOUBLE),
+        (Clause(-torch.ones(1, 1, dtype=DOUBLE), -torch.ones(1, dtype=DOUBLE)),),
+    )
+    config = VerifyConfig(**CONFIG | FAST, branching=branching, cuts=cuts, relu_only=True)
+    found = Verifier(difference_of_tanh(), config).verify(Specification((query,)))
+    assert found.status != "unsat"
+
+
+def test_multipliers_of_splits_that_are_none_add_nothing():
+    splits = Splits(
+        torch.tensor([[-1, 0]]),
+        torch.tensor([[0, 0]]),
+        torch.tensor([[1.0, -1.0]]),
+        torch.tensor([[2.0, 3.0]]),
+        torch.zeros(1, 2),
+        torch.zeros(1, 2),
+    )
+    graph = Graph([Node(None, (), (1,))])
+    added, constant = splits.multipliers(graph, torch.tensor([[5.0, 7.0]]))
+    assert constant.item() == -21.0
+    assert {i: x.tolist() for i, x in added.items()} == {0: [[[7.0]]]}
+
+
+@pytest.mark.parametrize("branching", ["bbps", "babsr", "kfsb", "random", "auto"])
+def test_an_affine_network_has_nothing_to_split(branching):
+    """f(x) = 0.1 x, over a box whose end is exactly at the threshold."""
+    graph = Graph([Node(None, (), (1,)), Node(Dense(torch.full((1, 1), 0.1, dtype=DOUBLE), None, (1,)), (0,), (1,))])
+    least = torch.full((1,), 0.1, dtype=DOUBLE)
+    query = Query(
+        torch.ones(1, dtype=DOUBLE), torch.full((1,), 2.0, dtype=DOUBLE), (Clause(torch.ones(1, 1).double(), least),)
+    )
+    config = VerifyConfig(**CONFIG, branching=branching, input_dimensions=0)
+    assert Verifier(graph, config).verify(Specification((query,))).status != "unsat"

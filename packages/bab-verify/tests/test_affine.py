@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from bab_verify.intervals import Interval
-from bab_verify.operators.affine import Add, Affine, Combination, Dense, Scale, Shift, Sum
+from bab_verify.operators.affine import Add, Affine, Dense, Scale, Shift, Sum
+from bab_verify.operators.combination import Combination
 from bab_verify.operators.convolution import Convolution, TransposedConvolution
 from bab_verify.operators.rearrangements import Concatenate, Reshape, Select
 

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from bab_verify.bounds.propagation import Propagator
 from bab_verify.graph import Graph, Node
 from bab_verify.intervals import Interval
-from bab_verify.operators.affine import Add, Combination, Dense, Scale, Shift, Sum
+from bab_verify.operators.affine import Add, Dense, Scale, Shift, Sum
+from bab_verify.operators.combination import Combination
 from bab_verify.operators.product import Product
 from bab_verify.operators.rearrangements import Concatenate, Reshape, Select
 from bab_verify.operators.relu import Relu

@@ -13,7 +13,8 @@ from bab_verify.intervals import Interval
 from bab_verify.operators.affine import Dense
 from bab_verify.operators.relu import Relu
 from bab_verify.operators.s_shaped import Tanh
-from bab_verify.search.input_splitting import InputSplitter, InputSplittingConfig, clip
+from bab_verify.search.clipping import clip
+from bab_verify.search.input_splitting import InputSplitter, InputSplittingConfig
 
 DOUBLE = torch.float64
 

@@ -1,7 +1,10 @@
 """PyTorch modules, directly and by way of ONNX."""
 
+import copy
+
 import pytest
 import torch
+from onnx import TensorProto, helper
 from torch import nn
 
 from bab_verify.frontends.loading import load_network
@@ -83,7 +86,7 @@ def test_forward(name):
     build, shape = CASES[name]
     torch.manual_seed(0)
     module = build().train()
-    graph = graph_from_module(module, torch.rand(1, *shape))
+    graph = graph_from_module(module, torch.rand(1, *shape), torch.float32)
     assert module.training
     x = torch.rand(5, *shape)
     torch.testing.assert_close(graph(x), module.eval()(x), rtol=1e-5, atol=1e-5)
@@ -135,7 +138,7 @@ def test_a_network_is_a_graph_whatever_it_is_given_as(tmp_path):
     own = load_network(graph).graph
     assert own is not graph
     torch.testing.assert_close(own(x), graph(x))
-    with pytest.raises(NetworkError, match="example"):
+    with pytest.raises(NetworkError, match=r"a module needs an example .* \(example=...\)$"):
         load_network(module)
     with pytest.raises(NetworkError, match="batch of 1"):
         load_network(module, torch.rand(2, 3))
@@ -178,3 +181,84 @@ def test_what_is_not_supported():
 def test_a_graph_without_constants_has_the_type_that_was_asked_for():
     graph = load_network(nn.Tanh(), torch.rand(1, 3)).graph
     assert graph.example().dtype == torch.float64
+
+
+class Own(nn.Module):
+    """A layer in a module with a forward method of its own."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer, self.shift = layer, nn.Parameter(torch.zeros(()))
+
+    def forward(self, x):
+        return self.layer(x) + self.shift
+
+
+def with_statistics(layer):
+    layer.running_var.fill_(1e-6)
+    layer.running_mean.fill_(0.3)
+    return layer
+
+
+LAYERS = {
+    "LeakyReLU": lambda: nn.LeakyReLU(0.01),
+    "BatchNorm1d": lambda: with_statistics(nn.BatchNorm1d(3, eps=1e-3)),
+    "ELU": lambda: nn.ELU(0.1),
+    "SELU": nn.SELU,
+    "CELU": lambda: nn.CELU(0.7),
+    "Hardsigmoid": nn.Hardsigmoid,
+    "Hardswish": nn.Hardswish,
+    "LayerNorm": lambda: nn.LayerNorm(3, eps=1e-3),
+    "GELU": nn.GELU,
+}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [name if name in {"LeakyReLU", "BatchNorm1d"} else pytest.param(name, marks=pytest.mark.slow) for name in LAYERS],
+)
+def test_numbers_of_layers_in_double_precision_are_not_rounded(name):
+    torch.manual_seed(0)
+    module = Own(LAYERS[name]()).double().eval()
+    x = torch.tensor([[-3.1, 0.2, 1.7], [-0.4, 0.1, -0.2]], dtype=torch.float64)
+    graph = graph_from_module(module, x[:1])
+    with torch.no_grad():
+        # Single precision would be 1e-8 away.
+        torch.testing.assert_close(graph(x), module(x), rtol=1e-13, atol=1e-13)
+    assert all("forward" not in vars(one) for one in module.modules())
+
+
+class Leaking(Own):
+    def forward(self, x):
+        return torch.nn.functional.leaky_relu(self.layer(x), 0.01)
+
+
+class Scaled(Own):
+    def forward(self, x):
+        return self.layer(x) * 0.1
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [(Leaking, "its alpha, 0.01, passes through ONNX in single"), (Scaled, "was made in single precision")],
+)
+def test_modules_in_double_precision_with_numbers_in_single_are_refused(kind, message):
+    module, x = kind(nn.Linear(3, 3)), torch.rand(4, 3)
+    with pytest.raises(NetworkError, match=message):
+        graph_from_module(copy.deepcopy(module).double(), x[:1])
+    with torch.no_grad():
+        torch.testing.assert_close(
+            graph_from_module(module, x[:1])(x.double()), module(x).double(), rtol=1e-5, atol=1e-5
+        )
+
+
+def test_an_attribute_that_is_left_out_has_the_default_of_single_precision():
+    x = -torch.ones(1, 3, dtype=torch.float64)
+    for operator, name, default in (("LeakyRelu", "alpha", 0.01), ("HardSigmoid", "alpha", 0.2)):
+        ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 3]) for name in "xy"]
+        values = []
+        for attributes in ({}, {name: default}):
+            graph = helper.make_graph([helper.make_node(operator, ["x"], ["y"], **attributes)], "g", ends[:1], ends[1:])
+            model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+            values.append(graph_from_model(model)(x))
+        assert torch.equal(*values)

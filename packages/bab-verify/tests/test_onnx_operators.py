@@ -108,6 +108,9 @@ CASES = {
     "conv transpose shape": one(
         "ConvTranspose", (1, 3, 4, 4), _weights(3, 2, 3, 3), strides=[2, 2], output_shape=[8, 8]
     ),
+    "conv transpose larger shape": one(
+        "ConvTranspose", (1, 3, 4, 4), _weights(3, 2, 2, 2), _weights(2), strides=[3, 3], output_shape=[12, 13]
+    ),
     "conv transpose same": one(
         "ConvTranspose", (1, 3, 4, 4), _weights(3, 2, 3, 3), strides=[2, 2], auto_pad="SAME_UPPER"
     ),
@@ -348,7 +351,7 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_forward(name):
     proto = CASES[name]
-    graph = graph_from_model(proto)
+    graph = graph_from_model(proto, dtype=torch.float32)
     assert graph.nodes[-1].size
     runtime = session(proto.SerializeToString())
     x = torch.from_numpy(np.random.default_rng(1).normal(size=(4, *graph.input_shape)).astype(np.float32))
@@ -400,8 +403,9 @@ def test_every_operator_is_tested():
         (model([("MaxPool", ["x"], ["y", "i"], {"kernel_shape": [2, 2]})], I8), "indices"),
         (model([("Conv", ["x", "x"], ["y"], {})], (1, 3, 2, 2)), "input 1 depends on the network's input"),
         (one("Mod", (1, 3), f32(2), fmod=1), "Mod"),
+        (one("ConvTranspose", (1, 3, 4), _weights(3, 2, 2), strides=[3], output_shape=[14]), "too large for its input"),
     ],
-    ids=range(7),
+    ids=range(8),
 )
 def test_unsupported_cases(proto, message):
     with pytest.raises(UnsupportedOperatorError, match=message):

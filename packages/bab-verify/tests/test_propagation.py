@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from bab_verify.bounds.linear_bound import LinearBound
 from bab_verify.bounds.optimization import optimize, refine
-from bab_verify.bounds.propagation import Propagator, ordered
+from bab_verify.bounds.propagation import Propagator
 from bab_verify.bounds.rounding import margin_slack
 from bab_verify.configs import OptimizationConfig
 from bab_verify.graph import Graph, Node
-from bab_verify.intervals import Interval
+from bab_verify.intervals import Interval, ordered
 from bab_verify.operators.affine import Add, Dense, Scale, Shift, Sum
 from bab_verify.operators.convex import Absolute, Exp, Log, Reciprocal, Sqrt, Square
 from bab_verify.operators.convolution import Convolution

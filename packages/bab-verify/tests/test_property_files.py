@@ -85,6 +85,27 @@ def test_linear_terms(tmp_path):
     assert clause.d.tolist() == [-1.25, -0.5, 0.5]
 
 
+@pytest.mark.parametrize(
+    ("text", "c", "d"),
+    [
+        ("(<= (+ Y_0 0.9 100000000.0) 100000000.0)", 1.0, -0.9),
+        ("(>= (- 100000000.0 (+ 100000000.0 0.1)) Y_0)", 1.0, -0.1),
+        ("(<= (+ (* 0.1 Y_0) (* 1e17 Y_0) (* -1e17 Y_0)) -0.01)", 0.1, -0.01),
+        ("(<= (/ (* 3 0.1 Y_0) 3) (- 1e300 1e300))", 0.1, 0.0),
+    ],
+)
+def test_sums_and_products_of_numbers_are_exact(tmp_path, text, c, d):
+    (query,) = read(tmp_path, f"(assert (>= X_0 -1)) (assert (<= X_0 1)) (assert {text})").queries
+    assert query.clauses[0].C.tolist() == [[c]]
+    assert query.clauses[0].d.tolist() == [d]
+
+
+@pytest.mark.parametrize("text", ["(<= (+ Y_0 1e999) 0)", "(<= (* 1e300 1e300 Y_0) 0)"])
+def test_numbers_that_are_too_large_are_refused(tmp_path, text):
+    with pytest.raises(SpecificationError, match="too large for double precision"):
+        read(tmp_path, f"(assert (>= X_0 -1)) (assert (<= X_0 1)) (assert {text})")
+
+
 def test_bounds_in_any_form(tmp_path):
     text = HEAD + "(assert (< 0 X_0))(assert (<= (* 2 X_0) 1))(assert (= X_1 (+ 1 2)))(assert (> Y_0 0))"
     (query,) = read(tmp_path, text).queries

@@ -7,6 +7,8 @@ from torch import Tensor
 
 SPARE = 1.1
 """By how much bounds on rounding errors are raised, since they are computed in floating point themselves."""
+FEW = 8
+"""Roundings beside those of a long sum, at most: of a threshold, an offset, a constant, what is folded into one."""
 BLOCK = 512
 """Terms that are summed in one go; sums of more are sums of such sums, whose rounding errors are smaller."""
 
@@ -79,3 +81,11 @@ def weighted(rows: Tensor, weights: Tensor) -> Tensor:
     right = weights[..., :whole].unflatten(-1, (-1, BLOCK)).unsqueeze(-2)
     blocks = torch.matmul(right, left.mT).squeeze(-2).sum(-2)
     return blocks if whole == n else blocks + weighted(rows[..., whole:], weights[..., whole:])
+
+
+def ordered(lower: Tensor, upper: Tensor, shape: tuple[int, ...]) -> Interval:
+    """Bounds (batch, elements) in the shape of a node.
+
+    Where rounding made them cross, as it may of what is almost a point, they change places.
+    """
+    return Interval(torch.minimum(lower, upper).reshape(-1, *shape), torch.maximum(lower, upper).reshape(-1, *shape))

@@ -7,12 +7,11 @@ import torch
 from torch import Tensor
 
 from bab_verify.graph import Graph
-from bab_verify.intervals import Interval, gamma, n_roundings
+from bab_verify.intervals import FEW, Interval, gamma, n_roundings
 from bab_verify.operators.affine import Affine
 from bab_verify.operators.relaxation import Nonlinear, Relaxation
 
 from .inference import inference_error
-from .rounding import FEW
 
 
 @dataclass
@@ -107,13 +106,13 @@ class ErrorAnalysis:
                 for source, magnitude in zip(node.inputs, magnitudes, strict=True)
             )
         )
-        constant, doubt = operator.constant(), operator.doubt(*magnitudes)
+        constant, perturbation = operator.constant(), operator.perturbation(*magnitudes)
         if constant is not None:
             # It is summed up with all the others.
             n = n_roundings(node.size) + len(self.graph.nodes) + FEW
             found = found + gamma(n, dtype) * constant.abs()
-        if doubt is not None:
-            found = found + doubt
+        if perturbation is not None:
+            found = found + perturbation
         if self.graph.inference is not None:
             found = found + inference_error(operator, magnitudes, self.graph.inference)
         errors.nodes[index] = _unbounded(found)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from bab_verify.graph import Graph, Operator
-from bab_verify.intervals import gamma
+from bab_verify.intervals import FEW, gamma
 from bab_verify.operators.affine import Affine
 from bab_verify.operators.convex import Absolute
 from bab_verify.operators.rearrangements import Rearrangement
@@ -21,8 +21,6 @@ EXACT = (Relu, Absolute, Sign, Rearrangement)
 WITHIN_ONE = (Sigmoid, Tanh)
 """Functions of at most 1, which libraries compute to within `UNITS` units in the last place of 1."""
 UNITS = 8
-FEW = 8
-"""Roundings of the constants of an operation, and of what inference libraries fold into it."""
 
 
 def inference_error(operator: Operator, magnitudes: tuple[Tensor, ...], dtype: torch.dtype) -> Tensor | float:
@@ -42,14 +40,14 @@ def inference_error(operator: Operator, magnitudes: tuple[Tensor, ...], dtype: t
     if not isinstance(operator, Affine):
         return UNITS * kind.eps
     size = operator.spread(*magnitudes)
-    constant, doubt = operator.constant(), operator.doubt(*magnitudes)
+    constant, perturbation = operator.constant(), operator.perturbation(*magnitudes)
     if constant is not None:
         size = size + constant.abs()
-    n = operator.n_steps + FEW
+    n = operator.n_inference_roundings + FEW
     error = gamma(n, dtype) * size + n * kind.tiny
-    if doubt is not None:
+    if perturbation is not None:
         # Doubts are shares of the sizes of what was fused, in double precision, and of no fewer roundings.
-        error = error + doubt * (2 * kind.eps / torch.finfo(torch.float64).eps)
+        error = error + perturbation * (2 * kind.eps / torch.finfo(torch.float64).eps)
     return torch.where(size < kind.max, error, torch.inf)
 
 

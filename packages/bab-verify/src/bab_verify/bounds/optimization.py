@@ -11,15 +11,15 @@ import torch
 from torch import Tensor
 
 from bab_verify.configs import OptimizationConfig
-from bab_verify.intervals import Interval
+from bab_verify.intervals import FEW, Interval, ordered
 from bab_verify.operators.relaxation import Nonlinear, Relaxation
 from bab_verify.operators.relu import Relu
 
 from .cuts import CutMatrix, cut_backward, cut_error
 from .errors import Errors, Planes
 from .linear_bound import LinearBound
-from .propagation import Bounds, Propagator, Recording, Replacement, ordered
-from .rounding import FEW, margin_slack, outward
+from .propagation import Bounds, Propagator, Recording, Replacement
+from .rounding import margin_slack, outward
 from .splits import Splits
 
 TOGETHER = 8
@@ -220,10 +220,11 @@ class _Bound:
         kept = [tensor.clone() for tensor in variables]
         adam = _Adam(rates, config.decay)
         stale = 0
-        for _ in range(config.steps):
+        for step in range(config.steps):
+            is_last = step == config.steps - 1
             for tensor in variables:
-                tensor.requires_grad_()
-            with torch.enable_grad():
+                tensor.requires_grad_(not is_last)
+            with torch.set_grad_enabled(not is_last):
                 linear, margins = self.evaluate(rough=rough)
                 loss = -margins.sum()
             with torch.no_grad():
@@ -233,7 +234,7 @@ class _Bound:
                 gained = (now - best > 1e-4 * best.abs().clamp(min=1e-6)) & (best <= target)
                 stale = 0 if bool(gained.any()) else stale + 1
                 best = torch.maximum(best, now)
-            if stale > config.patience or bool((best > target).all()) or time.monotonic() > deadline:
+            if is_last or stale > config.patience or bool((best > target).all()) or time.monotonic() > deadline:
                 break
             adam.step(torch.autograd.grad(loss, variables, allow_unused=True))
             self._project()

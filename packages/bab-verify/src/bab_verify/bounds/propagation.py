@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from bab_verify.graph import Graph
-from bab_verify.intervals import Interval, weighted
-from bab_verify.operators.affine import Affine, Combination
+from bab_verify.intervals import Interval, ordered, weighted
+from bab_verify.operators.affine import Affine
+from bab_verify.operators.combination import Combination
 from bab_verify.operators.relaxation import Nonlinear, Relaxation, felt
 from bab_verify.operators.relu import Relu
 from bab_verify.rewriting.fusion import unrepeated
@@ -390,11 +391,3 @@ class Propagator:
             0.0 if added is None else weighted(a.flatten(2), added.expand(shape).reshape(1, -1)),
             0.0,
         )
-
-
-def ordered(lower: Tensor, upper: Tensor, shape: tuple[int, ...]) -> Interval:
-    """Bounds (batch, elements) in the shape of a node.
-
-    Where rounding made them cross, as it may of what is almost a point, they change places.
-    """
-    return Interval(torch.minimum(lower, upper).reshape(-1, *shape), torch.maximum(lower, upper).reshape(-1, *shape))

@@ -27,12 +27,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from bab_verify.intervals import Interval, gamma, n_roundings, weighted
+from bab_verify.intervals import FEW, Interval, gamma, n_roundings, weighted
 
 from .linear_bound import LinearBound
-
-FEW = 8
-"""Roundings of the last sums of a margin, at most."""
 
 
 def sound_minimum(linear: LinearBound, box: Interval, threshold: Tensor | float = 0.0) -> Float[Tensor, "batch rows"]:

@@ -127,7 +127,7 @@ class Splits:
         From the Lagrangian, f - beta s (h - p): coefficients of h fall by beta s, and the bound rises by beta s p.
         """
         added: dict[int, Tensor] = {}
-        weighted = beta * self.sign
+        weighted = (beta * self.sign).masked_fill(self.node < 0, 0)
         for index in torch.unique(self.node).tolist():
             if index < 0:
                 continue
@@ -146,7 +146,7 @@ class Splits:
             n_constants: How many constants a backward pass adds up.
         """
         share = gamma(self.depth + n_constants, self.point.dtype)
-        found = share * self.point.abs()
+        found = (share * self.point.abs()).masked_fill(self.node < 0, 0)
         for index in torch.unique(self.node).tolist():
             if index < 0:
                 continue

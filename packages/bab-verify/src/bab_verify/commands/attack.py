@@ -27,7 +27,7 @@ def attack(network: Path, prop: Path, config: AttackConfig, device: str, save: P
     started = time.monotonic()
     place = device_from_name(device)
     model = read_model(network)
-    graph = graph_from_model(model, str(network)).to(place)
+    graph = graph_from_model(model, str(network), torch.float32).to(place)
     oracle = Oracle(model, str(network))
     specification = load_vnnlib(prop, graph.n_inputs, graph.n_outputs)
     generator = torch.Generator().manual_seed(config.seed)

@@ -66,7 +66,7 @@ class Builder:
     def __init__(
         self,
         input_shape: Shape,
-        dtype: torch.dtype = torch.float32,
+        dtype: torch.dtype = torch.float64,
         name: str = "input",
         rules: "Sequence[ProductRule]" = (),
     ) -> None:

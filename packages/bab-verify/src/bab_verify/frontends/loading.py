@@ -71,7 +71,7 @@ def _example(example: Tensor | None, input_shape: tuple[int, ...] | None) -> Ten
     """An example in the shape of an input."""
     if input_shape is None:
         if example is None:
-            raise NetworkError("a module needs an example of its input, a batch of 1, or input_shape")
+            raise NetworkError("a module needs an example of its input, with a batch of 1 (example=...)")
         return example
     if not all(isinstance(n, int) and n > 0 for n in input_shape):
         raise NetworkError(f"input_shape must be positive integers, not {input_shape}")
@@ -82,14 +82,16 @@ def _example(example: Tensor | None, input_shape: tuple[int, ...] | None) -> Ten
     return example.reshape(1, *input_shape)
 
 
-def load_onnx(path: str | Path, dtype: torch.dtype = torch.float32) -> Graph:
+def load_onnx(path: str | Path, dtype: torch.dtype = torch.float64) -> Graph:
     """Read a network from an ONNX file, or one compressed with gzip (`.gz`).
 
     Dimensions without a fixed size, such as that of a batch, are taken as 1.
 
     Args:
         path: The file.
-        dtype: Type of the constants of the graph.
+        dtype: Type of the constants of the graph. In float32 what is computed from a file's constants (scales of
+            normalizations, slopes) and its doubles are rounded, and bounds of the graph are then those of the network
+            that it has become, not of the file.
 
     Raises:
         FileNotFoundError: if there is no such file.

@@ -13,7 +13,7 @@ from bab_verify.graph import Graph
 from . import onnx_layers, onnx_operators, onnx_recurrent, onnx_shapes, patterns
 from .builder import Builder, Value, Variable
 from .onnx_files import parse_model
-from .onnx_registry import CONVERTERS, Call, NetworkError, UnsupportedCaseError, UnsupportedOperatorError
+from .onnx_registry import CONVERTERS, Call, NetworkError, UnsupportedCaseError, UnsupportedOperatorError, was_rounded
 
 _MODULES = (onnx_layers, onnx_operators, onnx_recurrent, onnx_shapes)
 """They register the operators."""
@@ -23,14 +23,20 @@ _NUMBERS = {TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.INT32, TensorProt
 
 
 def graph_from_model(
-    model: onnx.ModelProto | bytes, name: str = "network", dtype: torch.dtype = torch.float32
+    model: onnx.ModelProto | bytes,
+    name: str = "network",
+    dtype: torch.dtype = torch.float64,
+    *,
+    double: bool = False,
 ) -> Graph:
     """The graph of an ONNX model.
 
     Args:
         model: The model, or its bytes.
         name: What to call it in messages.
-        dtype: Type of the constants of the graph.
+        dtype: Type of the constants of the graph; see `load_onnx` for what float32 means.
+        double: Whether the model was exported from a module in double precision, so that numbers of single precision
+            in it may be rounded ones; such a model is refused.
 
     Raises:
         NetworkError: if it is not a network that can be verified.
@@ -40,7 +46,7 @@ def graph_from_model(
         model = parse_model(model, name)
     if model.functions:
         model = inliner.inline_local_functions(model)
-    return _Import(model, name, dtype).graph()
+    return _Import(model, name, dtype, double=double).graph()
 
 
 class _Unknown:
@@ -50,8 +56,8 @@ class _Unknown:
 class _Import:
     """The state of one import: the value of each ONNX tensor."""
 
-    def __init__(self, model: onnx.ModelProto, name: str, dtype: torch.dtype) -> None:
-        self.proto, self.name = model.graph, name
+    def __init__(self, model: onnx.ModelProto, name: str, dtype: torch.dtype, *, double: bool) -> None:
+        self.proto, self.name, self.double = model.graph, name, double
         versions = [entry.version for entry in model.opset_import if entry.domain in {"", "ai.onnx"}]
         if not versions or not self.proto.node:
             raise NetworkError(f"{name}: not an ONNX model with operators")
@@ -90,7 +96,20 @@ class _Import:
             raise NetworkError(f"{self.name}: {what} is damaged ({error})") from None
         if not np.isfinite(array).all():
             raise NetworkError(f"{self.name}: {what} holds NaN or infinity")
+        self._check_numbers(array, what)
         return array
+
+    def _check_numbers(self, array: np.ndarray, what: str) -> None:
+        """See that a constant of a network in double precision was not rounded to single precision."""
+        # The exporter that reads the code makes doubles of single numbers in it by way of single precision.
+        single = array.dtype == np.float32 or (
+            not array.ndim and array.dtype == np.float64 and array == np.float32(array)
+        )
+        if self.double and single and was_rounded(array):
+            raise NetworkError(
+                f"{self.name}: {what} was made in single precision, but the module is in double precision; "
+                "keep its numbers in tensors of double precision"
+            )
 
     def _input(self, dtype: torch.dtype) -> Builder:
         constants = {tensor.name for tensor in self.proto.initializer}
@@ -145,7 +164,7 @@ class _Import:
             if node.op_type not in CONVERTERS or not known:
                 self._refuse(node, label)
             return unknown
-        call = Call(node, tuple(cast("list[Value | None]", inputs)), self.opset)
+        call = Call(node, tuple(cast("list[Value | None]", inputs)), self.opset, self.double)
         self.builder.name = node.name or next(iter(node.output), "")
         try:
             if node.op_type == "Constant":
@@ -175,4 +194,6 @@ class _Import:
         if isinstance(value, TensorProto):
             return self._weights(value, label)
         integers = attribute.name in {"value_int", "value_ints"}
-        return np.array(value, np.int64 if integers else np.float32)
+        array = np.array(value, np.int64 if integers else np.float32)
+        self._check_numbers(array, label)
+        return array

@@ -86,6 +86,10 @@ def conv_transpose(builder: Builder, call: Call) -> Value:
         ]
         total = [max(f - n, 0) for f, n in zip(full, shape[-d:], strict=True)]
         begin, end = _halves(total, more_after=mode == "SAME_UPPER")
+        # What is missing is added after the end, as long as no further element of the input would reach it.
+        extra = tuple(e + max(n - f, 0) for e, f, n in zip(extra, full, shape[-d:], strict=True))
+        if any(e >= s for e, s in zip(extra, strides, strict=True)):
+            raise UnsupportedCaseError(f"the output_shape {shape} is too large for its input, {list(x.shape)}")
     spread = layers.Spread(strides, dilations, call.integer("group", 1), begin, end, extra)
     return layers.transposed_convolution(builder, x, weight, bias, spread)
 

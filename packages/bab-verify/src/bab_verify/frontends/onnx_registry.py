@@ -33,11 +33,13 @@ class Call:
         proto: The node.
         inputs: Its inputs; `None` for those left out.
         opset: Version of the operators.
+        double: Whether the network comes from a module in double precision.
     """
 
     proto: onnx.NodeProto
     inputs: tuple[Value | None, ...]
     opset: int
+    double: bool = False
 
     @cached_property
     def attributes(self) -> dict[str, object]:
@@ -45,8 +47,18 @@ class Call:
         return {a.name: helper.get_attribute_value(a) for a in self.proto.attribute}
 
     def number(self, name: str, default: float) -> float:
-        """A numeric attribute."""
-        return cast("float", self.attributes.get(name, default))
+        """A numeric attribute, which is a number of single precision, as is its default.
+
+        Raises:
+            UnsupportedCaseError: if the network is in double precision, and the attribute may have been rounded.
+        """
+        value = float(np.float32(cast("float", self.attributes.get(name, default))))
+        if self.double and was_rounded(np.array(value)):
+            raise UnsupportedCaseError(
+                f"its {name}, {value:.6g}, passes through ONNX in single precision, but the module is in double "
+                "precision; take the layer of torch.nn instead of the function, or a tensor instead of the number"
+            )
+        return value
 
     def integer(self, name: str, default: int) -> int:
         """An integer attribute."""
@@ -95,7 +107,13 @@ class Call:
 
         Args:
             first: What to take for the first inputs.
+
+        Raises:
+            UnsupportedCaseError: if ONNX Runtime cannot compute it, or a number was rounded, as for `number`.
         """
+        for attribute in self.proto.attribute:
+            if attribute.type == onnx.AttributeProto.FLOAT:
+                self.number(attribute.name, 0.0)
         given = [*first, *(self.optional(i) for i in range(len(first), len(self.inputs)))]
         node = onnx.NodeProto()
         node.CopyFrom(self.proto)
@@ -115,6 +133,12 @@ class Call:
         except RUNTIME_ERRORS as error:
             raise UnsupportedCaseError(str(error).strip().splitlines()[0][:200]) from None
         return [np.asarray(next(results)) if name else np.empty(0) for name in node.output]
+
+
+def was_rounded(values: np.ndarray) -> bool:
+    """Whether numbers of single precision may stand for others: any with more than 11 significant bits."""
+    fractions = np.frexp(values.astype(np.float64))[0] * 2**11
+    return bool((fractions != np.round(fractions)).any())
 
 
 Converter: TypeAlias = Callable[[Builder, Call], Value | tuple[Value, ...]]

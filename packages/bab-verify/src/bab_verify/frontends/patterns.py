@@ -1,6 +1,7 @@
 """Functions that files spell out in elementary operations, recognised in the products that they end with."""
 
 from math import isclose, pi, sqrt
+from sys import float_info
 from typing import NamedTuple
 
 import numpy as np
@@ -41,37 +42,45 @@ def _near(a: float, b: float) -> bool:
     return isclose(a, b, rel_tol=1e-6)
 
 
+def _same(a: float, b: float) -> bool:
+    """Up to what the few operations in double precision that gave them have rounded."""
+    return isclose(a, b, rel_tol=4 * float_info.epsilon)
+
+
 def match_gelu(builder: Builder, a: Variable, b: Variable) -> Value | None:
-    """X (1 + erf(x / sqrt 2)) and x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))), up to a factor; otherwise `None`."""
+    """X (1 + erf(x / c)) and x (1 + tanh(a x + b x^3)), up to a factor, as GELU between two scalings; otherwise `None`.
+
+    The constants of a file in single precision are only almost those of GELU: x / c = k x / sqrt 2 with k close to 1.
+    """
     if a.shape != b.shape:
         return None
     for x, gate in ((a, b), (b, a)):
         linear = _line(builder, x)
         saturating = _line(builder, gate, shifts=True)
         operator = builder.operator(saturating.base)
-        if not isinstance(operator, Erf | Tanh) or not _near(saturating.slope, saturating.intercept):
+        if not isinstance(operator, Erf | Tanh) or saturating.slope != saturating.intercept:
             continue
         (inner,) = builder.sources(saturating.base)
-        unit = _erf_unit(builder, inner) if isinstance(operator, Erf) else _tanh_unit(builder, inner)
-        if unit is None or unit.base != linear.base:
+        found = _erf_unit(builder, inner) if isinstance(operator, Erf) else _tanh_unit(builder, inner)
+        if found is None or found[0].base != linear.base:
             continue
-        at = builder.scale(unit.base, np.array(unit.slope if not _near(unit.slope, 1) else 1.0))
+        unit, function = found
+        at = builder.scale(unit.base, np.array(unit.slope if not _same(unit.slope, 1) else 1.0))
         if not isinstance(at, Variable):
             continue
-        function: Operator = Gelu() if isinstance(operator, Erf) else TanhGelu()
         factor = 2 * linear.slope * saturating.slope / unit.slope
-        return builder.scale(builder.apply(function, at), np.array(factor if not _near(factor, 1) else 1.0))
+        return builder.scale(builder.apply(function, at), np.array(factor if not _same(factor, 1) else 1.0))
     return None
 
 
-def _erf_unit(builder: Builder, inner: Variable) -> _Line | None:
-    """x, given x / sqrt 2."""
+def _erf_unit(builder: Builder, inner: Variable) -> tuple[_Line, Operator]:
+    """K x, given k x / sqrt 2, and the function of it."""
     line = _line(builder, inner)
-    return line._replace(slope=line.slope * sqrt(2))
+    return line._replace(slope=line.slope * sqrt(2)), Gelu()
 
 
-def _tanh_unit(builder: Builder, inner: Variable) -> _Line | None:
-    """x, given sqrt(2/pi) (x + 0.044715 x^3)."""
+def _tanh_unit(builder: Builder, inner: Variable) -> tuple[_Line, Operator] | None:
+    """K x, given sqrt(2/pi) (k x + c k^3 x^3) with c close to 0.044715, and the function of it."""
     outer = _line(builder, inner)
     operator = builder.operator(outer.base)
     if not isinstance(operator, Add) or operator.signs != (1, 1):
@@ -84,8 +93,9 @@ def _tanh_unit(builder: Builder, inner: Variable) -> _Line | None:
         base, inner_slope, _ = _line(builder, builder.sources(cubic.base)[0])
         slope = outer.slope * linear.slope / sqrt(2 / pi)
         coefficient = outer.slope * cubic.slope * inner_slope**3 / sqrt(2 / pi)
-        if base == linear.base and _near(coefficient, 0.044715 * slope**3):
-            return _Line(base, slope, 0.0)
+        if base == linear.base and _near(coefficient, TanhGelu.cubic * slope**3):
+            own = coefficient / slope**3
+            return _Line(base, slope, 0.0), TanhGelu(TanhGelu.cubic if _same(own, TanhGelu.cubic) else own)
     return None
 
 

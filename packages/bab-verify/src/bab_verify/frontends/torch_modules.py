@@ -17,6 +17,7 @@ from bab_verify.graph import Graph
 from .evaluation_mode import evaluating, like_parameters
 from .onnx_import import graph_from_model
 from .onnx_registry import NetworkError
+from .spelled_out import spelled_out
 from .torch_layers import graph_from_layers, is_fixed
 
 
@@ -24,6 +25,8 @@ def model_from_module(
     module: nn.Module, example: Float[Tensor, "batch ..."], *, fixed: bool | None = None
 ) -> onnx.ModelProto:
     """A module as an ONNX model, in evaluation mode.
+
+    Layers with numbers that ONNX would round to single precision are spelled out in modules in double precision.
 
     Args:
         module: A network of one input and one output.
@@ -36,7 +39,8 @@ def model_from_module(
         NetworkError: if the example is no batch of 1, or PyTorch cannot export the module.
     """
     _check_batch(example)
-    with evaluating(module), _quiet():
+    double = like_parameters(module).dtype == torch.float64
+    with evaluating(module), spelled_out(module) if double else contextlib.nullcontext(), _quiet():
         return _export(module, example, fixed=is_fixed(module) if fixed is None else fixed)
 
 
@@ -82,18 +86,20 @@ def _quiet() -> Iterator[None]:
 def graph_from_module(
     module: nn.Module,
     example: Float[Tensor, "batch ..."],
-    dtype: torch.dtype | None = None,
+    dtype: torch.dtype = torch.float64,
 ) -> Graph:
     """The graph of a PyTorch module.
 
     PyTorch's own layers in sequence are converted directly, in milliseconds; everything else (modules with a forward
     method of their own, hooks, other layers) goes by way of ONNX, which takes a second or more, at every call: nothing
-    is kept, since a module may have been trained on.
+    is kept, since a module may have been trained on. On that way numbers in the code, such as a slope or epsilon of a
+    function, become numbers of single precision: in a module in single precision they are taken as such; one in
+    double precision is refused where they may have been rounded.
 
     Args:
         module: A network of one input and one output; it is taken in evaluation mode.
         example: An input, a batch of 1, of any type and on any device.
-        dtype: Type of the constants of the graph; by default that of the module.
+        dtype: Type of the constants of the graph; see `load_onnx` for what float32 means.
 
     Raises:
         NetworkError: if the module does not take the example, or cannot be exported or verified.
@@ -102,12 +108,15 @@ def graph_from_module(
     _check_batch(example)
     example = example.detach().to(like)
     _try(module, example)
-    name, dtype = type(module).__name__, dtype or like.dtype
+    name = type(module).__name__
     try:
         graph = graph_from_layers(module, tuple(example.shape), dtype)
     except (ValueError, RuntimeError) as error:
         raise NetworkError(f"{name}: {str(error).splitlines()[0]}") from error
-    return graph_from_model(model_from_module(module, example), name, dtype) if graph is None else graph
+    if graph is not None:
+        return graph
+    double = like.dtype == torch.float64
+    return graph_from_model(model_from_module(module, example), name, dtype, double=double)
 
 
 def _try(module: nn.Module, example: Tensor) -> None:

@@ -49,7 +49,7 @@ class Affine(Operator, ABC):
         return max(sum(map(prod, self.input_shapes)), outputs)
 
     @property
-    def n_steps(self) -> int:
+    def n_inference_roundings(self) -> int:
         """Roundings that each term meets where the network itself computes this."""
         return self.n_terms
 
@@ -57,7 +57,7 @@ class Affine(Operator, ABC):
         """|L| (r, s, ...): how far L x moves where the inputs move by r, s, ..., and the sum of its terms' sizes."""
         return -self.least(tuple(-r for r in radii), radii)
 
-    def doubt(self, *magnitudes: Tensor) -> Tensor | None:
+    def perturbation(self, *magnitudes: Tensor) -> Tensor | None:
         """How far this operation may be from that of the network where its constants were computed from others.
 
         Args:
@@ -92,8 +92,12 @@ class Affine(Operator, ABC):
             found = self._shifted(self.least(lower, upper), self.least(upper, lower))
         else:
             found = self._unbounded_interval(lower, upper)
-        doubt = self.doubt(*(x.magnitude for x in inputs))
-        return found if doubt is None else Interval(found.lower - doubt, found.upper + doubt).defined()
+        perturbation = self.perturbation(*(x.magnitude for x in inputs))
+        return (
+            found
+            if perturbation is None
+            else Interval(found.lower - perturbation, found.upper + perturbation).defined()
+        )
 
     def _shifted(self, lower: Tensor, upper: Tensor) -> Interval:
         """Bounds of L(x, ...), as those of L(x, ...) + c."""
@@ -129,22 +133,22 @@ class Dense(Affine):
         weight: (outputs, inputs).
         bias: (outputs,) or `None`.
         input_shape: Shape of the input; its last dimension is `inputs`.
-        bias_doubt: How far each bias may be from the network's, if it was computed, (outputs,).
+        bias_perturbation: How far each bias may be from the network's, if it was computed, (outputs,).
     """
 
     weight: Tensor
     bias: Tensor | None
-    bias_doubt: Tensor | None
+    bias_perturbation: Tensor | None
     positive: Tensor
     negative: Tensor
 
     def __init__(
-        self, weight: Tensor, bias: Tensor | None, input_shape: Shape, bias_doubt: Tensor | None = None
+        self, weight: Tensor, bias: Tensor | None, input_shape: Shape, bias_perturbation: Tensor | None = None
     ) -> None:
         super().__init__(input_shape)
         self.register_buffer("weight", weight)
         self.register_buffer("bias", bias)
-        self.register_buffer("bias_doubt", bias_doubt, persistent=False)
+        self.register_buffer("bias_perturbation", bias_perturbation, persistent=False)
         self.register_buffer("positive", weight.clamp(min=0), persistent=False)
         self.register_buffer("negative", weight.clamp(max=0), persistent=False)
 
@@ -165,10 +169,10 @@ class Dense(Affine):
         """Inputs, or outputs if they are more."""
         return max(self.weight.shape)
 
-    def doubt(self, *magnitudes: Tensor) -> Tensor | None:
+    def perturbation(self, *magnitudes: Tensor) -> Tensor | None:
         """Of the bias."""
         del magnitudes
-        return self.bias_doubt
+        return self.bias_perturbation
 
     def adjoint(self, coefficients: Tensor) -> tuple[Tensor, ...]:
         """The product, a W."""
@@ -232,7 +236,7 @@ class Shift(Monotone):
         """The offset, in the output's shape."""
         return self.offset.expand(self.input_shapes[0])
 
-    def doubt(self, *magnitudes: Tensor) -> Tensor | None:
+    def perturbation(self, *magnitudes: Tensor) -> Tensor | None:
         """Of the offset."""
         del magnitudes
         return None if self.uncertain is None else self.uncertain.expand(self.input_shapes[0])[None]
@@ -303,98 +307,3 @@ class Sum(Monotone):
     def n_terms(self) -> int:
         """As many as are added up."""
         return prod(self.input_shapes[0][dim - 1] for dim in self.dims)
-
-
-class Combination(Affine):
-    """W_1 x_1 + W_2 x_2 + ... + c of flattened inputs.
-
-    Args:
-        weights: W_i, (output size, input size).
-        bias: c, (output size,).
-        input_shapes: Shape of each input.
-        output_shape: Shape of the output.
-        doubts: How far each element of each W_i may be from the network's, if they were computed.
-        bias_doubt: And each element of c.
-        n_steps: Roundings that each term meets where the network itself computes what this stands for.
-    """
-
-    bias: Tensor
-    bias_doubt: Tensor | None
-
-    def __init__(
-        self,
-        weights: tuple[Tensor, ...],
-        bias: Tensor,
-        input_shapes: tuple[Shape, ...],
-        output_shape: Shape,
-        doubts: tuple[Tensor | None, ...] | None = None,
-        bias_doubt: Tensor | None = None,
-        n_steps: int | None = None,
-    ) -> None:
-        super().__init__(*input_shapes)
-        self.output_shape, self._n_steps = output_shape, n_steps
-        for i, weight in enumerate(weights):
-            self.register_buffer(f"weight_{i}", weight)
-            self.register_buffer(f"doubt_{i}", None if doubts is None else doubts[i], persistent=False)
-        self.register_buffer("bias", bias)
-        self.register_buffer("bias_doubt", bias_doubt, persistent=False)
-
-    @property
-    def weights(self) -> tuple[Tensor, ...]:
-        """W_1, W_2, ..."""
-        return tuple(getattr(self, f"weight_{i}") for i in range(len(self.input_shapes)))
-
-    @property
-    def doubts(self) -> tuple[Tensor | None, ...]:
-        """How far the elements of each may be from the network's."""
-        return tuple(getattr(self, f"doubt_{i}") for i in range(len(self.input_shapes)))
-
-    @property
-    def n_terms(self) -> int:
-        """Inputs in all, or outputs if they are more."""
-        return max(sum(map(prod, self.input_shapes)), prod(self.output_shape))
-
-    @property
-    def n_steps(self) -> int:
-        """As given, or the terms."""
-        return self._n_steps or self.n_terms
-
-    def doubt(self, *magnitudes: Tensor) -> Tensor | None:
-        """Of the matrices and of the constant."""
-        parts = [
-            F.linear(x.flatten(1), doubt) for x, doubt in zip(magnitudes, self.doubts, strict=True) if doubt is not None
-        ]
-        if self.bias_doubt is not None:
-            parts.append(self.bias_doubt[None])
-        return sum(parts[1:], parts[0]).reshape(-1, *self.output_shape) if parts else None
-
-    def linear(self, *inputs: Tensor) -> Tensor:
-        """Without the constant."""
-        parts = [F.linear(x.flatten(1), weight) for x, weight in zip(inputs, self.weights, strict=True)]
-        return sum(parts[1:], parts[0]).reshape(-1, *self.output_shape)
-
-    def least(self, lower: tuple[Tensor, ...], upper: tuple[Tensor, ...]) -> Tensor:
-        """The products with positive and with negative weights."""
-        parts = [
-            F.linear(low.flatten(1), weight.clamp(min=0)) + F.linear(high.flatten(1), weight.clamp(max=0))
-            for low, high, weight in zip(lower, upper, self.weights, strict=True)
-        ]
-        return sum(parts[1:], parts[0]).reshape(-1, *self.output_shape)
-
-    def constant(self) -> Tensor:
-        """The constant, c."""
-        return self.bias.reshape(self.output_shape)
-
-    def adjoint(self, coefficients: Tensor) -> tuple[Tensor, ...]:
-        """The products a W_i."""
-        flat = coefficients.flatten(1)
-        return tuple(
-            (flat @ weight).reshape(-1, *shape) for weight, shape in zip(self.weights, self.input_shapes, strict=True)
-        )
-
-    def rows(self, index: Tensor) -> tuple[Tensor, ...]:
-        """Rows of each W_i, (batch, rows, *input shape), by their index (batch, rows)."""
-        return tuple(
-            weight[index].reshape(*index.shape, *shape)
-            for weight, shape in zip(self.weights, self.input_shapes, strict=True)
-        )

@@ -21,12 +21,12 @@ class Convolution(Affine):
         padding: For each dimension, the same at both ends.
         dilation: For each dimension.
         groups: Groups of channels.
-        bias_doubt: How far each bias may be from the network's, if it was computed, (channels out,).
+        bias_perturbation: How far each bias may be from the network's, if it was computed, (channels out,).
     """
 
     weight: Tensor
     bias: Tensor | None
-    bias_doubt: Tensor | None
+    bias_perturbation: Tensor | None
 
     def __init__(
         self,
@@ -37,12 +37,12 @@ class Convolution(Affine):
         padding: tuple[int, ...],
         dilation: tuple[int, ...],
         groups: int = 1,
-        bias_doubt: Tensor | None = None,
+        bias_perturbation: Tensor | None = None,
     ) -> None:
         super().__init__(input_shape)
         self.register_buffer("weight", weight)
         self.register_buffer("bias", bias)
-        self.register_buffer("bias_doubt", bias_doubt, persistent=False)
+        self.register_buffer("bias_perturbation", bias_perturbation, persistent=False)
         self.stride, self.padding, self.dilation, self.groups = stride, padding, dilation, groups
         d = weight.ndim - 2
         self._convolve = (F.conv1d, F.conv2d, F.conv3d)[d - 1]
@@ -82,10 +82,10 @@ class Convolution(Affine):
         channels_out, channels_in, *kernel = self.weight.shape
         return max(channels_in, channels_out // self.groups) * prod(kernel)
 
-    def doubt(self, *magnitudes: Tensor) -> Tensor | None:
+    def perturbation(self, *magnitudes: Tensor) -> Tensor | None:
         """Of the bias."""
         del magnitudes
-        return None if self.bias_doubt is None else self._by_channel(self.bias_doubt)[None]
+        return None if self.bias_perturbation is None else self._by_channel(self.bias_perturbation)[None]
 
     def adjoint(self, coefficients: Tensor) -> tuple[Tensor, ...]:
         """The transposed convolution."""

@@ -3,7 +3,6 @@
 import copy
 import os
 import re
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from bab_verify.frontends.onnx_files import read_model
 from bab_verify.frontends.onnx_import import graph_from_model
 from bab_verify.frontends.runners import graph_runner, model_runner, module_runner
 from bab_verify.graph import Graph
+from separata import files
 
 from .specification import Query, Specification
 
@@ -157,12 +157,8 @@ def write_counterexample(
     pairs = [*((f"X_{i}", v) for i, v in enumerate(x.tolist())), *((f"Y_{j}", v) for j, v in enumerate(y.tolist()))]
     text = "(" + "\n ".join(f"({name} {value!r})" for name, value in pairs) + ")"
     if path is not None:
-        path = Path(path)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", delete=False) as stream:
-            stream.write(text + "\n")
-        temporary = Path(stream.name)
-        temporary.chmod(0o644)
-        temporary.replace(path)
+        with files.replacing(Path(path)) as part:
+            part.write_text(text + "\n")
     return text
 
 

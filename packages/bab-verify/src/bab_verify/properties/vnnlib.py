@@ -2,13 +2,14 @@
 
 import gzip
 import os
-import tempfile
 from collections.abc import Iterator
 from itertools import product
 from math import prod
 from pathlib import Path
 
 import torch
+
+from separata import files
 
 from .specification import Clause, Query, Specification, SpecificationError
 from .vnnlib_syntax import Assertions, Conjunction
@@ -23,8 +24,9 @@ def load_vnnlib(
     """Read a VNN-LIB 1.0 file, or one compressed with gzip (`.gz`).
 
     Inputs must be constrained to boxes; outputs to any boolean combination of linear constraints. `<` and `>` count as
-    `<=` and `>=`. Conjunctions with an empty box are left out. Where variables are declared, all inputs and outputs of
-    the network must be; where none are, outputs that are not mentioned may be left out.
+    `<=` and `>=`. Sums and products of numbers are exact; what comes of them is read as the nearest double.
+    Conjunctions with an empty box are left out. Where variables are declared, all inputs and outputs of the network
+    must be; where none are, outputs that are not mentioned may be left out.
 
     Args:
         path: The file.
@@ -186,11 +188,8 @@ def save_vnnlib(specification: Specification, path: str | os.PathLike[str]) -> N
     path = Path(path)
     text = "\n".join(_lines(specification)) + "\n"
     data = gzip.compress(text.encode(), mtime=0) if path.suffix == ".gz" else text.encode()
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as stream:
-        stream.write(data)
-    temporary = Path(stream.name)
-    temporary.chmod(0o644)
-    temporary.replace(path)
+    with files.replacing(path) as part:
+        part.write_bytes(data)
 
 
 def _lines(specification: Specification) -> Iterator[str]:

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterable
+from fractions import Fraction
 from itertools import product
-from math import prod
+from math import isinf, prod
 from typing import NamedTuple, TypeAlias, TypeVar
 
 from .specification import SpecificationError
@@ -26,13 +27,15 @@ _VARIABLE = re.compile(r"([XY])_(\d{1,9})")
 _COMPARISONS = {"<=", "<", ">=", ">", "=", "=="}
 _IGNORED = {"set-logic", "set-info", "set-option", "check-sat", "get-model", "exit"}
 _MOST_CLAUSES = 100_000
+_LONGEST_NUMBER = 400
+"""Characters of a number that is taken exactly; of longer ones the nearest double."""
 
 
 class _Linear(NamedTuple):
-    """A linear expression: a constant plus coefficients of X_i (key i) and Y_j (key -1 - j)."""
+    """A linear expression, exact: a constant plus coefficients of X_i (key i) and Y_j (key -1 - j)."""
 
-    terms: dict[int, float]
-    constant: float
+    terms: dict[int, Fraction]
+    constant: Fraction
 
 
 class Literal(NamedTuple):
@@ -212,12 +215,15 @@ class Assertions:
             raise self.error(f"its disjunctions multiply to more than {_MOST_CLAUSES} clauses", position)
 
     def _comparison(self, head: str, left: _Linear, right: _Linear, position: int) -> Formula:
-        literals = []
-        if head[0] in "<=":
-            literals.append(Literal(*_sum([(left, 1.0), (right, -1.0)]), position))
-        if head[0] in ">=":
-            literals.append(Literal(*_sum([(left, -1.0), (right, 1.0)]), position))
-        return [literals]
+        signs = [sign for sign, symbols in ((1, "<="), (-1, ">=")) if head[0] in symbols]
+        return [[self._literal(_sum([(left, sign), (right, -sign)]), position) for sign in signs]]
+
+    def _literal(self, linear: _Linear, position: int) -> Literal:
+        """In doubles: each number is rounded once, after all sums and products."""
+        try:
+            return Literal({key: float(x) for key, x in linear.terms.items()}, float(linear.constant), position)
+        except OverflowError:
+            raise self.error("a number is too large for double precision", position) from None
 
     def _linear(self, item: _Item, position: int) -> _Linear:
         if isinstance(item, _Linear):
@@ -225,18 +231,25 @@ class Assertions:
         if not isinstance(item, str):
             raise self.error("a number or a variable was expected", position)
         if _IS_NUMBER.fullmatch(item):
-            return _Linear({}, float(item))
+            return _Linear({}, self._exact(item, position))
         key = self._variable(item, position)
         self.used.setdefault(key, position)
-        return _Linear({key: 1.0}, 0.0)
+        return _Linear({key: Fraction(1)}, Fraction(0))
+
+    def _exact(self, text: str, position: int) -> Fraction:
+        """The number of a text; what doubles cannot tell from 0 is 0."""
+        nearest = float(text)
+        if isinf(nearest):
+            raise self.error("a number is too large for double precision", position)
+        return Fraction(text) if nearest and len(text) <= _LONGEST_NUMBER else Fraction(nearest)
 
     def _arithmetic(self, head: str, args: list[_Linear], position: int) -> _Linear:
         if not args:
             raise self.error(f"{head!r} needs at least one value", position)
         if head == "+":
-            return _sum((arg, 1.0) for arg in args)
+            return _sum((arg, 1) for arg in args)
         if head == "-":
-            return _sum((arg, -1.0 if i or len(args) == 1 else 1.0) for i, arg in enumerate(args))
+            return _sum((arg, -1 if i or len(args) == 1 else 1) for i, arg in enumerate(args))
         value = args[0]
         for arg in args[1:]:
             if head == "/" and (arg.terms or not arg.constant):
@@ -258,11 +271,11 @@ def _extended(lists: list[list[_Any]]) -> list[_Any]:
     return longest
 
 
-def _sum(parts: Iterable[tuple[_Linear, float]]) -> _Linear:
-    terms: dict[int, float] = {}
-    constant = 0.0
+def _sum(parts: Iterable[tuple[_Linear, Fraction | int]]) -> _Linear:
+    terms: dict[int, Fraction] = {}
+    constant = Fraction(0)
     for linear, factor in parts:
         constant += factor * linear.constant
         for key, value in linear.terms.items():
-            terms[key] = terms.get(key, 0.0) + factor * value
+            terms[key] = terms.get(key, 0) + factor * value
     return _Linear(terms, constant)

@@ -42,25 +42,25 @@ def _merged(layer: Operator | None, operator: Operator | None, ndim: int) -> Aff
         rows = None if uncertain is None else rows
     if rows is None:
         return None
-    weight, bias, doubt = layer.weight, layer.bias, layer.bias_doubt
+    weight, bias, perturbation = layer.weight, layer.bias, layer.bias_perturbation
     if isinstance(operator, Scale):
         weight = (weight.double() * rows.reshape(-1, *[1] * (weight.ndim - 1))).to(weight)
         bias = None if bias is None else (bias.double() * rows).to(bias)
-        doubt = None if doubt is None else doubt * rows.abs().to(doubt)
+        perturbation = None if perturbation is None else perturbation * rows.abs().to(perturbation)
     elif bias is None:
-        bias, doubt = rows.to(weight), None if uncertain is None else uncertain.to(weight)
+        bias, perturbation = rows.to(weight), None if uncertain is None else uncertain.to(weight)
     else:
         total = bias.double() + rows
         # Of products and sums in double precision; a graph in single precision is that of its own constants.
         size = gamma(4, torch.float64) * (bias.double().abs() + rows.abs())
         bias = total.to(weight)
-        for part in (doubt, uncertain):
+        for part in (perturbation, uncertain):
             size = size if part is None else size + part
-        doubt = size.to(weight)
+        perturbation = size.to(weight)
     shape = layer.input_shapes[0]
     if isinstance(layer, Dense):
-        return Dense(weight, bias, shape, doubt)
-    return Convolution(weight, bias, shape, layer.stride, layer.padding, layer.dilation, layer.groups, doubt)
+        return Dense(weight, bias, shape, perturbation)
+    return Convolution(weight, bias, shape, layer.stride, layer.padding, layer.dilation, layer.groups, perturbation)
 
 
 def _along(constant: Tensor, ndim: int, dim: int, size: int) -> Tensor | None:

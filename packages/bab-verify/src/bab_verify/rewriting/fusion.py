@@ -5,7 +5,8 @@ from torch import Tensor
 
 from bab_verify.graph import Graph, Node
 from bab_verify.intervals import Interval, gamma
-from bab_verify.operators.affine import Affine, Combination
+from bab_verify.operators.affine import Affine
+from bab_verify.operators.combination import Combination
 from bab_verify.operators.rearrangements import Reshape, Select
 from bab_verify.operators.relaxation import Nonlinear
 
@@ -99,8 +100,8 @@ def _fused(graph: Graph, anchor: int, sources: tuple[int, ...]) -> Node:
         return node
     example = graph.example()
     pending = {anchor: Rows.elements(node, example.device)}
-    bias = size = doubt = torch.zeros(node.size, dtype=torch.float64, device=example.device)
-    n_constants = n_steps = 0
+    bias = size = perturbation = torch.zeros(node.size, dtype=torch.float64, device=example.device)
+    n_constants = n_inference_roundings = 0
     for index in range(anchor, -1, -1):
         if index not in pending or index in sources:
             continue
@@ -108,14 +109,14 @@ def _fused(graph: Graph, anchor: int, sources: tuple[int, ...]) -> Node:
         assert isinstance(operator, Affine)  # noqa: S101
         exact = operator if example.dtype == torch.float64 else double(operator)
         rows = pending.pop(index)
-        value, its_size, its_doubt = rows.times(exact, graph.nodes[index].shape)
-        bias, size, doubt = bias + value, size + its_size, doubt + its_doubt
-        n_steps += exact.n_steps
+        value, its_size, its_perturbation = rows.times(exact, graph.nodes[index].shape)
+        bias, size, perturbation = bias + value, size + its_size, perturbation + its_perturbation
+        n_inference_roundings += exact.n_inference_roundings
         n_constants += exact.constant() is not None
         for source, part in zip(graph.nodes[index].inputs, rows.through(exact), strict=True):
             pending[source] = pending[source] + part if source in pending else part
     if n_constants > 1:
-        doubt = doubt + gamma(n_constants + 1, torch.float64) * size
+        perturbation = perturbation + gamma(n_constants + 1, torch.float64) * size
     shapes = tuple(graph.nodes[source].shape for source in sources)
     parts = [
         pending[source] if source in pending else Rows(bias.new_zeros(node.size, *shape))
@@ -126,9 +127,12 @@ def _fused(graph: Graph, anchor: int, sources: tuple[int, ...]) -> Node:
         bias.to(example.dtype),
         shapes,
         node.shape,
-        tuple(None if part.doubt is None else part.doubt.flatten(1).detach().to(example.dtype) for part in parts),
-        doubt.to(example.dtype) if bool(doubt.any()) else None,
-        n_steps,
+        tuple(
+            None if part.perturbation is None else part.perturbation.flatten(1).detach().to(example.dtype)
+            for part in parts
+        ),
+        perturbation.to(example.dtype) if bool(perturbation.any()) else None,
+        n_inference_roundings,
     )
     return Node(combination, sources, node.shape, node.name)
 

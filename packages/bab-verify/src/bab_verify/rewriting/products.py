@@ -1,7 +1,7 @@
 """Products of affine operations as matrices, in double precision, with how far rounding may have moved each element.
 
 The network is what its file says, in real arithmetic. A product of two of its matrices is another matrix, and computed
-only almost; what it may be wrong by goes with it (`Combination.doubts`) into the bounds.
+only almost; what it may be wrong by goes with it (`Combination.perturbations`) into the bounds.
 """
 
 import copy
@@ -10,11 +10,10 @@ import torch
 from torch import Tensor
 
 from bab_verify.graph import Node, Shape
-from bab_verify.intervals import gamma
-from bab_verify.operators.affine import Add, Affine, Combination, Shift
+from bab_verify.intervals import FEW, gamma
+from bab_verify.operators.affine import Add, Affine, Shift
+from bab_verify.operators.combination import Combination
 from bab_verify.operators.rearrangements import Rearrangement
-
-FEW = 8
 
 
 class Rows:
@@ -23,14 +22,14 @@ class Rows:
     Args:
         values: (elements, *shape of the other node), in double precision.
         sizes: What the sums of products that they are would be with absolute values; the absolute values by default.
-        doubt: How far each may be from the exact one; zero by default.
+        perturbation: How far each may be from the exact one; zero by default.
         unit: Whether each row is one element, with a sign, or nothing.
     """
 
     def __init__(
-        self, values: Tensor, sizes: Tensor | None = None, doubt: Tensor | None = None, unit: bool = False
+        self, values: Tensor, sizes: Tensor | None = None, perturbation: Tensor | None = None, unit: bool = False
     ) -> None:
-        self.values, self.sizes, self.doubt, self.unit = values, sizes, doubt, unit
+        self.values, self.sizes, self.perturbation, self.unit = values, sizes, perturbation, unit
 
     @classmethod
     def elements(cls, node: Node, device: torch.device) -> "Rows":
@@ -40,7 +39,7 @@ class Rows:
 
     @property
     def magnitude(self) -> Tensor:
-        """At least the absolute values, with the doubt."""
+        """At least the absolute values, with the perturbation."""
         return self.values.abs() if self.sizes is None else self.sizes
 
     def through(self, operator: Affine) -> "tuple[Rows, ...]":
@@ -51,48 +50,52 @@ class Rows:
         """
         values = operator.adjoint(self.values)
         moves = isinstance(operator, Add | Shift) or (isinstance(operator, Rearrangement) and operator.n_terms == 1)
-        if self.unit and not _doubtful(operator):
+        if self.unit and not _perturbed(operator):
             return tuple(Rows(part, unit=moves) for part in values)
         if moves:
             sizes = (None,) * len(values) if self.sizes is None else absolute_adjoint(operator, self.sizes)
-            doubts = (None,) * len(values) if self.doubt is None else absolute_adjoint(operator, self.doubt)
-            return tuple(map(Rows, values, sizes, doubts))
+            perturbations = (
+                (None,) * len(values) if self.perturbation is None else absolute_adjoint(operator, self.perturbation)
+            )
+            return tuple(map(Rows, values, sizes, perturbations))
         sizes = absolute_adjoint(operator, self.magnitude)
         share = 0.0 if self.unit else gamma(operator.n_terms + FEW, torch.float64)
-        doubts = tuple(share * part for part in sizes)
-        if self.doubt is not None:
-            doubts = tuple(a + b for a, b in zip(doubts, absolute_adjoint(operator, self.doubt), strict=True))
+        perturbations = tuple(share * part for part in sizes)
+        if self.perturbation is not None:
+            perturbations = tuple(
+                a + b for a, b in zip(perturbations, absolute_adjoint(operator, self.perturbation), strict=True)
+            )
         if isinstance(operator, Combination):
             flat = self.magnitude.flatten(1)
-            doubts = tuple(
+            perturbations = tuple(
                 part if own is None else part + (flat @ own).reshape(part.shape)
-                for part, own in zip(doubts, operator.doubts, strict=True)
+                for part, own in zip(perturbations, operator.perturbations, strict=True)
             )
-        return tuple(map(Rows, values, sizes, doubts))
+        return tuple(map(Rows, values, sizes, perturbations))
 
     def __add__(self, other: "Rows") -> "Rows":
         values, sizes = self.values + other.values, self.magnitude + other.magnitude
-        doubt = gamma(FEW, torch.float64) * sizes
-        for part in (self.doubt, other.doubt):
+        perturbation = gamma(FEW, torch.float64) * sizes
+        for part in (self.perturbation, other.perturbation):
             if part is not None:
-                doubt = doubt + part
-        return Rows(values, sizes, doubt)
+                perturbation = perturbation + part
+        return Rows(values, sizes, perturbation)
 
     def times(self, operator: Affine, shape: Shape) -> tuple[Tensor, Tensor, Tensor]:
         """What the operation's constant adds to the elements; its size, and how far it may be from the exact one."""
         constant = operator.constant()
         nothing = self.values.new_zeros(len(self.values))
-        value = size = doubt = nothing
+        value = size = perturbation = nothing
         if constant is not None:
             flat = constant.expand(shape).reshape(-1).to(self.values)
             value, size = self.values.flatten(1) @ flat, self.magnitude.flatten(1) @ flat.abs()
-            doubt = nothing if self.unit else gamma(len(flat) + FEW, torch.float64) * size
-            if self.doubt is not None:
-                doubt = doubt + self.doubt.flatten(1) @ flat.abs()
-        own = operator.doubt(*(self.values.new_zeros(1, *inputs) for inputs in operator.input_shapes))
+            perturbation = nothing if self.unit else gamma(len(flat) + FEW, torch.float64) * size
+            if self.perturbation is not None:
+                perturbation = perturbation + self.perturbation.flatten(1) @ flat.abs()
+        own = operator.perturbation(*(self.values.new_zeros(1, *inputs) for inputs in operator.input_shapes))
         if own is not None:
-            doubt = doubt + self.magnitude.flatten(1) @ own.expand(1, *shape).reshape(-1)
-        return value, size, doubt
+            perturbation = perturbation + self.magnitude.flatten(1) @ own.expand(1, *shape).reshape(-1)
+        return value, size, perturbation
 
 
 def absolute_adjoint(operator: Affine, coefficients: Tensor) -> tuple[Tensor, ...]:
@@ -109,5 +112,5 @@ def double(operator: Affine) -> Affine:
     return copy.deepcopy(operator).double()
 
 
-def _doubtful(operator: Affine) -> bool:
-    return isinstance(operator, Combination) and any(part is not None for part in operator.doubts)
+def _perturbed(operator: Affine) -> bool:
+    return isinstance(operator, Combination) and any(part is not None for part in operator.perturbations)

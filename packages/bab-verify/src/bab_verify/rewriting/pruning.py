@@ -5,7 +5,8 @@ from torch import Tensor
 
 from bab_verify.graph import Graph, Node, Shape
 from bab_verify.intervals import gamma
-from bab_verify.operators.affine import Affine, Combination
+from bab_verify.operators.affine import Affine
+from bab_verify.operators.combination import Combination
 from bab_verify.operators.rearrangements import Reshape, Select
 from bab_verify.operators.relaxation import Nonlinear
 
@@ -121,30 +122,30 @@ class _Pruning:
         node, operator = self.old.nodes[index], self.old.operator(index)
         assert isinstance(operator, Affine)  # noqa: S101
         weights: dict[int, Tensor] = {}
-        doubts: dict[int, Tensor | None] = {}
+        perturbations: dict[int, Tensor | None] = {}
         elements = self._elements(index)
-        own = operator.doubts if isinstance(operator, Combination) else (None,) * len(node.inputs)
-        for source, rows, doubt in zip(node.inputs, self.rows[index], own, strict=True):
+        own = operator.perturbations if isinstance(operator, Combination) else (None,) * len(node.inputs)
+        for source, rows, perturbation in zip(node.inputs, self.rows[index], own, strict=True):
             columns = self.masks[source]
             if columns.any():
-                part = (rows[:, columns], None if doubt is None else doubt[elements][:, columns])
+                part = (rows[:, columns], None if perturbation is None else perturbation[elements][:, columns])
                 if source in weights:
-                    part = _sum((weights[source], doubts[source]), part)
-                weights[source], doubts[source] = part
+                    part = _sum((weights[source], perturbations[source]), part)
+                weights[source], perturbations[source] = part
         constant = operator.constant()
         bias = self.old.example().new_zeros(node.size)
         if constant is not None:
             bias = constant.expand(node.shape).reshape(-1)
-        uncertain = operator.doubt(*(bias.new_zeros(1, *inputs) for inputs in operator.input_shapes))
+        uncertain = operator.perturbation(*(bias.new_zeros(1, *inputs) for inputs in operator.input_shapes))
         sources = tuple(self.place[source] for source in weights)
         combination = Combination(
             tuple(weights.values()),
             bias[elements],
             tuple(self.nodes[source].shape for source in sources),
             shape,
-            tuple(doubts.values()),
+            tuple(perturbations.values()),
             None if uncertain is None else uncertain.expand(1, *node.shape).reshape(-1)[elements],
-            operator.n_steps,
+            operator.n_inference_roundings,
         )
         return Node(combination, sources, shape, node.name)
 
@@ -167,7 +168,7 @@ class _Pruning:
 def _sum(first: tuple[Tensor, Tensor | None], second: tuple[Tensor, Tensor | None]) -> tuple[Tensor, Tensor]:
     """The sum of two matrices, and how far it may be from the exact one."""
     values = first[0] + second[0]
-    doubt = gamma(2, torch.float64) * (first[0].abs() + second[0].abs()).double()
+    perturbation = gamma(2, torch.float64) * (first[0].abs() + second[0].abs()).double()
     for part in (first[1], second[1]):
-        doubt = doubt if part is None else doubt + part
-    return values, doubt.to(values)
+        perturbation = perturbation if part is None else perturbation + part
+    return values, perturbation.to(values)

@@ -57,14 +57,14 @@ class ActivationSplitter:
 
     def _search(self, clauses: Tensor, cuts: CutInference | None = None, trees: bool = False) -> tuple[bool, float]:
         bounder = self.bounder
-        branches = roots = bounder.roots(clauses)
+        branches = roots = self._leaves(bounder.roots(clauses))
         begun = bounder.visited
         while len(branches):
             if bounder.found or bounder.over():
                 return False, float(branches.margin.min())
             if trees and cuts is not None and bounder.visited - begun >= HARD:
                 trees = False
-                branches = multi_tree_search(bounder, cuts, cuts.reset(roots))
+                branches = self._leaves(multi_tree_search(bounder, cuts, cuts.reset(roots)))
                 continue
             order = branches.margin.argsort() if cuts is None else branches.splits.lengths().argsort(stable=True)
             now, later = branches[order[: self.batch_size]], branches[order[self.batch_size :]]

@@ -91,9 +91,8 @@ class BranchBounder:
     def roots(self, clauses: Tensor) -> Branches:
         """Branches without a split, one for each of some clauses (n,), bounded: those that are open."""
         n, like = len(clauses), self.c
-        nothing = torch.zeros(n, dtype=torch.long, device=like.device)
-        decision = Decision(nothing, nothing, like.new_zeros(n), like.new_zeros(n))
         worst = like.new_full((n,), float("-inf"))
+        decision = Decision.none(worst)
         roots = Branches(Splits.none(n, like), clauses, worst, {}, like.new_zeros(n, 0), decision, like.new_zeros(n))
         config = replace(self.config.branch, steps=max(self.config.branch.steps, self.config.root.steps))
         return self.bound_in_parts(roots, config)[0]
@@ -227,6 +226,8 @@ class BranchBounder:
 
     def alternatives(self, branches: Branches, k: int) -> list[Decision]:
         """The k best splits of each branch."""
+        if not self.brancher.sites:
+            return [Decision.none(branches.margin)]
 
         def best(part: Branches) -> list[Decision]:
             bounds, _ = self.narrowed(part.splits)
@@ -271,6 +272,8 @@ class BranchBounder:
         return replace(splits, beta=beta, influence=influence)
 
     def _decision(self, branches: Branches, bounds: Bounds, outputs: dict[int, Tensor]) -> Decision:
+        if not self.brancher.sites:
+            return Decision.none(branches.margin)
         if self.config.branching != "kfsb":
             return self.brancher.decide(bounds, outputs)
         candidates = self.brancher.candidates(bounds, outputs, self.config.candidates)

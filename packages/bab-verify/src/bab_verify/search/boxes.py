@@ -21,6 +21,7 @@ class Boxes:
         known: Bounds of all nodes that relaxations need, one after the other, below and above, (n, 2, elements).
         gain: How much the margin rose over that of the box that this is a part of, (n,).
         slack: The most that was taken off a clause for rounding, (n,).
+        parameters: Those of the planes that were optimised for it, one node after the other, (n, parameters).
     """
 
     lower: Tensor
@@ -30,6 +31,7 @@ class Boxes:
     known: Tensor
     gain: Tensor
     slack: Tensor
+    parameters: Tensor
 
     def __len__(self) -> int:
         return len(self.clauses)

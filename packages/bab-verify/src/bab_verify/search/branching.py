@@ -40,6 +40,12 @@ class Decision:
         return Decision(self.node[index], self.element[index], self.point[index], self.score[index])
 
     @staticmethod
+    def none(like: Tensor) -> "Decision":
+        """No split, for as many branches as a tensor (batch,) has elements."""
+        nothing = torch.full(like.shape, -1, device=like.device)
+        return Decision(nothing, nothing, torch.zeros_like(like), torch.full_like(like, -torch.inf))
+
+    @staticmethod
     def cat(parts: "list[Decision]") -> "Decision":
         """Those of several batches."""
         return Decision(*(torch.cat([getattr(d, n) for d in parts]) for n in ("node", "element", "point", "score")))
@@ -184,9 +190,8 @@ class Brancher:
     def best(self, bounds: Bounds, outputs: Mapping[int, Tensor], k: int) -> list[Decision]:
         """The k best splits of each branch, the best first."""
         if not self.sites:
-            value = next(iter(bounds.values())).lower
-            none, zero = torch.full((len(value),), -1, device=value.device), value.new_zeros(len(value))
-            return [Decision(none, torch.zeros_like(none), zero, zero - float("inf"))]
+            (some, *_) = bounds.values()
+            return [Decision.none(some.lower.flatten(1)[:, 0])]
         nodes, elements, points, scores = [], [], [], []
         for site in self.sites:
             score, point = self._score(site, bounds, outputs)

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import tempfile
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from torch import Tensor
 
 from bab_verify.intervals import Interval
 from bab_verify.operators.relaxation import Nonlinear
+from separata import files
 
 Consumer = tuple[Nonlinear, int]
 """An operation that takes a node, and as which of its inputs."""
@@ -209,9 +209,7 @@ def _directory() -> Path:
 def _save(path: Path, fractions: Tensor) -> None:
     """Write a table, whole or not at all; one that cannot be kept is built again next time."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".npz", delete=False) as file:
-            np.savez_compressed(file, fractions=fractions.numpy())
-        Path(file.name).replace(path)
+        with files.replacing(path) as part:
+            np.savez_compressed(part, fractions=fractions.numpy())
     except OSError:
         return

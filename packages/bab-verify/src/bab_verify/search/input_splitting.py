@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import prod
 
 import torch
 from torch import Tensor
@@ -12,14 +13,16 @@ from bab_verify.bounds.linear_bound import LinearBound
 from bab_verify.bounds.optimization import optimize
 from bab_verify.bounds.proof import Proof
 from bab_verify.bounds.propagation import Bounds, Propagator, Recording
-from bab_verify.bounds.rounding import FEW, margin_slack, sound_minimum
+from bab_verify.bounds.rounding import margin_slack, sound_minimum
 from bab_verify.configs import OptimizationConfig
 from bab_verify.graph import Graph
-from bab_verify.intervals import Interval, gamma
-from bab_verify.operators.affine import Combination, Dense
+from bab_verify.intervals import Interval
+from bab_verify.operators.affine import Dense
+from bab_verify.operators.combination import Combination
 from bab_verify.operators.convolution import Convolution
 
 from .boxes import Boxes, split
+from .clipping import clip
 from .device import halved
 
 WORTH = {"cpu": 4e6, "cuda": 4e9}
@@ -44,7 +47,7 @@ class InputSplittingConfig:
     clip: bool = True
     n_clippings: int = 2
     max_domains: int = 10**9
-    optimization: OptimizationConfig = OptimizationConfig(steps=3, alpha_lr=0.3)  # noqa: RUF009 - frozen
+    optimization: OptimizationConfig = OptimizationConfig(steps=3, alpha_lr=0.1)  # noqa: RUF009 - frozen
 
 
 @dataclass
@@ -88,6 +91,10 @@ class InputSplitter:
         self.graph, self.config, self.finer = graph, config, finer
         self.proof = Proof()
         self.propagator = Propagator(graph)
+        on_the_way = self.propagator.ancestors(len(graph.nodes) - 1)
+        self.adjustable = [
+            i for i in on_the_way if i in self.propagator.nonlinear and self.propagator.operator(i).n_parameters
+        ]
         c, d = clauses
         rows, place = torch.cat([c, d.unsqueeze(2)], 2).flatten(0, 1).unique(dim=0, return_inverse=True)
         self.c, self.d = rows[:, :-1], rows[:, -1]
@@ -121,8 +128,11 @@ class InputSplitter:
         )
         rows = sound_minimum(linear, box, self.d)
         clauses, best = self._clauses(rows)
+        parameters = self._start(bounds) if parent is None else parent.parameters
         if self.config.optimization.steps:
-            linear, rows = self._optimized(box, (bounds, planes.errors), linear, rows, clauses, best, parent)
+            linear, rows, parameters = self._optimized(
+                box, (bounds, planes.errors), linear, rows, (clauses, best), parent, parameters
+            )
             clauses, best = self._clauses(rows)
         if parent is not None:
             clauses = torch.maximum(clauses, parent.clauses)
@@ -138,7 +148,7 @@ class InputSplitter:
         least = clauses.amin(1)
         gain = torch.zeros_like(least) if parent is None else least - parent.margin
         slack = margin_slack(linear, box, self.d).amax(1)
-        return Boxes(box.lower, box.upper, clauses, scores, self._packed(bounds), gain, slack), corner
+        return Boxes(box.lower, box.upper, clauses, scores, self._packed(bounds), gain, slack, parameters), corner
 
     def _optimized(
         self,
@@ -146,17 +156,21 @@ class InputSplitter:
         known: tuple[Bounds, Errors],
         linear: LinearBound,
         rows: Tensor,
-        clauses: Tensor,
-        best: Tensor,
+        decided: tuple[Tensor, Tensor],
         parent: Boxes | None,
-    ) -> tuple[LinearBound, Tensor]:
-        """Linear bounds and margins of rows, with planes optimised for those that decide boxes which are open."""
+        parameters: Tensor,
+    ) -> tuple[LinearBound, Tensor, Tensor]:
+        """Linear bounds and margins of rows, with planes optimised for those that decide boxes which are open.
+
+        The planes begin as they were for the row that was furthest from refuted in the box that this is a part of.
+        """
+        clauses, best = decided
         shut = clauses if parent is None else torch.maximum(clauses, parent.clauses)
         index = (shut.amin(1) <= 0).nonzero().squeeze(1)
         decisive = torch.zeros_like(rows).scatter_add(1, best, (clauses <= 0).to(rows.dtype))[index] > 0
         used = decisive.any(0).nonzero().squeeze(1)
         if not len(used):
-            return linear, rows
+            return linear, rows, parameters
         bounds, errors = known
         found = optimize(
             self.propagator,
@@ -165,6 +179,7 @@ class InputSplitter:
             self.c[used].expand(len(index), -1, -1),
             self.d[used].expand(len(index), -1),
             self.config.optimization,
+            parameters=self._unpacked_parameters(parameters[index]),
             errors=Errors({i: x[index] for i, x in errors.nodes.items()}, errors.floor[index]),
         )
         where = (index.unsqueeze(1), used)
@@ -173,7 +188,37 @@ class InputSplitter:
             linear.offset.index_put(where, found.linear.offset),
             linear.error.index_put(where, found.linear.error),
         )
-        return linear, rows.index_put(where, torch.maximum(rows[where], found.margins))
+        worst = best[index].gather(1, shut[index].argmin(1, keepdim=True))
+        place = torch.searchsorted(used, worst.squeeze(1))
+        chosen = self._packed_parameters(found.parameters, place)
+        return (
+            linear,
+            rows.index_put(where, torch.maximum(rows[where], found.margins)),
+            parameters.index_copy(0, index, chosen),
+        )
+
+    def _start(self, bounds: Bounds) -> Tensor:
+        """Parameters that nothing is known of, (n, parameters)."""
+        start = {
+            i: self.propagator.operator(i).initial_parameters(self.propagator.inputs_of(i, bounds))
+            for i in self.adjustable
+        }
+        (some, *_) = bounds.values()
+        return self._packed_parameters(start, torch.zeros(len(some.lower), dtype=torch.long, device=some.lower.device))
+
+    def _packed_parameters(self, parameters: Mapping[int, Tensor], row: Tensor) -> Tensor:
+        """Those of one row (n,) each, (n, parameters)."""
+        every = torch.arange(len(row), device=row.device)
+        found = [parameters[i][:, every, row].transpose(0, 1).flatten(1) for i in self.adjustable]
+        return torch.cat(found, 1) if found else self.d.new_zeros(len(row), 0)
+
+    def _unpacked_parameters(self, packed: Tensor) -> dict[int, Tensor]:
+        counts = [(self.propagator.operator(i).n_parameters, self.graph.nodes[i].shape) for i in self.adjustable]
+        parts = packed.split([n * prod(shape) for n, shape in counts], 1)
+        return {
+            i: part.reshape(len(part), n, 1, *shape).transpose(0, 1)
+            for i, part, (n, shape) in zip(self.adjustable, parts, counts, strict=True)
+        }
 
     def _looseness(
         self,
@@ -332,30 +377,6 @@ class InputSplitter:
             if progress:
                 progress(visited, len(boxes), float(boxes.margin.min()) if len(boxes) else 0.0)
         return InputSplitResult(proven=True, visited=visited, lower_bound=0.0)
-
-
-def clip(linear: LinearBound, rows: Tensor, box: Interval) -> tuple[Tensor, Tensor]:
-    """Where each row can still violate: A x + b - d <= 0.
-
-    For each input, the others at their best leave x_i <= l_i - m / A_i for A_i > 0 and x_i >= u_i - m / A_i for
-    A_i < 0, with m the row's least value over the box.
-
-    Args:
-        linear: Linear bounds of the rows, A (n, rows, inputs).
-        rows: m, what A x + b - d is at least over the box, whatever rounding added, (n, rows).
-        box: (n, inputs).
-
-    Returns:
-        The least and the largest x_i, (n, rows, inputs).
-    """
-    a = linear.coefficients
-    few = gamma(FEW, a.dtype)
-    reach = -rows.clamp(max=0).unsqueeze(2) / a.abs()
-    # Wider by what these sums may lose to rounding, and where numbers vanish.
-    reach = reach + few * (reach + box.magnitude.unsqueeze(1)) + torch.finfo(a.dtype).tiny
-    above = torch.where(a > 0, box.lower.unsqueeze(1) + reach, float("inf"))
-    below = torch.where(a < 0, box.upper.unsqueeze(1) - reach, float("-inf"))
-    return torch.maximum(below, box.lower.unsqueeze(1)), torch.minimum(above, box.upper.unsqueeze(1))
 
 
 def _products(propagator: Propagator) -> int:

@@ -8,9 +8,8 @@ from torch import Tensor
 
 from bab_verify.bounds.linear_bound import LinearBound
 from bab_verify.bounds.propagation import Propagator
-from bab_verify.bounds.rounding import FEW
 from bab_verify.bounds.splits import Splits
-from bab_verify.intervals import Interval, gamma
+from bab_verify.intervals import FEW, Interval, gamma
 
 from .bounder import BranchBounder
 from .linear_program import LinearProgram, certified_minimum

@@ -10,9 +10,8 @@ from torch import Tensor
 
 from bab_verify.bounds.inference import inference_error
 from bab_verify.bounds.propagation import Bounds, Propagator
-from bab_verify.bounds.rounding import FEW
 from bab_verify.graph import Graph
-from bab_verify.intervals import Interval, gamma
+from bab_verify.intervals import FEW, Interval, gamma
 from bab_verify.operators.affine import Affine
 from bab_verify.operators.rearrangements import Rearrangement
 from bab_verify.operators.relu import Relu
@@ -209,9 +208,9 @@ def allowance(graph: Graph, index: int, bounds: Bounds) -> Tensor:
     if constant is not None:
         size = size + constant.abs()
     found = gamma(operator.n_terms + FEW, size.dtype) * size
-    doubt = operator.doubt(*magnitudes)
-    if doubt is not None:
-        found = found + doubt
+    perturbation = operator.perturbation(*magnitudes)
+    if perturbation is not None:
+        found = found + perturbation
     if graph.inference is not None:
         found = found + inference_error(operator, magnitudes, graph.inference)
     return found.expand(1, *node.shape)[0] if found.shape[1:] != node.shape else found[0]
