@@ -66,7 +66,7 @@ SDP_NETWORKS = ("cnn_a_mix", "cnn_a_mix4", "cnn_a_adv", "cnn_a_adv4", "cnn_b_adv
                 replace(
                     STANDARD, max_domains=8, timeout=2, root_steps=1, branch_steps=1, batch_size=8, attack_restarts=1
                 ),
-                properties=2,
+                properties=1,
                 validation=1,
                 beyond=0.03,
             ),

@@ -38,8 +38,8 @@ class NonlinearitiesConfig:
     smoke=NonlinearitiesConfig(
         Recipe(hidden=(6,), epochs=1, start=0.03),
         replace(STANDARD, max_domains=4, timeout=2, root_steps=1, branch_steps=1, batch_size=4, attack_restarts=1),
-        2,
-        2,
+        1,
+        1,
         1,
         20,
     ),
