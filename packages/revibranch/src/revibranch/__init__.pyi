@@ -1,7 +1,5 @@
 from .branching import BranchingPlugin as BranchingPlugin
-from .branching import Policy as Policy
 from .branching import PolicyRule as PolicyRule
-from .branching import Rule as Rule
 from .branching import install_policy as install_policy
 from .branching import install_rule as install_rule
 from .comparison import BranchingReport as BranchingReport
@@ -69,7 +67,6 @@ from .runs import TrainReport as TrainReport
 from .runs import curve as curve
 from .runs import train as train
 from .scip import Focus as Focus
-from .scip import Problem as Problem
 from .scip import read_model as read_model
 from .solving import SolveInterrupted as SolveInterrupted
 from .solving import SolveResult as SolveResult
@@ -111,17 +108,14 @@ __all__ = [
     "PathBatch",
     "PathMemory",
     "PerformanceProfile",
-    "Policy",
     "PolicyConfig",
     "PolicyRule",
-    "Problem",
     "PseudocostRule",
     "RandomInstance",
     "RandomRule",
     "ReplayForest",
     "ReviBranchPolicy",
     "RolloutPool",
-    "Rule",
     "RuleSummary",
     "RunConfig",
     "SCIPEnv",

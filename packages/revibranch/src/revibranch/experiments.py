@@ -16,7 +16,7 @@ OURS, DQN, NO_REVIVAL, SPARSE = "revibranch", "dqn", "no_revival", "sparse"
 UNTRAINED, RANDOM = "untrained", "random"
 DENSE = (("n_nodes", 60), ("affinity", 8))
 """Graphs whose independent sets are found in a few nodes."""
-COVERS = (("n_rows", 100), ("n_cols", 150), ("max_cost", 3))
+COVERS = (("n_rows", 60), ("n_cols", 100), ("max_cost", 3))
 BIDS = (("n_items", 20), ("n_bids", 80))
 SMALL = (("n_rows", 200), ("n_cols", 400))
 LARGER = (("n_rows", 220), ("n_cols", 440))
@@ -101,7 +101,7 @@ def _beyond_the_root(results: Mapping[str, Mapping[str, Any]]) -> dict[str, list
     "fewer-lp-iterations",
     "revived-trajectories",
     "dense-feedback",
-    smoke=Ablation(Problems("indset", DENSE, DENSE, 4, 2, 3), TINY, BRIEF),
+    smoke=Ablation(Problems("indset", DENSE, DENSE, 2, 1, 2), TINY, BRIEF),
     quick=Unmeasured("twelve trainings of a minute each, with their tests, have not been measured yet"),
     gpu=Ablation(
         Problems("setcover", (), (("n_rows", 500), ("n_cols", 1000)), 1000, 10, 20),
