@@ -45,6 +45,10 @@ class Policy(Protocol):
         """Its weights, all on one device."""
         ...
 
+    def state_dict(self) -> Any:  # noqa: ANN401 - as `nn.Module` gives it
+        """Its weights by name."""
+        ...
+
     def eval(self) -> Any:  # noqa: ANN401 - the policy
         """Go over to evaluation mode."""
         ...

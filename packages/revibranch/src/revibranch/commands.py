@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from separata import configs, files
 from separata.output import Output, finite
@@ -26,7 +26,7 @@ def generate(
     *,
     n: int,
     seed: int,
-    ending: Literal[".lp", ".mps", ".lp.gz", ".mps.gz"],
+    ending: str,
 ) -> Output:
     """Write random problems to a folder, and how they were made.
 

@@ -160,7 +160,7 @@ class BranchingReport:
             "rules": [asdict(one) for one in summaries],
             "rows": [_plain(row) for row in self.rows],
         }
-        return Output(value, "\n".join(self._lines(summaries, value["reference"])))
+        return Output(value, "\n".join(self._lines(summaries, reference or self.rules[0])))
 
     def _lines(self, summaries: Sequence[RuleSummary], reference: str) -> list[str]:
         heads = ["rule", "solved", "nodes", "LP iterations", "seconds", "wins", f"nodes relative to {reference}"]

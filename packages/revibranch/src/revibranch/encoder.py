@@ -36,7 +36,7 @@ class _MessageSum(torch.autograd.Function):
         return out
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]  # noqa: ANN401 - PyTorch's
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401 - PyTorch's
         source, target, weight, edge_attr, i, j = ctx.saved_tensors
         grads = torch.zeros_like(source), torch.zeros_like(target), torch.zeros_like(weight)
         for part in _chunks(target, i):

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from .branching import Rule, install_rule
 from .configs import ScipConfig
@@ -55,7 +56,7 @@ def solve_episode(rule: Rule | str, instance: Instance, config: ScipConfig, *, r
     """Solve an instance; see `SCIPEnv.rollout`."""
     model = make_scip_model(instance, config)
     try:
-        plugin = None
+        plugin: Any = None
         if isinstance(rule, str):
             set_built_in(model, rule)
         else:

@@ -88,8 +88,9 @@ def _jobs(
         if not given:
             raise ValueError(f"give at least one {what} to compare")
     names = [str(one) if isinstance(one, str | Path) else one.name for one in instances]
-    for what, given in (("problems", names), ("seeds", list(seeds))):
-        if twice := [one for one in given if given.count(one) > 1]:
+    together: tuple[tuple[str, list[Any]], ...] = (("problems", names), ("seeds", list(seeds)))
+    for what, listed in together:
+        if twice := [one for one in listed if listed.count(one) > 1]:
             raise ValueError(f"two {what} must not be the same, but {twice[0]} is there twice")
     rule_digests = {name: _digest_of_rule(rule) for name, rule in rules.items()}
     for instance, name in zip(instances, names, strict=True):

@@ -1,7 +1,7 @@
 """Observations side by side: one block-diagonal bipartite graph."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Int64
@@ -40,8 +40,8 @@ class GraphBatch:
         """The same on a device; itself where it is there already."""
         if self.variables.device == torch.device(device):
             return self
-        tensors = [getattr(self, name).to(device) for name in self.__dataclass_fields__ if name != "n_graphs"]
-        return GraphBatch(*tensors, self.n_graphs)
+        names = [name for name in self.__dataclass_fields__ if name != "n_graphs"]
+        return replace(self, **{name: getattr(self, name).to(device) for name in names})
 
 
 def collate(observations: Sequence[Observation]) -> GraphBatch:

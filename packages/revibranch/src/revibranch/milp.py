@@ -4,7 +4,7 @@ import gzip
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from jaxtyping import Float, Shaped
@@ -221,7 +221,7 @@ def file_format(path: Path) -> tuple[str, bool]:
     return suffix, compressed
 
 
-def _sided(row, low: float, up: float):  # noqa: ANN001, ANN202 - pyscipopt has no types
+def _sided(row: Any, low: float, up: float) -> Any:  # noqa: ANN401 - pyscipopt has no types
     """A row with its sides, as pyscipopt takes it."""
     if low == up:
         return row == up

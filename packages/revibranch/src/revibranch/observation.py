@@ -212,9 +212,9 @@ def _read_structure(model: Model, columns: Sequence[Any], rows: Sequence[Any], k
     entries = list(zip(rows, key.n_non_zeros, strict=True))  # a row names the columns that are in the LP first
     position = {address: index for index, address in enumerate(key.columns)}
     edge_columns = [position[hash(column)] for row, k in entries for column in row.getCols()[:k]]
-    coefficients = [value for row, k in entries for value in row.getVals()[:k]]
+    values = [value for row, k in entries for value in row.getVals()[:k]]
     edge_rows = np.repeat(np.arange(m), key.n_non_zeros)
-    coefficients = _array(coefficients, len(edge_rows))
+    coefficients = _array(values, len(edge_rows))
     norms = np.sqrt(np.bincount(edge_rows, coefficients**2, minlength=m))
     norms[norms == 0] = 1.0
 

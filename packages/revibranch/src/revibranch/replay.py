@@ -2,7 +2,7 @@
 
 import math
 from collections import deque
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -71,8 +71,8 @@ class PathBatch:
 
     def to(self, device: torch.device | str) -> "PathBatch":
         """The same on a device."""
-        values = (getattr(self, field.name) for field in fields(self))
-        return PathBatch(*(None if value is None else value.to(device) for value in values))
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return replace(self, **{name: value.to(device) for name, value in values.items() if value is not None})
 
 
 class ReplayForest:

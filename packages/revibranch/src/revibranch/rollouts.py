@@ -117,7 +117,8 @@ class RolloutPool:
         episodes: dict[int, Episode] = {}
         busy = {connection for connection in self._workers if self._give(connection, waiting)}
         while busy:
-            for connection in wait(list(busy)):
+            ready: list[Any] = wait(list(busy))
+            for connection in ready:
                 index, packed, failure = self._receive(connection)
                 if failure is not None:
                     self.__exit__(None, None, None)
@@ -168,6 +169,7 @@ def _work(connection: Connection) -> None:
                 policies = {key: _policy(*sent) for key, sent in message.items()}
                 continue
             index, instance, rule, config, record = message
+            answer: tuple[Any, Any, BaseException | None]
             try:
                 if isinstance(rule, _SentRule):
                     rule = PolicyRule(policies[rule.policy], rule.epsilon, rule.seed, greedy=rule.greedy)
@@ -207,7 +209,8 @@ def _policy(kind: Any, config: Any, weights: dict[str, np.ndarray]) -> Any:  # n
 def _pack(episode: Episode) -> tuple[Any, ...]:
     """An episode on its way: edges that observations share are sent once, and indices in 32 bits."""
     programs: dict[int, int] = {}
-    edges, graphs = [], []
+    edges: list[tuple[Any, Any]] = []
+    graphs: list[tuple[Any, ...]] = []
     for decision in episode.decisions:
         seen = decision.observation
         if id(seen.edge_index) not in programs:
@@ -226,7 +229,11 @@ def _unpack(episode: Episode, plain: Any, edges: Any, graphs: Any) -> Episode:  
     decisions = []
     for values, (program, variables, rows, candidates) in zip(plain, graphs, strict=True):
         seen = Observation(
-            torch.from_numpy(variables), torch.from_numpy(rows), *programs[program], torch.from_numpy(candidates).long()
+            torch.from_numpy(variables),
+            torch.from_numpy(rows),
+            edge_index=programs[program][0],
+            edge_attr=programs[program][1],
+            candidates=torch.from_numpy(candidates).long(),
         )
         decisions.append(Decision(**values, observation=seen))
     return replace(episode, decisions=tuple(decisions))

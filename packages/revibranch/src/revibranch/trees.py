@@ -81,9 +81,10 @@ class Episode:
 
     def paths(self) -> list[list[int]]:
         """For each decision without decisions below it, its path: the decisions from the first one down to it."""
-        paths = []
+        paths: list[list[int]] = []
         for leaf in (index for index, below in enumerate(self.children) if not below):
-            path, index = [], leaf
+            path: list[int] = []
+            index: int | None = leaf
             while index is not None:
                 path.append(index)
                 index = self.decisions[index].parent
