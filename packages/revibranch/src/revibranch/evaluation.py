@@ -88,8 +88,8 @@ def _jobs(
         if not given:
             raise ValueError(f"give at least one {what} to compare")
     names = [str(one) if isinstance(one, str | Path) else one.name for one in instances]
-    together: tuple[tuple[str, list[Any]], ...] = (("problems", names), ("seeds", list(seeds)))
-    for what, listed in together:
+    checked: tuple[tuple[str, list[Any]], ...] = (("problems", names), ("seeds", list(seeds)))
+    for what, listed in checked:
         if twice := [one for one in listed if listed.count(one) > 1]:
             raise ValueError(f"two {what} must not be the same, but {twice[0]} is there twice")
     rule_digests = {name: _digest_of_rule(rule) for name, rule in rules.items()}

@@ -36,7 +36,7 @@ BUDGET = TrainConfig(
     evaluate_every=12,
 )
 TINY = PolicyConfig(embedding_size=8, n_layers=1, feedforward_size=16)
-BRIEF = TrainConfig(n_episodes=2, batch_size=4, n_before=1, updates_per_decision=0.1, evaluate_every=1)
+BRIEF = TrainConfig(n_episodes=1, batch_size=4, n_before=1, updates_per_decision=0.1, evaluate_every=1)
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ def _draw(run: Run, found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
             Problems("indset", DENSE, DENSE, 1, 1, 2),
         ),
         TINY,
-        replace(BRIEF, n_episodes=1),
+        BRIEF,
     ),
     quick=Unmeasured("a training for each class and seed has not been measured yet"),
     gpu=Classes(
