@@ -6,9 +6,9 @@ imported yet, the tasks are registered when it is.
 
 import importlib.abc
 import sys
-from collections.abc import Sequence
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
+from typing import Any
 
 IDS = {"ncap_swimmer/Swim-v0": "SwimEnv", "ncap_swimmer/Navigate-v0": "NavigateEnv"}
 
@@ -21,7 +21,7 @@ class _WhenImported(importlib.abc.MetaPathFinder):
     def find_spec(
         self,
         fullname: str,
-        path: Sequence[str] | None,
+        path: Any,  # noqa: ANN401 - of a namespace package, it is no sequence
         target: ModuleType | None = None,
     ) -> ModuleSpec | None:
         """Python's own answer, with a loader that also registers."""
