@@ -5,35 +5,37 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from separata import Run, Unmeasured, experiment, plots
+from separata import Run, experiment, plots
 
 from .configs import PolicyConfig, TrainConfig
 from .instances.configs import Kind
 from .trainer import geometric_mean
-from .trials import Problems, RuleTrial, Trial, run_rule, run_trial
+from .trials import VALIDATION, Problems, RuleTrial, Trial, run_rule, run_trial
 
-OURS, DQN, NO_REVIVAL, SPARSE = "revibranch", "dqn", "no_revival", "sparse"
+OURS, DQN, NO_REVIVAL, SHUFFLED, SPARSE = "revibranch", "dqn", "no_revival", "shuffled", "sparse"
 UNTRAINED, RANDOM = "untrained", "random"
 DENSE = (("n_nodes", 60), ("affinity", 8))
 """Graphs whose independent sets are found in a few nodes."""
 COVERS = (("n_rows", 60), ("n_cols", 100), ("max_cost", 3))
 BIDS = (("n_items", 20), ("n_bids", 80))
-SMALL = (("n_rows", 200), ("n_cols", 400))
-LARGER = (("n_rows", 220), ("n_cols", 440))
+AUCTIONS = Problems("auction", (("n_items", 40), ("n_bids", 200)), (("n_items", 50), ("n_bids", 250)), 200, 6, 20)
+"""Trees of about 40 nodes under random branching, and of twice as many where they are larger."""
+SET_COVERS = (("n_rows", 200), ("n_cols", 400))
+GRAPHS = (("n_nodes", 250),)
 RULES = (RANDOM, "scip")
 NAMES = {"setcover": "set_cover", "auction": "combinatorial_auction", "indset": "independent_set"}
 KINDS: tuple[Kind, ...] = ("setcover", "auction", "indset")
 NETWORK = PolicyConfig(embedding_size=32, n_layers=1, feedforward_size=64, dropout=0.0)
 """A quarter of the paper's: what can be trained in a minute."""
 BUDGET = TrainConfig(
-    n_episodes=24,
+    n_episodes=20,
     batch_size=16,
-    lr=2e-3,
+    lr=1e-3,
     n_before=100,
-    updates_per_decision=0.15,
+    updates_per_decision=0.3,
     target_update=15,
     eta=0.3,
-    evaluate_every=12,
+    evaluate_every=10,
 )
 TINY = PolicyConfig(embedding_size=8, n_layers=1, feedforward_size=16)
 BRIEF = TrainConfig(n_episodes=1, batch_size=4, n_before=1, updates_per_decision=0.1, evaluate_every=1)
@@ -54,12 +56,13 @@ class Ablation:
     train: TrainConfig = field(default_factory=TrainConfig)
 
     def trials(self) -> dict[str, Trial]:
-        """By name: the method; without both halves; without each; and the network as it is made."""
+        """By name: the method; without both halves; without each; with paths out of order; and untrained."""
         without = replace(self.policy, revival=False)
         return {
             OURS: Trial(self.problems, self.policy, self.train),
             DQN: Trial(self.problems, without, replace(self.train, eta=0.0)),
             NO_REVIVAL: Trial(self.problems, without, self.train),
+            SHUFFLED: Trial(self.problems, replace(self.policy, trajectory="shuffled"), self.train),
             SPARSE: Trial(self.problems, self.policy, replace(self.train, importance="sparse")),
             UNTRAINED: Trial(self.problems, self.policy, replace(self.train, n_episodes=0)),
         }
@@ -80,8 +83,8 @@ class Classes:
     train: TrainConfig = field(default_factory=TrainConfig)
 
 
-SHORT = Ablation(Problems("setcover", SMALL, LARGER, 200, 6, 20), NETWORK, BUDGET)
-"""What takes about a minute for each training on one core."""
+SHORT = Ablation(AUCTIONS, NETWORK, BUDGET)
+"""What takes less than a minute for each training on one core."""
 
 
 def _mean(rows: Sequence[Mapping[str, Any]], measure: str) -> float:
@@ -102,7 +105,7 @@ def _beyond_the_root(results: Mapping[str, Mapping[str, Any]]) -> dict[str, list
     "revived-trajectories",
     "dense-feedback",
     smoke=Ablation(Problems("indset", DENSE, DENSE, 2, 1, 2), TINY, BRIEF),
-    quick=Unmeasured("twelve trainings of a minute each, with their tests, have not been measured yet"),
+    quick=SHORT,
     gpu=Ablation(
         Problems("setcover", (), (("n_rows", 500), ("n_cols", 1000)), 1000, 10, 20),
         train=TrainConfig(n_episodes=300, target_update=200, n_workers=12),
@@ -116,6 +119,7 @@ def ablation(config: Ablation, run: Run) -> None:
     """Train each variant on the same problems and branch with it on larger ones."""
     found = run.over_seeds(run_trial, config.trials(), "trainings")
     rules = run.over_seeds(run_rule, {RANDOM: RuleTrial(config.problems)}, "rules")
+    held_out = run.over_seeds(run_rule, {RANDOM: RuleTrial(config.problems, stream=VALIDATION)}, "held-out problems")
     for place in range(len(run.seeds)):
         results = {name: results[place] for name, results in {**found, **rules}.items()}
         rows = _beyond_the_root(results)
@@ -127,18 +131,24 @@ def ablation(config: Ablation, run: Run) -> None:
                 ratio=means[OURS] / means[DQN],
             )
         nodes = {name: _mean(of, "nodes") for name, of in rows.items()}
-        run.measure("revived-trajectories", **{name: nodes[name] for name in (OURS, NO_REVIVAL, RANDOM)})
+        run.measure("revived-trajectories", **{name: nodes[name] for name in (OURS, NO_REVIVAL, SHUFFLED, RANDOM)})
         over_training = {
             name: geometric_mean([row["nodes"] for row in results[name]["curve"]]) for name in (OURS, SPARSE)
         }
-        random = geometric_mean(results[RANDOM]["held_out"])
+        random = _mean(held_out[RANDOM][place]["rows"], "nodes")
         run.measure("dense-feedback", **over_training, random=random)
     _draw(run, found)
 
 
 def _draw(run: Run, found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     """Nodes on held-out problems over training, by variant."""
-    names = {OURS: "ReviBranch", DQN: "tree DQN", NO_REVIVAL: "without revival", SPARSE: "terminal reward alone"}
+    names = {
+        OURS: "ReviBranch",
+        DQN: "tree DQN",
+        NO_REVIVAL: "without revival",
+        SHUFFLED: "shuffled paths",
+        SPARSE: "terminal reward alone",
+    }
     for name, label in names.items():
         for seed, result in zip(run.seeds, found[name], strict=True):
             for row in result["curve"]:
@@ -161,7 +171,15 @@ def _draw(run: Run, found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
         TINY,
         BRIEF,
     ),
-    quick=Unmeasured("a training for each class and seed has not been measured yet"),
+    quick=Classes(
+        (
+            Problems("setcover", SET_COVERS, SET_COVERS, 200, 6, 8),
+            AUCTIONS,
+            Problems("indset", GRAPHS, GRAPHS, 200, 6, 8),
+        ),
+        NETWORK,
+        BUDGET,
+    ),
     gpu=Classes(
         tuple(Problems(kind, (), (), 1000, 10, 20) for kind in KINDS),
         train=TrainConfig(n_episodes=300, target_update=200, n_workers=12),

@@ -1,7 +1,7 @@
 """One training and what its policy does on problems that it has not seen: what experiments repeat over seeds."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -79,12 +79,14 @@ class RuleTrial:
     Args:
         problems: What on.
         rule: Its name.
+        stream: Which of the problems.
         scip: How SCIP solves.
-        seed: SCIP's, and the rule's.
+        seed: The rule's, and in the test SCIP's; on held-out problems that is 0, as in trainings.
     """
 
     problems: Problems = field(default_factory=Problems)
     rule: str = "random"
+    stream: int = TEST
     scip: ScipConfig = field(default_factory=ScipConfig)
     seed: int = 0
 
@@ -97,7 +99,7 @@ def run_trial(trial: Trial, device: str) -> dict[str, Any]:
         many batches were learned from.
     """
     policy, trainer, curve = train_trial(trial, device)
-    rows = _tested({"policy": PolicyRule(policy)}, trial.problems, trial.scip, trial.seed)
+    rows = _solved({"policy": PolicyRule(policy)}, trial.problems.draw(TEST), trial.scip, trial.seed)
     return {"curve": curve, "rows": rows, "updates": trainer.n_updates}
 
 
@@ -126,17 +128,15 @@ def train_trial(trial: Trial, device: str) -> tuple[ReviBranchPolicy, Trainer, l
 
 
 def run_rule(trial: RuleTrial, device: str) -> dict[str, Any]:
-    """Test a rule on the problems of the test, and on those that trainings hold out."""
+    """The results of a rule on each problem of the test, or on those that trainings hold out: `rows`."""
     del device
     rule = make_rule(trial.rule, trial.seed) or trial.rule
-    problems = trial.problems
-    rows = _tested({trial.rule: rule}, problems, trial.scip, trial.seed)
-    held_out = evaluate({trial.rule: rule}, problems.draw(VALIDATION), trial.scip, seeds=(0,)).rows
-    return {"rows": rows, "held_out": [row.nodes for row in held_out]}
+    seed = trial.seed if trial.stream == TEST else 0
+    return {"rows": _solved({trial.rule: rule}, trial.problems.draw(trial.stream), trial.scip, seed)}
 
 
-def _tested(rules: Mapping[str, Any], problems: Problems, scip: ScipConfig, seed: int) -> list[dict[str, Any]]:
-    return [_plain(row) for row in evaluate(rules, problems.draw(TEST), scip, seeds=(seed,)).rows]
+def _solved(rules: Mapping[str, Any], problems: Sequence[MILP], scip: ScipConfig, seed: int) -> list[dict[str, Any]]:
+    return [_plain(row) for row in evaluate(rules, problems, scip, seeds=(seed,)).rows]
 
 
 def _plain(row: Outcome) -> dict[str, Any]:
