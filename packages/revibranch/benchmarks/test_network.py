@@ -9,12 +9,12 @@ from torch import nn
 from torch_geometric.nn import MessagePassing
 
 from revibranch.configs import PolicyConfig, TrainConfig
-from revibranch.encoder import HalfConvolution
-from revibranch.learning import loss
-from revibranch.observation import Observation
-from revibranch.policy import ReviBranchPolicy
-from revibranch.replay import ReplayForest
-from revibranch.trees import Decision, Episode
+from revibranch.learning.losses import loss
+from revibranch.learning.replay import ReplayForest
+from revibranch.network.encoder import HalfConvolution
+from revibranch.network.policy import ReviBranchPolicy
+from revibranch.scip.observation import Observation
+from revibranch.search.trees import Decision, Episode
 
 
 def node(n=750, m=400, n_edges=15_000, n_candidates=60, edges=None):

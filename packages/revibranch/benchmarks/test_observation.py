@@ -12,13 +12,14 @@ import pytest
 import torch
 
 from parallel import measures
-from revibranch import configs, scip
-from revibranch.branching import install_rule
-from revibranch.environment import solve_episode
+from revibranch import configs
 from revibranch.instances import IndependentSetConfig, SetCoverConfig, make_instance
-from revibranch.policy import ReviBranchPolicy
-from revibranch.replay import ReplayForest
-from revibranch.rules import RandomRule
+from revibranch.learning.replay import ReplayForest
+from revibranch.network.policy import ReviBranchPolicy
+from revibranch.scip import models
+from revibranch.scip.rules import RandomRule
+from revibranch.search.branching import install_rule
+from revibranch.search.environment import solve_episode
 
 FILE = Path("milp/set_covering_n_rows_400_n_cols_750/instance_1.lp.gz")
 DECISION_SECONDS = 0.025
@@ -55,7 +56,7 @@ def at_a_node(request, measure):
 
 def solve_with(instance, measure, node):
     """Whatever `measure` gives at a node of an instance."""
-    model = scip.make_scip_model(instance, configs.ScipConfig())
+    model = models.make_scip_model(instance, configs.ScipConfig())
     plugin = install_rule(model, Measuring(measure, node))
     model.optimize()
     plugin.check()

@@ -2,8 +2,8 @@
 
 import torch
 
-from revibranch.observation import Observation
-from revibranch.trees import Decision, Episode
+from revibranch.scip.observation import Observation
+from revibranch.search.trees import Decision, Episode
 
 
 def observation(seed=0, n=12, m=7, k=5, density=0.4):

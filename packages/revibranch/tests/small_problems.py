@@ -121,7 +121,7 @@ class LinearPolicy(nn.Module):
         return embeddings[actions] + depths[:, None]
 
     def decide(self, observation, memory=None):
-        from revibranch.graphs import collate
+        from revibranch.network.graphs import collate
 
         self.memories.append(memory)
         embeddings = self.encode(collate([observation]))

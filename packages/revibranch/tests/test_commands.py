@@ -12,9 +12,9 @@ from pyscipopt import Model
 
 from revibranch import cli, load, load_outcomes, make_instance
 from revibranch.instances import KnapsackConfig
-from revibranch.observation import FEATURE_VERSION
+from revibranch.instances.sources import ProblemSet
 from revibranch.paper import PAPER
-from revibranch.sources import ProblemSet
+from revibranch.scip.observation import FEATURE_VERSION
 from separata import files
 from separata.runs import read_csv
 from separata.testing import Commands, contents, interrupted_after

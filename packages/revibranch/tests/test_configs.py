@@ -3,7 +3,7 @@ import math
 import pytest
 
 from revibranch.configs import PolicyConfig, ScipConfig, TrainConfig
-from revibranch.runs import RunConfig
+from revibranch.learning.runs import RunConfig
 from separata import configs
 
 WRONG = [

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from revibranch.experiments import DENSE, OURS, RANDOM, SHORT, TINY, UNTRAINED
-from revibranch.trainer import geometric_mean
+from revibranch.learning.trainer import geometric_mean
 from revibranch.trials import Problems, RuleTrial, Trial, run_rule, run_trial
 
 

@@ -104,8 +104,8 @@ def solve(
     Args:
         file: Problem: .lp, .mps or .cip, or one of them and .gz.
         config: How SCIP solves.
-        policy: Who branches: scip, pscost, strong, random, mostfrac, relpscost, vanillafullstrong, or a file that train
-            wrote.
+        policy: Who branches: scip, pscost, strong, random, mostfrac, relpscost, vanillafullstrong; auction or setcover,
+            the policies that come with the package; or a file that train wrote.
         out: File for the best solution, .sol.
         json: Print as JSON.
     """

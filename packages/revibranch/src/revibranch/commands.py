@@ -15,7 +15,7 @@ from .instances.families import family_config, make_instance
 from .instances.paths import is_problem, problem_files
 
 if TYPE_CHECKING:
-    from .sources import ProblemSet
+    from .instances.sources import ProblemSet
 
 
 def generate(
@@ -96,7 +96,7 @@ def train(
     reporter = Reporter()
     problems, held_out = _problems(sources, config.seed, reporter)
 
-    from . import runs  # not before the problems are there: PyTorch takes seconds to load
+    from .learning import runs  # not before the problems are there: PyTorch takes seconds to load
 
     settings = runs.RunConfig(policy, config, scip, problems.names, held_out.names)
     report = runs.train(
@@ -127,7 +127,7 @@ def train(
 
 def _problems(given: Sources, seed: int, reporter: Reporter) -> "tuple[ProblemSet, ProblemSet]":
     """What to train on, and what is held out."""
-    from .sources import ProblemSet
+    from .instances.sources import ProblemSet
 
     if given.n_instances is not None and given.n_instances < 1:
         raise ValueError(f"--n-instances must be at least 1, not {given.n_instances}")
@@ -169,7 +169,7 @@ def solve(file: Path, policy: str, config: ScipConfig, *, out: Path | None, json
         ValueError: if the problem cannot be read, there is no such policy, or no solution to write.
         KeyboardInterrupt: after Ctrl-C, when what was found is shown and written.
     """
-    from . import policies, solving
+    from .search import policies, solving
 
     if out is not None and out.suffix != ".sol":
         raise ValueError(f"a solution is written as .sol, not as {out.name}")
@@ -209,7 +209,8 @@ def evaluate(
     """
     from separata import plots
 
-    from . import evaluation, policies
+    from .comparison import evaluation
+    from .search import policies
 
     if n_seeds < 1:
         raise ValueError(f"--n-seeds must be at least 1, not {n_seeds}")

@@ -9,7 +9,7 @@ from separata import Run, experiment, plots
 
 from .configs import PolicyConfig, TrainConfig
 from .instances.configs import Kind
-from .trainer import geometric_mean
+from .learning.trainer import geometric_mean
 from .trials import VALIDATION, Problems, RuleTrial, Trial, run_rule, run_trial
 
 OURS, DQN, NO_REVIVAL, SHUFFLED, SPARSE = "revibranch", "dqn", "no_revival", "shuffled", "sparse"

@@ -9,16 +9,16 @@ import torch
 
 from separata.training import seeded
 
-from .branching import PolicyRule
+from .comparison.evaluation import evaluate
+from .comparison.outcomes import Outcome
 from .configs import PolicyConfig, ScipConfig, TrainConfig
-from .evaluation import evaluate
 from .instances import family_config, make_instances
 from .instances.configs import Kind
-from .milp import MILP
-from .outcomes import Outcome
-from .policies import make_rule
-from .policy import ReviBranchPolicy
-from .trainer import Trainer
+from .instances.milp import MILP
+from .learning.trainer import Trainer
+from .network.policy import ReviBranchPolicy
+from .search.branching import PolicyRule
+from .search.policies import make_rule
 
 TRAINING, VALIDATION, TEST = 1, 2, 3
 """Streams of random problems; a problem of one is in no other."""

@@ -7,10 +7,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy import sparse
 
-from revibranch.milp import MILP
-
 from .checks import check
 from .configs import AuctionConfig
+from .milp import MILP
 
 BIDDERS_AT_A_TIME = 64
 

@@ -3,10 +3,9 @@
 import numpy as np
 from scipy import sparse
 
-from revibranch.milp import MILP
-
 from .checks import check
 from .configs import FacilityLocationConfig
+from .milp import MILP
 
 
 def make_facility_location(config: FacilityLocationConfig, generator: np.random.Generator) -> MILP:

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from revibranch.milp import MILP
-
 from .combinatorial_auction import make_combinatorial_auction
 from .configs import AuctionConfig, FacilityLocationConfig, IndependentSetConfig, KnapsackConfig, SetCoverConfig, Size
 from .facility_location import make_facility_location
 from .independent_set import make_independent_set
+from .milp import MILP
 from .multiple_knapsack import make_multiple_knapsack
 from .set_cover import make_set_cover
 

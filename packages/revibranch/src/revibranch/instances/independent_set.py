@@ -6,10 +6,9 @@ import numpy as np
 from jaxtyping import Int
 from scipy import sparse
 
-from revibranch.milp import MILP
-
 from .checks import check
 from .configs import IndependentSetConfig
+from .milp import MILP
 
 
 def make_independent_set(config: IndependentSetConfig, generator: np.random.Generator) -> MILP:

@@ -4,10 +4,9 @@ import numpy as np
 from jaxtyping import Int, Real
 from scipy import sparse
 
-from revibranch.milp import MILP
-
 from .checks import check
 from .configs import KnapsackConfig
+from .milp import MILP
 
 
 def make_multiple_knapsack(config: KnapsackConfig, generator: np.random.Generator) -> MILP:

@@ -3,10 +3,9 @@
 import numpy as np
 from scipy import sparse
 
-from revibranch.milp import MILP
-
 from .checks import check
 from .configs import SetCoverConfig
+from .milp import MILP
 
 
 def make_set_cover(config: SetCoverConfig, generator: np.random.Generator) -> MILP:

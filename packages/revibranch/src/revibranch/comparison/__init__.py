@@ -1,0 +1,1 @@
+"""Rules compared on the same problems: outcomes, profiles and reports."""

@@ -1,0 +1,119 @@
+"""Results of solves as comma-separated values."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from revibranch.configs import ScipConfig
+from revibranch.search.solving import FINISHED
+from separata import files
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a rule solved a problem.
+
+    Args:
+        instance: Name of the problem.
+        rule: Name of the rule.
+        seed: SCIP's random seed.
+        status: What SCIP says.
+        nodes: Nodes of the search tree.
+        lp_iterations: Iterations of all linear programs.
+        seconds: Seconds of SCIP.
+        seconds_in_rule: Seconds in which the rule chose.
+        objective: Value of the best solution; None without one.
+        dual_bound: Bound on the optimum.
+        gap: Relative gap of the two.
+        settings: Those of SCIP.
+        digest: Tells the problem and the policy from others of the same names.
+    """
+
+    instance: str
+    rule: str
+    seed: int
+    status: str
+    nodes: int
+    lp_iterations: int
+    seconds: float
+    seconds_in_rule: float
+    objective: float | None
+    dual_bound: float
+    gap: float
+    settings: Mapping[str, Any]
+    digest: str
+
+    @property
+    def key(self) -> tuple[str, str, int]:
+        """What was solved, how."""
+        return self.instance, self.rule, self.seed
+
+    @property
+    def solved(self) -> bool:
+        """Whether SCIP came to the end."""
+        return self.status in FINISHED
+
+    def to_row(self) -> dict[str, Any]:
+        """Its values by column, the settings before the digest."""
+        row = {**asdict(self), "objective": "" if self.objective is None else self.objective}
+        return {**{name: row[name] for name in COLUMNS}, **self.settings, "digest": self.digest}
+
+
+KINDS = {one.name: one.type for one in fields(Outcome)}
+COLUMNS = tuple(name for name in KINDS if name not in {"settings", "digest"})
+SETTING_KINDS = {one.name: one.type for one in fields(ScipConfig) if one.name != "seed"}
+"""SCIP's settings, which must be the same for what is compared, with their types."""
+
+
+def save_outcomes(path: Path, outcomes: Sequence[Outcome]) -> None:
+    """Write results, whole or not at all."""
+    files.write_text(path, files.to_csv([one.to_row() for one in outcomes]))
+
+
+def load_outcomes(path: Path) -> list[Outcome]:
+    """Read results.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is not a file of results; one sentence with the line.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}")
+    try:
+        reader = csv.DictReader(path.read_text(encoding="utf-8").splitlines())
+        rows = list(reader)
+    except (UnicodeDecodeError, csv.Error):
+        raise ValueError(f"{path} is not a file of results: it does not hold comma-separated values") from None
+    expected = {*COLUMNS, *SETTING_KINDS, "digest"}
+    if set(reader.fieldnames or ()) != expected:
+        raise ValueError(f"{path} is not a file of results: its first line does not name {', '.join(sorted(expected))}")
+    for number, row in enumerate(rows, 2):
+        if None in row or None in row.values():
+            amount = "more" if None in row else "fewer"
+            raise ValueError(f"{path} is not a file of results: line {number} has {amount} values than the first line")
+    return [_outcome(path, number, row) for number, row in enumerate(rows, 2)]
+
+
+def _outcome(path: Path, number: int, row: Mapping[str, str]) -> Outcome:
+    values = {}
+    for name, kind in {**KINDS, **SETTING_KINDS}.items():
+        if name == "settings":
+            continue
+        try:
+            values[name] = _read(kind, row[name])
+        except ValueError:
+            raise ValueError(f"{path}, line {number}: {name} cannot be {row[name]!r}") from None
+    settings = {name: values.pop(name) for name in SETTING_KINDS}
+    return Outcome(**values, settings=settings)
+
+
+def _read(kind: Any, text: str) -> Any:  # noqa: ANN401 - the type of a field, and a value of it
+    if kind is bool:
+        if text not in {"True", "False"}:
+            raise ValueError
+        return text == "True"
+    if kind == float | None:
+        return float(text) if text else None
+    return kind(text)

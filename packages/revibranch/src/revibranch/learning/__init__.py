@@ -1,0 +1,1 @@
+"""Replay, credit assignment and training."""

@@ -1,0 +1,1 @@
+"""The network that ranks candidates: graph encoder, path memory and decoder."""

@@ -1,0 +1,1 @@
+"""Branching inside SCIP, and the search trees that it records."""
