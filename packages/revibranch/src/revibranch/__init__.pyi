@@ -35,6 +35,7 @@ from .learning.replay import ReplayForest as ReplayForest
 from .learning.runs import RunConfig as RunConfig
 from .learning.runs import TrainReport as TrainReport
 from .learning.runs import curve as curve
+from .learning.runs import learning_curves as learning_curves
 from .learning.runs import train as train
 from .learning.targets import double_q as double_q
 from .learning.targets import log_tree_size as log_tree_size
@@ -136,6 +137,7 @@ __all__ = [
     "gain_importance",
     "install_policy",
     "install_rule",
+    "learning_curves",
     "load",
     "load_outcomes",
     "log_tree_size",

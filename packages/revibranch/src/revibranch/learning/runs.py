@@ -135,6 +135,28 @@ def curve(history: Sequence[Mapping[str, float]]) -> "Figure":
     return figure
 
 
+def learning_curves(histories: Mapping[str, Sequence[Mapping[str, float]]]) -> "Figure":
+    """The figure of several trainings: the nodes that each needs on held-out instances, by episode.
+
+    Args:
+        histories: Their rows by name, as `separata.runs.read_csv` reads them from the folders.
+
+    Raises:
+        ValueError: if none of them was evaluated on held-out instances.
+    """
+    from separata import plots
+
+    points = [
+        {"episode": row["episode"] + 1, "nodes": row["validation_nodes"], "of": name}
+        for name, history in histories.items()
+        for row in history
+        if math.isfinite(row["validation_nodes"])
+    ]
+    if not points:
+        raise ValueError("none of these trainings was evaluated on held-out instances")
+    return plots.curves(points, "nodes", x="episode", by="of", ylabel="nodes on held-out instances, geometric mean")
+
+
 def _points(history: Sequence[Mapping[str, float]]) -> Iterator[dict[str, Any]]:
     """The curve's points: means over stretches of the training, and all of the held-out instances."""
     length = max(1, len(history) // N_LINES)
