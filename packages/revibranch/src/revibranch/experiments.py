@@ -18,8 +18,8 @@ DENSE = (("n_nodes", 60), ("affinity", 8))
 """Graphs whose independent sets are found in a few nodes."""
 COVERS = (("n_rows", 60), ("n_cols", 100), ("max_cost", 3))
 BIDS = (("n_items", 20), ("n_bids", 80))
-AUCTIONS = Problems("auction", (("n_items", 40), ("n_bids", 200)), (("n_items", 50), ("n_bids", 250)), 200, 6, 20)
-"""Trees of about 40 nodes under random branching, and of twice as many where they are larger."""
+AUCTIONS = Problems("auction", (("n_items", 40), ("n_bids", 200)), (("n_items", 45), ("n_bids", 225)), 200, 6, 20)
+"""Trees of about 40 nodes under random branching, and larger problems to be tested on."""
 SET_COVERS = (("n_rows", 200), ("n_cols", 400))
 GRAPHS = (("n_nodes", 250),)
 RULES = (RANDOM, "scip")
@@ -28,14 +28,14 @@ KINDS: tuple[Kind, ...] = ("setcover", "auction", "indset")
 NETWORK = PolicyConfig(embedding_size=32, n_layers=1, feedforward_size=64, dropout=0.0)
 """A quarter of the paper's: what can be trained in a minute."""
 BUDGET = TrainConfig(
-    n_episodes=20,
+    n_episodes=16,
     batch_size=16,
     lr=1e-3,
     n_before=100,
-    updates_per_decision=0.3,
+    updates_per_decision=0.6,
     target_update=15,
     eta=0.3,
-    evaluate_every=10,
+    evaluate_every=8,
 )
 TINY = PolicyConfig(embedding_size=8, n_layers=1, feedforward_size=16)
 BRIEF = TrainConfig(n_episodes=1, batch_size=4, n_before=1, updates_per_decision=0.1, evaluate_every=1)
