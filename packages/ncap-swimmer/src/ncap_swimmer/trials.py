@@ -1,6 +1,6 @@
 """What several experiments measure: one training with its tests, and policies before training."""
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -33,7 +33,7 @@ class Trial(RunConfig):
 
     train: TrainConfig = TRAIN
     final_episodes: int = 10
-    episode_steps: int = field(default=EPISODE_STEPS, repr=False)
+    episode_steps: int = EPISODE_STEPS
     """Of the task; fewer only at the preset smoke."""
 
 
@@ -90,7 +90,7 @@ class Untrained:
     n_mlps: int = 3
     """Initial weights of the MLP per seed."""
     seed: int = 0
-    episode_steps: int = field(default=EPISODE_STEPS, repr=False)
+    episode_steps: int = EPISODE_STEPS
 
 
 def returns_untrained(config: Untrained, device: str) -> dict[str, float]:  # noqa: ARG001 (as `run.map` calls it)
@@ -117,7 +117,7 @@ class Draws:
     n_links: int = 6
     n_draws: int = 20
     seed: int = 0
-    episode_steps: int = field(default=EPISODE_STEPS, repr=False)
+    episode_steps: int = EPISODE_STEPS
 
 
 def returns_by_initialization(config: Draws, device: str) -> dict[str, float]:  # noqa: ARG001 (as `run.map` calls it)
