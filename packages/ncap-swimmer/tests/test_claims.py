@@ -50,7 +50,6 @@ def test_every_key_has_a_label():
     }
 
 
-@pytest.mark.usefixtures("short_episodes")
 def test_the_weights_of_a_trial_are_those_that_it_tested():
     found = train_and_test(SMOKE, "cpu")
     assert found["after"] != found["before"]

@@ -228,6 +228,16 @@ def test_episode_is_truncated_after_1000_steps_at_time_one(task):
     assert not env.step(np.zeros(2))[3]
 
 
+def test_episodes_may_be_cut_short():
+    env, whole = make_env("swim", 3, seed=0), make_env("swim", 3, seed=0)
+    env.episode_steps = 4
+    observations = [one.reset()[0] for one in (env, whole)]
+    np.testing.assert_array_equal(*observations)
+    steps = [[one.step(np.ones(2)) for _ in range(4)] for one in (env, whole)]
+    assert [[step[3] for step in some] for some in steps] == [[False, False, False, True], [False] * 4]
+    np.testing.assert_array_equal(*([step[0] for step in some] for some in steps))
+
+
 @pytest.mark.parametrize("task", TASKS)
 def test_seeds_decide_the_episode(task):
     def start(given, **options):

@@ -24,7 +24,7 @@ Action: TypeAlias = NDArray[np.floating]
 
 
 class SwimmerEnv(gymnasium.Env[Observation, Action]):
-    """A swimmer of `n_links` links; one step is 30 ms, an episode 1000 steps, after which it is truncated.
+    """A swimmer of `n_links` links; one step is 30 ms, an episode `episode_steps`, 1000, after which it is truncated.
 
     An observation is one vector: joint angles [J] in radians, what the task adds, the velocities of every link in its
     own frame (vx, vy, turning rate) [3 (J + 1)], and with `time_feature` the time of the episode as a number from -1
@@ -53,7 +53,7 @@ class SwimmerEnv(gymnasium.Env[Observation, Action]):
         self.joint_limit = joint_limit(n_links)
         self.time_feature = time_feature
         self.render_mode = render_mode
-        self.t = 0
+        self.t, self.episode_steps = 0, EPISODE_STEPS
         self._seed = seed
         self._renderer: mujoco.Renderer | None = None
         size = self.n_joints + self.task_observations + 3 * n_links + int(time_feature)
@@ -115,7 +115,7 @@ class SwimmerEnv(gymnasium.Env[Observation, Action]):
         model.opt.disableflags = self._sensed
         mujoco.mj_step1(model, data)
         self.t += 1
-        return self._observe(), self._reward(), False, self.t >= EPISODE_STEPS, {}
+        return self._observe(), self._reward(), False, self.t >= self.episode_steps, {}
 
     @property
     def forward_speed(self) -> float:

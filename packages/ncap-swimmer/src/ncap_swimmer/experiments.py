@@ -9,11 +9,11 @@ import numpy as np
 from separata import Run, Unmeasured, experiment, plots
 
 from .configs import NAMES, AlgorithmName, PolicyConfig, TrainConfig
-from .environments import make_env
 from .paper import BODIES
 from .policies import count_parameters, make_policy
 from .traces import Wave, plot, record
 from .trials import (
+    BRIEF,
     LEVEL,
     SMOKE,
     TEST_SEED,
@@ -23,6 +23,7 @@ from .trials import (
     Trial,
     Untrained,
     Wiring,
+    env_of,
     returns_by_body,
     returns_by_initialization,
     returns_untrained,
@@ -33,7 +34,7 @@ from .trials import (
 
 @experiment(
     "initial-performance",
-    smoke=Untrained(4, 1, 1),
+    smoke=Untrained(4, 1, 1, episode_steps=BRIEF),
     quick=Untrained(),
     gpu=Untrained(n_mlps=10),
     paper=Untrained(episodes=100, n_mlps=10),
@@ -196,7 +197,8 @@ class Transfer:
 def transfer(config: Transfer, run: Run) -> None:
     """After training, and before it, on each body; beside random torques there."""
     bodies = tuple(sorted((5, *BODIES)))
-    tests = [Moved(weights, bodies, config.episodes, seed) for seed, weights in _weights(config.trial, run)]
+    steps = config.trial.episode_steps
+    tests = [Moved(weights, bodies, config.episodes, seed, steps) for seed, weights in _weights(config.trial, run)]
     results = run.map(returns_by_body, tests, "seeds")
     for found in results:
         trained = dict(zip(bodies, found["trained"], strict=True))
@@ -286,7 +288,7 @@ def sign_constraint(config: Signs, run: Run) -> None:
     )
 
 
-@experiment("weight-initialization", smoke=Draws(4, 2), quick=Draws(), gpu=Draws(n_draws=100))
+@experiment("weight-initialization", smoke=Draws(4, 1, episode_steps=BRIEF), quick=Draws(), gpu=Draws(n_draws=100))
 def weight_initialization(config: Draws, run: Run) -> None:
     for found in run.map(returns_by_initialization, [replace(config, seed=seed) for seed in run.seeds], "seeds"):
         run.measure("weight-initialization", **found)
@@ -303,14 +305,15 @@ class Activity:
 
 @experiment(
     "interpretability",
-    smoke=Activity(SMOKE, 2),
+    smoke=Activity(SMOKE, 1),
     quick=Activity(BRIEFLY, 9),
     gpu=Activity(AT_LENGTH, 50),
     paper=Activity(IN_FULL, 100),
 )
 def interpretability(config: Activity, run: Run) -> None:
     """In how many episodes bending begins with the oscillator and travels from joint to joint."""
-    wirings = [Wiring(weights, config.episodes, seed) for seed, weights in _weights(config.trial, run)]
+    steps = config.trial.episode_steps
+    wirings = [Wiring(weights, config.episodes, seed, steps) for seed, weights in _weights(config.trial, run)]
     results = run.map(waves_by_wiring, wirings, "seeds")
     for found in results:
         shares = {name: np.mean([Wave(**each).is_travelling for each in waves]) for name, waves in found.items()}
@@ -319,7 +322,7 @@ def interpretability(config: Activity, run: Run) -> None:
     circuit = PolicyConfig()
     run.figure(
         "activity",
-        plot(record(make_policy(circuit), make_env("swim", circuit.n_links), TEST_SEED + run.seeds[0])),
+        plot(record(make_policy(circuit), env_of(circuit, steps), TEST_SEED + run.seeds[0])),
         caption="Activity of the untrained circuit, the head on top: neurons and muscles (dorsal minus ventral) and "
         "joint angles, with the oscillator's dorsal half shaded.",
     )

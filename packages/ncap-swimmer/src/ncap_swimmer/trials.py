@@ -1,6 +1,7 @@
 """What several experiments measure: one training with its tests, and policies before training."""
 
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -8,10 +9,11 @@ import torch
 from torch import nn
 
 from .configs import PolicyConfig, PolicyName, RunConfig, TrainConfig
-from .environments import make_env
+from .environments import SwimmerEnv
 from .policies import CircuitPolicy, ShuffledCircuit, make_policy
 from .rollouts import episode_seeds, evaluate
 from .swimmers import Swimmer, env_factory
+from .tasks import EPISODE_STEPS
 from .traces import record, wave
 from .training import train
 
@@ -31,15 +33,34 @@ class Trial(RunConfig):
 
     train: TrainConfig = TRAIN
     final_episodes: int = 10
+    episode_steps: int = EPISODE_STEPS
+    """Of the task; fewer only at the preset smoke."""
 
 
-SMOKE = Trial(n_links=3, hidden=(16,), population=2, train=replace(TRAIN, steps=256, test_episodes=1), final_episodes=1)
+BRIEF = 240
+"""Steps of an episode at the preset smoke: as few as show a wave."""
+
+SMOKE = Trial(
+    n_links=3,
+    hidden=(16,),
+    population=2,
+    train=replace(TRAIN, steps=256, test_episodes=1),
+    final_episodes=1,
+    episode_steps=BRIEF,
+)
 """One generation."""
+
+
+def env_of(config: PolicyConfig, episode_steps: int) -> SwimmerEnv:
+    """The environment of a configuration, with episodes of so many steps."""
+    env = env_factory(config)()
+    env.episode_steps = episode_steps
+    return env
 
 
 def train_and_test(trial: Trial, device: str) -> dict[str, Any]:
     """The learning curve of a trial, its returns before and after training, and the weights of a circuit."""
-    policy, env = make_policy(trial), env_factory(trial)
+    policy, env = make_policy(trial), partial(env_of, trial, trial.episode_steps)
 
     def tested() -> float:
         return evaluate(policy, env(), trial.final_episodes, TEST_SEED + trial.seed).mean
@@ -69,11 +90,12 @@ class Untrained:
     n_mlps: int = 3
     """Initial weights of the MLP per seed."""
     seed: int = 0
+    episode_steps: int = EPISODE_STEPS
 
 
 def returns_untrained(config: Untrained, device: str) -> dict[str, float]:  # noqa: ARG001 (as `run.map` calls it)
     """Returns of the circuit, of MLPs and of random torques, from the same initial states."""
-    env = make_env("swim", config.n_links)
+    env = env_of(PolicyConfig(n_links=config.n_links), config.episode_steps)
 
     def tested(policy: PolicyName, seed: int, episodes: int) -> float:
         made = make_policy(PolicyConfig(policy, n_links=config.n_links, seed=seed))
@@ -95,12 +117,13 @@ class Draws:
     n_links: int = 6
     n_draws: int = 20
     seed: int = 0
+    episode_steps: int = EPISODE_STEPS
 
 
 def returns_by_initialization(config: Draws, device: str) -> dict[str, float]:  # noqa: ARG001 (as `run.map` calls it)
     """Returns before training from constant weights, and from as many draws of uniform ones."""
-    env = make_env("swim", config.n_links)
     circuit, first = PolicyConfig(n_links=config.n_links), TEST_SEED + config.seed
+    env = env_of(circuit, config.episode_steps)
     seeds = [1000 * config.seed + draw for draw in range(config.n_draws)]
     drawn = [make_policy(replace(circuit, init="uniform", seed=seed)) for seed in seeds]
     return {
@@ -117,6 +140,7 @@ class Moved:
     bodies: tuple[int, ...]
     episodes: int
     seed: int
+    episode_steps: int
 
 
 def returns_by_body(config: Moved, device: str) -> dict[str, list[float]]:  # noqa: ARG001 (as `run.map` calls it)
@@ -125,7 +149,7 @@ def returns_by_body(config: Moved, device: str) -> dict[str, list[float]]:  # no
     policies = {"trained": with_weights(circuit, config.weights), "untrained": make_policy(circuit)}
     found: dict[str, list[float]] = {"trained": [], "untrained": [], "random": []}
     for n in config.bodies:
-        env = make_env("swim", n + 1)
+        env = env_of(replace(circuit, n_links=n + 1), config.episode_steps)
         on_body = {name: Swimmer(circuit, policy).for_body(n + 1).policy for name, policy in policies.items()}
         on_body["random"] = make_policy(replace(circuit, policy="random", n_links=n + 1))
         for name, policy in on_body.items():
@@ -141,11 +165,13 @@ class Wiring:
     """After training."""
     episodes: int
     seed: int
+    episode_steps: int
 
 
 def waves_by_wiring(config: Wiring, device: str) -> dict[str, list[Any]]:  # noqa: ARG001 (as `run.map` calls it)
     """The waves of the circuit before and after training, and of the untrained one with its sensors shuffled."""
-    made, env = PolicyConfig(), make_env("swim", 6)
+    made = PolicyConfig()
+    env = env_of(made, config.episode_steps)
     circuit, trained = make_policy(made), with_weights(made, config.weights)
     assert isinstance(circuit, CircuitPolicy)  # noqa: S101 (the configuration's default)
     shuffles = derangements(circuit.circuit.n_joints - 1, config.episodes, config.seed)

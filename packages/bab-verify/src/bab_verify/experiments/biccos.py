@@ -10,7 +10,7 @@ from .answers import Answers, branched, mean_cost, mean_ratio, proven, ratios
 from .figures import NO_CUTS, cactus, histogram, told_apart
 from .findings import pooled, run_trials, tell
 from .recipes import Recipe
-from .trials import STANDARD, UNLIMITED, Trial
+from .trials import STANDARD, TINY, UNLIMITED, Trial
 
 
 @dataclass(frozen=True)
@@ -63,12 +63,10 @@ SDP_NETWORKS = ("cnn_a_mix", "cnn_a_mix4", "cnn_a_adv", "cnn_a_adv4", "cnn_b_adv
             Trial(
                 Recipe("mlp", hidden=(8,), epochs=1),
                 CUT_METHODS,
-                replace(
-                    STANDARD, max_domains=8, timeout=2, root_steps=1, branch_steps=1, batch_size=8, attack_restarts=1
-                ),
+                replace(TINY, max_domains=8, batch_size=8),
                 properties=1,
                 validation=1,
-                beyond=0.03,
+                radius=0.125,
             ),
         )
     ),
@@ -144,10 +142,10 @@ BESIDE = ("babsr", "babsr-base")
     smoke=Trial(
         Recipe("wide", hidden=(4,), epochs=1),
         BESIDE,
-        replace(STANDARD, max_domains=4, timeout=5, root_steps=1, branch_steps=1, batch_size=4, attack_restarts=1),
+        TINY,
         properties=1,
         validation=1,
-        beyond=0.05,
+        radius=0.038,
     ),
     quick=Trial(
         WIDE,

@@ -12,7 +12,7 @@ from .findings import n_wrong, only_tried, pooled, proven_of, run_trials, tell
 from .published import Tally, read_published
 from .recipes import Recipe
 from .room import CURVES, room_left
-from .trials import STANDARD, UNLIMITED, Trial, folder_of
+from .trials import STANDARD, TINY, UNLIMITED, Trial, folder_of
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ class NonlinearitiesConfig:
     "branching-heuristic",
     "branching-points",
     smoke=NonlinearitiesConfig(
-        Recipe(hidden=(6,), epochs=1, start=0.03),
-        replace(STANDARD, max_domains=4, timeout=2, root_steps=1, branch_steps=1, batch_size=4, attack_restarts=1),
+        Recipe(hidden=(4,), epochs=1, start=0.03),
+        TINY,
         1,
         1,
-        1,
+        2,
         20,
     ),
     quick=NonlinearitiesConfig(),
@@ -129,7 +129,6 @@ class MultiDimensionalConfig:
 
 LSTM = Recipe("lstm", hidden=(16,), epochs=80, radius=0.05, start=0.05)
 VIT = Recipe("vit", hidden=(16, 1), epochs=80, radius=0.05, start=0.05)
-TINY = replace(STANDARD, max_domains=4, timeout=5, root_steps=1, branch_steps=1, batch_size=4, attack_restarts=2)
 
 
 @experiment(

@@ -51,6 +51,10 @@ STANDARD = VerifyConfig(
 """What a method may spend on one property, the same for all, where an experiment says nothing else."""
 UNLIMITED = replace(STANDARD, max_domains=10**9, root_steps=100, attack_restarts=30)
 """As many branches as there is time for, as in the papers."""
+TINY = replace(
+    STANDARD, max_domains=4, timeout=5, root_steps=1, branch_steps=1, batch_size=4, attack_restarts=1, attack_steps=1
+)
+"""What a method may spend at the preset smoke."""
 
 
 def method_config(budget: VerifyConfig, method: str, seed: int, device: str, *, attack: bool) -> VerifyConfig:
