@@ -54,9 +54,6 @@ def _plant(value: Any, name: str, tensors: "dict[str, Tensor]") -> Any:  # noqa:
     import numpy as np
     import torch
 
-    def below(key: object, item: Any) -> Any:  # noqa: ANN401 - whatever a state holds
-        return _plant(item, f"{name}.{key}" if name else str(key), tensors)
-
     if isinstance(value, (torch.Tensor, np.ndarray)):
         while name in {*tensors, *RESERVED}:
             name += "_"
@@ -69,14 +66,20 @@ def _plant(value: Any, name: str, tensors: "dict[str, Tensor]") -> Any:  # noqa:
     if isinstance(value, Mapping):
         if not all(type(key) in {str, int} for key in value):
             raise TypeError(f"the keys of {name or 'a state'} must be strings or integers")
-        return {"dict": [[key, below(key, item)] for key, item in value.items()]}
+        return {"dict": [[key, _plant(item, _below(name, key), tensors)] for key, item in value.items()]}
     if isinstance(value, (list, tuple)):
-        return {type(value).__name__: [below(index, item) for index, item in enumerate(value)]}
+        items = [_plant(item, _below(name, index), tensors) for index, item in enumerate(value)]
+        return {type(value).__name__: items}
     if isinstance(value, np.generic):
         return value.item()
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     raise TypeError(f"a state cannot hold a {type(value).__name__}, as {name} is")
+
+
+def _below(name: str, key: object) -> str:
+    """The name of an entry of what has a name."""
+    return f"{name}.{key}" if name else str(key)
 
 
 def _harvest(node: Any, tensors: "Mapping[str, Tensor]") -> Any:  # noqa: ANN401 - whatever a state holds

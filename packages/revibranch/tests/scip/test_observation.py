@@ -24,7 +24,7 @@ class Watching(RandomRule):
 
 
 def watch(problem, look, **settings):
-    model = make_scip_model(problem, ScipConfig(node_limit=60, **settings))
+    model = make_scip_model(problem, ScipConfig(node_limit=25, **settings))
     plugin = install_rule(model, Watching(look))
     model.optimize()
     plugin.check()

@@ -15,6 +15,9 @@ from revibranch.scip.rules import (
 )
 from revibranch.search.branching import install_rule
 
+DEEP = Cover(4, 28, 56, presolved=False)
+"""A few dozen nodes."""
+
 
 class Checked:
     """A rule, and something that looks at each of its choices."""
@@ -44,7 +47,7 @@ def test_most_fractional_is_nearest_to_one_half():
         distances = [abs(value % 1 - 0.5) for value in focus.values]
         return distances[choice] - min(distances)
 
-    seen = check(MostFractionalRule(), Cover(1, 35, 70), look)
+    seen = check(MostFractionalRule(), DEEP, look)
     assert len(seen) > 5
     assert max(seen) < 1e-9
 
@@ -53,8 +56,9 @@ def test_random_choices_are_even_and_the_same_again():
     def look(focus, choice):
         return len(focus.candidates), choice
 
-    seen = [pair for seed in range(1, 7) for pair in check(RandomRule(seed), Cover(seed, 30, 60), look, node_limit=60)]
-    again = check(RandomRule(1), Cover(1, 30, 60), look, node_limit=60)
+    problems = [Cover(seed, 28, 56, presolved=False) for seed in range(6)]
+    seen = [pair for seed, one in enumerate(problems) for pair in check(RandomRule(seed), one, look, node_limit=60)]
+    again = check(RandomRule(0), problems[0], look, node_limit=60)
     assert seen[: len(again)] == again
     n, chosen = np.array(seen).T
     assert len(n) > 30
@@ -79,7 +83,7 @@ def test_pseudocosts_rank_as_scip_does():
     from pyscipopt import SCIP_BRANCHDIR
 
     assert (SCIP_BRANCHDIR.DOWNWARDS, SCIP_BRANCHDIR.UPWARDS) == (0, 1)
-    seen = check(PseudocostRule(), Cover(1, 35, 70), look)
+    seen = check(PseudocostRule(), DEEP, look)
     assert len(seen) > 5
     assert min(seen) > 1 - 1e-6
 
@@ -141,7 +145,7 @@ def test_strong_branching_agrees_with_scip_at_the_roots():
 
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_built_in_rules_are_asked(name, capfd):
-    model = make_scip_model(Cover(1, 35, 70), ScipConfig())
+    model = make_scip_model(DEEP, ScipConfig())
     set_built_in(model, name)
     model.optimize()
     model.hideOutput(quiet=False)

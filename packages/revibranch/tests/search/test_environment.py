@@ -7,6 +7,9 @@ from revibranch.scip.rules import RandomRule
 from revibranch.search.branching import PolicyRule
 from revibranch.search.environment import SCIPEnv
 
+DEEP = Cover(4, 28, 56, presolved=False)
+"""A few dozen nodes."""
+
 
 def test_the_optimum_is_that_of_brute_force():
     problems = [Cover(seed, 12, 14) for seed in range(5)]
@@ -20,7 +23,7 @@ def test_the_optimum_is_that_of_brute_force():
 
 
 def test_episodes_are_the_same_again_and_differ_by_seed():
-    env = SCIPEnv([Cover(1, 35, 70)], ScipConfig(depth_first=True))
+    env = SCIPEnv([Cover(3, 30, 60)], ScipConfig(depth_first=True))
     rule = PolicyRule(LinearPolicy())
     first, again, other = (env.rollout(rule, 0, seed) for seed in (3, 3, 4))
     counts = [(one.n_nodes, one.n_lp_iterations, [d.action for d in one.decisions]) for one in (first, again, other)]
@@ -28,7 +31,7 @@ def test_episodes_are_the_same_again_and_differ_by_seed():
 
 
 def test_recording_changes_nothing_but_what_is_kept():
-    env = SCIPEnv([Cover(1, 35, 70)])
+    env = SCIPEnv([DEEP])
     whole, bare = (env.rollout(RandomRule(), 0, record=record) for record in (True, False))
     assert (whole.n_nodes, whole.n_lp_iterations) == (bare.n_nodes, bare.n_lp_iterations)
     assert whole.decisions
@@ -37,10 +40,10 @@ def test_recording_changes_nothing_but_what_is_kept():
 
 def test_files_limits_and_errors(tmp_path):
     path = tmp_path / "cover.mps"
-    Cover(1, 35, 70).to_scip().writeProblem(str(path), verbose=False)
+    Cover(3, 30, 60).to_scip().writeProblem(str(path), verbose=False)
     episode = SCIPEnv([path], ScipConfig(node_limit=4)).rollout(RandomRule(), 0)
     assert (episode.status, episode.solved, episode.n_nodes) == ("nodelimit", False, 4)
-    env = SCIPEnv([Cover(1, 35, 70)])
+    env = SCIPEnv([DEEP])
     with pytest.raises(KeyboardInterrupt):
         env.rollout(Failing(KeyboardInterrupt()), 0)
     with pytest.raises(FileNotFoundError):

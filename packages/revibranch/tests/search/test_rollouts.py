@@ -24,8 +24,8 @@ def same(ours, theirs):
 @pytest.mark.parametrize("n_workers", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_processes_find_the_same_episodes_and_what_they_raise_comes_out(n_workers):
     policy = LinearPolicy()
-    jobs = [Job(Cover(seed, 35, 70), PolicyRule(policy, 0.2, seed), seed) for seed in (1, 2)]
-    jobs += [Job(Cover(1, 35, 70), RandomRule(5), 7), Job(Cover(3), "pscost", 1)]
+    jobs = [Job(Cover(seed, 28, 56, presolved=False), PolicyRule(policy, 0.2, seed), seed) for seed in (0, 4)]
+    jobs += [Job(Cover(3, 30, 60), RandomRule(5), 7), Job(Cover(3), "pscost", 1)]
     config = ScipConfig(depth_first=True)
     expected = RolloutPool(0).run(jobs, config)
     with RolloutPool(n_workers) as pool:
@@ -37,7 +37,7 @@ def test_processes_find_the_same_episodes_and_what_they_raise_comes_out(n_worker
             same(ours, theirs)
             assert [d.action for d in ours.decisions] != [d.action for d in expected[0].decisions]
         with pytest.raises(ValueError, match="mine"):
-            pool.run([Job(Cover(1, 35, 70), Failing(ValueError("mine")))])
+            pool.run([Job(Cover(1, 28, 56, presolved=False), Failing(ValueError("mine")))])
 
 
 @pytest.mark.slow
