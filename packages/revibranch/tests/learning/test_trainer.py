@@ -12,6 +12,7 @@ from revibranch.learning.runs import RunConfig, train
 from revibranch.learning.trainer import Trainer, geometric_mean
 from revibranch.network.policy import ReviBranchPolicy, load
 from revibranch.scip.rules import RandomRule
+from revibranch.search.branching import PolicyRule
 from revibranch.search.rollouts import Job, RolloutPool
 from separata.runs import RunFolder, read_csv
 from separata.training import seeded
@@ -55,7 +56,8 @@ def test_a_policy_learns_to_need_fewer_nodes_than_chance():
     with RolloutPool() as pool:
         jobs = [Job(problem, RandomRule(seed)) for seed in range(8)]
         chance = geometric_mean([one.n_nodes for one in pool.run(jobs, record=False)])
-    policy = make_policy()
+        policy = make_policy(2)
+        (untrained,) = pool.run([Job(problem, PolicyRule(policy.eval()))], record=False)
     config = TrainConfig(
         n_episodes=12,
         batch_size=8,
@@ -73,7 +75,7 @@ def test_a_policy_learns_to_need_fewer_nodes_than_chance():
     with RolloutPool() as pool:
         nodes = trainer.evaluate(pool)
     assert nodes == trainer.best_nodes == min(r["validation_nodes"] for r in rows if r["validation_nodes"] > 0)
-    assert nodes < chance
+    assert nodes < chance < untrained.n_nodes
     learned = [row["loss"] for row in rows if math.isfinite(row["loss"])]
     assert learned[-1] < learned[0]
 
