@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 Importance = Literal["gain", "learned", "uniform", "sparse"]
 """What share of an episode's return each decision of a path gets: see `redistribution`."""
 Trajectory = Literal["tree", "shuffled", "temporal"]
-"""Which decisions are remembered: those of a search-tree path, the same out of order, or those before it in time."""
+"""What is remembered: the decisions of a search-tree path, the same in no order, or those before it in time."""
 LARGEST_SEED = 2**31 - 1
 """SCIP's seeds are integers of 32 bits."""
 LONGEST_TIME = 1e20

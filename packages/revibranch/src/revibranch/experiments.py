@@ -5,8 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
 from separata import Run, experiment, plots
 
+from .comparison.reports import ratio_interval
 from .configs import PolicyConfig, TrainConfig
 from .instances.configs import Kind
 from .learning.trainer import geometric_mean
@@ -14,11 +17,21 @@ from .trials import VALIDATION, Problems, RuleTrial, Trial, run_rule, run_trial
 
 OURS, DQN, NO_REVIVAL, SHUFFLED, SPARSE = "revibranch", "dqn", "no_revival", "shuffled", "sparse"
 UNTRAINED, RANDOM = "untrained", "random"
+TRAINED = {
+    OURS: "ReviBranch",
+    DQN: "tree DQN",
+    NO_REVIVAL: "without revival",
+    SHUFFLED: "shuffled paths",
+    SPARSE: "terminal reward",
+}
+MEASURES = {"fewer-nodes": "nodes", "fewer-lp-iterations": "lp_iterations"}
+Row = Mapping[str, Any]
+"""The result of a rule on a problem."""
 DENSE = (("n_nodes", 60), ("affinity", 8))
 """Graphs whose independent sets are found in a few nodes."""
 COVERS = (("n_rows", 60), ("n_cols", 100), ("max_cost", 3))
 BIDS = (("n_items", 20), ("n_bids", 80))
-AUCTIONS = Problems("auction", (("n_items", 40), ("n_bids", 200)), (("n_items", 45), ("n_bids", 225)), 200, 6, 20)
+AUCTIONS = Problems("auction", (("n_items", 40), ("n_bids", 200)), (("n_items", 45), ("n_bids", 225)), 24, 5, 20)
 """Trees of about 40 nodes under random branching, and larger problems to be tested on."""
 SET_COVERS = (("n_rows", 200), ("n_cols", 400))
 GRAPHS = (("n_nodes", 250),)
@@ -35,7 +48,7 @@ BUDGET = TrainConfig(
     updates_per_decision=0.6,
     target_update=15,
     eta=0.3,
-    evaluate_every=8,
+    evaluate_every=4,
 )
 TINY = PolicyConfig(embedding_size=8, n_layers=1, feedforward_size=16)
 BRIEF = TrainConfig(n_episodes=1, batch_size=4, n_before=1, updates_per_decision=0.1, evaluate_every=1)
@@ -48,7 +61,7 @@ class Ablation:
     Args:
         problems: What is trained and tested on.
         policy: The network.
-        train: How all of them are trained: with the same episodes, updates and learning rate.
+        train: How all of them are trained: with the same episodes, learning rate, and updates for each decision met.
     """
 
     problems: Problems = field(default_factory=Problems)
@@ -87,16 +100,21 @@ SHORT = Ablation(AUCTIONS, NETWORK, BUDGET)
 """What takes less than a minute for each training on one core."""
 
 
-def _mean(rows: Sequence[Mapping[str, Any]], measure: str) -> float:
-    return geometric_mean([row[measure] for row in rows])
+def _mean(rows: Sequence[Row], measure: str) -> float:
+    return geometric_mean([row[measure] for row in rows]) if rows else math.nan
 
 
-def _beyond_the_root(results: Mapping[str, Mapping[str, Any]]) -> dict[str, list[Mapping[str, Any]]]:
-    """The rows of problems that not everybody solved at the root, or all, by who branched."""
+def _compared(results: Mapping[str, Mapping[str, Any]]) -> dict[str, list[Row]]:
+    """By who branched, the rows of problems that all solved, and not all of them at the root if that leaves any."""
     rows = {name: result["rows"] for name, result in results.items()}
-    n = len(next(iter(rows.values())))
-    kept = [i for i in range(n) if any(of[i]["nodes"] > 1 for of in rows.values())]
-    return {name: [of[i] for i in kept or range(n)] for name, of in rows.items()}
+    solved = [i for i in range(len(next(iter(rows.values())))) if all(of[i]["solved"] for of in rows.values())]
+    kept = [i for i in solved if any(of[i]["nodes"] > 1 for of in rows.values())]
+    return {name: [of[i] for i in kept or solved] for name, of in rows.items()}
+
+
+def _other_problems(problems: Problems, run: Run) -> Problems:
+    """Those of the run's first seed, so that other seeds are tested on other problems, too."""
+    return replace(problems, number=run.seeds[0])
 
 
 @experiment(
@@ -117,13 +135,17 @@ def _beyond_the_root(results: Mapping[str, Mapping[str, Any]]) -> dict[str, list
 )
 def ablation(config: Ablation, run: Run) -> None:
     """Train each variant on the same problems and branch with it on larger ones."""
-    found = run.over_seeds(run_trial, config.trials(), "trainings")
-    rules = run.over_seeds(run_rule, {RANDOM: RuleTrial(config.problems)}, "rules")
-    held_out = run.over_seeds(run_rule, {RANDOM: RuleTrial(config.problems, stream=VALIDATION)}, "held-out problems")
+    problems = _other_problems(config.problems, run)
+    found = run.over_seeds(run_trial, replace(config, problems=problems).trials(), "trainings")
+    rules = run.over_seeds(run_rule, {RANDOM: RuleTrial(problems)}, "rules")
+    held_out = run.over_seeds(run_rule, {RANDOM: RuleTrial(problems, stream=VALIDATION)}, "held-out problems")
+    pooled: dict[str, list[Row]] = {OURS: [], DQN: []}
     for place in range(len(run.seeds)):
         results = {name: results[place] for name, results in {**found, **rules}.items()}
-        rows = _beyond_the_root(results)
-        for claim, measure in (("fewer-nodes", "nodes"), ("fewer-lp-iterations", "lp_iterations")):
+        rows = _compared(results)
+        for name, all_rows in pooled.items():
+            all_rows.extend(rows[name])
+        for claim, measure in MEASURES.items():
             means = {name: _mean(of, measure) for name, of in rows.items()}
             run.measure(
                 claim,
@@ -137,19 +159,31 @@ def ablation(config: Ablation, run: Run) -> None:
         }
         random = _mean(held_out[RANDOM][place]["rows"], "nodes")
         run.measure("dense-feedback", **over_training, random=random)
+    _tell(run, found, pooled)
     _draw(run, found)
+
+
+def _tell(run: Run, found: Mapping[str, Sequence[Mapping[str, Any]]], pooled: Mapping[str, Sequence[Row]]) -> None:
+    """What a reader must know: how sure ratios are, what is left out, and how many updates each variant made."""
+    ours, base = pooled[OURS], pooled[DQN]
+    names = [row["instance"] for row in ours]
+    for claim, measure in MEASURES.items():
+        values = ([row[measure] for row in of] for of in (ours, base))
+        low, high = ratio_interval(*(np.array(of, float) for of in values), names)
+        if low is not None:
+            run.note(claim, f"95 % bootstrap interval of the ratio, over problems: {low:.2f} to {high:.2f}.")
+    n_all = sum(len(result["rows"]) for result in found[OURS])
+    if n_all > len(ours):
+        left = n_all - len(ours)
+        run.note("fewer-nodes", f"{left} of {n_all} solves are left out: not all came to the end, or all at the root.")
+    updates = {label: round(np.mean([one["updates"] for one in found[name]])) for name, label in TRAINED.items()}
+    told = ", ".join(f"{label} {n:,}" for label, n in updates.items())
+    run.note("fewer-nodes", f"Updates, as many for each decision met: {told}.")
 
 
 def _draw(run: Run, found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     """Nodes on held-out problems over training, by variant."""
-    names = {
-        OURS: "ReviBranch",
-        DQN: "tree DQN",
-        NO_REVIVAL: "without revival",
-        SHUFFLED: "shuffled paths",
-        SPARSE: "terminal reward alone",
-    }
-    for name, label in names.items():
+    for name, label in TRAINED.items():
         for seed, result in zip(run.seeds, found[name], strict=True):
             for row in result["curve"]:
                 run.log(row["episode"] + 1, variant=label, seed=seed, nodes=row["nodes"])
@@ -173,9 +207,9 @@ def _draw(run: Run, found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     ),
     quick=Classes(
         (
-            Problems("setcover", SET_COVERS, SET_COVERS, 200, 6, 8),
+            Problems("setcover", SET_COVERS, SET_COVERS, 24, 5, 8),
             AUCTIONS,
-            Problems("indset", GRAPHS, GRAPHS, 200, 6, 8),
+            Problems("indset", GRAPHS, GRAPHS, 24, 5, 8),
         ),
         NETWORK,
         BUDGET,
@@ -188,16 +222,23 @@ def _draw(run: Run, found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
 )
 def classes(config: Classes, run: Run) -> None:
     """Train on each class; compare with random branching, and every objective with SCIP's own."""
-    settings = {one.kind: Trial(one, config.policy, config.train) for one in config.problems}
+    problems = {one.kind: _other_problems(one, run) for one in config.problems}
+    settings = {kind: Trial(one, config.policy, config.train) for kind, one in problems.items()}
     trained = run.over_seeds(run_trial, settings, "trainings")
-    rules = {(kind, rule): RuleTrial(trial.problems, rule) for kind, trial in settings.items() for rule in RULES}
+    rules = {(kind, rule): RuleTrial(one, rule) for kind, one in problems.items() for rule in RULES}
     found = run.over_seeds(run_rule, rules, "rules")
     for place in range(len(run.seeds)):
         ratios, same = {}, []
         for kind, results in trained.items():
             ours, random, scip = (one[place] for one in (results, *(found[kind, rule] for rule in RULES)))
-            rows = _beyond_the_root({OURS: ours, RANDOM: random})
+            rows = _compared({OURS: ours, RANDOM: random})
             ratios[NAMES[kind]] = _mean(rows[OURS], "nodes") / _mean(rows[RANDOM], "nodes")
-            pairs = zip(ours["rows"], scip["rows"], strict=True)
-            same += [math.isclose(a["objective"], b["objective"], rel_tol=1e-6, abs_tol=1e-6) for a, b in pairs]
+            same += [_agree(a, b) for a, b in zip(ours["rows"], scip["rows"], strict=True)]
         run.measure("heterogeneous", **ratios, same_objective=sum(same) / len(same))
+
+
+def _agree(one: Row, other: Row) -> bool:
+    """Whether both found the optimum, and the same."""
+    if not (one["solved"] and other["solved"]):
+        return False
+    return math.isclose(one["objective"], other["objective"], rel_tol=1e-6, abs_tol=1e-6)

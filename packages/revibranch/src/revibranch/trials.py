@@ -15,9 +15,13 @@ from .configs import PolicyConfig, ScipConfig, TrainConfig
 from .instances import family_config, make_instances
 from .instances.configs import Kind
 from .instances.milp import MILP
-from .learning.trainer import Trainer
+from .learning.trainer import N_TO_NORMALIZE, Trainer
+from .network.graphs import collate
 from .network.policy import ReviBranchPolicy
+from .scip.observation import Observation
+from .scip.rules import RandomRule
 from .search.branching import PolicyRule
+from .search.environment import solve_episode
 from .search.policies import make_rule
 
 TRAINING, VALIDATION, TEST = 1, 2, 3
@@ -37,6 +41,7 @@ class Problems:
         n_train: Problems that are trained on, each as often as there are episodes for.
         n_validation: Held-out problems of the size of training.
         n_test: Problems that are tested on.
+        number: Of the draw; all problems of another number are others.
     """
 
     kind: Kind = "setcover"
@@ -45,12 +50,13 @@ class Problems:
     n_train: int = 1000
     n_validation: int = 10
     n_test: int = 20
+    number: int = 0
 
     def draw(self, stream: int) -> list[MILP]:
         """The problems of a stream, the same for every seed of training."""
         sizes = self.test if stream == TEST else self.train
         n = {TRAINING: self.n_train, VALIDATION: self.n_validation, TEST: self.n_test}[stream]
-        return list(make_instances(family_config(self.kind, "train", **dict(sizes)), n, stream))
+        return list(make_instances(family_config(self.kind, "train", **dict(sizes)), n, 4 * self.number + stream))
 
 
 @dataclass(frozen=True)
@@ -118,13 +124,30 @@ def train_trial(trial: Trial, device: str) -> tuple[ReviBranchPolicy, Trainer, l
         validation=problems.draw(VALIDATION) if trial.train.n_episodes else (),
         log=curve.append,
     )
-    trainer.fit()
+    if trial.train.n_episodes:
+        trainer.fit()
+    else:
+        _normalize(policy, trial)
     kept = [
         {"episode": row["episode"], "nodes": row["validation_nodes"]}
         for row in curve
         if not math.isnan(row["validation_nodes"])
     ]
     return policy, trainer, kept
+
+
+def _normalize(policy: ReviBranchPolicy, trial: Trial) -> None:
+    """Fit the normalization of features as a training begins: to decisions at random."""
+    seen: list[Observation] = []
+    for problem in trial.problems.draw(TRAINING):
+        searching = replace(trial.scip, depth_first=True, seed=trial.seed)
+        episode = solve_episode(RandomRule(trial.seed), problem, searching)
+        seen += [decision.observation for decision in episode.decisions]
+        if len(seen) >= N_TO_NORMALIZE:
+            break
+    if seen:
+        policy.encoder.fit_normalization(collate([one.to(policy.device) for one in seen[:N_TO_NORMALIZE]]))
+    policy.eval()
 
 
 def run_rule(trial: RuleTrial, device: str) -> dict[str, Any]:

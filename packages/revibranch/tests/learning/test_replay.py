@@ -83,8 +83,7 @@ def test_a_batch_has_paths_memories_and_children(trajectory):
                 start = int((batch.graphs.variable_batch == graph).nonzero()[0])
                 assert batch.actions[graph] == start + taken.observation.candidates[taken.action]
                 assert batch.graphs.candidates[batch.taken[graph]] == batch.actions[graph]
-                if trajectory != "shuffled":
-                    assert batch.depths[graph] == (decision if trajectory == "temporal" else taken.depth)
+                assert batch.depths[graph] == {"tree": taken.depth, "shuffled": 0, "temporal": decision}[trajectory]
         children = {(names[batch.steps[p]], every[c]) for p, c in zip(batch.parents.tolist(), batch.children.tolist())}
         assert children == {
             (names[s], (names[s][0], child))
@@ -95,6 +94,14 @@ def test_a_batch_has_paths_memories_and_children(trajectory):
         for path, mask in zip(batch.paths, batch.path_mask):
             on_path = [names[batch.steps[i]] for i in path[mask].tolist()]
             assert all(parents[n][b] == a for (n, a), (_, b) in zip(on_path, on_path[1:]))
+
+
+def test_a_decision_may_be_followed_by_more_than_two_where_scip_branched_in_between():
+    one = episode((None, 0, 0, 0, 2))
+    tree = Tree.store(one, "tree")
+    followed = [[child for child in row if child >= 0] for row in tree.children.tolist()]
+    assert followed == [[1, 2, 3], [], [4], [], []]
+    assert tree.size.tolist() == [1 + sum(int(tree.size[child]) for child in below) for below in followed]
 
 
 def test_returns_are_those_of_subtrees():

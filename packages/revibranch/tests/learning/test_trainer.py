@@ -1,5 +1,5 @@
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -104,6 +104,26 @@ def test_a_training_that_was_interrupted_goes_on_as_if_nothing_had_happened(fini
     np.testing.assert_array_equal(*numbers)  # for which a loss of no updates, NaN, is itself
     with pytest.raises(ValueError, match="not the progress of this training"):
         Trainer(ReviBranchPolicy(PolicyConfig(16)), PROBLEMS, SHORT, folder=tmp_path)
+
+
+@pytest.mark.slow
+def test_episodes_that_are_explored_together_are_explored_together_again(tmp_path):
+    """An evaluation falls into the second pair of episodes, and the interruption right behind it."""
+
+    def stop(row):
+        if row["episode"] == 4:
+            raise Stopped
+
+    config = replace(SHORT, n_episodes=6, n_workers=2, evaluate_every=3)
+    options = {"validation": PROBLEMS[:1]}
+    undisturbed, resumed = make_policy(), make_policy()
+    Trainer(undisturbed, PROBLEMS, config, **options).fit()
+    with pytest.raises(Stopped):
+        Trainer(make_policy(), PROBLEMS, config, folder=tmp_path, log=stop, **options).fit()
+    trainer = Trainer(resumed, PROBLEMS, config, folder=tmp_path, **options)
+    assert trainer.done == 4
+    trainer.fit()
+    assert same(resumed, undisturbed)
 
 
 def test_trees_that_left_the_replay_leave_the_disk(tmp_path):

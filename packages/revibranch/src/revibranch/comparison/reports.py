@@ -114,7 +114,7 @@ class BranchingReport:
         summaries = []
         for index, rule in enumerate(self.rules):
             mine = [row for row in self.rows if row.rule == rule]
-            low, high = _interval(values["nodes"][index], of_reference, names, seed)
+            low, high = ratio_interval(values["nodes"][index], of_reference, names, seed)
             means = {measure: _mean(of[index]) for measure, of in values.items()}
             base = _mean(of_reference)
             summaries.append(
@@ -201,8 +201,8 @@ def _mean(values: Float[np.ndarray, " k"]) -> float | None:
     return float(np.exp(np.log(values + SHIFT).mean()) - SHIFT) if len(values) else None
 
 
-def _interval(
-    values: Float[np.ndarray, " k"], base: Float[np.ndarray, " k"], names: Sequence[str], seed: int
+def ratio_interval(
+    values: Float[np.ndarray, " k"], base: Float[np.ndarray, " k"], names: Sequence[str], seed: int = 0
 ) -> tuple[float | None, float | None]:
     """The 95 % bootstrap interval of the ratio of two shifted geometric means, problems drawn with all their seeds."""
     which: Bool[np.ndarray, "problems k"] = np.array([[one == name for one in names] for name in dict.fromkeys(names)])

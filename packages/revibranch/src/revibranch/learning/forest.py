@@ -124,7 +124,7 @@ class Tree:
     candidates: tuple[Int[Tensor, "_"], ...]
     action: Int64[Tensor, "decisions"]
     parent: Int64[Tensor, "decisions"]
-    children: Int64[Tensor, "decisions 2"]
+    children: Int64[Tensor, "decisions most"]
     depth: Int64[Tensor, "decisions"]
     gain: Float[Tensor, "decisions"]
     size: Int64[Tensor, "decisions"]
@@ -211,7 +211,9 @@ class Tree:
 def _tree(episode: "Episode") -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Parents, children, depths and sizes of decisions in their search tree."""
     parent = torch.tensor([-1 if one.parent is None else one.parent for one in episode.decisions])
-    children = torch.tensor([[*below, -1, -1][:2] for below in episode.children])
+    # More than two where SCIP branched in between.
+    width = max(2, *map(len, episode.children))
+    children = torch.tensor([[*below, *[-1] * (width - len(below))] for below in episode.children])
     depth = torch.tensor([one.depth for one in episode.decisions])
     return parent, children, depth, torch.as_tensor(episode.subtree_sizes())
 

@@ -85,7 +85,8 @@ class ReplayForest:
     Args:
         capacity: The most decisions kept; the oldest episodes go first, and the last one always stays.
         memory_length: Decisions remembered before each; 0 for none.
-        trajectory: Whether paths are those of the search tree, the same out of order, or in order of time.
+        trajectory: Whether paths are those of the search tree, the same out of order and without depths, or in order of
+            time.
 
     Raises:
         ValueError: if the capacity is not positive.
@@ -170,7 +171,7 @@ class ReplayForest:
         depths = torch.stack([t.depth[i] for t, i in zip(trees, decisions, strict=True)])
         memory, mask = _padded([[index[key] for key in memories.get(key_of, [])] for key_of in order])
         if self.trajectory == "shuffled":
-            memory, depths = _shuffled(memory, mask, depths, [number for number, _ in order[:n]], generator)
+            memory, depths = _shuffled(memory, mask, generator), torch.zeros_like(depths)
         follows = [(i, index[child]) for i, step in enumerate(steps) for child in self._children(step)]
         pairs = torch.tensor(follows, dtype=torch.int64).reshape(-1, 2)
         bounds = torch.tensor([0, *(len(stretch.decisions) for stretch in stretches)]).cumsum(0).tolist()
@@ -232,13 +233,7 @@ def _padded(rows: list[list[int]]) -> tuple[Tensor, Tensor]:
     return values, torch.arange(width) < torch.tensor([len(row) for row in rows])[:, None]
 
 
-def _shuffled(
-    memory: Tensor, mask: Tensor, depths: Tensor, trees: list[int], generator: torch.Generator
-) -> tuple[Tensor, Tensor]:
-    """Memories in a random order, and depths that tell that order; one order for each tree."""
-    shuffled, of = depths.clone(), torch.tensor(trees)
-    for number in of.unique():
-        members = (of == number).nonzero()[:, 0]
-        shuffled[members] = depths[members[torch.randperm(len(members), generator=generator)]]
-    keys = torch.where(mask, shuffled[memory], torch.iinfo(torch.int64).max)
-    return memory.gather(1, keys.argsort(dim=1, stable=True)), shuffled
+def _shuffled(memory: Tensor, mask: Tensor, generator: torch.Generator) -> Tensor:
+    """Memories in a random order each."""
+    keys = torch.rand(memory.shape, generator=generator).masked_fill(~mask, 2.0)
+    return memory.gather(1, keys.argsort(dim=1))

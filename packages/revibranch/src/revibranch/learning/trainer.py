@@ -1,6 +1,7 @@
 """Training: episodes of branch and bound, and double Q-learning on their paths."""
 
 import math
+import time
 from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
 from dataclasses import replace
@@ -28,6 +29,8 @@ N_TO_NORMALIZE = 100
 """Observations that features are normalized by."""
 PASSES = 10
 """How often each demonstrated decision is imitated."""
+SAVE_EVERY = 60.0
+"""Seconds after which progress is written, also without an evaluation."""
 REPLAY = "replay"
 """Folder of the trees, in that of the training."""
 COUNTS = ("done", "position", "at_root", "n_updates", "n_trees", "n_decisions", "n_due", "is_normalized", "best_nodes")
@@ -48,7 +51,8 @@ class Trainer:
 
     In turn, an instance is solved by the policy with some random decisions, its tree is kept, and paths drawn from all
     trees are learned from. Training ends with the weights that were best on held-out instances, or with the last ones
-    where none are held out. The same seed gives the same training, also where it was interrupted and continued.
+    where none are held out. The same seed and number of workers give the same training, also where it was interrupted
+    and continued: with several workers as many episodes are explored by one policy before it learns from them.
 
     An instance that is solved at the root in the first pass over them teaches nothing, and is not chosen again.
 
@@ -97,6 +101,7 @@ class Trainer:
         self.best: dict[str, torch.Tensor] | None = None
         self.best_nodes = math.inf
         self.is_normalized = False
+        self._saved_at, self._is_evaluated = time.monotonic(), False
         self._restore()
 
     def fit(self) -> None:
@@ -119,6 +124,8 @@ class Trainer:
                 for number, position, episode in zip(numbers, positions, episodes, strict=True):
                     self._note(position, episode)
                     self._follow(number, episode, pool)
+                if self._is_save_due():
+                    self._save()
         if self.best is not None:
             self.policy.load_state_dict(self.best)
         self.policy.eval()
@@ -194,10 +201,12 @@ class Trainer:
                 if row["validation_nodes"] < self.best_nodes:
                     self.best_nodes = row["validation_nodes"]
                     self.best = {name: value.clone() for name, value in self.policy.state_dict().items()}
-            self.log(row)
-            self._save()
-        else:
-            self.log(row)
+            self._is_evaluated = True
+        self.log(row)
+
+    def _is_save_due(self) -> bool:
+        """After an evaluation or a while; only between batches of episodes, whose episodes one policy explores."""
+        return self._is_evaluated or time.monotonic() - self._saved_at > SAVE_EVERY
 
     def _keep(self, episode: Episode) -> None:
         """Add an episode to the replay; one that was not solved does not tell how large its subtrees are."""
@@ -276,6 +285,7 @@ class Trainer:
 
     def _save(self) -> None:
         """Write the progress, if it is kept."""
+        self._saved_at, self._is_evaluated = time.monotonic(), False
         if self.folder is None:
             return
         numbers = {name: getattr(self, name) for name in COUNTS}

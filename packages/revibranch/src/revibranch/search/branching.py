@@ -82,7 +82,8 @@ class BranchingPlugin(Branchrule):
 
     Attributes:
         rule: The rule.
-        branchings: Number of the node and name of the variable of each branching, in order.
+        branchings: Number of the node and name of the variable of each branching, in order; after a restart SCIP counts
+            its nodes from 1 again.
         seconds: Spent in the rule, its observations included.
     """
 
@@ -100,9 +101,13 @@ class BranchingPlugin(Branchrule):
             error, self.error = self.error, None
             raise error
 
+    def branchinit(self) -> None:
+        """SCIP: the problem was transformed, and is about to be solved."""
+        self.branchings, self.seconds = [], 0.0
+
     def branchinitsol(self) -> None:
-        """SCIP: the search begins."""
-        self.branchings, self.branched, self.seconds = [], set(), 0.0
+        """SCIP: the search begins, maybe after a restart."""
+        self.branched = set()
         self.extractor = BipartiteObservation()
         begin = getattr(self.rule, "begin", None)
         if begin is not None:
@@ -188,10 +193,9 @@ class PolicyRule:
     """A policy with the memory of what leads to each node.
 
     What is remembered follows the policy's `config.trajectory`, as in training: with `tree` the decisions at the node's
-    ancestors, with `shuffled` the same in an order drawn for each node, and with `temporal` the decisions made before
-    in time, wherever in the tree; always the last `memory_length` of them. A past graph is encoded once: the embedding
-    of each decision is kept under the number of its node. With `shuffled` it depends on the order, so graphs are kept,
-    and only those of the last node's path stay encoded.
+    ancestors; with `shuffled` the same in an order drawn for each node, all at depth 0, so that nothing tells which was
+    first; and with `temporal` the decisions made before in time, wherever in the tree; always the last `memory_length`
+    of them. A past graph is encoded once: the embedding of each decision is kept under the number of its node.
 
     Args:
         policy: Gives the value of each candidate; used without gradients, and in evaluation mode.
@@ -212,7 +216,6 @@ class PolicyRule:
     def begin(self, model: Model | None = None) -> None:  # noqa: ARG002
         """Forget all paths, and begin the draws anew."""
         self._steps: dict[int, _Step] = {}
-        self._encoded: dict[int, Tensor] = {}
         self._generator = np.random.default_rng(self.seed)
         self.policy.eval()
 
@@ -220,17 +223,15 @@ class PolicyRule:
     def choose(self, focus: Focus) -> int:
         """The policy's candidate."""
         config = self.policy.config
-        depth = len(self._steps) if config.trajectory == "temporal" else focus.depth
-        step = _Step(focus.observation, 0, depth, focus.parent)
+        depths = {"tree": focus.depth, "temporal": len(self._steps), "shuffled": 0}
+        step = _Step(focus.observation, 0, depths[config.trajectory], focus.parent)
         if self.epsilon > 0 and self._generator.random() < self.epsilon:
             step.action = int(self._generator.integers(len(focus.candidates)))
         else:
             observation = focus.observation.to(self._device)
             values, embeddings = self.policy.decide(observation, self.memory(focus.parent))
             step.action = self._pick(values)
-            if config.revival and config.trajectory == "shuffled":
-                self._encoded[focus.number] = embeddings
-            elif config.revival:
+            if config.revival:
                 self._embed(step, observation, embeddings)
         if config.revival:
             self._steps[focus.number] = step
@@ -251,7 +252,7 @@ class PolicyRule:
         if not numbers:
             return None
         if config.trajectory == "shuffled":
-            return self._shuffled(numbers)
+            numbers = np.random.default_rng((self.seed, numbers[-1])).permutation(numbers).tolist()
         return torch.stack([self._embedding(self._steps[number]) for number in numbers])
 
     def _path(self, number: int | None) -> list[int]:
@@ -261,23 +262,6 @@ class PolicyRule:
             path.append(number)
             number = self._steps[number].parent
         return path[::-1]
-
-    def _shuffled(self, numbers: list[int]) -> Float[Tensor, "steps width"]:
-        """The decisions of a path in another order, which their depths tell."""
-        steps = [self._steps[number] for number in numbers]
-        observations = [self._seen(step) for step in steps]
-        self._encoded = {
-            number: self._encoded[number] if number in self._encoded else self.policy.encode(collate([observation]))
-            for number, observation in zip(numbers, observations, strict=True)
-        }
-        graphs, embeddings = collate(observations), torch.cat(list(self._encoded.values()))
-        counts = torch.bincount(graphs.candidate_batch)
-        taken = counts.cumsum(0) - counts + torch.tensor([step.action for step in steps], device=self._device)
-        drawn = np.random.default_rng((self.seed, numbers[-1])).permutation(len(numbers))
-        order = torch.as_tensor(drawn, device=self._device)
-        depths = torch.tensor([step.depth for step in steps], device=self._device)
-        depths[order] = depths.clone()
-        return self.policy.remember(embeddings, graphs, graphs.candidates[taken], depths)[order]
 
     def _pick(self, values: Float[Tensor, "candidates"]) -> int:
         if self.greedy:
