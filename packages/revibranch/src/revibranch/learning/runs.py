@@ -135,11 +135,14 @@ def curve(history: Sequence[Mapping[str, float]]) -> "Figure":
     return figure
 
 
-def learning_curves(histories: Mapping[str, Sequence[Mapping[str, float]]]) -> "Figure":
+def learning_curves(
+    histories: Mapping[str, Sequence[Mapping[str, float]]], reference: Mapping[str, float] | None = None
+) -> "Figure":
     """The figure of several trainings: the nodes that each needs on held-out instances, by episode.
 
     Args:
         histories: Their rows by name, as `separata.runs.read_csv` reads them from the folders.
+        reference: What others need on the same instances, drawn as dashed lines.
 
     Raises:
         ValueError: if none of them was evaluated on held-out instances.
@@ -154,7 +157,8 @@ def learning_curves(histories: Mapping[str, Sequence[Mapping[str, float]]]) -> "
     ]
     if not points:
         raise ValueError("none of these trainings was evaluated on held-out instances")
-    return plots.curves(points, "nodes", x="episode", by="of", ylabel="nodes on held-out instances, geometric mean")
+    ylabel = "nodes on held-out instances, geometric mean"
+    return plots.curves(points, "nodes", x="episode", by="of", ylabel=ylabel, reference=reference)
 
 
 def _points(history: Sequence[Mapping[str, float]]) -> Iterator[dict[str, Any]]:
