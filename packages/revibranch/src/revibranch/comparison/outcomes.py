@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from revibranch.configs import ScipConfig
-from revibranch.search.solving import FINISHED
+from revibranch.search.solving import SOLVED, UNBOUNDED
 from separata import files
 
 
@@ -24,9 +24,9 @@ class Outcome:
         lp_iterations: Iterations of all linear programs.
         seconds: Seconds of SCIP.
         seconds_in_rule: Seconds in which the rule chose.
-        objective: Value of the best solution; None without one.
-        dual_bound: Bound on the optimum.
-        gap: Relative gap of the two.
+        objective: Value of the best solution; None without one, as of an unbounded problem.
+        dual_bound: Bound on the optimum; None of an unbounded problem.
+        gap: Relative gap of the two; None of an unbounded problem.
         settings: Those of SCIP.
         digest: Tells the problem and the policy from others of the same names.
     """
@@ -40,8 +40,8 @@ class Outcome:
     seconds: float
     seconds_in_rule: float
     objective: float | None
-    dual_bound: float
-    gap: float
+    dual_bound: float | None
+    gap: float | None
     settings: Mapping[str, Any]
     digest: str
 
@@ -52,12 +52,17 @@ class Outcome:
 
     @property
     def solved(self) -> bool:
-        """Whether SCIP came to the end."""
-        return self.status in FINISHED
+        """Whether SCIP found the optimum, or that there is no solution."""
+        return self.status in SOLVED
+
+    @property
+    def finished(self) -> bool:
+        """Whether SCIP came to the end: it solved the problem, or found that it is unbounded."""
+        return self.solved or self.status in UNBOUNDED
 
     def to_row(self) -> dict[str, Any]:
         """Its values by column, the settings before the digest."""
-        row = {**asdict(self), "objective": "" if self.objective is None else self.objective}
+        row = {name: "" if value is None else value for name, value in asdict(self).items()}
         return {**{name: row[name] for name in COLUMNS}, **self.settings, "digest": self.digest}
 
 
