@@ -1,6 +1,8 @@
 """Results of solves as comma-separated values."""
 
 import csv
+import io
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -68,6 +70,10 @@ class Outcome:
 
 KINDS = {one.name: one.type for one in fields(Outcome)}
 COLUMNS = tuple(name for name in KINDS if name not in {"settings", "digest"})
+STOPPED = ("unknown", "userinterrupt", "terminate", "restartlimit", "timelimit", "memlimit", "gaplimit", "primallimit")
+STOPPED += ("duallimit", "nodelimit", "totalnodelimit", "stallnodelimit", "sollimit", "bestsollimit")
+STATUSES = frozenset((*SOLVED, *UNBOUNDED, *STOPPED))
+"""What SCIP can say of a solve."""
 SETTING_KINDS = {one.name: one.type for one in fields(ScipConfig) if one.name != "seed"}
 """SCIP's settings, which must be the same for what is compared, with their types."""
 
@@ -87,18 +93,25 @@ def load_outcomes(path: Path) -> list[Outcome]:
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
     try:
-        reader = csv.DictReader(path.read_text(encoding="utf-8").splitlines())
-        rows = list(reader)
+        reader = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline=""))
+        rows = [(reader.line_num, row) for row in reader]
     except (UnicodeDecodeError, csv.Error):
         raise ValueError(f"{path} is not a file of results: it does not hold comma-separated values") from None
     expected = {*COLUMNS, *SETTING_KINDS, "digest"}
     if set(reader.fieldnames or ()) != expected:
         raise ValueError(f"{path} is not a file of results: its first line does not name {', '.join(sorted(expected))}")
-    for number, row in enumerate(rows, 2):
+    for number, row in rows:
         if None in row or None in row.values():
             amount = "more" if None in row else "fewer"
             raise ValueError(f"{path} is not a file of results: line {number} has {amount} values than the first line")
-    return [_outcome(path, number, row) for number, row in enumerate(rows, 2)]
+    outcomes: dict[tuple[str, str, int], Outcome] = {}
+    for number, row in rows:
+        one = _outcome(path, number, row)
+        if one.key in outcomes:
+            told = f"{one.instance} by {one.rule} with seed {one.seed}"
+            raise ValueError(f"{path}, line {number}: {told} is there twice")
+        outcomes[one.key] = one
+    return list(outcomes.values())
 
 
 def _outcome(path: Path, number: int, row: Mapping[str, str]) -> Outcome:
@@ -107,14 +120,26 @@ def _outcome(path: Path, number: int, row: Mapping[str, str]) -> Outcome:
         if name == "settings":
             continue
         try:
-            values[name] = _read(kind, row[name])
+            values[name] = _read(name, kind, row[name])
         except ValueError:
             raise ValueError(f"{path}, line {number}: {name} cannot be {row[name]!r}") from None
     settings = {name: values.pop(name) for name in SETTING_KINDS}
     return Outcome(**values, settings=settings)
 
 
-def _read(kind: Any, text: str) -> Any:  # noqa: ANN401 - the type of a field, and a value of it
+def _read(name: str, kind: Any, text: str) -> Any:  # noqa: ANN401 - the type of a field, and a value of it
+    value = _parse(kind, text)
+    is_unknown = name == "status" and value not in STATUSES
+    is_impossible = isinstance(value, float) and not (math.isfinite(value) or name in {"dual_bound", "gap"})
+    is_negative = (
+        name in {"nodes", "lp_iterations", "seconds", "seconds_in_rule", "gap"} and value is not None and value < 0
+    )
+    if is_unknown or is_impossible or is_negative or value != value:  # noqa: PLR0124 - not a number
+        raise ValueError
+    return value
+
+
+def _parse(kind: Any, text: str) -> Any:  # noqa: ANN401 - as above
     if kind is bool:
         if text not in {"True", "False"}:
             raise ValueError
