@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -70,6 +71,18 @@ def test_results_are_on_disk_as_they_come_and_are_taken_up_again(report, tmp_pat
     assert len(solved) == 12 - 5
     assert counts(resumed) == counts(report)
     assert sorted(load_outcomes(csv), key=str) == sorted(resumed.rows, key=str)
+
+
+def test_a_device_takes_results_like_a_file_that_is_not_there_yet(tmp_path):
+    rules, device, pipe = {"SCIP": "scip"}, Path("/dev/full"), tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE, text=True)
+    evaluate(rules, PROBLEMS[:2], csv=pipe)
+    (tmp_path / "r.csv").write_text(reader.communicate(timeout=30)[0])
+    assert len(load_outcomes(tmp_path / "r.csv")) == 2
+    if device.exists():
+        with pytest.raises(OSError, match="cannot write /dev/full: No space left"):
+            evaluate(rules, PROBLEMS[:1], csv=device)
 
 
 class Last:
