@@ -1,3 +1,4 @@
+import ast
 import contextlib
 import gzip
 import json
@@ -396,6 +397,16 @@ def test_a_profile_of_nothing_is_not_drawn(here, tmp_path):
     assert (done.code, done.out.split()[:2]) == (0, ["rule", "solved"])
     assert "p.svg is not written: all policies solve all problems at the root" in done.err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("words", [["--help"], ["train", "--help"]])
+def test_help_loads_nothing_slow(words):
+    # Before a command begins, Ctrl-C would end in a traceback, too.
+    code = "import sys; from revibranch.cli import main\ntry: main()\nfinally: print(sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True)
+    loaded = set(ast.literal_eval(done.stdout.splitlines()[-1]))
+    assert "revibranch.cli" in loaded
+    assert not loaded & {"numpy", "scipy", "torch", "pyscipopt", "joblib", "revibranch.commands"}
 
 
 @pytest.mark.slow

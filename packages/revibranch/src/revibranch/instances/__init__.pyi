@@ -15,3 +15,23 @@ from .independent_set import make_independent_set as make_independent_set
 from .multiple_knapsack import make_multiple_knapsack as make_multiple_knapsack
 from .paths import problem_files as problem_files
 from .set_cover import make_set_cover as make_set_cover
+
+__all__ = [
+    "FAMILIES",
+    "AuctionConfig",
+    "FacilityLocationConfig",
+    "Family",
+    "IndependentSetConfig",
+    "KnapsackConfig",
+    "RandomInstance",
+    "SetCoverConfig",
+    "family_config",
+    "make_combinatorial_auction",
+    "make_facility_location",
+    "make_independent_set",
+    "make_instance",
+    "make_instances",
+    "make_multiple_knapsack",
+    "make_set_cover",
+    "problem_files",
+]
