@@ -178,6 +178,37 @@ def test_an_error_of_the_system_names_the_file_that_was_to_be_written(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.fixture
+def tiny_files():
+    """No file can be larger than 100 bytes, as on a disk that is full."""
+    resource = pytest.importorskip("resource")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_a_full_disk_is_reported_with_the_file_that_was_to_be_written(tmp_path, tiny_files):
+    writers = {
+        "a.txt": lambda path: files.write_text(path, "x" * 1000),
+        "a.safetensors": lambda path: files.save_tensors(path, {"a": torch.ones(1000)}),
+    }
+    for name, write in writers.items():
+        with pytest.raises(OSError, match=rf"^cannot write .*/{name}: .*File too large"):
+            write(tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_a_full_device_is_named():
+    for write in (
+        lambda path: files.write_text(path, "x"),
+        lambda path: files.save_tensors(path, {"a": torch.ones(1)}),
+    ):
+        with pytest.raises(OSError, match=r"^cannot write /dev/full: No space left on device$"):
+            write(Path("/dev/full"))
+
+
 # ---- JSON of strangers
 
 

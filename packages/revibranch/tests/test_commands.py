@@ -1,3 +1,4 @@
+import ast
 import contextlib
 import gzip
 import json
@@ -277,7 +278,7 @@ def test_solve_tells_people(here):
 def test_solve_says_that_there_is_no_solution(here, tmp_path):
     done = call("solve", "infeasible.lp", "--out", tmp_path / "x.sol")
     assert (done.code, done.out.splitlines()[0]) == (0, "infeasible: no solution")
-    assert "x.sol is not written: there is no solution" in done.err
+    assert "x.sol is not written: there is no best solution" in done.err
     assert not list(tmp_path.iterdir())
 
 
@@ -304,9 +305,20 @@ def test_solve_refuses(here, words, told):
     assert contents(here) == before
 
 
-def test_solve_says_that_a_problem_is_unbounded(here, tmp_path):
-    done = call("solve", "unbounded.lp", "--policy", "random", "--json")
-    assert (done.code, json.loads(done.out)["status"] in {"unbounded", "inforunbd"}) == (0, True)
+def test_an_unbounded_problem_has_no_best_solution(here, tmp_path):
+    done = call("solve", "unbounded.lp", "--policy", "random", "--out", tmp_path / "x.sol", "--json")
+    told = json.loads(done.out)
+    assert (done.code, told["status"] in {"unbounded", "inforunbd"}, told["solved"]) == (0, True, False)
+    assert {told[name] for name in ("objective", "dual_bound", "gap", "solution")} == {None}
+    assert "x.sol is not written: there is no best solution" in done.err
+    assert not list(tmp_path.iterdir())
+    words = ("evaluate", "--instances", "unbounded.lp", "infeasible.lp", "--policies", "scip,random")
+    done = call(*words, "--csv", tmp_path / "r.csv", "--json")
+    told = json.loads(done.out)
+    assert (told["n_compared"], told["n_solved_at_root"], told["disagreements"]) == (0, 1, [])
+    assert [one["n_solved"] for one in told["rules"]] == [1, 1]
+    assert [row["dual_bound"] for row in told["rows"][:2]] == [None, None]
+    assert json.loads(call(*words, "--csv", tmp_path / "r.csv", "--resume", "--json").out) == told
 
 
 def test_files_that_are_no_policy_are_refused(here, trained, tmp_path):
@@ -385,6 +397,16 @@ def test_a_profile_of_nothing_is_not_drawn(here, tmp_path):
     assert (done.code, done.out.split()[:2]) == (0, ["rule", "solved"])
     assert "p.svg is not written: all policies solve all problems at the root" in done.err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("words", [["--help"], ["train", "--help"]])
+def test_help_loads_nothing_slow(words):
+    # Before a command begins, Ctrl-C would end in a traceback, too.
+    code = "import sys; from revibranch.cli import main\ntry: main()\nfinally: print(sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True)
+    loaded = set(ast.literal_eval(done.stdout.splitlines()[-1]))
+    assert "revibranch.cli" in loaded
+    assert not loaded & {"numpy", "scipy", "torch", "pyscipopt", "joblib", "revibranch.commands"}
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """Files that are whole or absent, and tensors from strangers that are only data."""
 
 import csv
+import errno
 import io
 import json
 import os
@@ -12,6 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+"""Errors of a write for which the system names no file: there is no space, or the device fails."""
 
 
 @contextmanager
@@ -30,21 +34,31 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     _refuse_folder(path)
     if _is_special(path):
-        yield path
+        with _naming(path):
+            yield path
         return
     target = path.resolve() if path.is_symlink() else path
     part = target.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     mode = _mode(path, target, part)
     try:
-        yield part
-        part.chmod(mode)
-        part.replace(target)
-    except OSError as error:
-        if str(part) not in (error.filename, error.filename2):
-            raise
-        raise type(error)(f"cannot write {path}: {error.strerror}") from error
+        with _naming(path, part):
+            yield part
+            part.chmod(mode)
+            part.replace(target)
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _naming(path: Path, part: Path | None = None) -> Iterator[None]:
+    """Say which file could not be written, where the system names only the temporary one or, of a full disk, none."""
+    try:
+        yield
+    except OSError as error:
+        is_of_part = part is not None and str(part) in (error.filename, error.filename2)
+        if not is_of_part and (error.filename is not None or error.errno not in FULL):
+            raise
+        raise type(error)(f"cannot write {path}: {error.strerror}") from error
 
 
 def _refuse_folder(file: Path) -> None:
@@ -190,7 +204,12 @@ def check_writable(file: Path | None) -> None:
 
 
 def save_tensors(path: Path, tensors: Mapping[str, "Tensor"], metadata: Mapping[str, str] | None = None) -> None:
-    """Write tensors as a safetensors file, whole or not at all."""
+    """Write tensors as a safetensors file, whole or not at all.
+
+    Raises:
+        OSError: if writing fails; the sentence names the file.
+    """
+    from safetensors import SafetensorError
     from safetensors.torch import save, save_file
 
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
@@ -198,8 +217,11 @@ def save_tensors(path: Path, tensors: Mapping[str, "Tensor"], metadata: Mapping[
         if part == path:
             # `save_file` would replace what is no regular file.
             path.write_bytes(save(plain, dict(metadata or {})))
-        else:
+            return
+        try:
             save_file(plain, part, dict(metadata or {}))
+        except SafetensorError as error:
+            raise OSError(f"cannot write {path}: {error}") from error
 
 
 def load_tensors(path: Path) -> tuple[dict[str, "Tensor"], dict[str, str]]:

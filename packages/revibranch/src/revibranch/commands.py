@@ -187,7 +187,7 @@ def solve(file: Path, policy: str, config: ScipConfig, *, out: Path | None, json
     if interrupt is not None:
         raise interrupt
     if out is not None and result.solution is None:
-        Reporter().say(f"{out} is not written: there is no solution")
+        Reporter().say(f"{out} is not written: there is no best solution")
 
 
 def evaluate(

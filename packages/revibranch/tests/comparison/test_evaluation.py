@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -72,6 +73,18 @@ def test_results_are_on_disk_as_they_come_and_are_taken_up_again(report, tmp_pat
     assert sorted(load_outcomes(csv), key=str) == sorted(resumed.rows, key=str)
 
 
+def test_a_device_takes_results_like_a_file_that_is_not_there_yet(tmp_path):
+    rules, device, pipe = {"SCIP": "scip"}, Path("/dev/full"), tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE, text=True)
+    evaluate(rules, PROBLEMS[:2], csv=pipe)
+    (tmp_path / "r.csv").write_text(reader.communicate(timeout=30)[0])
+    assert len(load_outcomes(tmp_path / "r.csv")) == 2
+    if device.exists():
+        with pytest.raises(OSError, match="cannot write /dev/full: No space left"):
+            evaluate(rules, PROBLEMS[:1], csv=device)
+
+
 class Last:
     name = "last"
 
@@ -127,6 +140,7 @@ def test_what_cannot_be_compared_is_refused(changes, error, told):
 
 ROW = "instance,rule,seed,status,nodes,lp_iterations,seconds,seconds_in_rule,objective,dual_bound,gap,time_limit"
 HEAD = f"{ROW},node_limit,depth_first,separating_rounds,heuristics,digest"
+GOOD = "p,r,0,optimal,9,1,0.5,0,7,1,0,60.0,-1,False,0,True,d"
 
 
 def test_results_are_read_as_they_were_written(tmp_path):
@@ -139,6 +153,9 @@ def test_results_are_read_as_they_were_written(tmp_path):
     save_outcomes(tmp_path / "r.csv", rows)
     assert load_outcomes(tmp_path / "r.csv") == rows
     assert (tmp_path / "r.csv").read_text().splitlines()[0] == HEAD
+    # As some programs save a table.
+    (tmp_path / "r.csv").write_bytes(b"\xef\xbb\xbf" + (tmp_path / "r.csv").read_bytes().replace(b"\n", b"\r\n"))
+    assert load_outcomes(tmp_path / "r.csv") == rows
 
 
 @pytest.mark.parametrize(
@@ -150,6 +167,13 @@ def test_results_are_read_as_they_were_written(tmp_path):
         (f"{HEAD}\np,r,0,optimal,many,1,1,0,1,1,0,60.0,-1,False,0,True,d\n", "line 2: nodes cannot be 'many'"),
         (f"{HEAD}\np,r,0,optimal,1,1,1,0,1,1,0,60.0,-1,no,0,True,d\n", "line 2: depth_first cannot be 'no'"),
         (f"{HEAD}\np,r,0,optimal,1,1,1,0,1,1,0,60.0,-1,False,0,True,d,more\n", "line 2 has more values"),
+        (f"{HEAD}\n{GOOD}\n{GOOD}\n", "line 3: p by r with seed 0 is there twice"),
+        (f"{HEAD}\n\n{GOOD.replace('optimal', 'splendid')}\n", "line 3: status cannot be 'splendid'"),
+        (f"{HEAD}\n{GOOD.replace('0.5', 'nan')}\n", "line 2: seconds cannot be 'nan'"),
+        (f"{HEAD}\n{GOOD.replace('0.5', 'inf')}\n", "line 2: seconds cannot be 'inf'"),
+        (f"{HEAD}\n{GOOD.replace('0.5', '-0.5')}\n", "line 2: seconds cannot be '-0.5'"),
+        (f"{HEAD}\n{GOOD.replace('7', 'nan')}\n", "line 2: objective cannot be 'nan'"),
+        (f"{HEAD}\n{GOOD.replace('9', '-9')}\n", "line 2: nodes cannot be '-9'"),
     ],
 )
 def test_files_that_are_no_results_are_refused(tmp_path, text, told):

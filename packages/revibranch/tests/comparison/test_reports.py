@@ -103,6 +103,19 @@ def test_different_optima_are_reported():
     assert BranchingReport(rows).disagreements() == []
 
 
+def test_unbounded_problems_are_not_compared():
+    nothing = {"nodes": 1, "objective": None, "dual_bound": None, "gap": None}
+    unbounded, either = (
+        outcome("p", rule, status=kind, **nothing) for rule, kind in (("a", "unbounded"), ("b", "inforunbd"))
+    )
+    report = BranchingReport((unbounded, either))
+    assert (report.compared(), report.n_trivial(), report.disagreements()) == ([], 0, [])
+    json.dumps(report.to_output().value, allow_nan=False)
+    for other in (outcome("p", "b", 7), outcome("p", "b", status="infeasible", **nothing)):
+        assert BranchingReport((unbounded, other)).disagreements() == [("p", 0)]
+    assert BranchingReport((unbounded, outcome("p", "b", 7, status="timelimit"))).disagreements() == []
+
+
 def test_people_and_programs_are_told_the_same():
     output = REPORT.to_output("b")
     value = json.loads(json.dumps(output.value, allow_nan=False))

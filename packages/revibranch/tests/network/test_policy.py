@@ -119,7 +119,7 @@ def test_a_policy_for_other_features_is_refused(tmp_path):
         load(path)
 
 
-@pytest.mark.parametrize("wrong", ["nothing", "settings", "weights", "nan"])
+@pytest.mark.parametrize("wrong", ["nothing", "settings", "weights", "nan", "integers", "deviation"])
 def test_what_is_no_policy_is_refused(tmp_path, wrong):
     path = tmp_path / "policy.safetensors"
     save(POLICY, path)
@@ -130,6 +130,11 @@ def test_what_is_no_policy_is_refused(tmp_path, wrong):
         metadata["policy"] = "[1"
     elif wrong == "weights":
         metadata["policy"] = json.dumps({"embedding_size": 16})
+    elif wrong == "integers":
+        tensors["head.bias"] = torch.tensor([3])
+    elif wrong == "deviation":
+        (name, *_) = [name for name in tensors if name.endswith(".std")]
+        tensors[name][0] = 0
     else:
         tensors["head.bias"] = torch.tensor([float("nan")])
     files.save_tensors(path, tensors, metadata)

@@ -27,15 +27,16 @@ def test_files_are_read_as_they_were_written(tmp_path, ending, is_compressed):
 
 
 BAD = {
-    "words.lp": ("these are words\n", "no variables"),
-    "empty.mps": ("", "SCIP"),
+    "words.lp": ("these are words\nend\n", "no variables"),
+    "empty.lp": ("", "end is missing"),
+    "empty.mps": ("", "ENDATA is missing"),
     "half.mps": ("NAME x\nROWS\n N obj\nCOLUMNS\n zz yy 1\nENDATA\n", "cannot read"),
-    "half.cip": ("STATISTICS\n no\n", "cannot read"),
+    "half.cip": ("STATISTICS\n no\nEND\n", "cannot read"),
     "square.lp": ("Minimize\n x\nSubject To\n c: [ x^2 + y^2 ] >= 3\nGenerals\n x y\nEnd\n", "type nonlinear"),
     "sos.lp": ("Minimize\n x\nSubject To\n c: x + y >= 1\nGenerals\n x\nSOS\n s: S1:: x:1 y:2\nEnd\n", "type SOS1"),
     "continuous.lp": ("Minimize\n x\nSubject To\n c: x + y >= 1\nEnd\n", "nothing to branch on"),
     "cover.txt": ("Minimize\n x\nSubject To\n c: x + y >= 1\nEnd\n", "must end in .lp"),
-    "noise.lp.gz": ("no gzip", "SCIP"),
+    "noise.lp.gz": ("no gzip", "no gzip file"),
 }
 
 
@@ -49,6 +50,42 @@ def test_what_is_no_integer_linear_problem_is_refused_in_a_sentence(tmp_path, na
     assert name in str(error.value)
     assert "\n" not in str(error.value)
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("ending", ["lp", "mps", "cip"])
+def test_damaged_files_are_refused_and_not_read_as_other_problems(tmp_path, ending):
+    plain, packed = tmp_path / f"cover.{ending}", tmp_path / f"cover.{ending}.gz"
+    Cover(3, 8, 12).to_scip().writeProblem(str(plain), verbose=False)
+    text = plain.read_bytes()
+    whole = gzip.compress(text)
+    middle = len(whole) // 2
+    flipped = [*whole]
+    flipped[middle] ^= 255
+    wrong_sum = [*whole]
+    wrong_sum[-8] ^= 255
+    cut = [whole[:-n] for n in (1, 8, 25, middle)]
+    for damaged in (*cut, bytes(flipped), bytes(wrong_sum), text, b"", whole + b"more"):
+        packed.write_bytes(damaged)
+        with pytest.raises(ValueError, match=f"cover.{ending}.gz is "):
+            read_model(packed)
+    for n in (len(text) // 2, len(text) - 7):
+        plain.write_bytes(text[:n])
+        packed.write_bytes(gzip.compress(text[:n]))
+        for path in (plain, packed):
+            with pytest.raises(ValueError, match=f"{path.name} is .* (end|END|ENDATA) is missing"):
+                read_model(path)
+
+
+@pytest.mark.parametrize("last", ["\nEnd", "\nEND \r\n\n", "\nend\\ the last word\n\\ and a comment", " end\n"])
+def test_the_end_of_an_lp_is_found_however_it_is_written(tmp_path, last):
+    text = "Minimize\n x\nSubject To\n c: x + y >= 1\nGenerals\n x y"
+    plain, packed = tmp_path / "a.lp", tmp_path / "a.lp.gz"
+    plain.write_text(text + last)
+    packed.write_bytes(gzip.compress(text.encode()) + gzip.compress(last.encode()))
+    assert [read_model(path).getNIntVars() for path in (plain, packed)] == [2, 2]
+    plain.write_text(text + "\\ no\n\\ end\n")
+    with pytest.raises(ValueError, match=r"a.lp is .*end is missing"):
+        read_model(plain)
 
 
 def test_missing_files_and_strange_objects(tmp_path):

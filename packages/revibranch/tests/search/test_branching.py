@@ -348,6 +348,20 @@ def test_greedy_takes_the_greatest_value_and_sampling_the_softmax():
     assert ((counts - 3000 * shares) ** 2 / (3000 * shares)).sum() < 13.8
 
 
+@pytest.mark.parametrize("is_greedy", [True, False])
+@pytest.mark.parametrize("value", [float("nan"), float("-inf")])
+def test_values_that_are_not_finite_end_the_solve(value, is_greedy):
+    policy = LinearPolicy()
+    decide = policy.decide
+    policy.decide = lambda *seen: (decide(*seen)[0].index_fill(0, torch.tensor(0), value), decide(*seen)[1])
+    model = make_scip_model(SMALL, ScipConfig())
+    plugin = install_policy(model, policy, greedy=is_greedy)
+    model.optimize()
+    assert (model.getStatus(), plugin.branchings) == ("userinterrupt", [])
+    with pytest.raises(ValueError, match="values of candidates are not finite"):
+        plugin.check()
+
+
 def test_a_policy_is_installed_in_one_call():
     model = make_scip_model(DEEP, ScipConfig())
     plugin = install_policy(model, LinearPolicy())

@@ -150,7 +150,13 @@ def test_what_has_no_solution_says_so(tmp_path):
     assert not list(tmp_path.iterdir())
     unbounded = solve(one_variable(sense="maximize"))
     assert unbounded.status in {"unbounded", "inforunbd"}
-    assert unbounded.solved
+    assert not unbounded.solved
+    assert (unbounded.objective, unbounded.dual_bound, unbounded.gap, unbounded.solution) == (None,) * 4
+    assert unbounded.summary().splitlines()[0] in {
+        *("unbounded: no best solution", "infeasible or unbounded: no best solution"),
+    }
+    with pytest.raises(ValueError, match="no solution to write"):
+        unbounded.write_solution(tmp_path / "p.sol")
     json.dumps(unbounded.to_json(), allow_nan=False)
 
 

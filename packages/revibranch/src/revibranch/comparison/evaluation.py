@@ -57,7 +57,7 @@ def evaluate(
         seeds: SCIP's random seeds, the same for all rules.
         n_workers: Processes that solve at the same time; 0 to solve in this one. Seconds are only comparable where each
             has a core for itself.
-        csv: File to which results are written as they come.
+        csv: File to which results are written as they come; a pipe or a device gets all of them at the end.
         resume: Take the results that the file has already.
         quiet: Show no progress.
 
@@ -65,6 +65,7 @@ def evaluate(
         FileNotFoundError: if there is no such problem.
         ValueError: if there is nothing to compare, two problems have one name, or the file is there already and is not
             to be resumed, or is of other settings, problems or policies.
+        OSError: if the file cannot be written.
         KeyboardInterrupt: after Ctrl-C; the file has what was finished.
     """
     jobs = list(_jobs(rules, instances, config, seeds))
@@ -73,9 +74,10 @@ def evaluate(
     outcomes = [] if csv is None else _earlier(csv, jobs, config, resume=resume)
     done = {one.key for one in outcomes}
     left = [job for job in jobs if job.key not in done]
+    is_stream = csv is not None and csv.exists() and not csv.is_file()
     for outcome in Reporter(quiet=quiet).track(_solved(left, n_workers), "solved", len(left)):
         outcomes.append(outcome)
-        if csv is not None:
+        if csv is not None and (not is_stream or len(outcomes) == len(jobs)):
             save_outcomes(csv, outcomes)
     order = {job.key: index for index, job in enumerate(jobs)}
     return BranchingReport(tuple(sorted(outcomes, key=lambda one: order[one.key])))
@@ -165,7 +167,7 @@ def _earlier(csv: Path, jobs: Sequence[_Job], config: ScipConfig, *, resume: boo
         ValueError: if it is there and is not to be resumed, or has results of something else.
     """
     files.check_writable(csv)
-    if not csv.exists():
+    if not csv.is_file():  # but a pipe or a device, perhaps
         return []
     if not resume:
         raise ValueError(f"{csv} is there already; resume to go on with it, or name another file")

@@ -1,13 +1,15 @@
 """Results of solves as comma-separated values."""
 
 import csv
+import io
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from revibranch.configs import ScipConfig
-from revibranch.search.solving import FINISHED
+from revibranch.search.solving import SOLVED, UNBOUNDED
 from separata import files
 
 
@@ -24,9 +26,9 @@ class Outcome:
         lp_iterations: Iterations of all linear programs.
         seconds: Seconds of SCIP.
         seconds_in_rule: Seconds in which the rule chose.
-        objective: Value of the best solution; None without one.
-        dual_bound: Bound on the optimum.
-        gap: Relative gap of the two.
+        objective: Value of the best solution; None without one, as of an unbounded problem.
+        dual_bound: Bound on the optimum; None of an unbounded problem.
+        gap: Relative gap of the two; None of an unbounded problem.
         settings: Those of SCIP.
         digest: Tells the problem and the policy from others of the same names.
     """
@@ -40,8 +42,8 @@ class Outcome:
     seconds: float
     seconds_in_rule: float
     objective: float | None
-    dual_bound: float
-    gap: float
+    dual_bound: float | None
+    gap: float | None
     settings: Mapping[str, Any]
     digest: str
 
@@ -52,17 +54,26 @@ class Outcome:
 
     @property
     def solved(self) -> bool:
-        """Whether SCIP came to the end."""
-        return self.status in FINISHED
+        """Whether SCIP found the optimum, or that there is no solution."""
+        return self.status in SOLVED
+
+    @property
+    def finished(self) -> bool:
+        """Whether SCIP came to the end: it solved the problem, or found that it is unbounded."""
+        return self.solved or self.status in UNBOUNDED
 
     def to_row(self) -> dict[str, Any]:
         """Its values by column, the settings before the digest."""
-        row = {**asdict(self), "objective": "" if self.objective is None else self.objective}
+        row = {name: "" if value is None else value for name, value in asdict(self).items()}
         return {**{name: row[name] for name in COLUMNS}, **self.settings, "digest": self.digest}
 
 
 KINDS = {one.name: one.type for one in fields(Outcome)}
 COLUMNS = tuple(name for name in KINDS if name not in {"settings", "digest"})
+STOPPED = ("unknown", "userinterrupt", "terminate", "restartlimit", "timelimit", "memlimit", "gaplimit", "primallimit")
+STOPPED += ("duallimit", "nodelimit", "totalnodelimit", "stallnodelimit", "sollimit", "bestsollimit")
+STATUSES = frozenset((*SOLVED, *UNBOUNDED, *STOPPED))
+"""What SCIP can say of a solve."""
 SETTING_KINDS = {one.name: one.type for one in fields(ScipConfig) if one.name != "seed"}
 """SCIP's settings, which must be the same for what is compared, with their types."""
 
@@ -82,18 +93,25 @@ def load_outcomes(path: Path) -> list[Outcome]:
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
     try:
-        reader = csv.DictReader(path.read_text(encoding="utf-8").splitlines())
-        rows = list(reader)
+        reader = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline=""))
+        rows = [(reader.line_num, row) for row in reader]
     except (UnicodeDecodeError, csv.Error):
         raise ValueError(f"{path} is not a file of results: it does not hold comma-separated values") from None
     expected = {*COLUMNS, *SETTING_KINDS, "digest"}
     if set(reader.fieldnames or ()) != expected:
         raise ValueError(f"{path} is not a file of results: its first line does not name {', '.join(sorted(expected))}")
-    for number, row in enumerate(rows, 2):
+    for number, row in rows:
         if None in row or None in row.values():
             amount = "more" if None in row else "fewer"
             raise ValueError(f"{path} is not a file of results: line {number} has {amount} values than the first line")
-    return [_outcome(path, number, row) for number, row in enumerate(rows, 2)]
+    outcomes: dict[tuple[str, str, int], Outcome] = {}
+    for number, row in rows:
+        one = _outcome(path, number, row)
+        if one.key in outcomes:
+            told = f"{one.instance} by {one.rule} with seed {one.seed}"
+            raise ValueError(f"{path}, line {number}: {told} is there twice")
+        outcomes[one.key] = one
+    return list(outcomes.values())
 
 
 def _outcome(path: Path, number: int, row: Mapping[str, str]) -> Outcome:
@@ -102,14 +120,26 @@ def _outcome(path: Path, number: int, row: Mapping[str, str]) -> Outcome:
         if name == "settings":
             continue
         try:
-            values[name] = _read(kind, row[name])
+            values[name] = _read(name, kind, row[name])
         except ValueError:
             raise ValueError(f"{path}, line {number}: {name} cannot be {row[name]!r}") from None
     settings = {name: values.pop(name) for name in SETTING_KINDS}
     return Outcome(**values, settings=settings)
 
 
-def _read(kind: Any, text: str) -> Any:  # noqa: ANN401 - the type of a field, and a value of it
+def _read(name: str, kind: Any, text: str) -> Any:  # noqa: ANN401 - the type of a field, and a value of it
+    value = _parse(kind, text)
+    is_unknown = name == "status" and value not in STATUSES
+    is_impossible = isinstance(value, float) and not (math.isfinite(value) or name in {"dual_bound", "gap"})
+    is_negative = (
+        name in {"nodes", "lp_iterations", "seconds", "seconds_in_rule", "gap"} and value is not None and value < 0
+    )
+    if is_unknown or is_impossible or is_negative or value != value:  # noqa: PLR0124 - not a number
+        raise ValueError
+    return value
+
+
+def _parse(kind: Any, text: str) -> Any:  # noqa: ANN401 - as above
     if kind is bool:
         if text not in {"True", "False"}:
             raise ValueError

@@ -9,7 +9,8 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Bool, Float
 
-from separata.output import Output, finite
+from revibranch.search.solving import finite_bounds
+from separata.output import Output
 
 from .outcomes import Outcome, save_outcomes
 from .profiles import PerformanceProfile, performance_profile
@@ -79,15 +80,11 @@ class BranchingReport:
         return sum(map(self._is_trivial, self._by_pair().values()))
 
     def disagreements(self) -> list[tuple[str, int]]:
-        """Problems and seeds for which rules found different optima: what must not be."""
-        found = []
-        for pair, of in self._by_pair().items():
-            optima = [row.objective for row in of.values() if row.solved]
-            values = [value for value in optima if value is not None]
-            scale = max([1.0, *map(abs, values)])
-            if 0 < len(values) < len(optima) or (values and max(values) - min(values) > TOLERANCE * scale):
-                found.append(pair)
-        return found
+        """Problems and seeds for which rules found different optima: what must not be.
+
+        That one rule finds an optimum and another that there is none, or that the problem is unbounded, is so, too.
+        """
+        return [pair for pair, of in self._by_pair().items() if _disagree([row for row in of.values() if row.finished])]
 
     def summary(self, reference: str | None = None, seed: int = 0) -> list[RuleSummary]:
         """How each rule did: geometric means with shift 1 over what all rules solved, but not all at the root.
@@ -191,6 +188,14 @@ class BranchingReport:
         return all(row.solved and row.nodes <= 1 for row in of.values())
 
 
+def _disagree(rows: Sequence[Outcome]) -> bool:
+    """Whether solves that came to the end found different things."""
+    values = [row.objective for row in rows if row.objective is not None]
+    if 0 < len(values) < len(rows) or {"infeasible", "unbounded"} <= {row.status for row in rows}:
+        return True
+    return bool(values) and max(values) - min(values) > TOLERANCE * max([1.0, *map(abs, values)])
+
+
 def _cost(row: Outcome, measure: Measure) -> float:
     """Of a performance profile, with the shift of the means, since seconds can be 0."""
     return getattr(row, measure) + (SHIFT if measure == "seconds" else 0.0) if row.solved else math.inf
@@ -232,5 +237,4 @@ def _short(value: float | None) -> str:
 
 def _plain(row: Outcome) -> dict[str, Any]:
     """A result as JSON can hold it."""
-    value = asdict(row)
-    return value | {"dual_bound": finite(row.dual_bound), "gap": finite(row.gap), "solved": row.solved}
+    return {**asdict(row), **finite_bounds(row.dual_bound, row.gap), "solved": row.solved}

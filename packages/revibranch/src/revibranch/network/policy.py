@@ -18,6 +18,7 @@ from separata.run import Compute
 from .decoder import Decoder, segment_mean
 from .encoder import BipartiteGCN
 from .graphs import GraphBatch, collate
+from .normalization import FeatureNorm
 from .revival import ActionEmbedding, PathMemory, StepBuilder
 
 POLICY, FEATURES = "policy", "features"
@@ -152,7 +153,8 @@ def load(path: Path | str, device: str = "auto") -> ReviBranchPolicy:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it holds no policy, one for other features, or weights that do not fit or are not finite.
+        ValueError: if it holds no policy, one for other features, or weights that do not fit, are no floats or not
+            finite, or features are to be divided by 0.
     """
     path = find(path)
     tensors, metadata = files.load_tensors(path)
@@ -172,9 +174,20 @@ def load(path: Path | str, device: str = "auto") -> ReviBranchPolicy:
         policy.load_state_dict(tensors)
     except RuntimeError:
         raise ValueError(f"{path} holds other weights than its settings describe") from None
+    _check_values(tensors, policy, path)
+    return policy.to(Compute(device).torch_device).eval()
+
+
+def _check_values(tensors: dict[str, Tensor], policy: ReviBranchPolicy, path: Path) -> None:
+    """Refuse weights of a file that fit into a policy by their names and shapes, but are none."""
+    for name, expected in policy.state_dict().items():
+        if tensors[name].is_floating_point() != expected.is_floating_point():
+            raise ValueError(f"{path} holds {name} as {tensors[name].dtype}, not as {expected.dtype}")
     if not all(math.isfinite(value.sum()) for value in tensors.values()):
         raise ValueError(f"{path} holds weights that are not finite")
-    return policy.to(Compute(device).torch_device).eval()
+    for name, module in policy.named_modules():
+        if isinstance(module, FeatureNorm) and not (module.std > 0).all():
+            raise ValueError(f"{path} is damaged: the standard deviations of {name} must be positive")
 
 
 def _version() -> str:

@@ -12,11 +12,11 @@ from pyscipopt import SCIP_PARAMSETTING, Model
 
 from revibranch.configs import ScipConfig
 
+from .completeness import ENDS, check_complete
+
 if TYPE_CHECKING:
     from .observation import BipartiteObservation, Observation
 
-ENDINGS = (".lp", ".mps", ".cip")
-"""Formats that are read; each may be compressed, with .gz after it."""
 LINEAR = frozenset({"linear", "setppc", "logicor", "knapsack", "varbound"})
 """SCIP's constraint handlers of linear constraints."""
 
@@ -93,13 +93,14 @@ def read_model(path: Path | str) -> Model:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if SCIP cannot read it, or it is not linear, or it has no integer variables.
+        ValueError: if it is cut off or damaged, SCIP cannot read it, it is not linear, or it has no integer variables.
     """
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
-    if Path(path.name.removesuffix(".gz")).suffix.lower() not in ENDINGS:
-        raise ValueError(f"{path} must end in {', '.join(ENDINGS)}, or one of these and .gz")
+    if Path(path.name.removesuffix(".gz")).suffix.lower() not in ENDS:
+        raise ValueError(f"{path} must end in {', '.join(ENDS)}, or one of these and .gz")
+    check_complete(path)
     model = Model()
     model.hideOutput()
     try:

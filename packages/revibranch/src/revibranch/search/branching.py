@@ -264,6 +264,8 @@ class PolicyRule:
         return path[::-1]
 
     def _pick(self, values: Float[Tensor, "candidates"]) -> int:
+        if not values.isfinite().all():
+            raise ValueError("the policy's values of candidates are not finite: its weights are too large or damaged")
         if self.greedy:
             return int(values.argmax())
         shares = torch.softmax(values.double(), 0).cpu().numpy()

@@ -1,6 +1,7 @@
 """Solving one problem with SCIP, whoever branches."""
 
 import ctypes
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
 
     from .branching import BranchingPlugin
 
-FINISHED = ("optimal", "infeasible", "unbounded", "inforunbd")
+SOLVED = ("optimal", "infeasible")
 """What SCIP says of a problem that it has solved to the end."""
+UNBOUNDED = ("unbounded", "inforunbd")
+"""What SCIP says of a problem that has no best solution, even if it has solutions."""
 IN_WORDS = {
     "inforunbd": "infeasible or unbounded",
     "timelimit": "time limit reached",
@@ -38,9 +41,9 @@ class SolveResult:
 
     Args:
         status: What SCIP says: optimal, infeasible, timelimit, ...
-        objective: Value of the best solution; None without one.
-        dual_bound: Bound on the optimum; infinite where there is none.
-        gap: SCIP's relative gap of the two; infinite where there is none.
+        objective: Value of the best solution; None without one, as of an unbounded problem.
+        dual_bound: Bound on the optimum; infinite where none is known, None of an unbounded problem.
+        gap: SCIP's relative gap of the two; infinite where none is known, None of an unbounded problem.
         n_nodes: Nodes of the search tree.
         n_lp_iterations: Iterations of all linear programs.
         n_branchings: How often the rule branched; None where SCIP's own did.
@@ -51,8 +54,8 @@ class SolveResult:
 
     status: str
     objective: float | None
-    dual_bound: float
-    gap: float
+    dual_bound: float | None
+    gap: float | None
     n_nodes: int
     n_lp_iterations: int
     n_branchings: int | None
@@ -62,19 +65,20 @@ class SolveResult:
 
     @property
     def solved(self) -> bool:
-        """Whether SCIP came to the end."""
-        return self.status in FINISHED
+        """Whether SCIP found the optimum, or that there is no solution."""
+        return self.status in SOLVED
 
     def to_json(self) -> dict[str, Any]:
         """For JSON; what is infinite is null."""
-        value = asdict(self)
-        return value | {"dual_bound": finite(self.dual_bound), "gap": finite(self.gap), "solved": self.solved}
+        return {**asdict(self), **finite_bounds(self.dual_bound, self.gap), "solved": self.solved}
 
     def summary(self) -> str:
         """For people."""
-        found = "no solution" if self.objective is None else f"objective {self.objective:.9g}"
+        missing = "no best solution" if self.status in UNBOUNDED else "no solution"
+        found = missing if self.objective is None else f"objective {self.objective:.9g}"
         if not self.solved and self.objective is not None:
-            found += f" (gap {self.gap:.2%})" if self.gap < float("inf") else " (no bound yet)"
+            has_gap = self.gap is not None and self.gap < float("inf")
+            found += f" (gap {self.gap:.2%})" if has_gap else " (no bound yet)"
         branched = "" if self.n_branchings is None else f"; {self.n_branchings:,} branchings"
         within = f", {self.seconds_in_rule:.2f} s in the rule" if self.n_branchings is not None else ""
         return (
@@ -94,6 +98,14 @@ class SolveResult:
         lines = [f"{name} {value!r}" for name, value in self.solution.items() if value]
         head = [f"solution status: {self.status}", f"objective value: {self.objective!r}"]
         files.write_text(path, "\n".join([*head, *lines]) + "\n")
+
+
+def finite_bounds(dual_bound: float | None, gap: float | None) -> dict[str, float | None]:
+    """A bound and a gap for JSON: None where they are infinite."""
+    return {
+        "dual_bound": None if dual_bound is None else finite(dual_bound),
+        "gap": None if gap is None else finite(gap),
+    }
 
 
 class SolveInterrupted(KeyboardInterrupt):
@@ -154,14 +166,15 @@ def _install(model: "Model", rule: Any) -> "BranchingPlugin | None":  # noqa: AN
 
 
 def _result(model: "Model", plugin: "BranchingPlugin | None") -> SolveResult:
-    infinity = model.infinity()
-    best = model.getBestSol() if model.getNSols() else None
-    dual_bound, gap = (float(value) for value in (model.getDualbound(), model.getGap()))
+    status = model.getStatus()
+    # Of an unbounded problem, SCIP has a solution and an infinite objective that do not belong together.
+    is_unbounded = status in UNBOUNDED
+    best = model.getBestSol() if model.getNSols() and not is_unbounded else None
     return SolveResult(
-        status=model.getStatus(),
+        status=status,
         objective=None if best is None else model.getSolObjVal(best),
-        dual_bound=dual_bound if abs(dual_bound) < infinity else float("inf") * (1 if dual_bound > 0 else -1),
-        gap=gap if gap < infinity else float("inf"),
+        dual_bound=None if is_unbounded else _or_infinite(model, model.getDualbound()),
+        gap=None if is_unbounded else _or_infinite(model, model.getGap()),
         n_nodes=model.getNTotalNodes(),
         n_lp_iterations=model.getNLPIterations(),
         n_branchings=None if plugin is None else len(plugin.branchings),
@@ -169,6 +182,11 @@ def _result(model: "Model", plugin: "BranchingPlugin | None") -> SolveResult:
         seconds_in_rule=0.0 if plugin is None else plugin.seconds,
         solution=None if best is None else {one.name: float(best[one]) for one in model.getVars()},
     )
+
+
+def _or_infinite(model: "Model", value: float) -> float:
+    """A number of SCIP's, for which some large number is infinity."""
+    return float(value) if abs(value) < model.infinity() else math.copysign(math.inf, value)
 
 
 @contextmanager

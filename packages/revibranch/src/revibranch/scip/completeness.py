@@ -1,0 +1,56 @@
+"""Files of problems that were cut off or damaged, which SCIP would read as other problems."""
+
+import gzip
+import re
+import zlib
+from pathlib import Path
+
+ENDS = {".lp": "end", ".mps": "ENDATA", ".cip": "END"}
+"""What stands at the end of a file, by format; case does not matter."""
+CHUNK = 1 << 20
+TAIL = 1 << 16
+"""Bytes at the end of a file in which its last word must stand; comments may follow it."""
+
+
+def check_complete(path: Path) -> None:
+    """See that a file of a problem is whole: to the end of its format, and of its compression with length and CRC.
+
+    SCIP takes what it finds of a compressed file as the problem, and does not miss the end of an .lp. Files are read in
+    chunks.
+
+    Args:
+        path: An .lp, .mps or .cip, or one of them and .gz.
+
+    Raises:
+        ValueError: if it is cut off or damaged.
+        OSError: if it cannot be read.
+    """
+    ending = Path(path.name.removesuffix(".gz")).suffix.lower()
+    tail = _last_unpacked(path) if path.name.endswith(".gz") else _last(path)
+    if not _has_end(tail, ending):
+        raise ValueError(f"{path} is empty, cut off or not in the format of its ending: {ENDS[ending]} is missing")
+
+
+def _last(path: Path) -> bytes:
+    with path.open("rb") as file:
+        file.seek(-min(TAIL, path.stat().st_size), 2)
+        return file.read()
+
+
+def _last_unpacked(path: Path) -> bytes:
+    tail = b""
+    try:
+        with gzip.open(path) as file:
+            while chunk := file.read(CHUNK):
+                tail = (tail + chunk)[-TAIL:]
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise ValueError(f"{path} is damaged or no gzip file: {error}") from None
+    return tail
+
+
+def _has_end(tail: bytes, ending: str) -> bool:
+    """Whether a line ends with the last word of an .lp, whose lines are free, or begins with that of the others."""
+    if ending == ".lp":
+        without_comments = re.sub(rb"\\[^\r\n]*", b"", tail)
+        return re.search(rb"(?im)(?:^|\s)end[ \t\r]*$", without_comments) is not None
+    return re.search(rb"(?im)^[ \t]*%b\b" % ENDS[ending].encode(), tail) is not None
