@@ -95,7 +95,7 @@ def test_the_first_problems_are_the_same_however_many(here, tmp_path):
     [
         (("sets", "--out", "new"), "kind must be one of setcover, auction, indset, facilities, knapsack, not 'sets'"),
         (("knapsack", "--out", "train"), "train has problems already, such as instance_00000.lp"),
-        (("knapsack", "--out", "new", "--n", 0), "--n must be at least 1, not 0"),
+        (("knapsack", "--out", "new", "--n", 0), "--n must be at least 1 and at most 1,000,000, not 0"),
         (("knapsack", "--out", "new", "--seed", -1), "--seed must not be negative"),
         (
             ("setcover", "--out", "new", "--n-items", 3),
@@ -194,6 +194,7 @@ def test_training_draws_problems_of_a_family(tmp_path):
     settings = json.loads((tmp_path / "run" / "config.json").read_text())
     assert settings["instances"][:2] == ["setcover", "n_rows=20"]
     assert settings["validation"] == ["2 of the instances"]
+    assert {"seed=0", "first=1000000", "n_instances=20"} < {*settings["instances"]}
     assert load(told["model"]).config.revival is False
 
 
@@ -205,6 +206,17 @@ def test_what_is_held_out_is_not_trained_on(folder):
         assert {*kept.instances, *out.instances} == {*problems.instances}
         assert len(kept.instances) + n_out == 40
     assert len(ProblemSet.from_family(KnapsackConfig(15, 3), 400, seed=0).hold_out(None, 0)[1].instances) == 10
+
+
+def test_what_is_generated_is_not_what_is_trained_on(tmp_path):
+    assert call("generate", "knapsack", "--n", 10, *SMALL, "--out", tmp_path, "--format", "mps").code == 0
+    config = KnapsackConfig(20, 3, scheme="weakly correlated")
+    drawn = ProblemSet.from_family(config, 10, seed=1).instances
+    trained_on = {text.split("\n", 1)[1] for text in (make_instance(config, 1, one.index).to_mps() for one in drawn)}
+    generated = {path.read_text().split("\n", 1)[1] for path in tmp_path.glob("*.mps")}
+    assert (len(trained_on), len(generated), trained_on & generated) == (10, 10, set())
+    # With the numbers of the problems, it is the same text.
+    assert make_instance(config, 1, 3).to_mps().split("\n", 1)[1] in generated
 
 
 def test_training_says_that_nothing_was_learned(here, tmp_path):

@@ -31,7 +31,8 @@ def generate(
         out: Folder for the files; it must have no problems yet.
         n: Number of problems.
         size: How large they are, where no option below says otherwise.
-        seed: Random seed; the first problems are the same however many there are.
+        seed: Random seed; the first problems are the same however many there are, and those that train draws are
+            others.
         format: File format.
         gz: Compress the files.
         json: Print a summary as JSON.
@@ -69,7 +70,8 @@ def train(
         policy: The network.
         config: How it is trained.
         settings: Of a family, instead of the size's.
-        instances: Problems, folders of them, or a family: setcover, auction, indset, facilities or knapsack.
+        instances: Problems, folders of them, or a family: setcover, auction, indset, facilities or knapsack, whose
+            problems are others than those of generate, whatever the seed.
         out: Output folder.
         size: How large problems of a family are.
         n_instances: Number of problems: 1000 of a family or all files, if not given.

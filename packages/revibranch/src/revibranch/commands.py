@@ -11,7 +11,7 @@ from separata.progress import Reporter
 
 from .configs import PolicyConfig, ScipConfig, TrainConfig
 from .instances.configs import FamilySettings, Kind, Size
-from .instances.families import family_config, make_instance
+from .instances.families import FIRST_OF_TRAINING, family_config, make_instance
 from .instances.paths import is_problem, problem_files
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ def generate(
         ValueError: if a setting is not one of the family's or makes no problem, or the folder has problems already.
         OSError: if it cannot be written to.
     """
-    if n < 1:
-        raise ValueError(f"--n must be at least 1, not {n}")
+    if not 1 <= n <= FIRST_OF_TRAINING:
+        raise ValueError(f"--n must be at least 1 and at most {FIRST_OF_TRAINING:,}, not {n}")
     if seed < 0:
         raise ValueError(f"--seed must not be negative, but it is {seed}")
     config = _family_config(kind, size, settings)

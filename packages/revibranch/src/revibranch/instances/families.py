@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from pyscipopt import Model
 
 
+FIRST_OF_TRAINING = 1_000_000
+"""Number of the first problem that `train` draws of a seed, so that `generate` never writes what is trained on."""
+
+
 @dataclass(frozen=True)
 class Family:
     """A family of problems.

@@ -11,7 +11,7 @@ import numpy as np
 from separata import configs
 from separata.progress import Reporter
 
-from .families import FAMILIES, RandomInstance
+from .families import FAMILIES, FIRST_OF_TRAINING, RandomInstance
 from .paths import problem_files
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class ProblemSet:
 
     @classmethod
     def from_family(cls, config: Any, n: int | None, seed: int) -> "ProblemSet":  # noqa: ANN401 - of any family
-        """Random problems of a family.
+        """Random problems of a family, which are others than those that `generate` writes for the same seed.
 
         Args:
             config: The family's configuration.
@@ -68,9 +68,10 @@ class ProblemSet:
             ValueError: if the settings make no problem.
         """
         kind = next(name for name, family in FAMILIES.items() if type(config) is type(family.sizes["train"]))
-        drawn = tuple(RandomInstance(config, seed, index) for index in range(N_RANDOM if n is None else n))
+        numbers = range(FIRST_OF_TRAINING, FIRST_OF_TRAINING + (N_RANDOM if n is None else n))
+        drawn = tuple(RandomInstance(config, seed, index) for index in numbers)
         drawn[0].to_scip().freeProb()  # settings that make none are refused
-        settings = {**configs.plain(config), "seed": seed, "n_instances": len(drawn)}
+        settings = {**configs.plain(config), "seed": seed, "first": FIRST_OF_TRAINING, "n_instances": len(drawn)}
         return cls(drawn, (kind, *(f"{name}={value}" for name, value in settings.items())))
 
     def hold_out(self, share: float | None, seed: int) -> "tuple[ProblemSet, ProblemSet]":
