@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-ENDINGS = (".lp", ".mps", ".cip")
+from revibranch.scip.completeness import ENDINGS
+
 """Of files of problems; each may have .gz behind it."""
 
 

@@ -5,8 +5,10 @@ import re
 import zlib
 from pathlib import Path
 
-ENDS = {".lp": "end", ".mps": "ENDATA", ".cip": "END"}
-"""What stands at the end of a file, by format; case does not matter."""
+ENDINGS = (".lp", ".mps", ".cip")
+"""Of the names of files that problems are read from."""
+ENDS = {".mps": "ENDATA", ".cip": "END"}
+"""What stands at the end of a file, by format; case does not matter. An .lp may be without its `end`, and many are."""
 CHUNK = 1 << 20
 TAIL = 1 << 16
 """Bytes at the end of a file in which its last word must stand; comments may follow it."""
@@ -15,8 +17,7 @@ TAIL = 1 << 16
 def check_complete(path: Path) -> None:
     """See that a file of a problem is whole: to the end of its format, and of its compression with length and CRC.
 
-    SCIP takes what it finds of a compressed file as the problem, and does not miss the end of an .lp. Files are read in
-    chunks.
+    SCIP takes what it finds of a compressed file as the problem. Files are read in chunks.
 
     Args:
         path: An .lp, .mps or .cip, or one of them and .gz.
@@ -27,8 +28,10 @@ def check_complete(path: Path) -> None:
     """
     ending = Path(path.name.removesuffix(".gz")).suffix.lower()
     tail = _last_unpacked(path) if path.name.endswith(".gz") else _last(path)
-    if not _has_end(tail, ending):
-        raise ValueError(f"{path} is empty, cut off or not in the format of its ending: {ENDS[ending]} is missing")
+    if not tail.strip():
+        raise ValueError(f"{path} is empty")
+    if ending in ENDS and not _has_end(tail, ENDS[ending]):
+        raise ValueError(f"{path} is cut off or not in the format of its ending: {ENDS[ending]} is missing")
 
 
 def _last(path: Path) -> bytes:
@@ -48,9 +51,6 @@ def _last_unpacked(path: Path) -> bytes:
     return tail
 
 
-def _has_end(tail: bytes, ending: str) -> bool:
-    """Whether a line ends with the last word of an .lp, whose lines are free, or begins with that of the others."""
-    if ending == ".lp":
-        without_comments = re.sub(rb"\\[^\r\n]*", b"", tail)
-        return re.search(rb"(?im)(?:^|\s)end[ \t\r]*$", without_comments) is not None
-    return re.search(rb"(?im)^[ \t]*%b\b" % ENDS[ending].encode(), tail) is not None
+def _has_end(tail: bytes, end: str) -> bool:
+    """Whether a line begins with the last word of a format."""
+    return re.search(rb"(?im)^[ \t]*%b\b" % end.encode(), tail) is not None

@@ -12,7 +12,7 @@ from pyscipopt import SCIP_PARAMSETTING, Model
 
 from revibranch.configs import ScipConfig
 
-from .completeness import ENDS, check_complete
+from .completeness import ENDINGS, check_complete
 
 if TYPE_CHECKING:
     from .observation import BipartiteObservation, Observation
@@ -98,8 +98,8 @@ def read_model(path: Path | str) -> Model:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
-    if Path(path.name.removesuffix(".gz")).suffix.lower() not in ENDS:
-        raise ValueError(f"{path} must end in {', '.join(ENDS)}, or one of these and .gz")
+    if Path(path.name.removesuffix(".gz")).suffix.lower() not in ENDINGS:
+        raise ValueError(f"{path} must end in {', '.join(ENDINGS)}, or one of these and .gz")
     check_complete(path)
     model = Model()
     model.hideOutput()
