@@ -5,8 +5,6 @@ from pathlib import Path
 
 from revibranch.scip.completeness import ENDINGS
 
-"""Of files of problems; each may have .gz behind it."""
-
 
 def problem_files(paths: Sequence[Path]) -> list[Path]:
     """The files that are given, and those of problems in the folders that are given, in the order of their names.
