@@ -70,8 +70,22 @@ class Outcome:
 
 KINDS = {one.name: one.type for one in fields(Outcome)}
 COLUMNS = tuple(name for name in KINDS if name not in {"settings", "digest"})
-STOPPED = ("unknown", "userinterrupt", "terminate", "restartlimit", "timelimit", "memlimit", "gaplimit", "primallimit")
-STOPPED += ("duallimit", "nodelimit", "totalnodelimit", "stallnodelimit", "sollimit", "bestsollimit")
+STOPPED = (
+    "unknown",
+    "userinterrupt",
+    "terminate",
+    "restartlimit",
+    "timelimit",
+    "memlimit",
+    "gaplimit",
+    "primallimit",
+    "duallimit",
+    "nodelimit",
+    "totalnodelimit",
+    "stallnodelimit",
+    "sollimit",
+    "bestsollimit",
+)
 STATUSES = frozenset((*SOLVED, *UNBOUNDED, *STOPPED))
 """What SCIP can say of a solve."""
 SETTING_KINDS = {one.name: one.type for one in fields(ScipConfig) if one.name != "seed"}
