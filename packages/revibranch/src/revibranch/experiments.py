@@ -168,8 +168,8 @@ def _tell(run: Run, found: Mapping[str, Sequence[Mapping[str, Any]]], pooled: Ma
     ours, base = pooled[OURS], pooled[DQN]
     names = [row["instance"] for row in ours]
     for claim, measure in MEASURES.items():
-        values = ([row[measure] for row in of] for of in (ours, base))
-        low, high = ratio_interval(*(np.array(of, float) for of in values), names)
+        mine, theirs = (np.array([row[measure] for row in of], float) for of in (ours, base))
+        low, high = ratio_interval(mine, theirs, names)
         if low is not None:
             run.note(claim, f"95 % bootstrap interval of the ratio, over problems: {low:.2f} to {high:.2f}.")
     n_all = sum(len(result["rows"]) for result in found[OURS])
