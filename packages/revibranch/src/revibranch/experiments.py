@@ -31,7 +31,7 @@ DENSE = (("n_nodes", 60), ("affinity", 8))
 """Graphs whose independent sets are found in a few nodes."""
 COVERS = (("n_rows", 60), ("n_cols", 100), ("max_cost", 3))
 BIDS = (("n_items", 20), ("n_bids", 80))
-AUCTIONS = Problems("auction", (("n_items", 40), ("n_bids", 200)), (("n_items", 45), ("n_bids", 225)), 24, 5, 20)
+AUCTIONS = Problems("auction", (("n_items", 40), ("n_bids", 200)), (("n_items", 45), ("n_bids", 225)), 24, 4, 20)
 """Trees of about 40 nodes under random branching, and larger problems to be tested on."""
 SET_COVERS = (("n_rows", 200), ("n_cols", 400))
 GRAPHS = (("n_nodes", 250),)
@@ -42,7 +42,7 @@ NETWORK = PolicyConfig(embedding_size=32, n_layers=1, feedforward_size=64, dropo
 """A quarter of the paper's: what can be trained in a minute."""
 BUDGET = TrainConfig(
     n_episodes=16,
-    batch_size=16,
+    batch_size=8,
     lr=1e-3,
     n_before=100,
     updates_per_decision=0.6,
@@ -207,9 +207,9 @@ def _draw(run: Run, found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     ),
     quick=Classes(
         (
-            Problems("setcover", SET_COVERS, SET_COVERS, 24, 5, 8),
+            Problems("setcover", SET_COVERS, SET_COVERS, 24, 2, 8),
             AUCTIONS,
-            Problems("indset", GRAPHS, GRAPHS, 24, 5, 8),
+            Problems("indset", GRAPHS, GRAPHS, 24, 2, 8),
         ),
         NETWORK,
         BUDGET,
