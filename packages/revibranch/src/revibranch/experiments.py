@@ -41,7 +41,7 @@ KINDS: tuple[Kind, ...] = ("setcover", "auction", "indset")
 NETWORK = PolicyConfig(embedding_size=32, n_layers=1, feedforward_size=64, dropout=0.0)
 """A quarter of the paper's: what can be trained in a minute."""
 BUDGET = TrainConfig(
-    n_episodes=16,
+    n_episodes=12,
     batch_size=8,
     lr=1e-3,
     n_before=100,
@@ -207,9 +207,9 @@ def _draw(run: Run, found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     ),
     quick=Classes(
         (
-            Problems("setcover", SET_COVERS, SET_COVERS, 24, 2, 8),
+            Problems("setcover", SET_COVERS, SET_COVERS, 24, 2, 6),
             AUCTIONS,
-            Problems("indset", GRAPHS, GRAPHS, 24, 2, 8),
+            Problems("indset", GRAPHS, GRAPHS, 24, 2, 6),
         ),
         NETWORK,
         BUDGET,
