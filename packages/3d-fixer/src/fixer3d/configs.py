@@ -101,9 +101,7 @@ class FlowConfig:
         if self.width % self.n_heads:
             raise ValueError(f"{self.n_heads} heads do not divide a width of {self.width}")
         if self.n_control_blocks > self.n_blocks:
-            raise ValueError(
-                f"a trunk of {self.n_blocks} blocks cannot have {self.n_control_blocks} blocks of control"
-            )
+            raise ValueError(f"a trunk of {self.n_blocks} blocks cannot have {self.n_control_blocks} blocks of control")
 
     @property
     def n_tokens(self) -> int:
