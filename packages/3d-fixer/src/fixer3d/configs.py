@@ -44,16 +44,18 @@ class VAEConfig:
         _check_positive(self, "resolution", "latent_channels", "n_res_blocks", "n_middle_blocks")
         if not self.channels or min(self.channels) < 1:
             raise ValueError(f"the channels of a VAE must be positive, not {self.channels}")
-        if self.resolution % BLOCK or self.resolution % 2 ** (len(self.channels) - 1):
-            raise ValueError(
-                f"the resolution must be a multiple of {max(BLOCK, 2 ** (len(self.channels) - 1))}, not "
-                f"{self.resolution}"
-            )
+        if self.resolution % self.factor:
+            raise ValueError(f"a resolution of {self.resolution} cannot be halved for channels {self.channels}")
+
+    @property
+    def factor(self) -> int:
+        """Voxels along each edge that make one of the latent."""
+        return 2 ** (len(self.channels) - 1)
 
     @property
     def latent_resolution(self) -> int:
         """Latent voxels along each edge."""
-        return self.resolution // 2 ** (len(self.channels) - 1)
+        return self.resolution // self.factor
 
     @classmethod
     def full(cls) -> "VAEConfig":
@@ -135,8 +137,12 @@ class EncoderConfig:
 
     def __post_init__(self) -> None:
         _check_positive(self, *vars(self))
-        if self.image_size % self.patch_size:
-            raise ValueError(f"patches of {self.patch_size} do not divide images of {self.image_size} pixels")
+        if self.patch_size.bit_count() != 1 or self.image_size % self.patch_size:
+            raise ValueError(
+                f"a patch size must be a power of two that divides the image's {self.image_size}, not {self.patch_size}"
+            )
+        if self.n_layers < self.patch_size.bit_length() - 1:
+            raise ValueError(f"{self.n_layers} layers are too few for patches of {self.patch_size} pixels")
 
 
 @dataclass(frozen=True)
@@ -163,6 +169,11 @@ class ModelConfig:
                 f"the VAE has latents of {latent[0]}^3 x {latent[1]}, but the flow takes {self.flow.resolution}^3 x "
                 f"{self.flow.in_channels}"
             )
+        if self.vae.resolution % BLOCK or self.flow.confidence_block != self.vae.factor:
+            raise ValueError(
+                f"a resolution of {self.vae.resolution} is not a multiple of {BLOCK}, or a latent voxel does not stand "
+                f"for the {self.flow.confidence_block} voxels along each edge whose confidence a token has"
+            )
         if self.encoder.width != self.flow.cond_width:
             raise ValueError(
                 f"image tokens are {self.encoder.width} wide, but the flow takes {self.flow.cond_width} features"
@@ -174,7 +185,7 @@ class ModelConfig:
         return cls(
             VAEConfig(16, (4, 8, 8), n_res_blocks=1, n_middle_blocks=1),
             FlowConfig(4, width=32, n_blocks=2, n_control_blocks=1, n_heads=2, cond_width=32),
-            EncoderConfig(32, 16, 32, 1),
+            EncoderConfig(32, 8, 32, 3),
         )
 
 

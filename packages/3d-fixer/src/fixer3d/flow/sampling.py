@@ -1,0 +1,83 @@
+"""The Euler sampler with rescaled times, and classifier-free guidance within an interval of them."""
+
+import itertools
+from typing import Protocol
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from fixer3d.configs import SamplerConfig
+from fixer3d.network.conditions import Conditions
+
+
+class Velocity(Protocol):
+    """What is integrated."""
+
+    def __call__(self, x: Tensor, t: Tensor, guided: bool, /) -> Tensor:
+        """The velocity of each sample.
+
+        Args:
+            x: Samples; where there is guidance, the whole batch twice.
+            t: As many times, 0 (clean) to 1000 (noise).
+            guided: Whether the first half is to be conditional and the second half unconditional.
+        """
+
+
+def times(config: SamplerConfig) -> list[float]:
+    """The times of the steps from 1 to 0: equally spaced ones rescaled by `t' = r t / (1 + (r - 1) t)`."""
+    r, n = config.rescale, config.n_steps
+    return [r * t / (1 + (r - 1) * t) for t in (1 - i / n for i in range(n + 1))]
+
+
+@torch.no_grad()
+def sample(
+    velocity: Velocity, noise: Float[Tensor, "batch *shape"], config: SamplerConfig
+) -> Float[Tensor, "batch *shape"]:
+    """Integrate a flow from noise to data with Euler steps, `x - (t - t_next) v`.
+
+    At times within the interval, `v = (1 + s) v_cond - s v_uncond`, with both in one pass; at others, and for a
+    guidance s of 0, `v = v_cond`.
+
+    Args:
+        velocity: The flow; see `make_velocity` for that of a network.
+        noise: Standard normal noise.
+        config: Steps, guidance and rescaling.
+
+    Returns:
+        Samples, one for each of the noise.
+    """
+    x, steps = noise, times(config)
+    for t, following in itertools.pairwise(steps):
+        x = x - (t - following) * _guided(velocity, x, t, config)
+    return x
+
+
+def _guided(velocity: Velocity, x: Tensor, t: float, config: SamplerConfig) -> Tensor:
+    s = config.guidance
+    guided = s > 0 and config.interval[0] <= t <= config.interval[1]
+    batch = torch.cat([x, x]) if guided else x
+    v = velocity(batch, torch.full((len(batch),), 1000 * t, device=x.device), guided)
+    if not guided:
+        return v
+    conditional, unconditional = v.chunk(2)
+    return (1 + s) * conditional - s * unconditional
+
+
+def make_velocity(flow: nn.Module, conditions: Conditions | Float[Tensor, "batch n c"]) -> Velocity:
+    """The flow of a network under conditions, unconditional where they are zeros.
+
+    Args:
+        flow: `DualBranchFlow` with `Conditions`, or `FlowTrunk` with image tokens; or any module of the same form,
+            `flow(x, t, conditions)`.
+        conditions: What each sample is conditioned on.
+    """
+    if isinstance(conditions, Conditions):
+        both: Conditions | Tensor = Conditions.cat([conditions, conditions.zeroed()])
+    else:
+        both = torch.cat([conditions, torch.zeros_like(conditions)])
+
+    def velocity(x: Tensor, t: Tensor, guided: bool, /) -> Tensor:
+        return flow(x, t, both if guided else conditions)
+
+    return velocity

@@ -1,0 +1,162 @@
+"""Transformer blocks with adaptive layer normalization: the trunk's, and the control branch's with two steps more."""
+
+from collections.abc import Sequence
+
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from fixer3d.configs import FlowConfig
+
+from .attention import CrossAttention, Mask, SelfAttention, Tokens
+
+Vector = Float[Tensor, "batch width"]
+
+
+class LayerNorm(nn.LayerNorm):
+    """Layer normalization in single precision, whatever that of the tokens is.
+
+    Args:
+        width: Channels of a token.
+        affine: Whether there are a gain and a bias.
+    """
+
+    def __init__(self, width: int, *, affine: bool) -> None:
+        super().__init__(width, eps=1e-6, elementwise_affine=affine)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalize the last dimension."""
+        weight, bias = (None if part is None else part.float() for part in (self.weight, self.bias))
+        return F.layer_norm(x.float(), self.normalized_shape, weight, bias, self.eps).to(x.dtype)
+
+
+class FeedForward(nn.Module):
+    """Two linear layers with GELU in its tanh form between them.
+
+    Args:
+        width: Channels of a token.
+        ratio: Width of the hidden layer against it.
+    """
+
+    def __init__(self, width: int, ratio: float) -> None:
+        super().__init__()
+        hidden = int(width * ratio)
+        self.mlp = nn.Sequential(nn.Linear(width, hidden), nn.GELU(approximate="tanh"), nn.Linear(hidden, width))
+
+    def forward(self, x: Tokens) -> Tokens:
+        """Transform each token."""
+        return self.mlp(x)
+
+
+class TrunkBlock(nn.Module):
+    """Self-attention, attention to the image and a feed-forward layer.
+
+    The first and the last see `norm(x) (1 + scale) + shift` and are added times a gate, all six of which come from the
+    embedded timestep (adaLN); the attention to the image has a plain normalization with gain and bias.
+
+    Args:
+        config: Widths.
+    """
+
+    def __init__(self, config: FlowConfig) -> None:
+        super().__init__()
+        width, heads = config.width, config.n_heads
+        self.norm1 = LayerNorm(width, affine=False)
+        self.norm2 = LayerNorm(width, affine=True)
+        self.norm3 = LayerNorm(width, affine=False)
+        self.self_attn = SelfAttention(width, heads, qk_rms_norm=config.qk_rms_norm)
+        self.cross_attn = CrossAttention(width, config.cond_width, heads)
+        self.mlp = FeedForward(width, config.mlp_ratio)
+        self.adaLN_modulation = nn.Sequential(nn.SiLU(), nn.Linear(width, 6 * width))
+
+    def forward(
+        self, x: Tokens, t: Vector, context: Float[Tensor, "batch m cond_width"], mask: Mask | None = None
+    ) -> Tokens:
+        """Transform tokens.
+
+        Args:
+            x: Tokens.
+            t: The embedded timestep.
+            context: Image tokens.
+            mask: True for tokens that exist, where a batch is padded.
+
+        Returns:
+            The tokens.
+        """
+        shift, scale, gate, mlp_shift, mlp_scale, mlp_gate = modulation(self.adaLN_modulation, t, 6)
+        x = x + gate * self.self_attn(self.norm1(x) * (1 + scale) + shift, mask)
+        x = x + self.cross_attn(self.norm2(x), context)
+        return x + mlp_gate * self.mlp(self.norm3(x) * (1 + mlp_scale) + mlp_shift)
+
+
+class ControlBlock(TrunkBlock):
+    """A block of the trunk, its image being the instance, with two steps more before the feed-forward layer.
+
+    These are self-attention modulated by how much of the depth is estimated, and attention to the scene.
+
+    Args:
+        config: Widths.
+        scene_branch: Whether there is the attention to the scene.
+    """
+
+    def __init__(self, config: FlowConfig, *, scene_branch: bool = True) -> None:
+        super().__init__(config)
+        width, heads = config.width, config.n_heads
+        self.norm4 = LayerNorm(width, affine=False)
+        self.self_attn_dpt_ratio = SelfAttention(width, heads, qk_rms_norm=config.qk_rms_norm)
+        self.adaLN_modulation_dpt = nn.Sequential(nn.SiLU(), nn.Linear(width, 3 * width))
+        self.scene_branch = scene_branch
+        if scene_branch:
+            self.norm5 = LayerNorm(width, affine=True)
+            self.cross_attn_extra = CrossAttention(width, config.cond_width, heads)
+
+    def forward(  # type: ignore[override]  # the trunk's block and two inputs more
+        self,
+        x: Tokens,
+        t: Vector,
+        ratio: Vector,
+        instance: Float[Tensor, "batch m cond_width"],
+        scene: Float[Tensor, "batch k cond_width"],
+        mask: Mask | None = None,
+    ) -> Tokens:
+        """Transform control tokens.
+
+        Args:
+            x: Control tokens.
+            t: The embedded timestep.
+            ratio: The embedded ratio.
+            instance: Tokens of the instance's crop and mask.
+            scene: Tokens of the scene's image and mask; not looked at without the scene branch.
+            mask: True for tokens that exist, where a batch is padded.
+
+        Returns:
+            The tokens.
+        """
+        shift, scale, gate, mlp_shift, mlp_scale, mlp_gate = modulation(self.adaLN_modulation, t, 6)
+        x = x + gate * self.self_attn(self.norm1(x) * (1 + scale) + shift, mask)
+        x = x + self.cross_attn(self.norm2(x), instance)
+        shift, scale, gate = modulation(self.adaLN_modulation_dpt, ratio, 3)
+        x = x + gate * self.self_attn_dpt_ratio(self.norm4(x) * (1 + scale) + shift, mask)
+        if self.scene_branch:
+            x = x + self.cross_attn_extra(self.norm5(x), scene)
+        return x + mlp_gate * self.mlp(self.norm3(x) * (1 + mlp_scale) + mlp_shift)
+
+
+def modulation(network: nn.Module, embedding: Vector, n: int) -> Sequence[Float[Tensor, "batch 1 width"]]:
+    """Shifts, scales and gates of a block, from an embedding."""
+    return network(embedding)[:, None].chunk(n, dim=-1)
+
+
+def zero(*layers: nn.Linear) -> None:
+    """Set weights and biases to zero."""
+    for layer in layers:
+        nn.init.zeros_(layer.weight)
+        nn.init.zeros_(layer.bias)
+
+
+def initialize(module: nn.Module) -> None:
+    """Give every linear layer Xavier's uniform weights and no bias."""
+    for layer in module.modules():
+        if isinstance(layer, nn.Linear):
+            nn.init.xavier_uniform_(layer.weight)
+            nn.init.zeros_(layer.bias)

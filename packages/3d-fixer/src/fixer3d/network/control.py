@@ -1,0 +1,137 @@
+"""The dual-branch conditioning network: a trainable control branch beside the frozen object prior."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from fixer3d.configs import FlowConfig
+
+from .attention import Tokens
+from .blocks import ControlBlock, initialize, zero
+from .conditions import Conditions
+from .embeddings import TimestepEmbedder
+from .trunk import FlowTrunk, Latent, tokens_from_grid
+
+
+class ControlBranch(nn.Module):
+    """Blocks that read the visible voxels, the instance and the scene, and add to the trunk's tokens.
+
+    The control tokens begin as `c = Lin_vox(partial) + positions + Lin_mask(confidence)`; after block l,
+    `Z_l(c)` is what is added. `Lin_mask` and every `Z_l` begin as zero, so that nothing is added before training.
+
+    Args:
+        config: Sizes, those of the trunk.
+        scene_branch: Whether the blocks attend to the scene.
+    """
+
+    def __init__(self, config: FlowConfig, *, scene_branch: bool = True) -> None:
+        super().__init__()
+        self.config, self.scene_branch = config, scene_branch
+        width, patch = config.width, config.patch_size**3
+        self.input_layer_vox_partial = nn.Linear(config.in_channels * patch, width)
+        self.input_layer_mask_partial = nn.Linear(config.confidence_block**3 * patch, width)
+        self.dpt_ratio_embedder = TimestepEmbedder(width)
+        blocks = (ControlBlock(config, scene_branch=scene_branch) for _ in range(config.n_control_blocks))
+        self.blocks = nn.ModuleList(blocks)
+        self.control_path = nn.Sequential(*[nn.Linear(width, width) for _ in range(config.n_control_blocks)])
+        initialize(self)
+        zero(self.input_layer_mask_partial, *self.control_path)
+        zero(*(block.adaLN_modulation_dpt[1] for block in self.blocks))
+
+    @classmethod
+    def from_trunk(
+        cls, trunk: FlowTrunk, *, scene_branch: bool = True, live_depth_ratio: bool = False
+    ) -> "ControlBranch":
+        """A branch that begins with the trunk's weights; see `copy_trunk`."""
+        branch = cls(trunk.config, scene_branch=scene_branch).to(trunk.pos_emb)
+        branch.copy_trunk(trunk, live_depth_ratio=live_depth_ratio)
+        return branch
+
+    @torch.no_grad()
+    def copy_trunk(self, trunk: FlowTrunk, *, live_depth_ratio: bool = False) -> None:
+        """Copy the trunk's input layer, embedder and first blocks.
+
+        In each block, the attention by depth ratio copies the self-attention, that to the scene the attention to the
+        image with its normalization, both with a zero output layer, as in the official code. There the gate of the
+        attention by depth ratio is zero, too, and a product of two zeros has no gradient: that step then stays off
+        for ever. With `live_depth_ratio`, its output layer keeps the copied weights: what is added is still zero, and
+        training can open the gate.
+
+        Args:
+            trunk: The trunk; not changed.
+            live_depth_ratio: Whether the attention by depth ratio can learn.
+        """
+        self.input_layer_vox_partial.load_state_dict(trunk.input_layer.state_dict())
+        self.dpt_ratio_embedder.load_state_dict(trunk.t_embedder.state_dict())
+        for block, source in zip(self.blocks, trunk.blocks, strict=False):
+            block.load_state_dict(source.state_dict(), strict=False)
+            block.self_attn_dpt_ratio.load_state_dict(source.self_attn.state_dict())
+            if not live_depth_ratio:
+                zero(block.self_attn_dpt_ratio.to_out)
+            if self.scene_branch:
+                block.norm5.load_state_dict(source.norm2.state_dict())
+                block.cross_attn_extra.load_state_dict(source.cross_attn.state_dict())
+                zero(block.cross_attn_extra.to_out)
+
+    def embed(self, conditions: Conditions, positions: Float[Tensor, "n width"]) -> Tokens:
+        """The control tokens before the first block."""
+        dtype, patch = self.input_layer_vox_partial.weight.dtype, self.config.patch_size
+        voxels = self.input_layer_vox_partial(tokens_from_grid(conditions.partial.to(dtype), patch))
+        confidence = self.input_layer_mask_partial(tokens_from_grid(conditions.confidence.to(dtype), patch))
+        return voxels + positions + confidence
+
+
+class DualBranchFlow(nn.Module):
+    """The velocity of a latent, by a frozen trunk with a control branch added.
+
+    After trunk block l, which sees the masked crop, `c = Control_l(c)` and `h = h + Z_l(c)`, for as many blocks as the
+    branch has. The trunk's parameters are frozen; gradients pass through it.
+
+    Args:
+        trunk: The object prior; its parameters no longer require gradients.
+        control: The branch, or None for the trunk with the masked crop alone.
+
+    Raises:
+        ValueError: if the two have different sizes.
+    """
+
+    def __init__(self, trunk: FlowTrunk, control: ControlBranch | None) -> None:
+        super().__init__()
+        if control is not None and control.config != trunk.config:
+            raise ValueError(f"the control branch is of {control.config}, the trunk of {trunk.config}")
+        self.trunk, self.control = trunk.requires_grad_(requires_grad=False), control
+
+    @property
+    def config(self) -> FlowConfig:
+        """Sizes of both."""
+        return self.trunk.config
+
+    def forward(
+        self, x: Latent, t: Float[Tensor, "batch"], conditions: Conditions, *, hidden: bool = False
+    ) -> Latent | tuple[Latent, list[Tokens]]:
+        """The velocity.
+
+        Args:
+            x: Noisy latents.
+            t: Times, 0 (clean) to 1000 (noise).
+            conditions: What is known of each object.
+            hidden: Whether the trunk's tokens after each block and its control are returned, too.
+
+        Returns:
+            The velocity, or it and the tokens.
+        """
+        trunk, control = self.trunk, self.control
+        if control is None:
+            return trunk(x, t, conditions.masked_crop, hidden=hidden)
+        h, embedded, crop = trunk.embed(x), trunk.t_embedder(t), trunk.cast(conditions.masked_crop)
+        c, ratio = control.embed(conditions, trunk.pos_emb), control.dpt_ratio_embedder(1000 * conditions.depth_ratio)
+        instance, scene = trunk.cast(conditions.instance), trunk.cast(conditions.scene)
+        states = []
+        for i, block in enumerate(trunk.blocks):
+            h = block(h, embedded, crop)
+            if i < len(control.blocks):
+                c = control.blocks[i](c, embedded, ratio, instance, scene)
+                h = h + control.control_path[i](c)
+            states.append(h)
+        v = trunk.project(h).to(x.dtype)
+        return (v, states) if hidden else v
