@@ -147,20 +147,22 @@ class EncoderConfig:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """All networks of a fixer.
+    """All networks of a fixer; the defaults are the small model's.
 
     Args:
         vae: Autoencoder of occupancy.
         flow: Trunk and control branches.
         encoder: Image encoder.
+        scene_branch: Let the control branches attend to the whole scene.
 
     Raises:
         ValueError: if they do not fit together.
     """
 
-    vae: VAEConfig = field(default_factory=VAEConfig)
+    vae: VAEConfig = field(default_factory=lambda: VAEConfig(32, (8, 16, 32), n_res_blocks=1, n_middle_blocks=1))
     flow: FlowConfig = field(default_factory=FlowConfig)
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    scene_branch: bool = True
 
     def __post_init__(self) -> None:
         latent = self.vae.latent_resolution, self.vae.latent_channels
@@ -286,6 +288,7 @@ class TrainConfig:
         cosine: Lower the learning rate along half a cosine to a twentieth, instead of keeping it.
         ema: Decay of the moving average of the weights, which is what is kept.
         p_uncond: Probability with which all conditions of an example are dropped.
+        p_no_image: Probability with which its images alone are dropped, so that a cloud without one can be completed.
         alignment: Weight λ of the alignment of features (ORFA).
         clip: Largest norm of gradients; less where 95 % of the last 1,000 norms were less.
         n_variants: Augmented variants of each example, which are encoded once and kept.
@@ -302,6 +305,7 @@ class TrainConfig:
     cosine: bool = False
     ema: float = 0.9999
     p_uncond: float = 0.1
+    p_no_image: float = 0.0
     alignment: float = 0.0
     clip: float = 1.0
     n_variants: int = 4
@@ -314,8 +318,9 @@ class TrainConfig:
             raise ValueError(f"steps and seed must not be negative, but they are {self.steps} and {self.seed}")
         if not 0 < self.lr <= 1:
             raise ValueError(f"the learning rate must be positive and at most 1, not {self.lr}")
-        if not (0 <= self.ema < 1 and 0 <= self.p_uncond < 1):
-            raise ValueError(f"ema and p uncond must lie in [0, 1), but they are {self.ema} and {self.p_uncond}")
+        for name in ("ema", "p_uncond", "p_no_image"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name.replace('_', ' ')} must lie in [0, 1), not {getattr(self, name)}")
         if not self.alignment >= 0:
             raise ValueError(f"the weight of alignment must not be negative, but it is {self.alignment}")
 
@@ -331,12 +336,12 @@ PAPER: dict[Stage, TrainConfig] = {
 """The paper's schedules; those of the autoencoder and the prior are TRELLIS's."""
 
 TINY: dict[Stage, TrainConfig] = {
-    "vae": TrainConfig(3_000, 32, 1e-3, cosine=True, ema=0.995),
-    "prior": TrainConfig(6_000, 64, 5e-4, cosine=True, ema=0.999),
-    "control-pre": TrainConfig(3_000, 64, 3e-4, cosine=True, ema=0.999),
-    "coarse": TrainConfig(4_000, 64, 3e-4, cosine=True, ema=0.999, alignment=0.1),
-    "fine": TrainConfig(4_000, 64, 3e-4, cosine=True, ema=0.999, alignment=0.5),
-    "texture": TrainConfig(2_000, 32, 5e-4, cosine=True, ema=0.999),
+    "vae": TrainConfig(1_000, 16, 2e-3, cosine=True, ema=0.99),
+    "prior": TrainConfig(4_000, 32, 5e-4, cosine=True, ema=0.999),
+    "control-pre": TrainConfig(2_000, 32, 3e-4, cosine=True, ema=0.999, p_no_image=0.1),
+    "coarse": TrainConfig(2_500, 32, 3e-4, cosine=True, ema=0.999, p_no_image=0.1, alignment=0.1),
+    "fine": TrainConfig(2_500, 32, 3e-4, cosine=True, ema=0.999, p_no_image=0.1, alignment=0.5),
+    "texture": TrainConfig(1_000, 8, 5e-4, cosine=True, ema=0.999),
 }
 """Schedules of the small model, for two CPU cores."""
 
