@@ -7,10 +7,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from fixer3d.configs import CONFIDENT
+
 EPSILON = 1e-6
 """Added to every scale, so that a frame of a single point can be inverted."""
-CONFIDENT = 0.8
-"""Points with at most this confidence do not shape a frame: depth bleeds at the edge of a mask."""
 MIN_POINTS = 10
 """The least number of confident points from which an object is completed."""
 

@@ -11,13 +11,14 @@ def open3d() -> ModuleType:
         ModuleNotFoundError: if neither is installed.
     """
     try:
-        return importlib.import_module("open3d")
+        import open3d as library
     except ModuleNotFoundError as error:
         if error.name != "open3d":
             raise
         raise ModuleNotFoundError(
             "rendering scenes and aligning meshes need Open3D; pip install open3d-cpu (or open3d)", name="open3d"
         ) from None
+    return library
 
 
 def pytorch3d_ops() -> ModuleType | None:

@@ -5,6 +5,8 @@ import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
+from fixer3d.configs import BLOCK
+
 from .meshes import Mesh
 from .overlap import touching
 
@@ -34,7 +36,7 @@ def voxelize(
     return (counts > 0).to(points).reshape(shape), (sums / counts.clamp(min=1)).reshape(shape)
 
 
-def space_to_depth(grid: Shaped[Tensor, "*batch r r r"], block: int = 4) -> Shaped[Tensor, "*batch c s s s"]:
+def space_to_depth(grid: Shaped[Tensor, "*batch r r r"], block: int = BLOCK) -> Shaped[Tensor, "*batch c s s s"]:
     """Blocks of voxels as channels: `(x n1) (y n2) (z n3) -> (n1 n2 n3) x y z`.
 
     Raises:
@@ -49,7 +51,7 @@ def space_to_depth(grid: Shaped[Tensor, "*batch r r r"], block: int = 4) -> Shap
     return split.permute(order).reshape(*batch, block**3, size, size, size)
 
 
-def depth_to_space(channels: Shaped[Tensor, "*batch c s s s"], block: int = 4) -> Shaped[Tensor, "*batch r r r"]:
+def depth_to_space(channels: Shaped[Tensor, "*batch c s s s"], block: int = BLOCK) -> Shaped[Tensor, "*batch r r r"]:
     """The inverse of `space_to_depth`.
 
     Raises:

@@ -66,6 +66,29 @@ def ellipsoid(radii: Sequence[float], center: Sequence[float] = (0, 0, 0), n: in
     return replace(mesh, vertices=mesh.vertices * np.asarray(radii, float) + np.asarray(center, float))
 
 
+def cushion(size: Sequence[float], center: Sequence[float] = (0, 0, 0), roundness: float = 0.35, n: int = 24) -> Mesh:
+    """A box with round edges and corners: a superellipsoid.
+
+    Args:
+        size: Its sides.
+        center: Its middle.
+        roundness: From 0, a box, to 1, an ellipsoid.
+        n: Corners of its widest section.
+    """
+    mesh = ellipsoid((1, 1, 1), n=n)
+    # Turned by half a step, so that the edges of the box lie in the middle of faces and are cut evenly.
+    around = np.arctan2(mesh.vertices[:, 1], mesh.vertices[:, 0]) + np.pi / n
+    up = np.arcsin(mesh.vertices[:, 2].clip(-1, 1))
+    ring = _power(np.cos(up), roundness)
+    shape = [_power(np.cos(around), roundness) * ring, _power(np.sin(around), roundness) * ring]
+    vertices = np.stack([*shape, _power(np.sin(up), roundness)], 1)
+    return replace(mesh, vertices=vertices * np.asarray(size, float) / 2 + np.asarray(center, float))
+
+
+def _power(x: np.ndarray, exponent: float) -> np.ndarray:
+    return np.sign(x) * np.abs(x) ** exponent
+
+
 def tube(path: Float[np.ndarray, "k 3"], radius: float | Sequence[float], n: int = 10, *, closed: bool = False) -> Mesh:
     """A round tube along a path, with flat ends; a torus where the path is closed.
 
