@@ -11,6 +11,7 @@ from fixer3d.configs import FlowConfig
 from .attention import CrossAttention, Mask, SelfAttention, Tokens
 
 Vector = Float[Tensor, "batch width"]
+Modulations = Sequence[Float[Tensor, "batch 1 width"]]
 
 
 class LayerNorm(nn.LayerNorm):
@@ -67,7 +68,8 @@ class TrunkBlock(nn.Module):
         self.self_attn = SelfAttention(width, heads, qk_rms_norm=config.qk_rms_norm)
         self.cross_attn = CrossAttention(width, config.cond_width, heads)
         self.mlp = FeedForward(width, config.mlp_ratio)
-        self.adaLN_modulation = nn.Sequential(nn.SiLU(), nn.Linear(width, 6 * width))
+        initialize(self)
+        self.adaLN_modulation = nn.Sequential(nn.SiLU(), zero(nn.Linear(width, 6 * width)))
 
     def forward(
         self, x: Tokens, t: Vector, context: Float[Tensor, "batch m cond_width"], mask: Mask | None = None
@@ -83,10 +85,21 @@ class TrunkBlock(nn.Module):
         Returns:
             The tokens.
         """
-        shift, scale, gate, mlp_shift, mlp_scale, mlp_gate = modulation(self.adaLN_modulation, t, 6)
+        modulations = modulation(self.adaLN_modulation, t, 6)
+        return self.feed(self.attend(x, modulations[:3], context, mask), modulations[3:])
+
+    def attend(
+        self, x: Tokens, modulations: Modulations, context: Float[Tensor, "batch m cond_width"], mask: Mask | None
+    ) -> Tokens:
+        """The two attentions."""
+        shift, scale, gate = modulations
         x = x + gate * self.self_attn(self.norm1(x) * (1 + scale) + shift, mask)
-        x = x + self.cross_attn(self.norm2(x), context)
-        return x + mlp_gate * self.mlp(self.norm3(x) * (1 + mlp_scale) + mlp_shift)
+        return x + self.cross_attn(self.norm2(x), context)
+
+    def feed(self, x: Tokens, modulations: Modulations) -> Tokens:
+        """The feed-forward layer."""
+        shift, scale, gate = modulations
+        return x + gate * self.mlp(self.norm3(x) * (1 + scale) + shift)
 
 
 class ControlBlock(TrunkBlock):
@@ -104,11 +117,13 @@ class ControlBlock(TrunkBlock):
         width, heads = config.width, config.n_heads
         self.norm4 = LayerNorm(width, affine=False)
         self.self_attn_dpt_ratio = SelfAttention(width, heads, qk_rms_norm=config.qk_rms_norm)
-        self.adaLN_modulation_dpt = nn.Sequential(nn.SiLU(), nn.Linear(width, 3 * width))
+        self.adaLN_modulation_dpt = nn.Sequential(nn.SiLU(), zero(nn.Linear(width, 3 * width)))
+        initialize(self.self_attn_dpt_ratio)
         self.scene_branch = scene_branch
         if scene_branch:
             self.norm5 = LayerNorm(width, affine=True)
             self.cross_attn_extra = CrossAttention(width, config.cond_width, heads)
+            initialize(self.cross_attn_extra)
 
     def forward(  # type: ignore[override]  # the trunk's block and two inputs more
         self,
@@ -132,30 +147,45 @@ class ControlBlock(TrunkBlock):
         Returns:
             The tokens.
         """
-        shift, scale, gate, mlp_shift, mlp_scale, mlp_gate = modulation(self.adaLN_modulation, t, 6)
-        x = x + gate * self.self_attn(self.norm1(x) * (1 + scale) + shift, mask)
-        x = x + self.cross_attn(self.norm2(x), instance)
+        modulations = modulation(self.adaLN_modulation, t, 6)
+        x = self.attend(x, modulations[:3], instance, mask)
         shift, scale, gate = modulation(self.adaLN_modulation_dpt, ratio, 3)
         x = x + gate * self.self_attn_dpt_ratio(self.norm4(x) * (1 + scale) + shift, mask)
         if self.scene_branch:
             x = x + self.cross_attn_extra(self.norm5(x), scene)
-        return x + mlp_gate * self.mlp(self.norm3(x) * (1 + mlp_scale) + mlp_shift)
+        return self.feed(x, modulations[3:])
+
+    def copy_trunk(self, source: TrunkBlock, *, live_depth_ratio: bool) -> None:
+        """Copy a block of the trunk, also into the two steps that it lacks, with zero output layers.
+
+        Args:
+            source: The block; not changed.
+            live_depth_ratio: Whether the attention by depth ratio keeps the output layer that is copied.
+        """
+        self.load_state_dict(source.state_dict(), strict=False)
+        self.self_attn_dpt_ratio.load_state_dict(source.self_attn.state_dict())
+        if not live_depth_ratio:
+            zero(self.self_attn_dpt_ratio.to_out)
+        if self.scene_branch:
+            self.norm5.load_state_dict(source.norm2.state_dict())
+            self.cross_attn_extra.load_state_dict(source.cross_attn.state_dict())
+            zero(self.cross_attn_extra.to_out)
 
 
-def modulation(network: nn.Module, embedding: Vector, n: int) -> Sequence[Float[Tensor, "batch 1 width"]]:
+def modulation(network: nn.Module, embedding: Vector, n: int) -> Modulations:
     """Shifts, scales and gates of a block, from an embedding."""
     return network(embedding)[:, None].chunk(n, dim=-1)
 
 
-def zero(*layers: nn.Linear) -> None:
-    """Set weights and biases to zero."""
-    for layer in layers:
-        nn.init.zeros_(layer.weight)
-        nn.init.zeros_(layer.bias)
+def zero(layer: nn.Linear) -> nn.Linear:
+    """Set weight and bias to zero, and return the layer."""
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer
 
 
 def initialize(module: nn.Module) -> None:
-    """Give every linear layer Xavier's uniform weights and no bias."""
+    """Give every linear layer of a module Xavier's uniform weights and no bias."""
     for layer in module.modules():
         if isinstance(layer, nn.Linear):
             nn.init.xavier_uniform_(layer.weight)

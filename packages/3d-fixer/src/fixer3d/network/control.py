@@ -1,5 +1,8 @@
 """The dual-branch conditioning network: a trainable control branch beside the frozen object prior."""
 
+from dataclasses import replace
+from typing import cast
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -7,7 +10,7 @@ from torch import Tensor, nn
 from fixer3d.configs import FlowConfig
 
 from .attention import Tokens
-from .blocks import ControlBlock, initialize, zero
+from .blocks import ControlBlock, TrunkBlock, initialize, zero
 from .conditions import Conditions
 from .embeddings import TimestepEmbedder
 from .trunk import FlowTrunk, Latent, tokens_from_grid
@@ -29,14 +32,12 @@ class ControlBranch(nn.Module):
         self.config, self.scene_branch = config, scene_branch
         width, patch = config.width, config.patch_size**3
         self.input_layer_vox_partial = nn.Linear(config.in_channels * patch, width)
-        self.input_layer_mask_partial = nn.Linear(config.confidence_block**3 * patch, width)
+        initialize(self.input_layer_vox_partial)
+        self.input_layer_mask_partial = zero(nn.Linear(config.confidence_block**3 * patch, width))
         self.dpt_ratio_embedder = TimestepEmbedder(width)
         blocks = (ControlBlock(config, scene_branch=scene_branch) for _ in range(config.n_control_blocks))
         self.blocks = nn.ModuleList(blocks)
-        self.control_path = nn.Sequential(*[nn.Linear(width, width) for _ in range(config.n_control_blocks)])
-        initialize(self)
-        zero(self.input_layer_mask_partial, *self.control_path)
-        zero(*(block.adaLN_modulation_dpt[1] for block in self.blocks))
+        self.control_path = nn.Sequential(*[zero(nn.Linear(width, width)) for _ in range(config.n_control_blocks)])
 
     @classmethod
     def from_trunk(
@@ -64,14 +65,7 @@ class ControlBranch(nn.Module):
         self.input_layer_vox_partial.load_state_dict(trunk.input_layer.state_dict())
         self.dpt_ratio_embedder.load_state_dict(trunk.t_embedder.state_dict())
         for block, source in zip(self.blocks, trunk.blocks, strict=False):
-            block.load_state_dict(source.state_dict(), strict=False)
-            block.self_attn_dpt_ratio.load_state_dict(source.self_attn.state_dict())
-            if not live_depth_ratio:
-                zero(block.self_attn_dpt_ratio.to_out)
-            if self.scene_branch:
-                block.norm5.load_state_dict(source.norm2.state_dict())
-                block.cross_attn_extra.load_state_dict(source.cross_attn.state_dict())
-                zero(block.cross_attn_extra.to_out)
+            cast("ControlBlock", block).copy_trunk(cast("TrunkBlock", source), live_depth_ratio=live_depth_ratio)
 
     def embed(self, conditions: Conditions, positions: Float[Tensor, "n width"]) -> Tokens:
         """The control tokens before the first block."""
@@ -97,7 +91,7 @@ class DualBranchFlow(nn.Module):
 
     def __init__(self, trunk: FlowTrunk, control: ControlBranch | None) -> None:
         super().__init__()
-        if control is not None and control.config != trunk.config:
+        if control is not None and not _fits(control.config, trunk.config):
             raise ValueError(f"the control branch is of {control.config}, the trunk of {trunk.config}")
         self.trunk, self.control = trunk.requires_grad_(requires_grad=False), control
 
@@ -135,3 +129,9 @@ class DualBranchFlow(nn.Module):
             states.append(h)
         v = trunk.project(h).to(x.dtype)
         return (v, states) if hidden else v
+
+
+def _fits(control: FlowConfig, trunk: FlowConfig) -> bool:
+    """Whether the two have the same sizes, and the trunk enough blocks."""
+    same = replace(control, n_blocks=trunk.n_blocks, n_control_blocks=trunk.n_control_blocks) == trunk
+    return same and control.n_control_blocks <= trunk.n_blocks

@@ -60,8 +60,12 @@ class TimestepEmbedder(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.mlp = nn.Sequential(nn.Linear(N_FREQUENCIES, width), nn.SiLU(), nn.Linear(width, width))
+        first, last = nn.Linear(N_FREQUENCIES, width), nn.Linear(width, width)
+        for layer in (first, last):
+            nn.init.normal_(layer.weight, std=0.02)
+            nn.init.zeros_(layer.bias)
+        self.mlp = nn.Sequential(first, nn.SiLU(), last)
 
     def forward(self, t: Float[Tensor, "batch"]) -> Float[Tensor, "batch width"]:
         """Embed timesteps of 0 to 1000."""
-        return self.mlp(timestep_embedding(t).to(self.mlp[0].weight.dtype))
+        return self.mlp(timestep_embedding(t).to(next(self.parameters()).dtype))

@@ -49,17 +49,11 @@ class FlowTrunk(nn.Module):
         width, channels = config.width, config.in_channels * config.patch_size**3
         self.t_embedder = TimestepEmbedder(width)
         self.input_layer = nn.Linear(channels, width)
+        initialize(self.input_layer)
         self.blocks = nn.ModuleList(TrunkBlock(config) for _ in range(config.n_blocks))
-        self.out_layer = nn.Linear(width, channels)
+        self.out_layer = zero(nn.Linear(width, channels))
         positions = grid_positions(config.resolution // config.patch_size)
         self.register_buffer("pos_emb", position_embedding(positions, width))
-        self._initialize()
-
-    def _initialize(self) -> None:
-        initialize(self)
-        for layer in (self.t_embedder.mlp[0], self.t_embedder.mlp[2]):
-            nn.init.normal_(layer.weight, std=0.02)
-        zero(self.out_layer, *(block.adaLN_modulation[1] for block in self.blocks))
 
     def forward(
         self,

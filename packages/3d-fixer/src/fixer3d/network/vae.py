@@ -31,8 +31,8 @@ class ResBlock(nn.Module):
         self.norm1, self.norm2 = ChannelLayerNorm(channels), ChannelLayerNorm(channels)
         self.conv1 = nn.Conv3d(channels, channels, 3, padding=1)
         self.conv2 = nn.Conv3d(channels, channels, 3, padding=1)
-        nn.init.zeros_(self.conv2.weight)
-        nn.init.zeros_(self.conv2.bias)
+        for parameter in self.conv2.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(self, x: Grid) -> Grid:
         """Transform a grid."""
@@ -90,7 +90,7 @@ class SparseStructureEncoder(nn.Module):
 
     def __init__(self, config: VAEConfig) -> None:
         super().__init__()
-        channels = config.channels
+        self.config, channels = config, config.channels
         self.input_layer = nn.Conv3d(1, channels[0], 3, padding=1)
         self.blocks = nn.ModuleList(_levels(config, channels, Downsample))
         self.middle_block = nn.Sequential(*[ResBlock(channels[-1]) for _ in range(config.n_middle_blocks)])
@@ -113,7 +113,7 @@ class SparseStructureDecoder(nn.Module):
 
     def __init__(self, config: VAEConfig) -> None:
         super().__init__()
-        channels = config.channels[::-1]
+        self.config, channels = config, config.channels[::-1]
         self.input_layer = nn.Conv3d(config.latent_channels, channels[0], 3, padding=1)
         self.middle_block = nn.Sequential(*[ResBlock(channels[0]) for _ in range(config.n_middle_blocks)])
         self.blocks = nn.ModuleList(_levels(config, channels, Upsample))
