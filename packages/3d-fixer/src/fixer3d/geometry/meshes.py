@@ -172,6 +172,29 @@ def load_mesh(path: Path) -> Mesh:
     return mesh
 
 
+def load_parts(path: Path) -> dict[str, Mesh]:
+    """Read the objects of a file by name, each where it stands; a format without names holds one, named by the file.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it cannot be read, or holds no triangle.
+    """
+    import trimesh
+
+    if path.suffix.lower() not in {".glb", ".gltf"}:
+        return {path.name.split(".")[0]: load_mesh(path)}
+    load_mesh(path)
+    scene = trimesh.load_scene(io.BytesIO(path.read_bytes()), file_type="glb", process=False)
+    found = {}
+    for node in scene.graph.nodes_geometry:
+        matrix, name = scene.graph[node]
+        part = scene.geometry[name]
+        if isinstance(part, trimesh.Trimesh) and len(part.faces):
+            vertices = trimesh.transform_points(part.vertices, matrix)
+            found[str(node)] = Mesh(np.asarray(vertices, float), np.asarray(part.faces, np.int64), _colors(part))
+    return found
+
+
 def load_points(path: Path, n_samples: int = 20_000) -> Float[Tensor, "n 3"]:
     """Read a point cloud: PLY, OBJ, GLB or another format of meshes, or an array of shape (points, 3) as NPY.
 

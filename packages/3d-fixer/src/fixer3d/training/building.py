@@ -19,7 +19,7 @@ from fixer3d.scenes.rendering import FLOOR_INDEX, Light, Renderer, View
 
 from .examples import FlowExamples, OccupancyExamples
 from .framing import Partial, draw_augmentation, frame_example
-from .observations import isolated, observe
+from .observations import isolated, observe, trusted
 
 KINDS: dict[Stage, tuple[FrameKind, ...]] = {
     "vae": ("coarse", "fine"),
@@ -112,7 +112,7 @@ def _example(
         augment = draw_augmentation(config.augment, generator)
         try:
             points, confidence = partial_points(depth, mask, view.intrinsics, view.c2w)
-            whole, partial = frame_example(mesh, points, confidence, kind, resolution, augment, generator)
+            whole, partial = frame_example(mesh, points, trusted(confidence), kind, resolution, augment, generator)
         except ValueError:
             return None
         variants.append((whole, partial, ratio))

@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float, Shaped, UInt8
 from torch import Tensor
 
 from fixer3d.geometry.cameras import Intrinsics
+from fixer3d.geometry.frames import CONFIDENT, MIN_POINTS
 from fixer3d.network.model import ObjectImages
 from fixer3d.scenes.crops import crop_box, cropped, relative_depth, resized
 from fixer3d.scenes.partial import partial_points
@@ -29,6 +30,12 @@ class Observation:
     images: ObjectImages
 
 
+def trusted(confidence: Float[Tensor, "n"]) -> Float[Tensor, "n"]:
+    """Confidence; that of a mask so thin that it is all edge is 1, since there is nothing better to go by."""
+    is_thin = int((confidence > CONFIDENT).sum()) < MIN_POINTS <= len(confidence)
+    return torch.ones_like(confidence) if is_thin else confidence
+
+
 def observe(
     rgb: UInt8[Tensor, "h w 3"],
     depth: Float[Tensor, "h w"],
@@ -43,6 +50,7 @@ def observe(
         ValueError: if the mask is empty.
     """
     points, confidence = partial_points(depth, mask, intrinsics, c2w)
+    confidence = trusted(confidence)
     kept = mask & depth.isfinite() & (depth > 0)
     image, shape = rgb.permute(2, 0, 1), mask[None].float()
     box = crop_box(mask)
