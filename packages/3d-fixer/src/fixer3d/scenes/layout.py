@@ -44,7 +44,7 @@ class Placement:
 
     def apply(self, mesh: Mesh) -> Mesh:
         """The mesh in its place."""
-        return mesh.mapped(self.matrix, np.array(self.translation))
+        return mesh.mapped(self.matrix, np.array(self.translation, float))
 
 
 def place(meshes: Sequence[Mesh], config: SceneConfig, rng: np.random.Generator) -> list[Placement | None]:

@@ -8,7 +8,8 @@ from jaxtyping import Float
 
 from fixer3d.geometry.meshes import Mesh
 
-Vector = tuple[float, float, float]
+Numbers = Sequence[float] | np.ndarray
+"""A position, a size, or a radius at each point."""
 
 _CORNERS = np.array([[x, y, z] for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (-0.5, 0.5)])
 _QUADS = [[0, 1, 3, 2], [4, 6, 7, 5], [0, 4, 5, 1], [2, 3, 7, 6], [0, 2, 6, 4], [1, 5, 7, 3]]
@@ -18,7 +19,7 @@ def _triangles(quads: np.ndarray) -> np.ndarray:
     return np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]])
 
 
-def box(size: Sequence[float], center: Sequence[float] = (0, 0, 0), taper: float = 1.0) -> Mesh:
+def box(size: Numbers, center: Numbers = (0, 0, 0), taper: float = 1.0) -> Mesh:
     """A box.
 
     Args:
@@ -52,21 +53,21 @@ def revolved(profile: Sequence[tuple[float, float]], n: int = 24) -> Mesh:
     return Mesh(vertices, np.concatenate([_rings(len(radii), n), *caps]))
 
 
-def cylinder(radius: float, height: float, center: Sequence[float] = (0, 0, 0), top: float | None = None) -> Mesh:
+def cylinder(radius: float, height: float, center: Numbers = (0, 0, 0), top: float | None = None) -> Mesh:
     """A cylinder along z, or a cut cone where the radius `top` is another."""
     upper = radius if top is None else top
     mesh = revolved([(0, -height / 2), (radius, -height / 2), (upper, height / 2), (0, height / 2)])
     return replace(mesh, vertices=mesh.vertices + np.asarray(center, float))
 
 
-def ellipsoid(radii: Sequence[float], center: Sequence[float] = (0, 0, 0), n: int = 24) -> Mesh:
+def ellipsoid(radii: Numbers, center: Numbers = (0, 0, 0), n: int = 24) -> Mesh:
     """An ellipsoid with axes along x, y and z."""
     angles = np.linspace(-np.pi / 2, np.pi / 2, n // 2 + 1)
     mesh = revolved([(float(np.cos(a)), float(np.sin(a))) for a in angles], n)
     return replace(mesh, vertices=mesh.vertices * np.asarray(radii, float) + np.asarray(center, float))
 
 
-def cushion(size: Sequence[float], center: Sequence[float] = (0, 0, 0), roundness: float = 0.35, n: int = 24) -> Mesh:
+def cushion(size: Numbers, center: Numbers = (0, 0, 0), roundness: float = 0.35, n: int = 24) -> Mesh:
     """A box with round edges and corners: a superellipsoid.
 
     Args:
@@ -89,7 +90,7 @@ def _power(x: np.ndarray, exponent: float) -> np.ndarray:
     return np.sign(x) * np.abs(x) ** exponent
 
 
-def tube(path: Float[np.ndarray, "k 3"], radius: float | Sequence[float], n: int = 10, *, closed: bool = False) -> Mesh:
+def tube(path: Float[np.ndarray, "k 3"], radius: float | Numbers, n: int = 10, *, closed: bool = False) -> Mesh:
     """A round tube along a path, with flat ends; a torus where the path is closed.
 
     Args:
@@ -112,7 +113,7 @@ def tube(path: Float[np.ndarray, "k 3"], radius: float | Sequence[float], n: int
     return Mesh(np.concatenate([vertices, path[[0, -1]]]), np.concatenate([_rings(len(path), n), *caps]))
 
 
-def rod(start: Sequence[float], end: Sequence[float], radius: float | Sequence[float], n: int = 10) -> Mesh:
+def rod(start: Numbers, end: Numbers, radius: float | Numbers, n: int = 10) -> Mesh:
     """A straight round rod."""
     return tube(np.array([start, end], float), radius, n)
 

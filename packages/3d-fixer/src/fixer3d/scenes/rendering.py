@@ -18,6 +18,8 @@ NOTHING, WALL, FLOOR_INDEX, FIRST_OBJECT = 0, 1, 2, 3
 """What a pixel shows, as the index images of scenes say it."""
 GRAY = 0.7
 """Albedo of a mesh without colors."""
+GAMMA = 2.2
+"""Of a display."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,7 +159,8 @@ class Renderer:
         shadow = self._scene.test_occlusions(self._tensor(_rays(points, light.direction))).numpy()
         sun = (normals @ light.direction).clip(0) * ~shadow
         strength = light.ambient * (0.85 + 0.15 * normals[:, 2]) + (1 - light.ambient) * sun
-        return np.where(hit[:, None], hits.colors * strength[:, None], light.sky)
+        # Albedos are display values, light is linear.
+        return np.where(hit[:, None], hits.colors * strength[:, None] ** (1 / GAMMA), light.sky)
 
 
 def _add_room(hits: _Hits, room: Room, eye: np.ndarray, directions: np.ndarray) -> None:
