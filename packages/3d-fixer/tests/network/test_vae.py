@@ -5,7 +5,7 @@ from torch import distributions
 from fixer3d.configs import VAEConfig
 from fixer3d.network.vae import SparseStructureVAE, dice_loss, kl_divergence, pixel_shuffle, vae_loss
 
-SMALL = VAEConfig(8, (8, 16), 4, 1, 1)
+SMALL = VAEConfig(8, (6, 12), 4, 1, 1)
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def test_eight_channels_become_the_voxels_of_a_block():
         assert out[(0, c, *at)] == x[(0, 8 * c + 4 * i + 2 * j + k, *place)]
 
 
-@pytest.mark.parametrize("config", [SMALL, VAEConfig()], ids=["small", "tiny"])
+@pytest.mark.parametrize("config", [SMALL, VAEConfig(8)], ids=["two levels", "three"])
 def test_a_grid_becomes_a_latent_and_a_grid_again(config):
     r, size = config.resolution, config.resolution // config.factor
     vae, occupancy = SparseStructureVAE(config), torch.zeros(1, 1, r, r, r)
@@ -42,14 +42,14 @@ def test_a_grid_becomes_a_latent_and_a_grid_again(config):
 
 
 def test_residual_blocks_begin_as_the_identity(vae):
-    x = torch.randn(1, 8, 4, 4, 4)
+    x = torch.randn(1, 6, 4, 4, 4)
     torch.testing.assert_close(vae.encoder.blocks[0](x), x)
 
 
 def test_a_few_shapes_are_learned_by_heart(vae):
     occupancy, draw = shapes(), torch.Generator().manual_seed(0)
-    optimizer = torch.optim.AdamW(vae.parameters(), lr=1e-2)
-    for _ in range(60):
+    optimizer = torch.optim.AdamW(vae.parameters(), lr=2e-2)
+    for _ in range(30):
         logits, mean, logvar = vae(occupancy, draw)
         optimizer.zero_grad()
         vae_loss(logits, occupancy, mean, logvar, bce_weight=0.2).backward()
@@ -77,6 +77,7 @@ def test_the_dice_loss_of_half_a_shape():
 def test_the_posterior_has_the_variance_that_it_says(vae):
     occupancy, draws = shapes(1), []
     mean, logvar = vae.posterior(occupancy)
+    vae.posterior = lambda occupancy: (mean, logvar)
     vae.decode = lambda latent: draws.append(latent) or occupancy
     draw = torch.Generator().manual_seed(0)
     for _ in range(300):
