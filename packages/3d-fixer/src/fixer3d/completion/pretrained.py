@@ -126,11 +126,11 @@ def load_trellis(
         FileNotFoundError: if a file is missing.
         ValueError: if a file cannot be read, a setting is not known, or the keys of the weights do not fit.
     """
-    folder = Path(folder)
-    args = _entry(_read_json(folder / "pipeline.json"), "args", folder / "pipeline.json")
+    folder, pipeline = Path(folder), Path(folder) / "pipeline.json"
+    args = _entry(_read_json(pipeline), "args", pipeline)
     models: dict[str, nn.Module] = {}
     skipped: dict[str, str] = {}
-    for name, stem in _entry(args, "models", folder / "pipeline.json").items():
+    for name, stem in _entry(args, "models", pipeline).items():
         path = _inside(folder, stem)
         settings = _read_json(path.with_name(f"{path.name}.json"))
         if settings.get("name") in BUILDERS:
@@ -140,8 +140,8 @@ def load_trellis(
     return TrellisModels(
         models,
         skipped,
-        {name: _sampler(value, name) for name, value in args.items() if name.endswith("sampler")},
-        _normalization(args.get("slat_normalization")),
+        {name: _sampler(_entry(args, name, pipeline)) for name in args if name.endswith("sampler")},
+        _normalization(args, pipeline),
         args.get("image_cond_model"),
         args.get("scene_cond_model"),
     )
@@ -208,21 +208,21 @@ def flow_config(settings: Settings) -> FlowConfig:
         ValueError: if a setting is missing or not known, or asks for what is not here.
     """
     args = _Arguments(settings)
-    width = args.take("model_channels")
-    heads = args.take("num_heads", None) or width // args.take("num_head_channels", 64)
-    channels, blocks = args.take("in_channels"), args.take("num_blocks")
+    width = args.integer("model_channels")
+    heads = args.integer("num_heads", 0) or width // args.integer("num_head_channels", 64)
+    channels, blocks = args.integer("in_channels"), args.integer("num_blocks")
     args.demand(out_channels=channels, pe_mode="ape", share_mod=False, qk_rms_norm_cross=False)
     config = FlowConfig(
-        resolution=args.take("resolution"),
+        resolution=args.integer("resolution"),
         in_channels=channels,
-        patch_size=args.take("patch_size", 2),
+        patch_size=args.integer("patch_size", 2),
         width=width,
         n_blocks=blocks,
         n_control_blocks=max(1, blocks // 2),
         n_heads=heads,
-        cond_width=args.take("cond_channels"),
-        mlp_ratio=args.take("mlp_ratio", 4),
-        qk_rms_norm=args.take("qk_rms_norm", False),  # noqa: FBT003
+        cond_width=args.integer("cond_channels"),
+        mlp_ratio=args.number("mlp_ratio", 4.0),
+        qk_rms_norm=bool(args.take("qk_rms_norm", default=False)),
     )
     args.finish()
     return config
@@ -250,15 +250,31 @@ BUILDERS: dict[str, Callable[[Settings], nn.Module]] = {
 
 
 class _Arguments:
-    """Settings of a model, taken one by one, so that none is overlooked."""
+    """Settings of a model or sampler, taken one by one, so that none is overlooked."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.name, self.left = settings["name"], {**settings.get("args", {})}
+    def __init__(self, settings: Settings, key: str = "args") -> None:
+        self.name = settings.get("name", "a model")
+        self.left = dict(_entry(settings, key, f"the file of {self.name}"))
 
-    def take(self, key: str, *default: Any) -> Any:  # noqa: ANN401  # as in the file
-        if key not in self.left and not default:
+    def take(self, key: str, default: object = None) -> object:
+        if self.left.get(key, default) is None:
             raise ValueError(f"the settings of {self.name} lack {key}")
-        return self.left.pop(key, *default)
+        return self.left.pop(key, default)
+
+    def number(self, key: str, default: float | None = None) -> float:
+        return float(self._check(key, self.take(key, default)))
+
+    def integer(self, key: str, default: int | None = None) -> int:
+        value = self._check(key, self.take(key, default))
+        if value != int(value):
+            raise ValueError(f"{key} of {self.name} must be an integer, not {value}")
+        return int(value)
+
+    def numbers(self, key: str, default: list[float] | None = None) -> list[float]:
+        values = self.take(key, default)
+        if not isinstance(values, list):
+            raise ValueError(f"{key} of {self.name} must be a list of numbers, not {values!r}")
+        return [self._check(key, value) for value in values]
 
     def demand(self, **values: object) -> None:
         for key, value in values.items():
@@ -271,29 +287,31 @@ class _Arguments:
         if unknown:
             raise ValueError(f"the settings of {self.name} have {_first(unknown)}, which is not known here")
 
+    def _check(self, key: str, value: object) -> float:
+        if not isinstance(value, (int, float)) or isinstance(value, bool):
+            raise ValueError(f"{key} of {self.name} must be a number, not {value!r}")
+        return value
+
 
 def _vae_config(settings: Settings, side: str, order: int) -> VAEConfig:
     args = _Arguments(settings)
     args.demand(**{side: 1, "norm_type": "layer"})
-    channels = tuple(args.take("channels")[::order])
+    channels = tuple(int(width) for width in args.numbers("channels")[::order])
     config = VAEConfig(
         # The settings do not name a resolution; one that fits is needed only here.
         resolution=2 ** len(channels),
         channels=channels,
-        latent_channels=args.take("latent_channels"),
-        n_res_blocks=args.take("num_res_blocks"),
-        n_middle_blocks=args.take("num_res_blocks_middle", 2),
+        latent_channels=args.integer("latent_channels"),
+        n_res_blocks=args.integer("num_res_blocks"),
+        n_middle_blocks=args.integer("num_res_blocks_middle", 2),
     )
     args.finish()
     return config
 
 
 def _load_model(settings: Settings, path: Path, device: str | torch.device, dtype: torch.dtype) -> nn.Module:
-    try:
-        with torch.device("meta"):
-            model = BUILDERS[settings["name"]](settings)
-    except (AttributeError, TypeError) as error:
-        raise ValueError(f"a setting in {path}.json is not what a {settings['name']} takes: {error}") from error
+    with torch.device("meta"):
+        model = BUILDERS[settings["name"]](settings)
     load_weights(model, path.with_name(f"{path.name}.safetensors"), dtype)
     return model.to(device).eval()
 
@@ -305,26 +323,20 @@ def _why_skipped(name: str) -> str:
     return f"{name} works on structured latents, which needs {needs}"
 
 
-def _sampler(settings: Settings, where: str) -> SamplerConfig:
-    params = settings.get("params", {}) if isinstance(settings, dict) else None
-    if not isinstance(params, dict):
-        raise ValueError(f"{where} of the pipeline is not an object with params")
-    guided = settings.get("name") != "FlowEulerSampler"
-    try:
-        start, end = params.get("cfg_interval", (0.0, 1.0))
-        guidance = params.get("cfg_strength", 3.0) if guided else 0.0
-        return SamplerConfig(params.get("steps", 50), guidance, (start, end), params.get("rescale_t", 1.0))
-    except TypeError as error:
-        raise ValueError(f"{where} of the pipeline has a setting that is not a number: {error}") from error
+def _sampler(settings: Settings) -> SamplerConfig:
+    args = _Arguments(settings, "params")
+    interval = args.numbers("cfg_interval", [0.0, 1.0])
+    if len(interval) != 2:
+        raise ValueError(f"cfg_interval of {args.name} must be two times, not {interval}")
+    guidance = args.number("cfg_strength", 3.0) if args.name != "FlowEulerSampler" else 0.0
+    return SamplerConfig(args.integer("steps", 50), guidance, (interval[0], interval[1]), args.number("rescale_t", 1.0))
 
 
-def _normalization(settings: Settings | None) -> Normalization | None:
-    if settings is None:
+def _normalization(args: Settings, where: Path) -> Normalization | None:
+    if "slat_normalization" not in args:
         return None
-    try:
-        return Normalization(torch.tensor(settings["mean"]), torch.tensor(settings["std"]))
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError("slat_normalization of the pipeline is not two lists of numbers, mean and std") from error
+    lists = _Arguments({"name": "slat_normalization", "args": _entry(args, "slat_normalization", where)})
+    return Normalization(torch.tensor(lists.numbers("mean")), torch.tensor(lists.numbers("std")))
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -339,10 +351,10 @@ def _read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def _entry(content: Settings, key: str, path: Path) -> dict[str, Any]:
+def _entry(content: Settings, key: str, where: object) -> dict[str, Any]:
     entry = content.get(key)
     if not isinstance(entry, dict):
-        raise ValueError(f"{path} has no object {key!r}")
+        raise ValueError(f"{where} has no object {key!r}")
     return entry
 
 

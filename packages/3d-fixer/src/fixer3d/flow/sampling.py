@@ -1,7 +1,7 @@
 """The Euler sampler with rescaled times, and classifier-free guidance within an interval of them."""
 
 import itertools
-from typing import Protocol
+from collections.abc import Callable
 
 import torch
 from jaxtyping import Float
@@ -10,18 +10,9 @@ from torch import Tensor, nn
 from fixer3d.configs import SamplerConfig
 from fixer3d.network.conditions import Conditions
 
-
-class Velocity(Protocol):
-    """What is integrated."""
-
-    def __call__(self, x: Tensor, t: Tensor, guided: bool, /) -> Tensor:
-        """The velocity of each sample.
-
-        Args:
-            x: Samples; where there is guidance, the whole batch twice.
-            t: As many times, 0 (clean) to 1000 (noise).
-            guided: Whether the first half is to be conditional and the second half unconditional.
-        """
+Velocity = Callable[[Tensor, Tensor, bool], Tensor]
+"""What is integrated: from samples, as many times of 0 (clean) to 1000 (noise), and whether there is guidance, to the
+velocities. With guidance, the batch holds all samples twice, and the second half is to be unconditional."""
 
 
 def times(config: SamplerConfig) -> list[float]:
@@ -77,7 +68,7 @@ def make_velocity(flow: nn.Module, conditions: Conditions | Float[Tensor, "batch
     else:
         both = torch.cat([conditions, torch.zeros_like(conditions)])
 
-    def velocity(x: Tensor, t: Tensor, guided: bool, /) -> Tensor:
+    def velocity(x: Tensor, t: Tensor, guided: bool) -> Tensor:
         return flow(x, t, both if guided else conditions)
 
     return velocity

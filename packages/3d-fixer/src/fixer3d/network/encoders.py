@@ -156,7 +156,7 @@ def normalized(tokens: ImageTokens) -> ImageTokens:
     return F.layer_norm(tokens.float(), tokens.shape[-1:]).to(tokens.dtype)
 
 
-def _square(images: Images) -> Images:
+def _square(images: Images) -> Float[Tensor, "batch 3 size size"]:
     images = images.expand(-1, 3, -1, -1) if images.shape[1] == 1 else images
     if images.shape[-2:] == (FULL_SIZE, FULL_SIZE):
         return images

@@ -185,7 +185,7 @@ def make_texture_velocity(
     """The texture's flow under conditions, for `fixer3d.flow.sampling.sample`; unconditional without control."""
     both = Voxels(voxels.coordinates.repeat(2, 1, 1), voxels.exists.repeat(2, 1))
 
-    def velocity(z: Tensor, t: Tensor, guided: bool, /) -> Tensor:
+    def velocity(z: Tensor, t: Tensor, guided: bool) -> Tensor:
         return flow(z, t, both if guided else voxels, conditions)
 
     return velocity

@@ -52,7 +52,7 @@ class Downsample(nn.Module):
         super().__init__()
         self.conv = nn.Conv3d(channels, out_channels, 2, stride=2)
 
-    def forward(self, x: Grid) -> Grid:
+    def forward(self, x: Grid) -> Float[Tensor, "batch d s s s"]:
         """Halve the resolution."""
         return self.conv(x)
 
@@ -69,7 +69,7 @@ class Upsample(nn.Module):
         super().__init__()
         self.conv = nn.Conv3d(channels, 8 * out_channels, 3, padding=1)
 
-    def forward(self, x: Grid) -> Grid:
+    def forward(self, x: Grid) -> Float[Tensor, "batch d s s s"]:
         """Double the resolution."""
         return pixel_shuffle(self.conv(x))
 
@@ -198,7 +198,13 @@ def kl_divergence(mean: Grid, logvar: Grid) -> Float[Tensor, ""]:
 
 
 def vae_loss(
-    logits: Grid, occupancy: Grid, mean: Grid, logvar: Grid, *, kl_weight: float = 1e-3, bce_weight: float = 0.0
+    logits: Float[Tensor, "batch 1 R R R"],
+    occupancy: Float[Tensor, "batch 1 R R R"],
+    mean: Grid,
+    logvar: Grid,
+    *,
+    kl_weight: float = 1e-3,
+    bce_weight: float = 0.0,
 ) -> Float[Tensor, ""]:
     """Dice loss and 1e-3 of the divergence, and as much cross-entropy as is asked for, which helps at the start."""
     loss = dice_loss(logits, occupancy) + kl_weight * kl_divergence(mean, logvar)
