@@ -128,6 +128,19 @@ def test_the_trunk_alone_takes_image_tokens(flow):
     torch.testing.assert_close(both[2:], flow.trunk(x, t, torch.zeros(2, 5, 10)))
 
 
+def test_a_users_own_network_is_sampled():
+    class Toward(torch.nn.Module):
+        def forward(self, x, t, conditions):
+            assert conditions.shape == x.shape
+            return x - conditions
+
+    goal = torch.ones(3, 2)
+    config = SamplerConfig(200, guidance=1.0, interval=(0.0, 1.0), rescale=1.0)
+    found = sample(make_velocity(Toward(), goal), torch.zeros(3, 2), config)
+    # With guidance v = 2 (x - 1) - x = x - 2, so that dx/dt = x - 2 from t = 1 to 0: x = 2 (1 - exp(-1)).
+    torch.testing.assert_close(found, torch.full((3, 2), 2 * (1 - np.exp(-1.0))), atol=5e-3, rtol=0, check_dtype=False)
+
+
 def test_objects_of_a_batch_are_sampled_as_they_are_alone_and_without_gradients(flow):
     given, noise, config = conditions(3), torch.randn(3, 2, 4, 4, 4), SamplerConfig(4)
     together = sample(make_velocity(flow, given), noise, config)
@@ -139,10 +152,10 @@ def test_objects_of_a_batch_are_sampled_as_they_are_alone_and_without_gradients(
 @pytest.mark.parametrize(
     ("words", "settings"),
     [
-        ("n_steps must be positive", {"n_steps": 0}),
+        ("steps must be positive", {"n_steps": 0}),
         ("guidance must not be negative", {"guidance": -1.0}),
-        ("two times from 0 to 1", {"interval": (0.8, 0.5)}),
-        ("two times from 0 to 1", {"interval": (0.0, 1.5)}),
+        ("interval", {"interval": (0.8, 0.5)}),
+        ("interval", {"interval": (0.0, 1.5)}),
         ("rescale must be positive", {"rescale": float("nan")}),
     ],
 )

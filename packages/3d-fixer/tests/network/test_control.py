@@ -77,6 +77,16 @@ def test_a_control_block_attends_by_depth_ratio_then_to_the_scene_before_its_fee
     torch.testing.assert_close(block(x, t, ratio, image, scene), expected)
 
 
+@pytest.mark.parametrize("scene_branch", [True, False])
+def test_prepared_conditions_are_the_conditions(trunk, randomize, make_conditions, inputs, scene_branch):
+    control = randomize(ControlBranch.from_trunk(trunk, scene_branch=scene_branch))
+    for flow in (DualBranchFlow(trunk, control), DualBranchFlow(trunk, None)):
+        v = flow(*inputs, make_conditions())
+        prepared = flow.prepare(make_conditions())
+        torch.testing.assert_close(flow(*inputs, prepared), v, rtol=0, atol=0)
+        assert (flow(inputs[0], inputs[1] / 2, prepared) - v).abs().max() > 1e-3
+
+
 def test_the_trunk_is_frozen_and_gradients_pass_through_it(flow, make_conditions, inputs):
     # With a gate that is open, everything of the branch learns, also before the last blocks of the trunk.
     flow(*inputs, make_conditions()).square().sum().backward()

@@ -1,5 +1,6 @@
 """The Euler sampler with rescaled times, and classifier-free guidance within an interval of them."""
 
+import functools
 import itertools
 from collections.abc import Callable
 
@@ -9,6 +10,8 @@ from torch import Tensor, nn
 
 from fixer3d.configs import SamplerConfig
 from fixer3d.network.conditions import Conditions
+from fixer3d.network.control import DualBranchFlow
+from fixer3d.network.trunk import FlowTrunk
 
 Velocity = Callable[[Tensor, Tensor, bool], Tensor]
 """What is integrated: from samples, as many times of 0 (clean) to 1000 (noise), and whether there is guidance, to the
@@ -55,20 +58,28 @@ def _guided(velocity: Velocity, x: Tensor, t: float, config: SamplerConfig) -> T
     return (1 + s) * conditional - s * unconditional
 
 
-def make_velocity(flow: nn.Module, conditions: Conditions | Float[Tensor, "batch n c"]) -> Velocity:
+def make_velocity(flow: nn.Module, conditions: Conditions | Float[Tensor, "batch *shape"]) -> Velocity:
     """The flow of a network under conditions, unconditional where they are zeros.
+
+    What our own networks make of the conditions alone is computed once for all steps; the weights must not change in
+    between.
 
     Args:
         flow: `DualBranchFlow` with `Conditions`, or `FlowTrunk` with image tokens; or any module of the same form,
             `flow(x, t, conditions)`.
         conditions: What each sample is conditioned on.
     """
-    if isinstance(conditions, Conditions):
-        both: Conditions | Tensor = Conditions.cat([conditions, conditions.zeroed()])
-    else:
-        both = torch.cat([conditions, torch.zeros_like(conditions)])
+
+    @functools.cache
+    def given(guided: bool) -> object:
+        both = conditions
+        if guided and isinstance(conditions, Conditions):
+            both = Conditions.cat([conditions, conditions.zeroed()])
+        elif guided and isinstance(conditions, Tensor):
+            both = torch.cat([conditions, torch.zeros_like(conditions)])
+        return flow.prepare(both) if isinstance(flow, (DualBranchFlow, FlowTrunk)) else both
 
     def velocity(x: Tensor, t: Tensor, guided: bool) -> Tensor:
-        return flow(x, t, both if guided else conditions)
+        return flow(x, t, given(guided))
 
     return velocity

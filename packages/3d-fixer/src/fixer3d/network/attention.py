@@ -7,6 +7,9 @@ from torch.nn import functional as F
 
 Tokens = Float[Tensor, "batch n width"]
 Mask = Bool[Tensor, "batch n"]
+KeysValues = tuple[Float[Tensor, "batch heads _ head_width"], Float[Tensor, "batch heads _ head_width"]]
+Context = Float[Tensor, "batch _ cond_width"] | KeysValues
+"""Tokens of a condition, or what `CrossAttention.keys_values` made of them."""
 
 
 class HeadRMSNorm(nn.Module):
@@ -79,10 +82,15 @@ class CrossAttention(nn.Module):
         self.to_kv = nn.Linear(cond_width, 2 * width)
         self.to_out = nn.Linear(width, width)
 
-    def forward(self, x: Tokens, context: Float[Tensor, "batch m cond_width"]) -> Tokens:
+    def keys_values(self, context: Float[Tensor, "batch _ cond_width"]) -> KeysValues:
+        """Keys and values of a condition, for several calls with the same one."""
+        k, v = (_split(part, self.n_heads) for part in self.to_kv(context).chunk(2, dim=-1))
+        return k, v
+
+    def forward(self, x: Tokens, context: Context) -> Tokens:
         """Attend to the condition; what is returned is to be added to the tokens."""
         q = _split(self.to_q(x), self.n_heads)
-        k, v = (_split(part, self.n_heads) for part in self.to_kv(context).chunk(2, dim=-1))
+        k, v = self.keys_values(context) if isinstance(context, Tensor) else context
         return self.to_out(_join(F.scaled_dot_product_attention(q, k, v)))
 
 

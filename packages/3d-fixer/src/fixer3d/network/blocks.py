@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from fixer3d.configs import FlowConfig
 
-from .attention import CrossAttention, Mask, SelfAttention, Tokens
+from .attention import Context, CrossAttention, Mask, SelfAttention, Tokens
 
 Vector = Float[Tensor, "batch width"]
 Modulations = Sequence[Float[Tensor, "batch 1 width"]]
@@ -71,9 +71,7 @@ class TrunkBlock(nn.Module):
         initialize(self)
         self.adaLN_modulation = nn.Sequential(nn.SiLU(), zero(nn.Linear(width, 6 * width)))
 
-    def forward(
-        self, x: Tokens, t: Vector, context: Float[Tensor, "batch m cond_width"], mask: Mask | None = None
-    ) -> Tokens:
+    def forward(self, x: Tokens, t: Vector, context: Context, mask: Mask | None = None) -> Tokens:
         """Transform tokens.
 
         Args:
@@ -88,9 +86,7 @@ class TrunkBlock(nn.Module):
         modulations = modulation(self.adaLN_modulation, t, 6)
         return self.feed(self.attend(x, modulations[:3], context, mask), modulations[3:])
 
-    def attend(
-        self, x: Tokens, modulations: Modulations, context: Float[Tensor, "batch m cond_width"], mask: Mask | None
-    ) -> Tokens:
+    def attend(self, x: Tokens, modulations: Modulations, context: Context, mask: Mask | None) -> Tokens:
         """The two attentions."""
         shift, scale, gate = modulations
         x = x + gate * self.self_attn(self.norm1(x) * (1 + scale) + shift, mask)
@@ -130,8 +126,8 @@ class ControlBlock(TrunkBlock):
         x: Tokens,
         t: Vector,
         ratio: Vector,
-        instance: Float[Tensor, "batch m cond_width"],
-        scene: Float[Tensor, "batch k cond_width"],
+        instance: Context,
+        scene: Context,
         mask: Mask | None = None,
     ) -> Tokens:
         """Transform control tokens.

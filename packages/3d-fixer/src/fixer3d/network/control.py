@@ -1,6 +1,6 @@
 """The dual-branch conditioning network: a trainable control branch beside the frozen object prior."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import cast
 
 import torch
@@ -9,11 +9,41 @@ from torch import Tensor, nn
 
 from fixer3d.configs import FlowConfig
 
-from .attention import Tokens
+from .attention import KeysValues, Tokens
 from .blocks import ControlBlock, TrunkBlock, initialize, zero
 from .conditions import Conditions
 from .embeddings import TimestepEmbedder
 from .trunk import FlowTrunk, Latent, tokens_from_grid
+
+
+@dataclass(frozen=True)
+class PreparedControl:
+    """What a control branch makes of its conditions, whatever the noise and the time.
+
+    Args:
+        tokens: The control tokens before the first block.
+        ratio: The embedded depth ratio.
+        instance: Keys and values of the instance in each block.
+        scene: Those of the scene; of the instance again where there is no scene branch.
+    """
+
+    tokens: Float[Tensor, "batch n width"]
+    ratio: Float[Tensor, "batch width"]
+    instance: list[KeysValues]
+    scene: list[KeysValues]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a flow makes of its conditions, whatever the noise and the time.
+
+    Args:
+        crop: Keys and values of the masked crop in each block of the trunk.
+        control: What the control branch makes of them, if there is one.
+    """
+
+    crop: list[KeysValues]
+    control: PreparedControl | None
 
 
 class ControlBranch(nn.Module):
@@ -69,10 +99,25 @@ class ControlBranch(nn.Module):
 
     def embed(self, conditions: Conditions, positions: Float[Tensor, "n width"]) -> Tokens:
         """The control tokens before the first block."""
-        dtype, patch = self.input_layer_vox_partial.weight.dtype, self.config.patch_size
-        voxels = self.input_layer_vox_partial(tokens_from_grid(conditions.partial.to(dtype), patch))
-        confidence = self.input_layer_mask_partial(tokens_from_grid(conditions.confidence.to(dtype), patch))
+        patch = self.config.patch_size
+        voxels = self.input_layer_vox_partial(tokens_from_grid(self._cast(conditions.partial), patch))
+        confidence = self.input_layer_mask_partial(tokens_from_grid(self._cast(conditions.confidence), patch))
         return voxels + positions + confidence
+
+    def prepare(self, conditions: Conditions, positions: Float[Tensor, "n width"]) -> PreparedControl:
+        """What does not depend on the noise and the time."""
+        blocks = [cast("ControlBlock", block) for block in self.blocks]
+        instance, scene = self._cast(conditions.instance), self._cast(conditions.scene)
+        seen = [block.cross_attn.keys_values(instance) for block in blocks]
+        return PreparedControl(
+            self.embed(conditions, positions),
+            self.dpt_ratio_embedder(1000 * conditions.depth_ratio),
+            seen,
+            [block.cross_attn_extra.keys_values(scene) for block in blocks] if self.scene_branch else seen,
+        )
+
+    def _cast(self, x: Tensor) -> Tensor:
+        return x.to(self.input_layer_vox_partial.weight.dtype)
 
 
 class DualBranchFlow(nn.Module):
@@ -100,34 +145,37 @@ class DualBranchFlow(nn.Module):
         """Sizes of both."""
         return self.trunk.config
 
+    def prepare(self, conditions: Conditions) -> Prepared:
+        """What the flow makes of its conditions, for several calls with the same ones."""
+        control = None if self.control is None else self.control.prepare(conditions, self.trunk.pos_emb)
+        return Prepared(self.trunk.prepare(conditions.masked_crop), control)
+
     def forward(
-        self, x: Latent, t: Float[Tensor, "batch"], conditions: Conditions, *, hidden: bool = False
+        self, x: Latent, t: Float[Tensor, "batch"], conditions: Conditions | Prepared, *, hidden: bool = False
     ) -> Latent | tuple[Latent, list[Tokens]]:
         """The velocity.
 
         Args:
             x: Noisy latents.
             t: Times, 0 (clean) to 1000 (noise).
-            conditions: What is known of each object.
+            conditions: What is known of each object, or what `prepare` made of it.
             hidden: Whether the trunk's tokens after each block and its control are returned, too.
 
         Returns:
             The velocity, or it and the tokens.
         """
-        trunk, control = self.trunk, self.control
-        if control is None:
-            return trunk(x, t, conditions.masked_crop, hidden=hidden)
-        h, embedded, crop = trunk.embed(x), trunk.t_embedder(t), trunk.cast(conditions.masked_crop)
-        c, ratio = control.embed(conditions, trunk.pos_emb), control.dpt_ratio_embedder(1000 * conditions.depth_ratio)
-        instance, scene = trunk.cast(conditions.instance), trunk.cast(conditions.scene)
-        states = []
-        for i, block in enumerate(trunk.blocks):
-            h = block(h, embedded, crop)
-            if i < len(control.blocks):
-                c = control.blocks[i](c, embedded, ratio, instance, scene)
-                h = h + control.control_path[i](c)
+        given = self.prepare(conditions) if isinstance(conditions, Conditions) else conditions
+        if self.control is None or given.control is None:
+            return self.trunk(x, t, given.crop, hidden=hidden)
+        h, embedded, states = self.trunk.embed(x), self.trunk.t_embedder(t), []
+        control, c = given.control, given.control.tokens
+        for i, block in enumerate(self.trunk.blocks):
+            h = block(h, embedded, given.crop[i])
+            if i < len(self.control.blocks):
+                c = self.control.blocks[i](c, embedded, control.ratio, control.instance[i], control.scene[i])
+                h = h + self.control.control_path[i](c)
             states.append(h)
-        v = trunk.project(h).to(x.dtype)
+        v = self.trunk.project(h).to(x.dtype)
         return (v, states) if hidden else v
 
 

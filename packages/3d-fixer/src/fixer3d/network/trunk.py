@@ -1,12 +1,14 @@
 """The object prior: a flow transformer from noise to latents, conditioned on an image (TRELLIS's sparse structure)."""
 
+from typing import cast
+
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fixer3d.configs import FlowConfig
 
-from .attention import Tokens
+from .attention import KeysValues, Tokens
 from .blocks import TrunkBlock, initialize, zero
 from .embeddings import TimestepEmbedder, grid_positions, position_embedding
 
@@ -55,11 +57,16 @@ class FlowTrunk(nn.Module):
         positions = grid_positions(config.resolution // config.patch_size)
         self.register_buffer("pos_emb", position_embedding(positions, width))
 
+    def prepare(self, cond: Float[Tensor, "batch m cond_width"]) -> list[KeysValues]:
+        """What each block makes of image tokens, for several calls with the same ones."""
+        cond = self.cast(cond)
+        return [cast("TrunkBlock", block).cross_attn.keys_values(cond) for block in self.blocks]
+
     def forward(
         self,
         x: Latent,
         t: Float[Tensor, "batch"],
-        cond: Float[Tensor, "batch m cond_width"],
+        cond: Float[Tensor, "batch m cond_width"] | list[KeysValues],
         *,
         hidden: bool = False,
     ) -> Latent | tuple[Latent, list[Tokens]]:
@@ -68,16 +75,16 @@ class FlowTrunk(nn.Module):
         Args:
             x: Noisy latents.
             t: Times, 0 (clean) to 1000 (noise).
-            cond: Image tokens.
+            cond: Image tokens, or what `prepare` made of them.
             hidden: Whether the tokens after each block are returned, too.
 
         Returns:
             The velocity, or it and the tokens after each block.
         """
-        h, embedded, cond = self.embed(x), self.t_embedder(t), self.cast(cond)
+        h, embedded = self.embed(x), self.t_embedder(t)
         states = []
-        for block in self.blocks:
-            h = block(h, embedded, cond)
+        for block, seen in zip(self.blocks, self.prepare(cond) if isinstance(cond, Tensor) else cond, strict=True):
+            h = block(h, embedded, seen)
             states.append(h)
         v = self.project(h).to(x.dtype)
         return (v, states) if hidden else v
