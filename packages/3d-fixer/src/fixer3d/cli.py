@@ -139,7 +139,7 @@ def train(
     """Train a stage on generated scenes.
 
     Args:
-        stage: vae, then prior, control-pre, and from it coarse and fine; texture colors the result.
+        stage: vae, then prior, control-pre, and from it coarse and fine.
         data: Folder of scenes that `scenes generate` wrote.
         out: Folder for the networks, their settings and the history.
         start_from: Folder of the stage before; for fine, that of coarse, so that both are in one folder.

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
-Stage = Literal["vae", "prior", "control-pre", "coarse", "fine", "texture"]
+Stage = Literal["vae", "prior", "control-pre", "coarse", "fine"]
 FrameKind = Literal["coarse", "fine"]
 
 STAGES: tuple[Stage, ...] = get_args(Stage)
@@ -332,7 +332,6 @@ PAPER: dict[Stage, TrainConfig] = {
     "control-pre": TrainConfig(100_000),
     "coarse": TrainConfig(150_000, alignment=0.1),
     "fine": TrainConfig(150_000, alignment=0.5),
-    "texture": TrainConfig(450_000, alignment=0.5),
 }
 """The paper's schedules; those of the autoencoder and the prior are TRELLIS's."""
 
@@ -342,7 +341,6 @@ TINY: dict[Stage, TrainConfig] = {
     "control-pre": TrainConfig(2_000, 32, 3e-4, cosine=True, ema=0.999, p_no_image=0.1),
     "coarse": TrainConfig(2_500, 32, 3e-4, cosine=True, ema=0.999, p_no_image=0.1, alignment=0.1),
     "fine": TrainConfig(2_500, 32, 3e-4, cosine=True, ema=0.999, p_no_image=0.1, alignment=0.5),
-    "texture": TrainConfig(1_000, 8, 5e-4, cosine=True, ema=0.999),
 }
 """Schedules of the small model, for two CPU cores."""
 

@@ -87,7 +87,7 @@ PAPER = Paper(
             metric="distance of an object's center from the true one over the object's extent",
             paper={"ours": None, "align": None, "regress": None, "moved": 0.0},
             labels={key: LABELS[key] for key in ("ours", *GENERATIVE)}
-            | {"moved": "largest change of the result, over its extent, when the input is moved and back"},
+            | {"moved": "change of the result, over its extent, when the input is moved and it is brought back"},
             criterion="at most 0.7 of both baselines', and a result that moves with the input to 1 % of its extent",
             holds=_keeps_layout,
         ),
@@ -122,8 +122,8 @@ PAPER = Paper(
             "alignment",
             "Occlusion-robust feature alignment stabilizes training",
             metric=(
-                "standard deviation of the validation loss over the second half of training (spread); IoU of voxels "
-                "after it (iou)"
+                "standard deviation of the changes of the validation loss over the second half of training (spread); "
+                "IoU of voxels after it (iou)"
             ),
             paper=dict.fromkeys(("spread_with", "spread_without", "iou_with", "iou_without", "iou_untrained")),
             labels={

@@ -47,7 +47,7 @@ class PoseHead(nn.Module):
             nn.Linear(hidden, N_OUTPUTS),
         )
 
-    def forward(self, tokens: Float[Tensor, "b 4c"], geometry: Float[Tensor, "b 4"]) -> Float[Tensor, "b 6"]:
+    def forward(self, tokens: Float[Tensor, "b features"], geometry: Float[Tensor, "b 4"]) -> Float[Tensor, "b 6"]:
         """Predict."""
         return self.layers(torch.cat([tokens, geometry], -1))
 
@@ -62,7 +62,7 @@ class PoseExamples:
         targets: What the head is to predict.
     """
 
-    tokens: Float[Tensor, "n 4c"]
+    tokens: Float[Tensor, "n features"]
     geometry: Float[Tensor, "n 4"]
     targets: Float[Tensor, "n 6"]
 
@@ -105,7 +105,7 @@ class PoseRegressor:
 
 
 @torch.no_grad()
-def pooled_tokens(model: FixerModel, images: ObjectImages) -> Float[Tensor, "b 4c"]:
+def pooled_tokens(model: FixerModel, images: ObjectImages) -> Float[Tensor, "b features"]:
     """Mean tokens of what is seen of each object; of the whole image, its colors."""
     images = images.floats()
     parts = (

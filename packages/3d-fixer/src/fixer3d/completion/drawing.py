@@ -77,7 +77,7 @@ def draw_points(
     return image
 
 
-def row(images: Sequence[UInt8[Tensor, "h w 3"]], size: int) -> UInt8[Tensor, "size w 3"]:
+def row(images: Sequence[UInt8[Tensor, "h w 3"]], size: int) -> UInt8[Tensor, "size total 3"]:
     """Pictures beside one another, each within a square of a size."""
     gap = torch.full((size, GAP, 3), BACKGROUND, dtype=torch.uint8)
     parts = []

@@ -250,7 +250,7 @@ def _without_images(conditions: Conditions, are_missing: Sequence[bool]) -> Cond
 
 def object_noise(name: str, seed: int, shape: tuple[int, ...]) -> Tensor:
     """The noise of an object, which does not depend on the others."""
-    return torch.randn(shape, generator=torch.Generator().manual_seed(zlib.crc32(name.encode()) + (seed << 32)))
+    return torch.randn(shape, generator=torch.Generator().manual_seed(zlib.crc32(f"{seed} {name}".encode())))
 
 
 def _filled_in(

@@ -27,7 +27,6 @@ KINDS: dict[Stage, tuple[FrameKind, ...]] = {
     "control-pre": ("coarse", "fine"),
     "coarse": ("coarse",),
     "fine": ("fine",),
-    "texture": ("fine",),
 }
 """Frames of a stage's examples; variants take them in turn."""
 ALONE: tuple[Stage, ...] = ("prior", "control-pre")

@@ -1,7 +1,7 @@
 """Training examples as tensors on the device, from which batches are drawn."""
 
 from dataclasses import dataclass, fields
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int, Shaped
@@ -12,6 +12,7 @@ from fixer3d.network.model import FixerModel, ObjectImages, as_floats
 B_co = TypeVar("B_co", covariant=True)
 
 
+@runtime_checkable
 class ExampleSource(Protocol[B_co]):
     """Where a training takes its batches from."""
 

@@ -28,7 +28,6 @@ STARTS_FROM: dict[Stage, Stage | None] = {
     "control-pre": "prior",
     "coarse": "control-pre",
     "fine": "control-pre",
-    "texture": "prior",
 }
 """The stage that must have been trained before each."""
 
@@ -158,14 +157,12 @@ def make_loss(model: FixerModel, stage: Stage, config: TrainConfig) -> StageLoss
     """The loss of a stage; a control branch begins with the weights of the stage before.
 
     Raises:
-        ValueError: if the stage before has not been trained, or this is none of those that train these networks.
+        ValueError: if the stage before has not been trained.
     """
     if stage == "vae":
         return VAELoss(model)
     if stage == "prior":
         return PriorLoss(model, config)
-    if stage == "texture":
-        raise ValueError("the texture has networks of its own; see fixer3d.training.texture")
     before = STARTS_FROM[stage]
     if stage not in model.stages:
         if before != "prior" and before not in model.stages:

@@ -20,7 +20,7 @@ Track = Callable[[Iterable[int], str], Iterable[int]]
 
 FLOOR = 0.05
 """Share of the learning rate that half a cosine ends with."""
-VALIDATION_SEED = 2**40
+VALIDATION_SEED = 4_000_000_000
 N_VALIDATION = 4
 """Batches of the validation loss."""
 
