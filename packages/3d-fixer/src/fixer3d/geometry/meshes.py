@@ -251,7 +251,7 @@ def _load(path: Path) -> Any:  # noqa: ANN401 - a geometry of trimesh
     try:
         content = gzip.decompress(path.read_bytes()) if compressed else path.read_bytes()
         scene = trimesh.load_scene(io.BytesIO(content), file_type=kind[1:], process=False)
-        parts = scene.dump()
+        parts: list[Any] = scene.dump()
     except _BROKEN as error:
         raise ValueError(f"{path} cannot be read as {kind[1:].upper()}: {error}") from None
     surfaces = [part for part in parts if isinstance(part, trimesh.Trimesh) and len(part.faces)]

@@ -208,12 +208,9 @@ def load_intrinsics(given: str | Path | float, width: int, height: int, image: P
         FileNotFoundError: if there is no such file.
         ValueError: if it is no number of degrees and no file that describes a camera.
     """
-    try:
-        return Intrinsics.from_fov(float(given), width, height)
-    except (TypeError, ValueError):
-        if _is_number(given):
-            raise
-    path = Path(given)  # type: ignore[arg-type]
+    if (degrees := _number(given)) is not None:
+        return Intrinsics.from_fov(degrees, width, height)
+    path = Path(str(given))
     if path.suffix.lower() != ".json" and not path.exists():
         raise ValueError(f"the camera must be a field of view in degrees or a JSON file, not {given}")
     entry = frame_of(path, image)
@@ -225,12 +222,12 @@ def load_intrinsics(given: str | Path | float, width: int, height: int, image: P
         raise ValueError(f"{path} describes no camera for {image}: {error}") from None
 
 
-def _is_number(given: str | Path | float) -> bool:
+def _number(given: str | Path | float) -> float | None:
+    """The number that was given, unless it is something else."""
     try:
-        float(given)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return False
-    return True
+        return None if isinstance(given, Path) else float(given)
+    except ValueError:
+        return None
 
 
 def load_pose(path: Path, image: Path | None = None) -> Float[Tensor, "4 4"]:

@@ -101,7 +101,7 @@ class Renderer:
         self.faces = whole.faces
         self.owners = np.repeat(np.arange(len(meshes)) + FIRST_OBJECT, [len(mesh) for mesh in meshes])
         colors = [np.full(mesh.vertices.shape, GRAY) if mesh.colors is None else mesh.colors for mesh in meshes]
-        self.colors = np.concatenate(colors) if colors else np.zeros((0, 3))
+        self.colors = np.concatenate([np.zeros((0, 3)), *colors]).astype(np.float32)
         core = open3d().core
         self._tensor = core.Tensor
         self._scene = open3d().t.geometry.RaycastingScene(nthreads=1)
@@ -135,12 +135,13 @@ class Renderer:
     def _cast(self, eye: np.ndarray, directions: np.ndarray) -> _Hits:
         """Where rays meet the meshes or the room first; their parameter is planar depth."""
         found = self._scene.cast_rays(self._tensor(_rays(eye, directions)))
-        t = found["t_hit"].numpy().astype(float)
+        t = found["t_hit"].numpy()
         n = len(t)
-        normals, colors, index = np.zeros((n, 3)), np.zeros((n, 3)), np.zeros(n, np.int64)
+        normals, colors = np.zeros((n, 3), np.float32), np.zeros((n, 3), np.float32)
+        index = np.zeros(n, np.int64)
         hit = np.flatnonzero(np.isfinite(t))
         triangle = found["primitive_ids"].numpy()[hit].astype(np.int64)
-        u, v = found["primitive_uvs"].numpy()[hit].astype(float).T
+        u, v = found["primitive_uvs"].numpy()[hit].T
         weights = np.stack([1 - u - v, u, v], 1)
         normals[hit] = found["primitive_normals"].numpy()[hit]
         colors[hit] = np.einsum("nk,nkc->nc", weights, self.colors[self.faces[triangle]])
@@ -153,40 +154,44 @@ class Renderer:
     def _shade(self, eye: np.ndarray, directions: np.ndarray, hits: _Hits, light: Light) -> np.ndarray:
         """Colors by Lambert's law: light from everywhere, a little more from above, and the sun where it is seen."""
         hit = np.isfinite(hits.t)
-        facing = np.einsum("nd,nd->n", hits.normals, directions) > 0
-        normals = np.where(facing[:, None], -hits.normals, hits.normals)
-        points = eye + directions * np.where(hit, hits.t, 0)[:, None] + 1e-3 * normals
-        shadow = self._scene.test_occlusions(self._tensor(_rays(points, light.direction))).numpy()
-        sun = (normals @ light.direction).clip(0) * ~shadow
-        strength = light.ambient * (0.85 + 0.15 * normals[:, 2]) + (1 - light.ambient) * sun
+        side = np.where(np.einsum("nd,nd->n", hits.normals, directions) > 0, -1, 1).astype(np.float32)
+        normals = hits.normals * side[:, None]
+        points = eye + directions * np.where(hit, hits.t, 0)[:, None] + np.float32(1e-3) * normals
+        sun = light.direction.astype(np.float32)
+        shadow = self._scene.test_occlusions(self._tensor(_rays(points, sun))).numpy()
+        direct = (normals @ sun).clip(0) * ~shadow
+        strength = light.ambient * (0.85 + 0.15 * normals[:, 2]) + (1 - light.ambient) * direct
         # Albedos are display values, light is linear.
-        return np.where(hit[:, None], hits.colors * strength[:, None] ** (1 / GAMMA), light.sky)
+        return np.where(hit[:, None], hits.colors * (strength ** (1 / GAMMA))[:, None], light.sky)
 
 
 def _add_room(hits: _Hits, room: Room, eye: np.ndarray, directions: np.ndarray) -> None:
     """Put the floor and walls where they are closer than what rays hit so far."""
-    half, top = room.size / 2, room.offsets[4] + room.height
+    half, floor = room.size / 2, float(room.offsets[4])
+    low, high = np.array([-half, -half, floor]), np.array([half, half, floor + room.height])
     for side in np.flatnonzero(room.shown(eye)):
         normal = room.normals[side]
-        with np.errstate(divide="ignore", invalid="ignore"):
-            t = (room.offsets[side] - eye @ normal) / (directions @ normal)
-        t = np.where(np.isfinite(t) & (t > 0), t, np.inf)
-        points = eye + directions * np.where(np.isfinite(t), t, 0)[:, None]
-        within = (np.abs(points[:, :2]) <= half + 1e-9).all(1)
-        within &= (points[:, 2] >= room.offsets[4] - 1e-9) & (points[:, 2] <= top)
-        closer = within & (t < hits.t)
-        hits.t[closer], hits.normals[closer], hits.colors[closer] = t[closer], normal, room.colors[side]
-        hits.index[closer] = FLOOR_INDEX if side == 4 else WALL
+        axis = int(np.abs(normal).argmax())
+        with np.errstate(divide="ignore"):
+            t = np.float32(room.offsets[side] * normal[axis] - eye[axis]) / directions[:, axis]
+        near = np.flatnonzero((t > 0) & (t < hits.t))
+        for other in {0, 1, 2} - {axis}:
+            position = np.float32(eye[other]) + t[near] * directions[near, other]
+            near = near[(position >= low[other]) & (position <= high[other])]
+        hits.t[near], hits.normals[near], hits.colors[near] = t[near], normal, room.colors[side]
+        hits.index[near] = FLOOR_INDEX if axis == 2 else WALL
 
 
 def _flat_rays(intrinsics: Intrinsics, c2w: Tensor) -> tuple[np.ndarray, np.ndarray]:
-    eye, directions = rays(intrinsics, c2w.double())
+    eye, directions = rays(intrinsics, c2w.float())
     return eye.numpy(), directions.reshape(-1, 3).numpy()
 
 
 def _rays(origins: np.ndarray, directions: np.ndarray) -> np.ndarray:
     """Rays as Open3D takes them."""
-    return np.concatenate(np.broadcast_arrays(origins, directions), 1).astype(np.float32)
+    found = np.empty((max(origins.size, directions.size) // 3, 6), np.float32)
+    found[:, :3], found[:, 3:] = origins, directions
+    return found
 
 
 def _image(values: np.ndarray, intrinsics: Intrinsics) -> Tensor:
