@@ -1,4 +1,4 @@
-"""The first principal component, learned by a single linear neuron (Oja's rule)."""  # TODO: what the package is for.
+"""Complete meshes of the partly hidden objects of an RGB-D image, each at its place in the scene (3D-Fixer)."""
 
 import lazy_loader
 

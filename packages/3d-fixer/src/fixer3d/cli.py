@@ -5,7 +5,7 @@ from typing import Literal
 
 from separata import cli
 
-from .configs import PRESETS, SamplerConfig, SceneConfig, Stage
+from .configs import PRESETS, ImageFiles, SamplerConfig, SceneConfig, Stage
 from .paper import PAPER
 
 SAMPLER = SamplerConfig()
@@ -15,16 +15,10 @@ SCENES = SceneConfig()
 def complete(
     rgb: Path,
     /,
+    source: ImageFiles,
     *,
-    masks: Path,
-    intrinsics: str,
     out: Path,
     weights: str,
-    depth: Path | None = None,
-    depth_model: str | None = None,
-    depth_scale: float | None = None,
-    estimated: bool = False,
-    pose: Path | None = None,
     ids: tuple[str, ...] = (),
     seed: int = 0,
     sampler: SamplerConfig = SAMPLER,
@@ -37,15 +31,9 @@ def complete(
 
     Args:
         rgb: The image, PNG or JPEG.
-        masks: Image with a number or color for each object (0 or black for none), or a folder with a mask for each.
-        intrinsics: Horizontal field of view in degrees, or a JSON file (fx, fy, cx, cy, or camera_angle_x).
+        source: What belongs to it.
         out: Folder for the result.
         weights: Folder that `train` wrote, or one in the layout of TRELLIS.
-        depth: Planar depth: PNG with 16 bits, NPY, NPZ or EXR.
-        depth_model: Depth-estimation model of the Hugging Face hub, in place of a depth image.
-        depth_scale: World units for each number of the depth image; 0.001 for millimeters.
-        estimated: The depth image is an estimate, not measured.
-        pose: JSON file with the camera's pose (OpenGL, camera to world); the camera is the world if not given.
         ids: Names of the objects to complete; all if not given.
         seed: Random seed.
         sampler: How shapes are sampled.
@@ -54,22 +42,8 @@ def complete(
     """
     from . import commands
 
-    commands.complete(
-        rgb,
-        depth,
-        masks,
-        intrinsics,
-        out,
-        pose=pose,
-        depth_scale=depth_scale,
-        depth_model=depth_model,
-        estimated=estimated,
-        ids=ids,
-        weights=weights,
-        seed=seed,
-        sampler=sampler,
-        device=device,
-    ).show(as_json=json)
+    done = commands.complete(rgb, source, out, ids=ids, weights=weights, seed=seed, sampler=sampler, device=device)
+    done.show(as_json=json)
 
 
 def complete_points(
@@ -199,9 +173,7 @@ def train(
     ).show(as_json=json)
 
 
-def evaluate(
-    predicted: Path, truth: Path, /, *, n_points: int = 20_480, seed: int = 0, json: bool = False
-) -> None:
+def evaluate(predicted: Path, truth: Path, /, *, n_points: int = 20_480, seed: int = 0, json: bool = False) -> None:
     """Compare completed objects with the truth.
 
     Args:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from separata import files
 from separata.output import Output, table
@@ -17,12 +18,13 @@ from .completion import drawing, monocular
 from .completion.fixer import Fixer
 from .completion.objects import SCENE, CompletedObject, file_name, save_objects
 from .completion.scene import Scene
-from .configs import ModelConfig, SamplerConfig, SceneConfig, Stage, TrainConfig
+from .configs import ImageFiles, ModelConfig, SamplerConfig, SceneConfig, Stage, TrainConfig
+from .geometry.cameras import Intrinsics, project
 from .geometry.meshes import MESH_FORMATS, Mesh, load_mesh, load_parts, load_points, save_glb, save_mesh, save_points
 from .geometry.metrics import ObjectReport, evaluate_scene
 from .scenes.dataset import load_scene, save_scene
 from .scenes.generation import generate_scene
-from .scenes.images import load_intrinsics, load_masks, load_rgb, load_rgbd
+from .scenes.images import load_intrinsics, load_masks, load_pose, load_rgb, load_rgbd
 from .scenes.sidecars import TRANSFORMS
 from .training import runs
 
@@ -42,15 +44,9 @@ def told_warnings() -> Iterator[None]:
 
 def complete(
     rgb: Path,
-    depth: Path | None,
-    masks: Path,
-    intrinsics: str,
+    source: ImageFiles,
     out: Path,
     *,
-    pose: Path | None,
-    depth_scale: float | None,
-    depth_model: str | None,
-    estimated: bool,
     ids: Sequence[str],
     weights: str,
     seed: int,
@@ -59,7 +55,7 @@ def complete(
 ) -> Output:
     """Complete the objects of an image and write them to a folder."""
     with told_warnings():
-        scene = _read_scene(rgb, depth, masks, intrinsics, pose, depth_scale, depth_model, estimated, device)
+        scene = _read_scene(rgb, source, device)
         fixer = Fixer.from_pretrained(weights, device)
         files.make_writable(out)
         objects = fixer.complete(scene, ids or None, seed=seed, sampler=sampler)
@@ -69,32 +65,19 @@ def complete(
     return Output(value, "\n".join([_told(one) for one in objects] + [f"in {out / SCENE}"]))
 
 
-def _read_scene(
-    rgb: Path,
-    depth: Path | None,
-    masks: Path,
-    intrinsics: str,
-    pose: Path | None,
-    depth_scale: float | None,
-    depth_model: str | None,
-    estimated: bool,  # noqa: FBT001 - as the command has it
-    device: str,
-) -> Scene:
+def _read_scene(rgb: Path, source: ImageFiles, device: str) -> Scene:
     """The scene of an image with its depth, read or estimated."""
-    if (depth is None) == (depth_model is None):
-        both = "both were given" if depth else "an image alone does not show how far things are"
-        raise ValueError(
-            f"give --depth with a depth image, or --depth-model with the name of a depth-estimation model on the "
-            f"Hugging Face hub: {both}"
+    if source.depth is not None:
+        seen = load_rgbd(
+            rgb, source.depth, source.masks, source.intrinsics, depth_scale=source.depth_scale, pose=source.pose
         )
-    if depth is not None:
-        seen = load_rgbd(rgb, depth, masks, intrinsics, depth_scale=depth_scale, pose=pose)
-        ratio = 1.0 if estimated else 0.0
+        ratio = 1.0 if source.estimated else 0.0
         return Scene.from_rgbd(seen.rgb, seen.depth, seen.masks, seen.intrinsics, seen.c2w, depth_ratio=ratio)
-    image, found = load_rgb(rgb), load_masks(masks)
-    camera = load_intrinsics(intrinsics, image.shape[1], image.shape[0], rgb)
-    values = monocular.estimate(image, depth_model or "", "cuda" if device == "cuda" else "cpu")
-    return Scene.from_rgbd(image, values, found, camera, depth_ratio=1.0)
+    image, found = load_rgb(rgb), load_masks(source.masks)
+    camera = load_intrinsics(source.intrinsics, image.shape[1], image.shape[0], rgb)
+    pose = None if source.pose is None else load_pose(source.pose, rgb)
+    depth = monocular.estimate(image, source.depth_model or "", "cuda" if device == "cuda" else "cpu")
+    return Scene.from_rgbd(image, depth, found, camera, pose, depth_ratio=1.0)
 
 
 def _save_input(scene: Scene, out: Path) -> None:
@@ -123,9 +106,7 @@ def _told(one: CompletedObject) -> str:
     return f"{one.name}: {len(one.mesh):,} triangles, {float(one.frame.scale):.3g} long, at ({x:.3g}, {y:.3g}, {z:.3g})"
 
 
-def complete_points(
-    cloud: Path, out: Path, *, weights: str, seed: int, sampler: SamplerConfig, device: str
-) -> Output:
+def complete_points(cloud: Path, out: Path, *, weights: str, seed: int, sampler: SamplerConfig, device: str) -> Output:
     """Complete a cloud and write its mesh."""
     check_mesh_path(out)
     points = load_points(cloud)
@@ -157,9 +138,9 @@ def render(source: Path, out: Path, *, size: int) -> Output:
     meshes = list(load_parts(source / SCENE if source.is_dir() else source).values())
     files.check_writable(out)
     is_own = source.is_dir() and (folder / CAMERA).is_file()
-    images, (camera, pose) = _seen(folder, size) if is_own else ([], drawing.around(meshes, size))
-    center = torch.from_numpy(sum(mesh.bounds.mean(0) for mesh in meshes) / len(meshes)).float()
-    views = [pose, drawing.turned(pose, center, drawing.TURN)]
+    camera, pose = _camera(folder, size) if is_own else drawing.around(meshes, size)
+    views = [pose, drawing.turned(pose, drawing.middle(meshes))]
+    images = [load_rgb(folder / INPUT), _draw_cloud(folder, camera, views)] if is_own else []
     images += [drawing.draw_meshes(meshes, camera, view) for view in views]
     picture = drawing.row(images, size)
     drawing.save_picture(picture, out)
@@ -167,19 +148,20 @@ def render(source: Path, out: Path, *, size: int) -> Output:
     return Output({"out": str(out), "n_pictures": len(images), **shape}, f"{len(images)} pictures in {out}")
 
 
-def _seen(folder: Path, size: int) -> tuple[list[Any], tuple[Any, Any]]:
-    """The image and the partial cloud that `complete` left beside its result, and the camera."""
-    from .geometry.cameras import Intrinsics
-    from .scenes.images import load_pose
+def _camera(folder: Path, size: int) -> tuple[Intrinsics, Tensor]:
+    """The camera that `complete` saw a scene with, for pictures of a size."""
+    height, width = load_rgb(folder / INPUT).shape[:2]
+    height, width = (max(1, round(side * size / max(height, width))) for side in (height, width))
+    return Intrinsics.from_json(folder / CAMERA, width, height), load_pose(folder / CAMERA)
 
-    camera, pose = folder / CAMERA, load_pose(folder / CAMERA)
-    image = load_rgb(folder / INPUT)
-    longest = max(image.shape[:2])
-    height, width = (max(1, round(side * size / longest)) for side in image.shape[:2])
-    intrinsics = Intrinsics.from_json(camera, width, height)
-    points = load_points(folder / VISIBLE)
-    cloud = drawing.draw_points(points, None, intrinsics, pose)
-    return [image, cloud], (intrinsics, pose)
+
+def _draw_cloud(folder: Path, camera: Intrinsics, views: Sequence[Tensor]) -> Tensor:
+    """The partial cloud from the second view, in the colors that the first one sees."""
+    points, image = load_points(folder / VISIBLE), load_rgb(folder / INPUT)
+    scale = image.shape[1] / camera.width
+    x, y = (project(points, camera, views[0])[0] * scale).floor().long().unbind(-1)
+    colors = image[y.clamp(0, image.shape[0] - 1), x.clamp(0, image.shape[1] - 1)].float() / 255
+    return drawing.draw_points(points, colors, camera, views[1])
 
 
 def generate_scenes(out: Path, n: int, config: SceneConfig, *, meshes: Path | None, seed: int) -> Output:

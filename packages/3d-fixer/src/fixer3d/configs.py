@@ -1,6 +1,7 @@
 """Settings, as the commands take them and as experiments hold them. Imports nothing slow."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, get_args
 
 Stage = Literal["vae", "prior", "control-pre", "coarse", "fine", "texture"]
@@ -346,3 +347,37 @@ TINY: dict[Stage, TrainConfig] = {
 """Schedules of the small model, for two CPU cores."""
 
 PRESETS: dict[str, dict[Stage, TrainConfig]] = {"tiny": TINY, "paper": PAPER}
+
+
+@dataclass(frozen=True)
+class ImageFiles:
+    """What belongs to an image.
+
+    Args:
+        masks: Image with a number or color for each object (0 or black for none), or a folder with a mask for each.
+        intrinsics: Horizontal field of view in degrees, or a JSON file (fx, fy, cx, cy, or camera_angle_x).
+        depth: Planar depth: PNG with 16 bits, NPY, NPZ or EXR.
+        depth_scale: World units for each number of the depth image; 0.001 for millimeters.
+        depth_model: Depth-estimation model of the Hugging Face hub, in place of a depth image.
+        estimated: The depth image is an estimate, not measured.
+        pose: JSON file with the camera's pose (OpenGL, camera to world); the camera is the world if not given.
+
+    Raises:
+        ValueError: if there is no depth, or it is given twice.
+    """
+
+    masks: Path
+    intrinsics: str
+    depth: Path | None = None
+    depth_scale: float | None = None
+    depth_model: str | None = None
+    estimated: bool = False
+    pose: Path | None = None
+
+    def __post_init__(self) -> None:
+        if (self.depth is None) == (self.depth_model is None):
+            both = "both were given" if self.depth else "an image alone does not show how far things are"
+            raise ValueError(
+                f"give --depth with a depth image, or --depth-model with the name of a depth-estimation model on the "
+                f"Hugging Face hub: {both}"
+            )

@@ -130,9 +130,7 @@ def crop_geometry(mask: Tensor, intrinsics: Intrinsics) -> Float[Tensor, "4"]:
     )
 
 
-def pose_target(
-    mesh: Mesh, yaw: float, geometry: Float[Tensor, "4"], c2w: Float[Tensor, "4 4"]
-) -> Float[Tensor, "6"]:
+def pose_target(mesh: Mesh, yaw: float, geometry: Float[Tensor, "4"], c2w: Float[Tensor, "4 4"]) -> Float[Tensor, "6"]:
     """What the head is to predict for an object: `place_mesh` undoes it."""
     low, high = mesh.bounds
     center = torch.from_numpy((low + high) / 2).float()

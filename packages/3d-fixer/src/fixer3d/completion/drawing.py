@@ -16,19 +16,29 @@ from fixer3d.scenes.rendering import Light, Renderer
 BACKGROUND = 255
 TURN = 50.0
 """Degrees between the two views of the result."""
+RETREAT = 1.3
+"""How much farther away the second view is."""
 GAP = 4
 """Pixels between the pictures of a row."""
 
 
-def turned(c2w: Float[Tensor, "4 4"], center: Float[Tensor, "3"], degrees: float) -> Float[Tensor, "4 4"]:
-    """A camera's pose after it has gone around a point, about its own vertical, and a little up."""
+def middle(meshes: Sequence[Mesh]) -> Float[Tensor, "3"]:
+    """The middle of some meshes."""
+    bounds = np.stack([mesh.bounds for mesh in meshes if len(mesh.vertices)])
+    return torch.from_numpy((bounds[:, 0].min(0) + bounds[:, 1].max(0)) / 2).float()
+
+
+def turned(
+    c2w: Float[Tensor, "4 4"], center: Float[Tensor, "3"], degrees: float = TURN, retreat: float = RETREAT
+) -> Float[Tensor, "4 4"]:
+    """A camera's pose after it has gone around a point, about its own vertical, and back from it by a factor."""
     up = c2w[:3, 1]
     angle = torch.deg2rad(torch.tensor(degrees))
     cross = torch.linalg.cross(up.expand(3, 3), torch.eye(3), dim=-1).T
     turn = torch.eye(3) + angle.sin() * cross + (1 - angle.cos()) * cross @ cross
     pose = c2w.clone()
     pose[:3, :3] = turn @ c2w[:3, :3]
-    pose[:3, 3] = center + turn @ (c2w[:3, 3] - center)
+    pose[:3, 3] = center + retreat * turn @ (c2w[:3, 3] - center)
     return pose
 
 
@@ -37,7 +47,7 @@ def around(meshes: Sequence[Mesh], size: int) -> tuple[Intrinsics, Float[Tensor,
     bounds = np.stack([mesh.bounds for mesh in meshes if len(mesh.vertices)])
     low, high = bounds[:, 0].min(0), bounds[:, 1].max(0)
     center = torch.from_numpy((low + high) / 2).float()
-    distance = 1.6 * float(np.linalg.norm(high - low)) + 1e-6
+    distance = 1.2 * float(np.linalg.norm(high - low)) + 1e-6
     eye = center + distance * torch.nn.functional.normalize(torch.tensor([0.6, -1.0, 0.6]), dim=0)
     return Intrinsics.from_fov(45.0, size, size), look_at(eye, center)
 

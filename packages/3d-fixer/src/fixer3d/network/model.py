@@ -87,14 +87,21 @@ class FixerModel(nn.Module):
         """Stages that have a control branch."""
         return tuple(self.controls)
 
-    def add_stage(self, stage: str, like: str | None = None) -> None:
-        """Add a control branch: with the weights of another stage's, or those of the prior."""
-        branch = ControlBranch(self.config.flow, scene_branch=self.config.scene_branch)
+    def add_stage(self, stage: str, like: str | None = None, *, scene_branch: bool | None = None) -> None:
+        """Add a control branch: with the weights of another stage's, or those of the prior.
+
+        Args:
+            stage: The stage.
+            like: The stage whose weights are copied.
+            scene_branch: Let the branch attend to the scene; as the configuration says if not given.
+        """
+        attends = self.config.scene_branch if scene_branch is None else scene_branch
+        branch = ControlBranch(self.config.flow, scene_branch=attends)
         encoder = ImageEncoder(self.config.encoder, 4)
         if like is None:
             branch.copy_trunk(self.prior, live_depth_ratio=True)
         else:
-            branch.load_state_dict(self.controls[like].state_dict())
+            branch.load_state_dict(self.controls[like].state_dict(), strict=attends)
             encoder.load_state_dict(self.scene_encoders[like].state_dict())
         device = self.latent_mean.device
         self.controls[stage], self.scene_encoders[stage] = branch.to(device), encoder.to(device)

@@ -9,13 +9,13 @@ from torch import Tensor
 
 from fixer3d.network.model import FixerModel, ObjectImages, as_floats
 
-B = TypeVar("B", covariant=True)
+B_co = TypeVar("B_co", covariant=True)
 
 
-class ExampleSource(Protocol[B]):
+class ExampleSource(Protocol[B_co]):
     """Where a training takes its batches from."""
 
-    def draw(self, n: int, generator: torch.Generator) -> B:
+    def draw(self, n: int, generator: torch.Generator) -> B_co:
         """Draw a batch of n examples, with a generator on the CPU."""
 
 
