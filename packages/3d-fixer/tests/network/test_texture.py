@@ -133,6 +133,13 @@ def test_colors_and_offsets_come_back_from_eight_numbers():
         optimizer.step()
     assert loss < 2e-3
     assert offsets.abs().max() <= 0.5
+    for _ in range(2):
+        autoencoder.normalize(rgb, offset)
+        z = autoencoder.encode(rgb, offset)
+        torch.testing.assert_close(z.mean(0), torch.zeros(8), atol=1e-4, rtol=0)
+        torch.testing.assert_close(z.std(0), torch.ones(8), atol=1e-4, rtol=0)
+        again = autoencoder.decode(z)[0]
+        assert (again - rgb).square().mean() < 2e-3
 
 
 def test_an_instance_is_the_mean_of_crop_and_mask():

@@ -70,16 +70,21 @@ def make_velocity(flow: nn.Module, conditions: Conditions | Float[Tensor, "batch
         conditions: What each sample is conditioned on.
     """
 
-    @functools.cache
+    # Guidance ends once: of what is prepared with it and without, only one is held at a time.
+    @functools.lru_cache(maxsize=1)
     def given(guided: bool) -> object:
-        both = conditions
-        if guided and isinstance(conditions, Conditions):
-            both = Conditions.cat([conditions, conditions.zeroed()])
-        elif guided and isinstance(conditions, Tensor):
-            both = torch.cat([conditions, torch.zeros_like(conditions)])
-        return flow.prepare(both) if isinstance(flow, (DualBranchFlow, FlowTrunk)) else both
+        both = _with_unconditional(conditions) if guided else conditions
+        if isinstance(flow, DualBranchFlow) and isinstance(both, Conditions):
+            return flow.prepare(both)
+        return flow.prepare(both) if isinstance(flow, FlowTrunk) and isinstance(both, Tensor) else both
 
     def velocity(x: Tensor, t: Tensor, guided: bool) -> Tensor:
         return flow(x, t, given(guided))
 
     return velocity
+
+
+def _with_unconditional(conditions: Conditions | Tensor) -> Conditions | Tensor:
+    if isinstance(conditions, Conditions):
+        return Conditions.cat([conditions, conditions.zeroed()])
+    return torch.cat([conditions, torch.zeros_like(conditions)])

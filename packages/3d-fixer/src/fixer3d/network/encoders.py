@@ -1,5 +1,6 @@
 """Image tokens: a small convolutional encoder, and those of DINOv2 and MoGe for the released models."""
 
+import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,8 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 FULL_SIZE = 518
 """Pixels along each side of what DINOv2 and MoGe see: 37 patches of 14."""
 PATCH = 14
+MOGE_MODULE = "moge.model.v2"
+"""Of a package that is not on PyPI, and so no dependency of ours."""
 
 
 class ImageEncoder(nn.Module):
@@ -139,14 +142,14 @@ def load_moge(name: str = "Ruicheng/moge-2-vitl") -> SceneTokens:
         FileNotFoundError: if the package is not installed, or the weights cannot be had.
     """
     try:
-        from moge.model.v2 import MoGeModel
+        moge = importlib.import_module(MOGE_MODULE)
     except ImportError as error:
         raise FileNotFoundError(
             "the scene encoder needs the package moge (github.com/microsoft/MoGe); install it, "
             "or pass your own module to SceneTokens"
         ) from error
     try:
-        return SceneTokens(MoGeModel.from_pretrained(name))
+        return SceneTokens(moge.MoGeModel.from_pretrained(name))
     except Exception as error:
         raise FileNotFoundError(f"MoGe could not be loaded from {name} ({_first_line(error)})") from error
 

@@ -199,18 +199,30 @@ class TextureAutoencoder(nn.Module):
         latent_channels: Channels of a latent.
     """
 
+    latent_mean: Tensor
+    latent_std: Tensor
+
     def __init__(self, width: int = 64, latent_channels: int = LATENT_CHANNELS) -> None:
         super().__init__()
         self.encoder = _network(4, width, latent_channels)
         self.decoder = _network(latent_channels, width, 4)
+        self.register_buffer("latent_mean", torch.zeros(latent_channels))
+        self.register_buffer("latent_std", torch.ones(latent_channels))
+
+    @torch.no_grad()
+    def normalize(self, rgb: Float[Tensor, "n 3"], offset: Float[Tensor, "n"]) -> None:
+        """Have the latents of some voxels mean 0 and variance 1 in each channel, for the flow to be trained on them."""
+        z = self.encode(rgb, offset) * self.latent_std + self.latent_mean
+        self.latent_mean, self.latent_std = z.mean(0), z.std(0).clamp(min=1e-6)
 
     def encode(self, rgb: Float[Tensor, "*n 3"], offset: Float[Tensor, "*n"]) -> Float[Tensor, "*n channels"]:
-        """Latents of colors from 0 to 1, and of offsets in voxels."""
-        return self.encoder(torch.cat([2 * rgb - 1, offset[..., None] / MAX_OFFSET], dim=-1))
+        """Normalized latents of colors from 0 to 1, and of offsets in voxels."""
+        z = self.encoder(torch.cat([2 * rgb - 1, offset[..., None] / MAX_OFFSET], dim=-1))
+        return (z - self.latent_mean) / self.latent_std
 
     def decode(self, z: Float[Tensor, "*n channels"]) -> tuple[Float[Tensor, "*n 3"], Float[Tensor, "*n"]]:
         """Colors from 0 to 1, and offsets along the surface's normal of at most half a voxel."""
-        out = self.decoder(z)
+        out = self.decoder(z * self.latent_std + self.latent_mean)
         return out[..., :3].sigmoid(), MAX_OFFSET * out[..., 3].tanh()
 
 
