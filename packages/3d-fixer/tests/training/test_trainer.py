@@ -105,7 +105,13 @@ def test_an_interrupted_training_ends_like_one_that_was_not(voxels, tmp_path):
     def run(checkpoint=None):
         torch.manual_seed(0)
         model = FixerModel(ModelConfig.toy(), ())
-        return Trainer(make_loss(model, "vae", CONFIG), occupancy_examples(voxels), CONFIG, checkpoint=checkpoint, checkpoint_every=1)
+        return Trainer(
+            make_loss(model, "vae", CONFIG),
+            occupancy_examples(voxels),
+            CONFIG,
+            checkpoint=checkpoint,
+            checkpoint_every=1,
+        )
 
     straight = run()
     straight.fit()

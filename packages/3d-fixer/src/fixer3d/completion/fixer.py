@@ -19,6 +19,7 @@ from fixer3d.network.conditions import Conditions
 from fixer3d.network.model import FixerModel, ObjectImages
 from fixer3d.training.framing import COARSE_LIMIT, FINE_LIMIT, Partial, partial_voxels, within
 from fixer3d.training.observations import no_images
+from fixer3d.training.runs import save_networks
 
 from .objects import CompletedObject, colored
 from .scene import Scene
@@ -275,3 +276,17 @@ def solid(logits: Float[Tensor, "R R R"]) -> Float[Tensor, "R R R"]:
 
 def _mesh(logits: Float[Tensor, "R R R"], frame: Frame) -> Mesh:
     return mesh_from_logits(solid(logits)).transformed(frame)
+
+
+def load(path: str | Path, device: str = "auto") -> Fixer:
+    """A fixer with trained weights; see `Fixer.from_pretrained`."""
+    return Fixer.from_pretrained(path, device)
+
+
+def save(fixer: Fixer, path: str | Path) -> None:
+    """Write a fixer to a folder, from which `load` reads it, with weights in half precision.
+
+    Raises:
+        ValueError: if the folder holds a training.
+    """
+    save_networks(fixer.model, path)

@@ -157,7 +157,7 @@ def load_networks(folder: Path | str) -> FixerModel:
 
 
 def save_networks(networks: FixerModel, folder: Path | str) -> None:
-    """Write networks to a folder, from which `load_networks` reads them; without the pre-trained control branch.
+    """Write networks to a folder, from which `load_networks` reads them.
 
     Raises:
         ValueError: if the folder holds a training.
