@@ -94,6 +94,8 @@ def test_point_clouds_are_kept_in_files(tmp_path):
     torch.testing.assert_close(load_points(tmp_path / "cloud.npy"), points)
     save_mesh(TETRAHEDRON, tmp_path / "mesh.obj")
     assert load_points(tmp_path / "mesh.obj", 100).shape == (100, 3)
+    (tmp_path / "flat.obj").write_text("v 0 0 0\nv 1 1 1\nv 2 2 2\nv 3 nan 3\nf 1 2 3\n")
+    assert load_points(tmp_path / "flat.obj").tolist() == [[0, 0, 0], [1, 1, 1], [2, 2, 2]]
 
 
 @pytest.mark.parametrize(

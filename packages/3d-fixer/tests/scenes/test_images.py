@@ -142,6 +142,7 @@ def test_exr_is_read_where_a_reader_is_installed(tmp_path, monkeypatch):
     [
         ("a.npy", np.zeros((H, W)), "no depth"),
         ("a.npy", np.full((H, W), np.nan), "no depth"),
+        ("a.npy", np.full((H, W), 1e300), "no depth"),
         ("a.npy", np.zeros((2, H, W)), "one number for each pixel"),
         ("a.npy", np.array(["a"]), "one number for each pixel"),
         ("a.npy", np.array([None]), "not a whole NPY"),
@@ -274,7 +275,10 @@ def test_depth_is_no_image_in_color(folder):
         load_rgb(folder / "half.png")
 
 
-@pytest.mark.parametrize(("given", "message"), [("sixty", "JSON file, not sixty"), ("200", "between 0 and 180")])
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [("sixty", "JSON file, not sixty"), ("200", "between 0 and 180"), (".", "or a JSON file"), ("", "or a JSON file")],
+)
 def test_wrong_cameras_are_refused(given, message):
     with pytest.raises(ValueError, match=message):
         load_intrinsics(given, W, H)

@@ -228,9 +228,11 @@ def _load_cloud(path: Path, n_samples: int) -> Tensor:
     geometry = _load(path)
     faces = getattr(geometry, "faces", None)
     vertices = np.asarray(geometry.vertices, float)
-    if faces is None or not len(faces):
-        return torch.from_numpy(vertices).float()
-    return Mesh(vertices, np.asarray(faces, np.int64)).sample(n_samples, torch.Generator().manual_seed(0))
+    surface = Mesh(vertices, np.zeros((0, 3), np.int64) if faces is None else np.asarray(faces, np.int64))
+    if surface.areas.sum() > 0:
+        return surface.sample(n_samples, torch.Generator().manual_seed(0))
+    # Points, or triangles without an area.
+    return torch.from_numpy(vertices).float()
 
 
 def _check_there(path: Path) -> None:

@@ -43,10 +43,12 @@ def load_depth(path: Path, scale: float | None = None) -> Float[Tensor, "h w"]:
     values = _READERS.get(path.suffix.lower(), _read_image)(path)
     values = _single_channel(values, path)
     depth = _scaled(values, path, scale) if values.dtype.kind in "ui" else values.astype(np.float64) * (scale or 1.0)
-    depth = np.where(np.isfinite(depth) & (depth > 0), depth, 0)
+    with np.errstate(over="ignore"):
+        depth = depth.astype(np.float32)
+    depth = np.where(np.isfinite(depth) & (depth > 0), depth, np.float32(0))
     if not depth.any():
         raise ValueError(f"{path} has no depth: no pixel is positive and finite")
-    return torch.from_numpy(depth.astype(np.float32))
+    return torch.from_numpy(depth)
 
 
 def _single_channel(values: np.ndarray, path: Path) -> np.ndarray:

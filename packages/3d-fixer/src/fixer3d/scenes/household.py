@@ -21,7 +21,7 @@ def make_lamp(rng: np.random.Generator) -> Parts:
             [bend * t**3, 0 * t, 0.02 + (top[2] + 0.15 - 0.02) * np.sin(t * np.pi * 0.6) / np.sin(np.pi * 0.5)], 1
         )
         arc[-1] = top
-        parts.append((tube(arc, 0.014, 8), 1))
+        parts.append((tube(arc, 0.02, 8), 1))
     else:
         parts.append((_column(rng, height - shade * 0.4), 1))
     return [*parts, *_shade(rng, top, radius, shade)]
@@ -35,14 +35,14 @@ def _foot(rng: np.random.Generator, radius: float, height: float) -> Parts:
         return [(cylinder(size, thickness, (0, 0, thickness / 2), top=size * rng.uniform(0.4, 1)), 1)]
     angles = np.arange(3) * 2 * np.pi / 3
     feet = np.stack([np.cos(angles), np.sin(angles), 0 * angles], 1) * radius
-    return [(rod((0, 0, height), foot, (0.018, 0.012), 8), 1) for foot in feet]
+    return [(rod((0, 0, height), foot, (0.022, 0.016), 8), 1) for foot in feet]
 
 
 def _column(rng: np.random.Generator, height: float) -> Mesh:
     """A thin pole, or a turned body as of a vase under it."""
     if rng.random() < 0.5:
-        return rod((0, 0, 0.01), (0, 0, height), rng.uniform(0.01, 0.025), 10)
-    belly, neck = rng.uniform(0.05, 0.13), rng.uniform(0.012, 0.025)
+        return rod((0, 0, 0.01), (0, 0, height), rng.uniform(0.016, 0.035), 10)
+    belly, neck = rng.uniform(0.05, 0.13), rng.uniform(0.016, 0.03)
     share = rng.uniform(0.25, 0.6)
     t = np.linspace(0, np.pi, 10)
     curve = [(neck + belly * np.sin(a) ** 1.5, 0.01 + share * height * a / np.pi) for a in t]

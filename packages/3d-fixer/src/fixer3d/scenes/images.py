@@ -119,8 +119,8 @@ def load_rgb(path: Path) -> UInt8[Tensor, "h w 3"]:
     from PIL import Image
 
     with open_image(path) as image:
-        if image.mode.startswith("I"):
-            raise ValueError(f"{path} has one channel of 16 bits; it is a depth image, and no image in color")
+        if image.mode[0] in "IF":
+            raise ValueError(f"{path} has one channel of 16 or 32 bits; it is a depth image, and no image in color")
         if "A" in image.getbands() or "transparency" in image.info:
             layer = image.convert("RGBA")
             image = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)  # noqa: PLW2901
@@ -211,7 +211,7 @@ def load_intrinsics(given: str | Path | float, width: int, height: int, image: P
     if (degrees := _number(given)) is not None:
         return Intrinsics.from_fov(degrees, width, height)
     path = Path(str(given))
-    if path.suffix.lower() != ".json" and not path.exists():
+    if path.is_dir() or (path.suffix.lower() != ".json" and not path.exists()):
         raise ValueError(f"the camera must be a field of view in degrees or a JSON file, not {given}")
     entry = frame_of(path, image)
     if entry is None:
