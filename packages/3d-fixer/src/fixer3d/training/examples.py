@@ -1,7 +1,7 @@
 """Training examples as tensors on the device, from which batches are drawn."""
 
-from dataclasses import dataclass, fields
-from typing import Protocol, TypeVar, runtime_checkable
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int, Shaped
@@ -54,6 +54,10 @@ class ObjectTokens:
     instance: Float[Tensor, "n two_m c"]
     scene_mask: Float[Tensor, "n m c"]
     clean: Float[Tensor, "n m c"]
+
+    def to(self, device: torch.device | str) -> "ObjectTokens":
+        """The same on a device."""
+        return ObjectTokens(*(part.to(device) for part in vars(self).values()))
 
     def __getitem__(self, index: Int[Tensor, "b"]) -> "ObjectTokens":
         """Those of some objects, in single precision."""
@@ -110,8 +114,8 @@ class FlowExamples:
 
     def to(self, device: torch.device | str) -> "FlowExamples":
         """The same on a device."""
-        parts = {one.name: getattr(self, one.name) for one in fields(self)}
-        return FlowExamples(**{name: None if part is None else part.to(device) for name, part in parts.items()})
+        parts: dict[str, Any] = {name: None if part is None else part.to(device) for name, part in vars(self).items()}
+        return replace(self, **parts)
 
     def split(self, n_held_out: int) -> tuple["FlowExamples", "FlowExamples"]:
         """The first ones, and the last n."""
@@ -119,8 +123,8 @@ class FlowExamples:
         return self._part(slice(None, cut)), self._part(slice(cut, None))
 
     def _part(self, index: slice) -> "FlowExamples":
-        parts = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "tokens"}
-        return FlowExamples(**{name: part[index] for name, part in parts.items()})
+        parts: dict[str, Any] = {name: part[index] for name, part in vars(self).items() if name != "tokens"}
+        return FlowExamples(**parts)
 
     @torch.no_grad()
     def with_tokens(self, model: FixerModel, batch_size: int = 64) -> "FlowExamples":
@@ -137,8 +141,7 @@ class FlowExamples:
             )
             found.append([part.half() for part in parts])
         tokens = ObjectTokens(*(torch.cat(columns) for columns in zip(*found, strict=True)))
-        parts = {one.name: getattr(self, one.name) for one in fields(self)}
-        return FlowExamples(**{**parts, "tokens": tokens})
+        return replace(self, tokens=tokens)
 
     def draw(self, n: int, generator: torch.Generator) -> FlowBatch:
         """Draw objects, each in one of its variants."""

@@ -72,7 +72,7 @@ class Trainer:
         self.loss, self.data, self.config, self.validation = loss, data, config, validation
         self.checkpoint, self.checkpoint_every, self.log_every = checkpoint, checkpoint_every, log_every
         self.track, self.log = track, log
-        self.parameters = [parameter for parameter in loss.parameters() if parameter.requires_grad]
+        self.parameters: list[Tensor] = [parameter for parameter in loss.parameters() if parameter.requires_grad]
         self.optimizer = torch.optim.AdamW(self.parameters, config.lr, weight_decay=0.0, fused=True)
         self.clip, self.ema = AdaptiveGradClip(config.clip), EMA(self.parameters, config.ema)
         self.done = 0
