@@ -98,7 +98,6 @@ from .training.building import measure_latents as measure_latents
 from .training.building import occupancy_examples as occupancy_examples
 from .training.clipping import AdaptiveGradClip as AdaptiveGradClip
 from .training.ema import EMA as EMA
-from .training.examples import ExampleSource as ExampleSource
 from .training.examples import FlowExamples as FlowExamples
 from .training.examples import OccupancyExamples as OccupancyExamples
 from .training.framing import draw_augmentation as draw_augmentation
@@ -125,7 +124,6 @@ __all__ = [
     "DINOTokens",
     "DualBranchFlow",
     "EncoderConfig",
-    "ExampleSource",
     "Fixer",
     "FixerModel",
     "FlowConfig",
