@@ -16,7 +16,7 @@ class ChannelLayerNorm(nn.LayerNorm):
     def forward(self, x: Grid) -> Grid:
         """Normalize."""
         last = F.layer_norm(x.movedim(1, -1).float(), self.normalized_shape, self.weight.float(), self.bias.float())
-        return last.to(x.dtype).movedim(-1, 1).contiguous()
+        return last.to(x.dtype).movedim(-1, 1)
 
 
 class ResBlock(nn.Module):

@@ -173,11 +173,19 @@ class Trainer:
             with torch.no_grad():
                 torch._foreach_copy_(self.parameters, [one.to(self._device) for one in state["parameters"]])
             self.optimizer.load_state_dict(state["optimizer"])
+            self._match_layout()
             self.clip.load_state_dict(state["clip"])
             self._sums = {name: [one.to(self._device) for one in values] for name, values in state["sums"].items()}
             self.done = state["done"]
         except (KeyError, ValueError, RuntimeError, TypeError):
             raise ValueError(f"{self.checkpoint} is not the checkpoint of this training") from None
+
+    def _match_layout(self) -> None:
+        """Give the optimizer's tensors the memory layout of their parameters, which its fused kernel takes for granted."""
+        for parameter, values in self.optimizer.state.items():
+            for name, value in values.items():
+                if value.shape == parameter.shape:
+                    values[name] = torch.empty_like(parameter).copy_(value)
 
     @property
     def _device(self) -> torch.device:
