@@ -181,7 +181,7 @@ class Trainer:
             raise ValueError(f"{self.checkpoint} is not the checkpoint of this training") from None
 
     def _match_layout(self) -> None:
-        """Give the optimizer's tensors the memory layout of their parameters, which its fused kernel takes for granted."""
+        """Give the optimizer's tensors the memory layout of their parameters, which its fused kernel relies on."""
         for parameter, values in self.optimizer.state.items():
             for name, value in values.items():
                 if value.shape == parameter.shape:
