@@ -72,8 +72,9 @@ class FixerModel(nn.Module):
     def __init__(self, config: ModelConfig, stages: tuple[str, ...] = ("coarse", "fine")) -> None:
         super().__init__()
         self.config = config
-        # Channels last: convolutions of few channels take two thirds of the time on a CPU.
-        self.vae = SparseStructureVAE(config.vae).to(memory_format=torch.channels_last_3d)
+        self.vae = SparseStructureVAE(config.vae)
+        # Convolutions of few channels take two thirds of the time in this layout on a CPU.
+        self.vae.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]  # a form that stubs lack
         self.prior = FlowTrunk(config.flow)
         self.encoder: nn.Module = ImageEncoder(config.encoder)
         self.controls, self.scene_encoders = nn.ModuleDict(), nn.ModuleDict()
