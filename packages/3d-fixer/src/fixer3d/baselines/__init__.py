@@ -1,0 +1,1 @@
+"""What the method is compared with, from the same prior and the same data."""

@@ -1,0 +1,1 @@
+"""Completion of scenes: from images and weights to objects in place."""

@@ -1,0 +1,292 @@
+"""Completion of all objects of a scene at their places: coarse, then fine."""
+
+import warnings
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from jaxtyping import Bool, Float, Shaped
+from torch import Tensor
+
+from fixer3d.configs import SamplerConfig
+from fixer3d.flow.sampling import make_velocity, sample
+from fixer3d.geometry.frames import MIN_POINTS, Frame, coarse_frame, fine_frame
+from fixer3d.geometry.meshes import Mesh
+from fixer3d.geometry.voxels import fill, mesh_from_logits
+from fixer3d.network.conditions import Conditions
+from fixer3d.network.model import FixerModel, ObjectImages
+from fixer3d.training.framing import COARSE_LIMIT, FINE_LIMIT, Partial, partial_voxels, within
+from fixer3d.training.observations import no_images
+from fixer3d.training.runs import save_networks
+
+from .objects import CompletedObject, colored
+from .scene import Scene
+
+DEFAULT = SamplerConfig()
+STAGES = ("coarse", "fine")
+
+
+@dataclass(frozen=True)
+class Target:
+    """An object that is to be completed.
+
+    Args:
+        name: Its name.
+        points: Its visible points in the world.
+        confidence: Of each point.
+        images: What is seen of it, a batch of one, if there is an image.
+        depth_ratio: How much of the depth is estimated.
+        colors: Of each point, if known.
+    """
+
+    name: str
+    points: Float[Tensor, "n 3"]
+    confidence: Float[Tensor, "n"]
+    images: ObjectImages | None = None
+    depth_ratio: float = 0.0
+    colors: Float[Tensor, "n 3"] | None = None
+
+
+class Fixer:
+    """Completes objects at their places, without any alignment of poses.
+
+    The visible points of each object are put into a frame with room around them, where the coarse stage finds how far
+    the object extends; into the frame of its result, where the fine stage finds the shape; and that is mapped back. All
+    objects of a scene go through the networks in one batch.
+
+    Args:
+        model: The networks. Without a control branch for the fine stage, the coarse one's result is taken.
+    """
+
+    def __init__(self, model: FixerModel) -> None:
+        self.model = model.eval()
+
+    @classmethod
+    def from_pretrained(cls, name: str | Path, device: str = "auto") -> "Fixer":
+        """A fixer with trained weights.
+
+        Args:
+            name: A folder that `3d-fixer train` wrote, or one in the layout of TRELLIS, with pipeline.json; or the name
+                of weights that come with the package.
+            device: Where to compute: auto, cpu or cuda.
+
+        Raises:
+            FileNotFoundError: if there is no such folder, or a file of it is missing.
+            ValueError: if a file is damaged.
+        """
+        from .weights import load_model
+
+        return cls(load_model(name, device))
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self.model.latent_mean.device
+
+    @property
+    def image_size(self) -> int:
+        """Pixels along each edge of the crops that it looks at."""
+        return self.model.config.encoder.image_size
+
+    def complete(
+        self,
+        scene: Scene,
+        ids: Sequence[str] | None = None,
+        *,
+        seed: int = 0,
+        sampler: SamplerConfig = DEFAULT,
+        stages: tuple[str, ...] = STAGES,
+    ) -> list[CompletedObject]:
+        """Complete the objects of a scene.
+
+        Args:
+            scene: The scene.
+            ids: Names of the objects; all if not given.
+            seed: Random seed. What an object becomes does not depend on which others are completed.
+            sampler: Steps and guidance.
+            stages: Both stages, or the coarse one alone.
+
+        Returns:
+            The objects. One with too few visible points is left out, with a warning.
+
+        Raises:
+            ValueError: if a name is unknown, or there are too few visible points of every object.
+        """
+        targets = self.targets(scene, ids)
+        return self.complete_targets(targets, seed=seed, sampler=sampler, stages=stages)
+
+    def targets(self, scene: Scene, ids: Sequence[str] | None = None) -> list[Target]:
+        """What is known of the objects of a scene that have enough visible points; a warning for each other.
+
+        Raises:
+            ValueError: if a name is unknown, or there are too few visible points of every object.
+        """
+        return find_targets(scene, ids, self.image_size)
+
+    def complete_points(
+        self,
+        points: Float[Tensor, "n 3"],
+        confidence: Float[Tensor, "n"] | None = None,
+        *,
+        image_crop: Shaped[Tensor, "3 s s"] | None = None,
+        crop_mask: Shaped[Tensor, "1 s s"] | None = None,
+        colors: Float[Tensor, "n 3"] | None = None,
+        name: str = "object",
+        seed: int = 0,
+        sampler: SamplerConfig = DEFAULT,
+    ) -> CompletedObject:
+        """Complete one partial cloud.
+
+        Args:
+            points: Visible points.
+            confidence: Of each point, 1 inside and 0.5 at the edge; 1 if not given.
+            image_crop: The object in an image, of the model's image size, if there is one.
+            crop_mask: Its mask in it; all of it if not given.
+            colors: Of each point.
+            name: Of the object.
+            seed: Random seed.
+            sampler: Steps and guidance.
+
+        Raises:
+            ValueError: if there are fewer than 10 points, or some that are not finite.
+        """
+        if not points.isfinite().all():
+            raise ValueError("the points must be finite")
+        trust = torch.ones(len(points)) if confidence is None else confidence
+        images = None
+        if image_crop is not None:
+            black = no_images(1, self.image_size)
+            mask = torch.full_like(black.crop_mask, 255) if crop_mask is None else crop_mask[None]
+            images = replace(black, crop=image_crop[None], crop_mask=mask)
+        target = Target(name, points.float(), trust, images, 0.0, colors)
+        return self.complete_targets([target], seed=seed, sampler=sampler)[0]
+
+    @torch.no_grad()
+    def complete_targets(
+        self,
+        targets: Sequence[Target],
+        *,
+        seed: int = 0,
+        sampler: SamplerConfig = DEFAULT,
+        stages: tuple[str, ...] = STAGES,
+    ) -> list[CompletedObject]:
+        """Complete objects in one batch.
+
+        Raises:
+            ValueError: if an object has too few points away from its edge.
+        """
+        coarse = [coarse_frame(one.points, one.confidence) for one in targets]
+        logits = self._stage("coarse", targets, coarse, COARSE_LIMIT, seed, sampler)
+        frames, found = coarse, _filled_in(logits, self._partials(targets, coarse, COARSE_LIMIT), "coarse")
+        if "fine" in stages and "fine" in self.model.stages:
+            frames = [one.compose(fine_frame(grid > 0)) for one, grid in zip(coarse, found, strict=True)]
+            logits = self._stage("fine", targets, frames, FINE_LIMIT, seed + 1, sampler)
+            found = _filled_in(logits, self._partials(targets, frames, FINE_LIMIT), "fine")
+        return [
+            CompletedObject(one.name, colored(_mesh(grid, frame), one.points, one.colors), grid > 0, frame, start)
+            for one, grid, frame, start in zip(targets, found, frames, coarse, strict=True)
+        ]
+
+    def _partials(self, targets: Sequence[Target], frames: Sequence[Frame], limit: float) -> list[Partial]:
+        resolution = self.model.config.vae.resolution
+        pairs = zip(targets, frames, strict=True)
+        kept = (within(frame.to_local(one.points), one.confidence, limit) for one, frame in pairs)
+        return [partial_voxels(*cloud, resolution) for cloud in kept]
+
+    def _stage(
+        self,
+        stage: str,
+        targets: Sequence[Target],
+        frames: Sequence[Frame],
+        limit: float,
+        seed: int,
+        sampler: SamplerConfig,
+    ) -> list[Float[Tensor, "R R R"]]:
+        """The logits of each object after a stage."""
+        partials = self._partials(targets, frames, limit)
+        occupancy = torch.stack([one.occupancy for one in partials]).to(self.device)
+        black = no_images(1, self.image_size).floats()
+        images = [black if one.images is None else one.images.floats() for one in targets]
+        conditions = self.model.conditions(
+            stage,
+            ObjectImages.cat(images).to(self.device),
+            self.model.encode(occupancy),
+            torch.stack([one.confidence for one in partials]).to(self.device),
+            torch.tensor([one.depth_ratio for one in targets], device=self.device),
+        )
+        conditions = _without_images(conditions, [one.images is None for one in targets])
+        noise = torch.stack([object_noise(one.name, seed, self.model.latent_shape) for one in targets]).to(self.device)
+        latents = sample(make_velocity(self.model.flow(stage), conditions), noise, sampler)
+        return list(self.model.decode(latents).float().cpu())
+
+
+def find_targets(scene: Scene, ids: Sequence[str] | None, image_size: int) -> list[Target]:
+    """See `Fixer.targets`.
+
+    Raises:
+        ValueError: if a name is unknown, or there are too few visible points of every object.
+    """
+    targets = []
+    for name in scene.names if ids is None else ids:
+        if name not in scene.masks:
+            raise ValueError(f"there is no object {name}; there are {', '.join(scene.names)}")
+        seen = scene.observe(name, image_size)
+        if len(seen.points) < MIN_POINTS:
+            warnings.warn(f"{name} is left out: it has only {len(seen.points)} points with depth", stacklevel=4)
+            continue
+        targets.append(Target(name, seen.points, seen.confidence, seen.images, scene.depth_ratio, seen.colors))
+    if not targets:
+        raise ValueError(f"there is no object with at least {MIN_POINTS} points with depth")
+    return targets
+
+
+def _without_images(conditions: Conditions, are_missing: Sequence[bool]) -> Conditions:
+    """Conditions with the image tokens of objects without an image dropped, as in training."""
+    keep = 1 - torch.tensor(are_missing, device=conditions.depth_ratio.device).float()[:, None, None]
+    names = ("masked_crop", "instance", "scene")
+    return replace(conditions, **{name: getattr(conditions, name) * keep for name in names})
+
+
+def object_noise(name: str, seed: int, shape: tuple[int, ...]) -> Tensor:
+    """The noise of an object, which does not depend on the others."""
+    return torch.randn(shape, generator=torch.Generator().manual_seed(zlib.crc32(f"{seed} {name}".encode())))
+
+
+def _filled_in(
+    logits: Sequence[Float[Tensor, "R R R"]], partials: Sequence[Partial], stage: str
+) -> list[Float[Tensor, "R R R"]]:
+    """Logits; where a stage found no voxel, those of the visible voxels alone, with a warning."""
+    found = []
+    for grid, partial in zip(logits, partials, strict=True):
+        if (grid > 0).any():
+            found.append(grid)
+            continue
+        warnings.warn(f"the {stage} stage found no voxel of an object; its visible voxels are kept", stacklevel=4)
+        found.append(partial.occupancy - 0.5)
+    return found
+
+
+def solid(logits: Float[Tensor, "R R R"]) -> Float[Tensor, "R R R"]:
+    """Logits of what closed surfaces enclose; voxels are occupied where an object's surface is, not inside."""
+    inside: Bool[Tensor, "R R R"] = (fill((logits > 0).float()) > 0) & (logits <= 0)
+    return torch.where(inside, logits.abs().max(), logits)
+
+
+def _mesh(logits: Float[Tensor, "R R R"], frame: Frame) -> Mesh:
+    return mesh_from_logits(solid(logits)).transformed(frame)
+
+
+def load(path: str | Path, device: str = "auto") -> Fixer:
+    """A fixer with trained weights; see `Fixer.from_pretrained`."""
+    return Fixer.from_pretrained(path, device)
+
+
+def save(fixer: Fixer, path: str | Path) -> None:
+    """Write a fixer to a folder, from which `load` reads it, with weights in half precision.
+
+    Raises:
+        ValueError: if the folder holds a training.
+    """
+    save_networks(fixer.model, path)

@@ -1,0 +1,1 @@
+"""Rectified flow: training targets, sampling, and alignment of features."""

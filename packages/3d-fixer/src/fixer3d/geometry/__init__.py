@@ -1,0 +1,1 @@
+"""Frames, voxels, cameras, meshes, and how far two shapes are apart."""

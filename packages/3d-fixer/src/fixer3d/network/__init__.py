@@ -1,0 +1,1 @@
+"""The networks: object prior, control branch, autoencoder, image encoders and texture."""

@@ -1,0 +1,179 @@
+"""Training examples from scenes: objects in views, framed, augmented, voxelized and encoded."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, UInt8
+from torch import Tensor
+
+from fixer3d.configs import FrameKind, Stage, TrainConfig
+from fixer3d.geometry.meshes import Mesh
+from fixer3d.network.model import FixerModel, ObjectImages
+from fixer3d.scenes.crops import degraded
+from fixer3d.scenes.depth import estimate_depth, mixed_depth
+from fixer3d.scenes.generation import SyntheticScene
+from fixer3d.scenes.partial import partial_points
+from fixer3d.scenes.rendering import FLOOR_INDEX, Light, Renderer, View
+
+from .examples import FlowExamples, OccupancyExamples
+from .framing import Partial, draw_augmentation, frame_example
+from .observations import isolated, observe, trusted
+
+KINDS: dict[Stage, tuple[FrameKind, ...]] = {
+    "vae": ("coarse", "fine"),
+    "prior": ("fine",),
+    "control-pre": ("coarse", "fine"),
+    "coarse": ("coarse",),
+    "fine": ("fine",),
+}
+"""Frames of a stage's examples; variants take them in turn."""
+ALONE: tuple[Stage, ...] = ("prior", "control-pre")
+"""Stages that see each object alone, without what stands before it."""
+MAX_RATIO = 1.01
+LIGHT = Light(np.array([0.4, 0.3, 0.866]), 0.5, np.zeros(3))
+"""Of objects that are rendered alone."""
+ENCODE_BATCH = 16
+
+
+@dataclass(frozen=True)
+class ExampleVoxels:
+    """An object in a view, in several variants.
+
+    Args:
+        images: What is seen of it, a batch of one.
+        clean: The object alone.
+        target: Voxels of the whole object.
+        partial: Visible voxels.
+        confidence: Of these, from space to channels, as bytes.
+        depth_ratio: How much of the depth was estimated.
+    """
+
+    images: ObjectImages
+    clean: UInt8[Tensor, "3 s s"]
+    target: Bool[Tensor, "v R R R"]
+    partial: Bool[Tensor, "v R R R"]
+    confidence: UInt8[Tensor, "v k r r r"]
+    depth_ratio: Float[Tensor, "v"]
+
+
+def build_voxels(
+    scenes: Iterable[SyntheticScene],
+    stage: Stage,
+    config: TrainConfig,
+    resolution: int,
+    image_size: int,
+    *,
+    min_area: float = 0.005,
+) -> Iterator[ExampleVoxels]:
+    """The examples of a stage, one for each object in each view that covers enough of it.
+
+    Args:
+        scenes: Scenes with their views.
+        stage: The stage.
+        config: Variants and augmentation.
+        resolution: Voxels along each edge.
+        image_size: Pixels along each edge of a crop.
+        min_area: Least share of the image that an object covers.
+    """
+    for number, scene in enumerate(scenes):
+        generator = torch.Generator().manual_seed(config.seed * 1_000_003 + number)
+        meshes = [one.mesh for one in scene.objects]
+        for view in scene.views:
+            for i in view.visible(min_area):
+                alone = Renderer([meshes[i]]).render(view.intrinsics, view.c2w, LIGHT, 1)
+                seen, mask = (alone, alone.mask(0)) if stage in ALONE else (view, view.mask(i))
+                clean = isolated(alone.rgb.permute(2, 0, 1), alone.mask(0), image_size)
+                example = _example(meshes[i], seen, mask, clean, stage, config, resolution, generator)
+                if example is not None:
+                    yield example
+
+
+def _example(
+    mesh: Mesh,
+    view: View,
+    mask: Bool[Tensor, "h w"],
+    clean: UInt8[Tensor, "3 s s"],
+    stage: Stage,
+    config: TrainConfig,
+    resolution: int,
+    generator: torch.Generator,
+) -> ExampleVoxels | None:
+    """An object of a view in all its variants; none if too little of it is seen."""
+    images = observe(view.rgb, view.depth, mask, view.intrinsics, view.c2w, clean.shape[-1]).images
+    estimate = estimate_depth(view.depth, generator)
+    variants: list[tuple[Tensor, Partial, float]] = []
+    for number in range(config.n_variants):
+        ratio = min(1.0, MAX_RATIO * float(torch.rand((), generator=generator)))
+        depth = mixed_depth(view.depth, estimate, ratio, view.index > FLOOR_INDEX)
+        kind = KINDS[stage][number % len(KINDS[stage])]
+        augment = draw_augmentation(config.augment, generator)
+        try:
+            points, confidence = partial_points(depth, mask, view.intrinsics, view.c2w)
+            whole, partial = frame_example(mesh, points, trusted(confidence), kind, resolution, augment, generator)
+        except ValueError:
+            return None
+        variants.append((whole, partial, ratio))
+    crop = degraded(torch.cat([images.crop[0], images.crop_mask[0]]), generator, config.augment.degrade)
+    return ExampleVoxels(
+        ObjectImages(crop[None, :3], crop[None, 3:], images.scene, images.scene_mask),
+        clean,
+        torch.stack([whole > 0 for whole, _, _ in variants]),
+        torch.stack([partial.occupancy > 0 for _, partial, _ in variants]),
+        torch.stack([(partial.confidence * 255).round().byte() for _, partial, _ in variants]),
+        torch.tensor([ratio for _, _, ratio in variants]),
+    )
+
+
+def occupancy_examples(examples: Iterable[ExampleVoxels]) -> OccupancyExamples:
+    """The voxels of whole objects and of visible parts, for the autoencoder.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    grids = [torch.cat([one.target, one.partial]) for one in examples]
+    if not grids:
+        raise ValueError("no scene shows an object that is large enough to learn from")
+    return OccupancyExamples(torch.cat(grids))
+
+
+def encode_examples(model: FixerModel, examples: Iterable[ExampleVoxels]) -> FlowExamples:
+    """Examples with the latents of their voxels, for a flow.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    kept, latents = [], []
+    for one in examples:
+        kept.append(one)
+        latents.append(_encode(model, torch.cat([one.target, one.partial])))
+    if not kept:
+        raise ValueError("no scene shows an object that is large enough to learn from")
+    target, partial = (torch.stack(parts) for parts in zip(*(one.chunk(2) for one in latents), strict=True))
+    return FlowExamples(
+        ObjectImages.cat([one.images for one in kept]),
+        torch.stack([one.clean for one in kept]),
+        target,
+        partial,
+        torch.stack([one.confidence for one in kept]),
+        torch.stack([one.depth_ratio for one in kept]),
+    )
+
+
+@torch.no_grad()
+def _encode(model: FixerModel, occupancy: Bool[Tensor, "n R R R"]) -> Float[Tensor, "n c r r r"]:
+    device = model.latent_mean.device
+    found = [model.encode(part.to(device).float()) for part in occupancy.split(ENCODE_BATCH)]
+    return torch.cat(found).half().cpu()
+
+
+@torch.no_grad()
+def measure_latents(model: FixerModel, occupancy: Bool[Tensor, "n R R R"]) -> None:
+    """Normalize the latents of a model by their mean and standard deviation over some grids, channel by channel."""
+    model.latent_mean.zero_()
+    model.latent_std.fill_(1)
+    latents = _encode(model, occupancy).float().transpose(0, 1).flatten(1)
+    shape = model.latent_mean.shape
+    model.latent_mean.copy_(latents.mean(1).reshape(shape))
+    model.latent_std.copy_(latents.std(1).clamp(min=1e-3).reshape(shape))

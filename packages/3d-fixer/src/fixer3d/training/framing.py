@@ -1,0 +1,133 @@
+"""Partial clouds and their targets in the frames of the two stages, augmented alike."""
+
+import math
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from fixer3d.configs import BLOCK, AugmentConfig, FrameKind
+from fixer3d.geometry.frames import Frame, coarse_frame, fine_frame
+from fixer3d.geometry.meshes import Mesh
+from fixer3d.geometry.voxels import space_to_depth, voxelize, voxelize_mesh
+
+COARSE_LIMIT = 0.25
+"""Partial points beyond this are left out of the coarse frame: they are at the edge of a mask, where depth bleeds."""
+FINE_LIMIT = 0.5
+SLACK = 1e-4
+JITTER_SHIFT, JITTER_SCALE = 0.02, 0.04
+"""Of the fine frame in training, which is the true one there, but a predicted one later."""
+
+
+@dataclass(frozen=True)
+class Partial:
+    """Visible voxels.
+
+    Args:
+        occupancy: Voxels that hold visible points.
+        confidence: Their mean confidence, from space to channels.
+    """
+
+    occupancy: Float[Tensor, "R R R"]
+    confidence: Float[Tensor, "k r r r"]
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """A map `x -> matrix x + shift`.
+
+    Args:
+        matrix: Rotation times scale.
+        shift: In units of the frame.
+    """
+
+    matrix: Float[Tensor, "3 3"]
+    shift: Float[Tensor, "3"]
+
+    def __call__(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
+        """Map points."""
+        return points @ self.matrix.T.to(points) + self.shift.to(points)
+
+    def mesh(self, mesh: Mesh) -> Mesh:
+        """Map a mesh."""
+        return replace(mesh, vertices=self(torch.from_numpy(mesh.vertices)).numpy())
+
+
+def draw_augmentation(config: AugmentConfig, generator: torch.Generator) -> Augmentation:
+    """Random angles about z, y and x, in this order, a random scale and a random shift."""
+    draws = torch.rand(7, generator=generator, dtype=torch.double)
+    angles = ((2 * draws[:3] - 1) * math.radians(config.rotation)).tolist()
+    low, high = config.scale
+    scale = low + (high - low) * float(draws[3])
+    rotation = _turn(0, angles[2]) @ _turn(1, angles[1]) @ _turn(2, angles[0])
+    return Augmentation(scale * rotation, (2 * draws[4:] - 1) * config.shift)
+
+
+def _turn(axis: int, angle: float) -> Float[Tensor, "3 3"]:
+    """The rotation about an axis."""
+    i, j = (k for k in range(3) if k != axis)
+    sign = -1 if axis == 1 else 1
+    turn = torch.eye(3, dtype=torch.double)
+    turn[i, i] = turn[j, j] = math.cos(angle)
+    turn[i, j], turn[j, i] = -sign * math.sin(angle), sign * math.sin(angle)
+    return turn
+
+
+def within(
+    points: Float[Tensor, "n 3"], confidence: Float[Tensor, "n"], limit: float
+) -> tuple[Float[Tensor, "m 3"], Float[Tensor, "m"]]:
+    """Points of a cube around the origin, and their confidence."""
+    inside = (points.abs() <= limit + SLACK).all(1)
+    return points[inside], confidence[inside]
+
+
+def partial_voxels(
+    points: Float[Tensor, "n 3"], confidence: Float[Tensor, "n"], resolution: int, block: int = BLOCK
+) -> Partial:
+    """The voxels of a partial cloud in its frame."""
+    occupancy, mean = voxelize(points, resolution, confidence)
+    return Partial(occupancy, space_to_depth(mean, block))
+
+
+def frame_example(
+    mesh: Mesh,
+    points: Float[Tensor, "n 3"],
+    confidence: Float[Tensor, "n"],
+    kind: FrameKind,
+    resolution: int,
+    augment: Augmentation,
+    generator: torch.Generator,
+) -> tuple[Float[Tensor, "R R R"], Partial]:
+    """The voxels of an object and of its visible part in the frame of a stage.
+
+    Both are put into the coarse frame and augmented. The fine frame is that of the coarse voxels of the whole object,
+    slightly changed.
+
+    Args:
+        mesh: The whole object in the world.
+        points: Its visible points in the world.
+        confidence: Of each point.
+        kind: The stage's frame.
+        resolution: Voxels along each edge.
+        augment: The same for both.
+        generator: Draws the change of the fine frame.
+
+    Raises:
+        ValueError: if too few points are confident.
+    """
+    frame = coarse_frame(points, confidence)
+    points, confidence = within(frame.to_local(points), confidence, COARSE_LIMIT)
+    mesh, points = augment.mesh(mesh.localized(frame)), augment(points)
+    whole = voxelize_mesh(mesh.vertices, mesh.faces, resolution)
+    if kind == "fine" and whole.any():
+        fine = _jittered(fine_frame(whole), generator)
+        mesh, (points, confidence) = mesh.localized(fine), within(fine.to_local(points), confidence, FINE_LIMIT)
+        whole = voxelize_mesh(mesh.vertices, mesh.faces, resolution)
+    return whole, partial_voxels(points, confidence, resolution)
+
+
+def _jittered(frame: Frame, generator: torch.Generator) -> Frame:
+    draws = 2 * torch.rand(4, generator=generator) - 1
+    scale = frame.scale * (1 + JITTER_SCALE * draws[0])
+    return Frame(frame.center + JITTER_SHIFT * frame.scale * draws[1:], scale)

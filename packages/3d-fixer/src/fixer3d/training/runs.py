@@ -1,0 +1,229 @@
+"""Trainings on disk: a folder for each stage, with all networks that were trained so far."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fixer3d.configs import ModelConfig, Stage, TrainConfig
+from fixer3d.network.model import FixerModel
+from fixer3d.scenes.dataset import load_scene, scene_folders
+from fixer3d.scenes.generation import SyntheticScene
+from separata import configs
+from separata.progress import Reporter
+from separata.run import Compute
+from separata.runs import CONFIG, RunFolder
+
+from .building import build_voxels, encode_examples, measure_latents, occupancy_examples
+from .examples import ExampleSource, OccupancyExamples
+from .stages import STARTS_FROM, make_loss
+from .trainer import Trainer
+
+MAY_CHANGE = ("version", "device")
+"""What may differ when a training goes on."""
+HELD_OUT = 0.05
+"""Share of the examples that the validation loss is measured on."""
+N_MEASURED = 512
+"""Grids on which the latents are normalized."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a training ended."""
+
+    out: Path
+    stage: str
+    row: dict[str, float]
+    n_parameters: int
+
+    def to_json(self) -> dict[str, Any]:
+        """For programs."""
+        row = {key: value if math.isfinite(value) else None for key, value in self.row.items()}
+        return {"out": str(self.out), "stage": self.stage, **row, "n_parameters": self.n_parameters}
+
+    def summary(self) -> str:
+        """For people."""
+        losses = ", ".join(f"{key.replace('_', ' ')} {value:.4f}" for key, value in self.row.items() if "loss" in key)
+        return f"{self.stage}: {losses} after {self.row['step']} steps; {self.n_parameters:,} parameters in {self.out}"
+
+
+def train_stage(
+    stage: Stage,
+    data: Path,
+    config: TrainConfig,
+    out: Path,
+    *,
+    model: ModelConfig | None = None,
+    start_from: Path | None = None,
+    max_scenes: int | None = None,
+    device: str = "auto",
+    resume: bool = False,
+) -> Result:
+    """Train a stage on a folder of scenes.
+
+    Nothing is written before the settings are checked and the data is read.
+
+    Args:
+        stage: The stage.
+        data: Folder of scenes, as `3d-fixer scenes generate` writes it.
+        config: How it is trained.
+        out: Folder for the networks: those of the stages before, and this one's.
+        model: Sizes; those of the stage before if there is one.
+        start_from: Folder of the stage before.
+        max_scenes: Scenes to use, from the first.
+        device: Where to compute.
+        resume: Go on with an interrupted training in the same folder.
+
+    Raises:
+        ValueError: if a setting is wrong, or the folder holds another training.
+        FileNotFoundError: if there is no scene, or no stage before.
+    """
+    target = Compute(device).torch_device
+    networks = _begin(stage, model, start_from, config.seed)
+    found = scene_folders(data)[:max_scenes]
+    described = {
+        "stages": [*_stages_before(start_from), stage],
+        "model": configs.plain(networks.config),
+        "train": configs.plain(config),
+        "data": [str(data), len(found)],
+        "start_from": None if start_from is None else str(start_from),
+        "version": version("3d-fixer"),
+    }
+    folder = RunFolder.begin(out, described, resume=resume, may_change=MAY_CHANGE)
+    reporter = Reporter()
+    networks.to(target)
+    examples, held_out = _examples(stage, [load_scene(path) for path in found], networks, config, reporter)
+    networks.train()
+    row = _fit(stage, networks, examples, held_out, config, folder, reporter)
+    if stage == "vae":
+        assert isinstance(examples, OccupancyExamples)  # noqa: S101 - for the type checker
+        measure_latents(networks, examples.occupancy[:N_MEASURED])
+    folder.save_weights(networks, torch.float16)
+    return Result(out, stage, row, sum(one.numel() for one in networks.parameters()))
+
+
+def _begin(stage: Stage, model: ModelConfig | None, start_from: Path | None, seed: int) -> FixerModel:
+    """The networks as a training finds them."""
+    before = STARTS_FROM[stage]
+    torch.manual_seed(seed)
+    if before is None:
+        if start_from is not None:
+            raise ValueError(f"the stage {stage} is the first; it does not start from another")
+        return FixerModel(model or ModelConfig(), ())
+    if start_from is None:
+        raise ValueError(f"the stage {stage} starts from the stage {before}; name its folder with --start-from")
+    if before not in _stages_before(start_from):
+        raise ValueError(f"{start_from} does not hold the stage {before}, from which {stage} starts")
+    networks = load_networks(start_from)
+    if model is not None and replace(model, scene_branch=networks.config.scene_branch) != networks.config:
+        raise ValueError(f"the networks in {start_from} are of other sizes than those that were asked for")
+    return networks
+
+
+def _stages_before(folder: Path | None) -> list[str]:
+    return [] if folder is None else trained_stages(folder)
+
+
+def trained_stages(folder: Path | str) -> list[str]:
+    """The stages of a folder, in the order in which they were trained.
+
+    Raises:
+        FileNotFoundError: if it holds no training.
+        ValueError: if its configuration is damaged.
+    """
+    stages = RunFolder.open(folder).values().get("stages")
+    if not isinstance(stages, list):
+        raise ValueError(f"{Path(folder) / CONFIG} does not hold the settings of a fixer")
+    return [str(stage) for stage in stages]
+
+
+def load_networks(folder: Path | str) -> FixerModel:
+    """The networks of a folder, on the CPU.
+
+    Raises:
+        FileNotFoundError: if there is no training, or it has not ended.
+        ValueError: if a file is damaged.
+    """
+    run = RunFolder.open(folder)
+    config = configs.from_plain(ModelConfig, run.values().get("model"), run.path / CONFIG)
+    stages = trained_stages(folder)
+    networks = FixerModel(config, tuple(stage for stage in stages if stage in ("control-pre", "coarse", "fine")))
+    run.load_weights(networks)
+    return networks.float().eval()
+
+
+def save_networks(networks: FixerModel, folder: Path | str) -> None:
+    """Write networks to a folder, from which `load_networks` reads them.
+
+    Raises:
+        ValueError: if the folder holds a training.
+    """
+    described = {"stages": ["vae", "prior", *networks.stages], "model": configs.plain(networks.config)}
+    RunFolder.save(folder, described, networks, torch.float16)
+
+
+def _examples(
+    stage: Stage,
+    scenes: Sequence[SyntheticScene],
+    networks: FixerModel,
+    config: TrainConfig,
+    reporter: Reporter,
+) -> tuple[ExampleSource[Any], ExampleSource[Any] | None]:
+    """Examples for training, and held-out ones if there are enough."""
+    sizes = networks.config.vae.resolution, networks.config.encoder.image_size
+    tracked = reporter.track(scenes, "scenes")
+    voxels = build_voxels(tracked, stage, config, *sizes)
+    device = networks.latent_mean.device
+    if stage == "vae":
+        grids = occupancy_examples(voxels).occupancy
+        shuffled = grids[torch.randperm(len(grids), generator=torch.Generator().manual_seed(config.seed))].to(device)
+        n = round(HELD_OUT * len(grids))
+        kept = OccupancyExamples(shuffled[: len(grids) - n])
+        return kept, OccupancyExamples(shuffled[len(grids) - n :]) if n else None
+    examples = encode_examples(networks, voxels).to(device)
+    n = round(HELD_OUT * len(examples))
+    parts = examples.split(n) if n else (examples, None)
+    if stage == "prior":
+        return parts
+    return parts[0].with_tokens(networks), None if parts[1] is None else parts[1].with_tokens(networks)
+
+
+def _fit(
+    stage: Stage,
+    networks: FixerModel,
+    examples: ExampleSource[Any],
+    held_out: ExampleSource[Any] | None,
+    config: TrainConfig,
+    folder: RunFolder,
+    reporter: Reporter,
+) -> dict[str, float]:
+    """Train on disk, and say how it goes; the last row of the history."""
+
+    def log(row: dict[str, float]) -> None:
+        folder.history.add(row)
+        reporter.say("  " + ", ".join(f"{key} {value:{'.4g' if value % 1 else '.0f'}}" for key, value in row.items()))
+
+    trainer = Trainer(
+        make_loss(networks, stage, config),
+        examples,
+        config,
+        validation=held_out,
+        checkpoint=folder.checkpoint,
+        checkpoint_every=max(1, min(1000, config.steps // 10)),
+        log_every=max(1, min(200, config.steps // 40)),
+        track=reporter.track,
+        log=log,
+    )
+    folder.history.resume(lambda row: row["step"] <= trainer.done)
+    n = sum(one.numel() for one in trainer.parameters)
+    reporter.say(f"{stage}: {len(examples):,} examples; {n:,} parameters are trained; to {folder.path}")  # type: ignore[arg-type]
+    with folder.training(reporter):
+        try:
+            trainer.fit()
+        except FloatingPointError as error:
+            raise ValueError(str(error)) from None
+    return folder.history.rows[-1] if folder.history.rows else {"step": 0, "loss": math.nan}

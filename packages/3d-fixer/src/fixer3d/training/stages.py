@@ -1,0 +1,171 @@
+"""The stages of training: what each trains, what it keeps frozen, and its loss."""
+
+from abc import ABC, abstractmethod
+from typing import Any, Generic, TypeVar
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from fixer3d.configs import Stage, TrainConfig
+from fixer3d.flow.alignment import alignment_loss, reference_hidden
+from fixer3d.flow.rectified import RectifiedFlow, sample_times
+from fixer3d.network.conditions import Conditions
+from fixer3d.network.control import DualBranchFlow
+from fixer3d.network.model import FixerModel
+from fixer3d.network.vae import dice_loss, vae_loss
+
+from .examples import FlowBatch, ObjectTokens
+
+B = TypeVar("B")
+Losses = dict[str, Tensor]
+
+BCE_WEIGHT = 0.2
+"""Weight of the cross-entropy in the loss of the autoencoder, which helps at the start."""
+STARTS_FROM: dict[Stage, Stage | None] = {
+    "vae": None,
+    "prior": "vae",
+    "control-pre": "prior",
+    "coarse": "control-pre",
+    "fine": "control-pre",
+}
+"""The stage that must have been trained before each."""
+
+
+class StageLoss(nn.Module, ABC, Generic[B]):
+    """The loss of a stage, over the networks that it trains; all others are frozen.
+
+    Args:
+        model: All networks.
+    """
+
+    def __init__(self, model: FixerModel) -> None:
+        super().__init__()
+        self.model = model.requires_grad_(requires_grad=False)
+        for part in self.trained():
+            part.requires_grad_(requires_grad=True)
+
+    @abstractmethod
+    def trained(self) -> list[nn.Module]:
+        """The networks that are trained."""
+
+    @abstractmethod
+    def forward(self, batch: B, generator: torch.Generator) -> Losses:
+        """The loss as `loss`, and its parts, of a batch; randomness comes from a generator on the CPU."""
+
+
+class VAELoss(StageLoss[Tensor]):
+    """Dice loss, divergence and a little cross-entropy of the autoencoder of occupancy."""
+
+    def trained(self) -> list[nn.Module]:
+        """The autoencoder."""
+        return [self.model.vae]
+
+    def forward(self, batch: Float[Tensor, "b R R R"], generator: torch.Generator) -> Losses:
+        """The loss of occupancy grids."""
+        occupancy = batch[:, None]
+        logits, mean, logvar = self.model.vae(occupancy, generator)
+        loss = vae_loss(logits, occupancy, mean, logvar, bce_weight=BCE_WEIGHT)
+        return {"loss": loss, "dice": dice_loss(logits, occupancy)}
+
+
+class PriorLoss(StageLoss[FlowBatch]):
+    """The flow loss of the object prior, on clean images of rotated objects; its image encoder is trained with it."""
+
+    def __init__(self, model: FixerModel, config: TrainConfig) -> None:
+        super().__init__(model)
+        self.config, self.path = config, RectifiedFlow()
+
+    def trained(self) -> list[nn.Module]:
+        """The trunk and the image encoder."""
+        return [self.model.prior, self.model.encoder]
+
+    def forward(self, batch: FlowBatch, generator: torch.Generator) -> Losses:
+        """The loss, with the image dropped now and then."""
+        eps, t, x = noised(self.path, batch.target, generator)
+        drop = dropped(len(eps), self.config.p_uncond, generator).to(eps.device)
+        tokens = torch.where(drop[:, None, None], 0, self.model.encoder(batch.clean))
+        return {"loss": self.path.loss(self.model.prior(x, 1000 * t, tokens), batch.target, eps)}
+
+
+class ControlLoss(StageLoss[FlowBatch]):
+    """The flow loss with control, and the alignment of features to the prior's that sees the whole object.
+
+    Args:
+        model: All networks.
+        stage: The stage whose control branch and scene encoder are trained.
+        config: Weight of the alignment; probability of dropping conditions.
+    """
+
+    def __init__(self, model: FixerModel, stage: str, config: TrainConfig) -> None:
+        self.stage = stage
+        super().__init__(model)
+        self.config, self.path = config, RectifiedFlow()
+
+    def trained(self) -> list[nn.Module]:
+        """The control branch and the scene encoder."""
+        return [self.model.controls[self.stage], self.model.scene_encoders[self.stage]]
+
+    def forward(self, batch: FlowBatch, generator: torch.Generator) -> Losses:
+        """The loss, with all conditions, or the images alone, dropped now and then."""
+        eps, t, x = noised(self.path, batch.target, generator)
+        tokens = self._tokens(batch)
+        conditions = self._conditions(batch, tokens, generator)
+        flow = DualBranchFlow(self.model.prior, self.model.controls[self.stage])  # type: ignore[arg-type]
+        if not self.config.alignment:
+            return {"loss": self.path.loss(flow(x, 1000 * t, conditions), batch.target, eps)}
+        v, hidden = flow(x, 1000 * t, conditions, hidden=True)
+        mse = self.path.loss(v, batch.target, eps)
+        alignment = alignment_loss(hidden, reference_hidden(self.model.prior, x, 1000 * t, tokens.clean))
+        return {"loss": mse + self.config.alignment * alignment, "mse": mse, "alignment": alignment}
+
+    def _tokens(self, batch: FlowBatch) -> ObjectTokens:
+        if batch.tokens is None:
+            raise ValueError("the examples of a control branch need their tokens; see FlowExamples.with_tokens")
+        return batch.tokens
+
+    def _conditions(self, batch: FlowBatch, tokens: ObjectTokens, generator: torch.Generator) -> Conditions:
+        n, device = len(batch.target), batch.target.device
+        drop_all = dropped(n, self.config.p_uncond, generator).to(device)
+        drop_images = dropped(n, self.config.p_no_image, generator).to(device)
+        scene = torch.cat([self.model.scene_tokens(self.stage, batch.scene), tokens.scene_mask], 1)
+        keep = (~drop_images)[:, None, None].to(scene)
+        conditions = Conditions(
+            tokens.masked_crop * keep,
+            tokens.instance * keep,
+            scene * keep,
+            batch.partial,
+            batch.confidence,
+            batch.depth_ratio,
+        )
+        return conditions.zeroed(drop_all)
+
+
+def noised(path: RectifiedFlow, target: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    """Noise, times in [0, 1] and the noised latents of a batch."""
+    eps = torch.randn(target.shape, generator=generator).to(target)
+    t = sample_times(len(target), generator).to(target)
+    return eps, t, path.noised(target, eps, t)
+
+
+def dropped(n: int, probability: float, generator: torch.Generator) -> Bool[Tensor, "n"]:
+    """Of which of n examples something is dropped."""
+    return torch.rand(n, generator=generator) < probability
+
+
+def make_loss(model: FixerModel, stage: Stage, config: TrainConfig) -> StageLoss[Any]:
+    """The loss of a stage; a control branch begins with the weights of the stage before.
+
+    Raises:
+        ValueError: if the stage before has not been trained.
+    """
+    if stage == "vae":
+        return VAELoss(model)
+    if stage == "prior":
+        return PriorLoss(model, config)
+    before = STARTS_FROM[stage]
+    if stage not in model.stages:
+        if before != "prior" and before not in model.stages:
+            raise ValueError(f"the stage {stage} begins with the weights of {before}, which this model does not have")
+        model.add_stage(stage, None if before == "prior" else before)
+    return ControlLoss(model, stage, config)

@@ -1,0 +1,58 @@
+"""Networks by name, and those of TRELLIS's layout behind the same interface."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from fixer3d.completion.fixer import Fixer, load, save
+from fixer3d.completion.pretrained import TrellisModels
+from fixer3d.completion.weights import model_from_trellis
+from fixer3d.configs import ModelConfig, SamplerConfig
+from fixer3d.network.model import FixerModel
+
+FEW = SamplerConfig(n_steps=1)
+
+
+class Means(nn.Module):
+    """Four tokens with the mean of each quarter of an image."""
+
+    def forward(self, images):
+        return nn.functional.adaptive_avg_pool2d(images.mean(1, keepdim=True), 2).flatten(2).mT.expand(-1, -1, 32)
+
+
+def test_released_networks_complete_a_scene_with_encoders_of_their_own(toy, scene):
+    models = TrellisModels(
+        {
+            "sparse_structure_flow_model": toy.prior,
+            "scene_sparse_structure_flow_coarse_model": toy.controls["coarse"],
+            "scene_sparse_structure_flow_fine_model": toy.controls["fine"],
+            "sparse_structure_encoder": toy.vae.encoder,
+            "sparse_structure_decoder": toy.vae.decoder,
+        }
+    )
+    fixer = Fixer(model_from_trellis(models, Means(), Means()))
+    assert fixer.image_size == 518
+    assert not any(parameter.is_meta for parameter in fixer.model.parameters())
+    one = fixer.complete(scene, scene.names[:1], sampler=FEW)[0]
+    seen = scene.observe(one.name, 8).points
+    assert np.linalg.norm(one.coarse.center - seen.mean(0)) < one.coarse.scale
+
+
+def test_a_fixer_is_saved_and_loaded(toy, tmp_path):
+    save(Fixer(toy), tmp_path / "own")
+    cloud = torch.rand(200, 3, generator=torch.Generator().manual_seed(0))
+    first, second = (one.complete_points(cloud, sampler=FEW) for one in (Fixer(toy), load(tmp_path / "own", "cpu")))
+    assert (first.voxels == second.voxels).float().mean() > 0.9  # weights are in half precision
+    with pytest.raises(ValueError, match="already holds"):
+        save(Fixer(toy), tmp_path / "own")
+
+
+def test_what_is_not_there_is_told_with_what_is(tmp_path):
+    with pytest.raises(FileNotFoundError, match="holds no training.*weights that come with this version"):
+        load(tmp_path)
+
+
+def test_the_weights_of_the_small_model_fit_into_16_megabytes():
+    model = FixerModel(ModelConfig())
+    assert 2 * sum(value.numel() for value in model.state_dict().values()) < 16 * 2**20
