@@ -170,24 +170,32 @@ def test_training_goes_on_after_ctrl_c_as_if_nothing_had_happened(here, trained,
     ]
 
 
-def test_training_reads_every_format(here, tmp_path):
+@pytest.fixture(scope="module")
+def cut_short(folder, tmp_path_factory):
+    """The folder of a training on a problem in every format, its searches cut short, and what the command said."""
+    place = tmp_path_factory.mktemp("formats")
     model = Model()
     model.hideOutput()
-    model.readProblem("practice/1.lp")
+    model.readProblem(str(folder / "practice" / "1.lp"))
     for ending in ("lp", "mps", "cip"):
-        plain = tmp_path / f"problem.{ending}"
+        plain = place / f"problem.{ending}"
         model.writeProblem(str(plain), verbose=False)
-        (tmp_path / f"problem.{ending}.gz").write_bytes(gzip.compress(plain.read_bytes()))
-    words = ("--instances", tmp_path, "--validation", tmp_path / "problem.cip.gz", "--n-instances", 5)
-    told = json.loads(call("train", *words, *SHORT, "--n-episodes", 1, "--out", tmp_path / "run", "--json").out)
+        (place / f"problem.{ending}.gz").write_bytes(gzip.compress(plain.read_bytes()))
+    words = ("--instances", place, "--validation", place / "problem.cip.gz", "--n-instances", 5, "--node-limit", 2)
+    return place / "run", call("train", *words, *SHORT, "--n-episodes", 1, "--out", place / "run", "--json")
+
+
+def test_training_reads_every_format(cut_short):
+    run, done = cut_short
+    told = json.loads(done.out)
     assert (told["n_instances"], told["n_validation"], told["n_episodes"]) == (5, 1, 1)
     assert told["nodes"] > 1
-    names = json.loads((tmp_path / "run" / "config.json").read_text())["instances"]
+    names = json.loads((run / "config.json").read_text())["instances"]
     assert [name.split()[0] for name in names] == [f"problem.{e}" for e in ("cip", "cip.gz", "lp", "lp.gz", "mps")]
 
 
 def test_training_draws_problems_of_a_family(tmp_path):
-    words = ("train", "--instances", *COVERS, "--n-instances", 20, *SHORT, "--n-episodes", 2, "--no-revival")
+    words = ("train", "--instances", *COVERS, "--n-instances", 20, *SHORT, "--n-episodes", 1, "--no-revival")
     done = call(*words, "--out", tmp_path / "run", "--json")
     told = json.loads(done.out)
     assert (done.code, told["n_instances"], told["n_validation"]) == (0, 18, 2)
@@ -219,9 +227,8 @@ def test_what_is_generated_is_not_what_is_trained_on(tmp_path):
     assert make_instance(config, 1, 3).to_mps().split("\n", 1)[1] in generated
 
 
-def test_training_says_that_nothing_was_learned(here, tmp_path):
-    words = ("--instances", "practice/0.lp", "--node-limit", 2, *SHORT, "--n-episodes", 2)
-    done = call("train", *words, "--out", tmp_path / "run", "--json")
+def test_training_says_that_nothing_was_learned(cut_short):
+    _, done = cut_short
     assert (done.code, json.loads(done.out)["n_updates"]) == (0, 0)
     assert "warning: the network has learned nothing" in done.err
 
