@@ -200,7 +200,7 @@ def _draw(run: Run, found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
         (
             Problems("setcover", COVERS, COVERS, 1, 1, 1),
             Problems("auction", BIDS, BIDS, 1, 1, 1),
-            Problems("indset", DENSE, DENSE, 1, 1, 2),
+            Problems("indset", DENSE, DENSE, 1, 1, 1),
         ),
         TINY,
         BRIEF,
