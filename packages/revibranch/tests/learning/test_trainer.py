@@ -59,7 +59,7 @@ def test_a_policy_learns_to_need_fewer_nodes_than_chance():
         policy = make_policy(2)
         (untrained,) = pool.run([Job(problem, PolicyRule(policy.eval()))], record=False)
     config = TrainConfig(
-        n_episodes=12,
+        n_episodes=8,
         batch_size=8,
         lr=5e-3,
         updates_per_decision=0.2,
