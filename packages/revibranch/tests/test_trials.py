@@ -14,7 +14,7 @@ def nodes(result):
 
 
 def test_a_network_that_is_not_trained_solves_what_scip_solves():
-    problems = Problems("indset", DENSE, DENSE, 2, 1, 2)
+    problems = Problems("indset", DENSE, DENSE, 1, 1, 2)
     untrained = run_trial(Trial(problems, TINY, replace(SHORT.train, n_episodes=0)), "cpu")
     scip = run_rule(RuleTrial(problems, "scip"), "cpu")
     assert [row["objective"] for row in untrained["rows"]] == [row["objective"] for row in scip["rows"]]

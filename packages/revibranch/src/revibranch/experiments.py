@@ -27,7 +27,7 @@ TRAINED = {
 MEASURES = {"fewer-nodes": "nodes", "fewer-lp-iterations": "lp_iterations"}
 Row = Mapping[str, Any]
 """The result of a rule on a problem."""
-DENSE = (("n_nodes", 60), ("affinity", 8))
+DENSE = (("n_nodes", 50), ("affinity", 8))
 """Graphs whose independent sets are found in a few nodes."""
 COVERS = (("n_rows", 60), ("n_cols", 100), ("max_cost", 3))
 BIDS = (("n_items", 20), ("n_bids", 80))
@@ -51,7 +51,7 @@ BUDGET = TrainConfig(
     evaluate_every=4,
 )
 TINY = PolicyConfig(embedding_size=8, n_layers=1, feedforward_size=16)
-BRIEF = TrainConfig(n_episodes=1, batch_size=4, n_before=1, updates_per_decision=0.1, evaluate_every=1)
+BRIEF = TrainConfig(n_episodes=1, batch_size=4, n_before=1, updates_per_decision=0.3, evaluate_every=1)
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def _other_problems(problems: Problems, run: Run) -> Problems:
     "fewer-lp-iterations",
     "revived-trajectories",
     "dense-feedback",
-    smoke=Ablation(Problems("indset", DENSE, DENSE, 2, 1, 2), TINY, BRIEF),
+    smoke=Ablation(Problems("indset", DENSE, DENSE, 1, 1, 2), TINY, BRIEF),
     quick=SHORT,
     gpu=Ablation(
         Problems("setcover", (), (("n_rows", 500), ("n_cols", 1000)), 1000, 10, 20),
@@ -200,7 +200,7 @@ def _draw(run: Run, found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
         (
             Problems("setcover", COVERS, COVERS, 1, 1, 1),
             Problems("auction", BIDS, BIDS, 1, 1, 1),
-            Problems("indset", DENSE, DENSE, 1, 1, 2),
+            Problems("indset", DENSE, DENSE, 1, 1, 1),
         ),
         TINY,
         BRIEF,

@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from revibranch import performance_profile
@@ -29,6 +29,7 @@ def test_what_nobody_solves_counts_for_none():
 costs = st.lists(st.tuples(st.floats(0.01, 1e6), st.floats(0.01, 1e6), st.floats(0.01, 1e6)), min_size=1, max_size=8)
 
 
+@settings(max_examples=settings().max_examples // 4)
 @given(costs, st.floats(1, 100))
 def test_shares_agree_with_the_definition(rows, factor):
     profile = performance_profile({name: [row[index] for row in rows] for index, name in enumerate("abc")})

@@ -194,9 +194,9 @@ def test_graphs_are_as_barabasi_and_albert_define_them():
     uniform = [np.random.default_rng(i).binomial(199, 8 / 200, 200).max() for i in range(10)]
     assert np.mean(largest) > 1.8 * np.mean(uniform)
     # The first attachment by degree: after the star, its center (degree 2) is drawn twice as often as a leaf.
-    drawn = np.zeros(3)
-    for seed in range(3000):
-        drawn[barabasi_albert(4, 2, np.random.default_rng(seed))[2:, 0]] += 1
+    drawn, generator = np.zeros(3), np.random.default_rng(0)
+    for _ in range(3000):
+        drawn[barabasi_albert(4, 2, generator)[2:, 0]] += 1
     # Weights 1, 1, 2, two drawn without replacement: the center is missing with probability 2 * 1/4 * 1/3.
     np.testing.assert_allclose(drawn / 3000, [7 / 12, 7 / 12, 5 / 6], atol=0.04)
 

@@ -79,7 +79,7 @@ def test_paths_are_fitted_under_every_importance(importance):
     config = TrainConfig(importance=importance, eta=0.5)
     optimizer = torch.optim.Adam(policy.parameters(), 3e-3)
     losses = []
-    for step in range(60):
+    for step in range(40):
         optimizer.zero_grad()
         value = loss(policy, target, replay.sample_paths(8, torch.Generator().manual_seed(step)), config)
         value.backward()

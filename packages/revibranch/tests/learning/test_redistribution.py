@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -16,6 +16,7 @@ from revibranch.learning.redistribution import (
 PATHS = hnp.arrays(np.float64, st.tuples(st.integers(1, 4), st.integers(1, 6)), elements=st.floats(-30, 30))
 
 
+@settings(max_examples=settings().max_examples // 4)
 @given(PATHS, st.floats(0.1, 10), st.floats(-12, 0))
 def test_rewards_add_up_to_the_return(importance, temperature, total):
     importance = torch.from_numpy(importance)

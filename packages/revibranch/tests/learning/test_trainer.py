@@ -59,7 +59,7 @@ def test_a_policy_learns_to_need_fewer_nodes_than_chance():
         policy = make_policy(2)
         (untrained,) = pool.run([Job(problem, PolicyRule(policy.eval()))], record=False)
     config = TrainConfig(
-        n_episodes=12,
+        n_episodes=8,
         batch_size=8,
         lr=5e-3,
         updates_per_decision=0.2,
@@ -218,7 +218,7 @@ def test_what_is_solved_at_the_root_is_solved_once():
 
 def test_what_is_solved_at_the_root_is_remembered_by_a_training_that_goes_on(tmp_path):
     instances = [Easy(3), PROBLEMS[0], Easy(4), PROBLEMS[1]]
-    config = TrainConfig(n_episodes=8, n_before=10**6, evaluate_every=1)
+    config = TrainConfig(n_episodes=7, n_before=10**6, evaluate_every=1)
 
     def stop(row):
         if row["episode"] == 5:

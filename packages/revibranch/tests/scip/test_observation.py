@@ -9,6 +9,10 @@ from revibranch.scip.observation import ROW_FEATURES, VARIABLE_FEATURES, Biparti
 from revibranch.scip.rules import RandomRule
 from revibranch.search.branching import install_rule
 
+SMALL = Cover(4, 22, 44)
+WITH_CUTS = Cover(1, 40, 80)
+"""Cuts exchange rows of its LP from node to node, if they are allowed."""
+
 
 class Watching(RandomRule):
     """Branches at random, and looks at each node with what the test wants to know."""
@@ -54,8 +58,16 @@ def afresh(focus):
     return columns.clip(-1e3, 1e3), edges[:, :2].T, coefficients[:, None], rows.clip(-1e3, 1e3)
 
 
-@pytest.mark.parametrize("problem", [Cover(1, 40, 80), Mixed(0)], ids=str)
-@pytest.mark.parametrize(("rounds", "heuristics"), [(0, True), (-1, True), (-1, False)])
+@pytest.mark.parametrize(
+    ("problem", "rounds", "heuristics"),
+    [
+        (SMALL, 0, True),
+        (WITH_CUTS, -1, True),
+        (SMALL, -1, False),
+        *((Mixed(0), rounds, heuristics) for rounds, heuristics in ((0, True), (-1, True), (-1, False))),
+    ],
+    ids=str,
+)
 def test_equals_the_graph_that_scip_makes_afresh_at_every_node(problem, rounds, heuristics):
     seen = watch(problem, afresh, separating_rounds=rounds, heuristics=heuristics)
     assert seen
@@ -69,7 +81,7 @@ def test_equals_the_graph_that_scip_makes_afresh_at_every_node(problem, rounds, 
 def test_cuts_at_every_node_do_exchange_rows_of_the_same_number():
     """What the test before this needs, to mean something: programs that only the rows' identities tell apart."""
     rows = lambda focus: tuple(row.name for row in focus.model.getLPRowsData())  # noqa: E731
-    seen = [pair for problem in (Cover(1, 40, 80), Mixed(0)) for pair in watch(problem, rows, separating_rounds=-1)]
+    seen = [pair for problem in (WITH_CUTS, Mixed(0)) for pair in watch(problem, rows, separating_rounds=-1)]
     by_size = {}
     for observation, names in seen:
         by_size.setdefault((len(observation.variables), len(names)), set()).add(names)
@@ -77,7 +89,7 @@ def test_cuts_at_every_node_do_exchange_rows_of_the_same_number():
 
 
 def test_nodes_of_one_program_share_its_edges():
-    seen = watch(Cover(1, 40, 80), lambda focus: tuple(map(hash, focus.model.getLPRowsData())))
+    seen = watch(SMALL, lambda focus: tuple(map(hash, focus.model.getLPRowsData())))
     assert len(seen) > 5
     edges = {}
     for observation, rows in seen:
@@ -86,7 +98,7 @@ def test_nodes_of_one_program_share_its_edges():
         assert observation.edge_attr is edges[rows].edge_attr
 
 
-@pytest.mark.parametrize("problem", [Cover(1, 40, 80), Mixed(0)], ids=str)
+@pytest.mark.parametrize("problem", [SMALL, Mixed(0)], ids=str)
 def test_invariants(problem):
     def solution(focus):
         return (
@@ -109,7 +121,7 @@ def test_invariants(problem):
 
 def test_activities_from_the_graph_are_at_the_sides_that_it_names():
     """A x, from edges and values, is the side where a row is tight; both in units of the row's norm."""
-    for observation, _ in watch(Cover(1, 40, 80, presolved=False), lambda focus: None):
+    for observation, _ in watch(Cover(4, 22, 44, presolved=False), lambda focus: None):
         x, rows, (columns, at) = observation.variables[:, 9], observation.rows, observation.edge_index
         activity = torch.zeros(len(rows)).index_add_(0, at, observation.edge_attr[:, 0] * x[columns])
         tight = rows[:, 6] == 1
@@ -139,7 +151,7 @@ def test_permuted_columns_permute_the_observation():
 
 
 def test_as_a_graph_of_pytorch_geometric():
-    observation, _ = watch(Cover(1, 40, 80), lambda focus: None)[0]
+    observation, _ = watch(SMALL, lambda focus: None)[0]
     graph = observation.to_pyg()
     graph.validate()
     assert graph.num_nodes == len(observation.variables) + len(observation.rows)
@@ -149,5 +161,5 @@ def test_as_a_graph_of_pytorch_geometric():
 
 def test_an_extractor_keeps_few_programs():
     extractor = BipartiteObservation()
-    watch(Cover(1, 40, 80), lambda focus: extractor.extract(focus.model), separating_rounds=-1)
+    watch(WITH_CUTS, lambda focus: extractor.extract(focus.model), separating_rounds=-1)
     assert 0 < len(extractor._structures) <= 16

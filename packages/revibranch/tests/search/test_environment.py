@@ -23,7 +23,7 @@ def test_the_optimum_is_that_of_brute_force():
 
 
 def test_episodes_are_the_same_again_and_differ_by_seed():
-    env = SCIPEnv([Cover(3, 30, 60)], ScipConfig(depth_first=True))
+    env = SCIPEnv([Cover(4, 22, 44)], ScipConfig(depth_first=True))
     rule = PolicyRule(LinearPolicy())
     first, again, other = (env.rollout(rule, 0, seed) for seed in (3, 3, 4))
     counts = [(one.n_nodes, one.n_lp_iterations, [d.action for d in one.decisions]) for one in (first, again, other)]
@@ -40,7 +40,7 @@ def test_recording_changes_nothing_but_what_is_kept():
 
 def test_files_limits_and_errors(tmp_path):
     path = tmp_path / "cover.mps"
-    Cover(3, 30, 60).to_scip().writeProblem(str(path), verbose=False)
+    Cover(4, 22, 44).to_scip().writeProblem(str(path), verbose=False)
     episode = SCIPEnv([path], ScipConfig(node_limit=4)).rollout(RandomRule(), 0)
     assert (episode.status, episode.solved, episode.n_nodes) == ("nodelimit", False, 4)
     env = SCIPEnv([DEEP])

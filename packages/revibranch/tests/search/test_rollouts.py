@@ -25,7 +25,7 @@ def same(ours, theirs):
 def test_processes_find_the_same_episodes_and_what_they_raise_comes_out(n_workers):
     policy = LinearPolicy()
     jobs = [Job(Cover(seed, 28, 56, presolved=False), PolicyRule(policy, 0.2, seed), seed) for seed in (0, 4)]
-    jobs += [Job(Cover(3, 30, 60), RandomRule(5), 7), Job(Cover(3), "pscost", 1)]
+    jobs += [Job(Cover(4, 22, 44), RandomRule(5), 7), Job(Cover(3), "pscost", 1)]
     config = ScipConfig(depth_first=True)
     expected = RolloutPool(0).run(jobs, config)
     with RolloutPool(n_workers) as pool:

@@ -161,11 +161,11 @@ def test_what_has_no_solution_says_so(tmp_path):
 
 
 def test_limits_leave_a_gap():
-    config = ScipConfig(node_limit=3, heuristics=False)
-    stopped = solve(COVER, "mostfrac", config)
+    config = ScipConfig(node_limit=3)
+    stopped = solve(KNAPSACK, "mostfrac", config)
     assert (stopped.status, stopped.solved) == ("nodelimit", False)
     assert stopped.n_nodes <= 8
-    assert stopped.dual_bound < optimum(COVER)
+    assert stopped.dual_bound > optimum(KNAPSACK)  # which is maximized
     assert "node limit reached" in stopped.summary()
     in_no_time = solve(COVER, config=replace(config, time_limit=1e-3))
     assert (in_no_time.status, in_no_time.solved) == ("timelimit", False)

@@ -12,7 +12,7 @@ from revibranch.search.trees import Decision, Episode, install_recorder
 
 @pytest.fixture(scope="module", params=[False, True], ids=["default", "depth first"])
 def recorded(request):
-    model = make_scip_model(Cover(1, 35, 70), ScipConfig(depth_first=request.param))
+    model = make_scip_model(Cover(4, 22, 44), ScipConfig(depth_first=request.param))
     search = Search.install(model)
     recorder = install_recorder(model, RandomRule())
     model.optimize()

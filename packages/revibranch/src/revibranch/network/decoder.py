@@ -64,7 +64,7 @@ class Decoder(nn.Module):
         places = torch.arange(len(of), device=of.device) - (counts.cumsum(0) - counts)[of]
         queries = candidates.new_zeros(n_nodes, int(counts.max()), candidates.shape[1])
         queries[of, places] = candidates
-        # At a node of a search nothing is padded; PyTorch loads SymPy, which takes a second, to check a mask.
+        # As in the memory, what is not padded takes no mask.
         padding = None if known.all() else ~known
         recalled, _ = self.attention(queries, memory, memory, key_padding_mask=padding, need_weights=False)
         u = self.norm(candidates + recalled[of, places])

@@ -103,4 +103,6 @@ class PathMemory(nn.Module):
         x = torch.cat((self.start.expand(n, 1, size), steps), 1)
         known = torch.cat((mask.new_ones(n, 1), mask), 1)
         future = torch.ones(length + 1, length + 1, dtype=torch.bool, device=x.device).triu(1)
-        return self.transformer(x, mask=future, src_key_padding_mask=~known), known
+        # At a node of a search nothing is padded; PyTorch loads SymPy, which takes a second, to check a mask.
+        padding = None if known.all() else ~known
+        return self.transformer(x, mask=future, src_key_padding_mask=padding), known
