@@ -31,10 +31,10 @@ DENSE = (("n_nodes", 50), ("affinity", 8))
 """Graphs whose independent sets are found in a few nodes."""
 COVERS = (("n_rows", 60), ("n_cols", 100), ("max_cost", 3))
 BIDS = (("n_items", 20), ("n_bids", 80))
-AUCTIONS = Problems("auction", (("n_items", 40), ("n_bids", 200)), (("n_items", 45), ("n_bids", 225)), 24, 4, 20)
+AUCTIONS = Problems("auction", (("n_items", 40), ("n_bids", 200)), (("n_items", 45), ("n_bids", 225)), 24, 3, 20)
 """Trees of about 40 nodes under random branching, and larger problems to be tested on."""
-SET_COVERS = (("n_rows", 200), ("n_cols", 400))
-GRAPHS = (("n_nodes", 250),)
+SET_COVERS = (("n_rows", 180), ("n_cols", 360))
+GRAPHS = (("n_nodes", 220),)
 RULES = (RANDOM, "scip")
 NAMES = {"setcover": "set_cover", "auction": "combinatorial_auction", "indset": "independent_set"}
 KINDS: tuple[Kind, ...] = ("setcover", "auction", "indset")
@@ -45,7 +45,7 @@ BUDGET = TrainConfig(
     batch_size=8,
     lr=1e-3,
     n_before=100,
-    updates_per_decision=0.6,
+    updates_per_decision=0.4,
     target_update=15,
     eta=0.3,
     evaluate_every=4,
