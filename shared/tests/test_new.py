@@ -110,11 +110,11 @@ def test_a_title_is_written_as_it_is(tree, separata, title):
 
 
 def test_a_name_that_python_cannot_import_needs_a_module(tree, separata):
-    separata("new", "3d-fixer", "--module", "fixer3d")
-    folder = tree / "packages/3d-fixer"
-    assert paper_of(folder, "fixer3d").package == "fixer3d"
+    separata("new", "4d-paper", "--module", "paper4d")
+    folder = tree / "packages/4d-paper"
+    assert paper_of(folder, "paper4d").package == "paper4d"
     assert tomllib.loads((folder / "pyproject.toml").read_text())["project"]["scripts"] == {
-        "3d-fixer": "fixer3d.cli:main"
+        "4d-paper": "paper4d.cli:main"
     }
 
 
