@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from separata import Run, Unmeasured, experiment, plots
+from separata import Run, experiment, plots
 
 from .comparison.reports import ratio_interval
 from .configs import PolicyConfig, TrainConfig
@@ -98,15 +98,6 @@ class Classes:
 
 SHORT = Ablation(AUCTIONS, NETWORK, BUDGET)
 """What takes less than a minute for each training on one core."""
-SHORT_CLASSES = Classes(
-    (
-        Problems("setcover", SET_COVERS, SET_COVERS, 24, 2, 6),
-        AUCTIONS,
-        Problems("indset", GRAPHS, GRAPHS, 24, 2, 6),
-    ),
-    NETWORK,
-    BUDGET,
-)
 
 
 def _mean(rows: Sequence[Row], measure: str) -> float:
@@ -132,7 +123,7 @@ def _other_problems(problems: Problems, run: Run) -> Problems:
     "revived-trajectories",
     "dense-feedback",
     smoke=Ablation(Problems("indset", DENSE, DENSE, 1, 1, 2), TINY, BRIEF),
-    quick=Unmeasured("its trainings take eleven minutes together with those of the classes, one too many"),
+    quick=SHORT,
     gpu=Ablation(
         Problems("setcover", (), (("n_rows", 500), ("n_cols", 1000)), 1000, 10, 20),
         train=TrainConfig(n_episodes=300, target_update=200, n_workers=12),
@@ -214,7 +205,15 @@ def _draw(run: Run, found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
         TINY,
         BRIEF,
     ),
-    quick=Unmeasured("its trainings take eleven minutes together with the ablations, one too many"),
+    quick=Classes(
+        (
+            Problems("setcover", SET_COVERS, SET_COVERS, 24, 2, 6),
+            AUCTIONS,
+            Problems("indset", GRAPHS, GRAPHS, 24, 2, 6),
+        ),
+        NETWORK,
+        BUDGET,
+    ),
     gpu=Classes(
         tuple(Problems(kind, (), (), 1000, 10, 20) for kind in KINDS),
         train=TrainConfig(n_episodes=300, target_update=200, n_workers=12),
