@@ -40,8 +40,8 @@ class NonlinearitiesConfig:
         TINY,
         1,
         1,
-        2,
-        20,
+        1,
+        5,
     ),
     quick=NonlinearitiesConfig(),
     gpu=NonlinearitiesConfig(
