@@ -36,7 +36,7 @@ class NonlinearitiesConfig:
     "branching-heuristic",
     "branching-points",
     smoke=NonlinearitiesConfig(
-        Recipe(hidden=(4,), epochs=1, start=0.03),
+        Recipe(hidden=(4,), epochs=1, start=0.06),
         TINY,
         1,
         1,
