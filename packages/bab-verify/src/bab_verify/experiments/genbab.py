@@ -29,6 +29,8 @@ class NonlinearitiesConfig:
     """On which the points of the table are compared with the middle."""
     folder: str = ""
     """Of the instances instead of a recipe's, with a folder in it for each activation."""
+    radius: float = 0.0
+    """Of all properties; 0 to search for it on the images of the validation."""
 
 
 @experiment(
@@ -42,6 +44,7 @@ class NonlinearitiesConfig:
         1,
         1,
         5,
+        radius=0.06,
     ),
     quick=NonlinearitiesConfig(),
     gpu=NonlinearitiesConfig(
@@ -73,6 +76,7 @@ def nonlinearities(config: NonlinearitiesConfig, run: Run) -> None:
             config.validation,
             config.compared,
             folder=f"{config.folder}/{name}" if config.folder else "",
+            radius=config.radius,
         )
         for name in ACTIVATIONS
     }
