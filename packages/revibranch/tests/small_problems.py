@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from pyscipopt import SCIP_EVENTTYPE, Eventhdlr, Model, quicksum
+from scipy import optimize
 from torch import nn
 
 from revibranch.configs import PolicyConfig
@@ -66,6 +67,18 @@ class Mixed:
         profits = generator.integers(5, 35, len(variables))
         model.setObjective(quicksum(int(p) * v for p, v in zip(profits, variables)), "maximize")
         return model
+
+
+def solved_by_highs(problem):
+    """The optimum of a MILP by another solver, HiGHS; None where there is none."""
+    sign = -1 if problem.sense == "maximize" else 1
+    found = optimize.milp(
+        sign * problem.objective,
+        integrality=problem.types != "C",
+        bounds=optimize.Bounds(problem.lower, problem.upper),
+        constraints=optimize.LinearConstraint(problem.matrix, problem.lhs, problem.rhs),
+    )
+    return sign * found.fun if found.success else None
 
 
 def bare(model):

@@ -29,7 +29,7 @@ QUICK_GENERATION = Generation(n_scenes=5)
 SMOKE_TRAINING = TrainConfig(3, 4, 1e-3, ema=0.5, n_variants=1, alignment=0.1, augment=AugmentConfig(rotation=20.0))
 SMOKE_SCENES = SceneConfig(n_objects=(3, 3), n_views=1, image_size=48)
 FEW_STEPS = SamplerConfig(n_steps=2)
-UNMEASURED = "the small weights have not been trained yet"
+UNMEASURED = "The small weights have not been trained yet."
 
 
 def _mean(rows: Sequence[Mapping[str, Any]], key: str) -> float:
@@ -105,7 +105,7 @@ def comparison(config: Comparison, run: Run) -> None:
         n_validations=6,
         sampler=FEW_STEPS,
     ),
-    quick=Unmeasured("short trainings of a toy for each variant have not been measured yet"),
+    quick=Unmeasured("Short trainings of a toy for each variant have not been measured yet."),
 )
 def ablation(config: Ablation, run: Run) -> None:
     """Train the fine stage of a toy with parts of the method left out."""
@@ -131,7 +131,7 @@ def ablation(config: Ablation, run: Run) -> None:
 @experiment(
     "data",
     smoke=Generation(replace(SMOKE_SCENES, n_views=2), n_scenes=2),
-    quick=Unmeasured("the throughput of the generator has not been measured on an idle machine yet"),
+    quick=Unmeasured("The throughput of the generator has not been measured on an idle machine yet."),
 )
 def generator(config: Generation, run: Run) -> None:
     """Generate scenes and count what is in them."""

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyscipopt import Model
-from scipy import optimize, sparse
+from scipy import sparse
+from small_problems import solved_by_highs
 
 from revibranch import MILP
 
@@ -105,17 +106,6 @@ def test_scip_reads_what_was_written(tmp_path, name, sense):
         low, up, terms = rows.pop("C2")
         rows |= {"C2_lhs": (low, INF, terms), "C2_rhs": (-INF, up, terms)}
     assert described(model) == (columns, rows, which)
-
-
-def solved_by_highs(problem):
-    sign = -1 if problem.sense == "maximize" else 1
-    found = optimize.milp(
-        sign * problem.objective,
-        integrality=problem.types != "C",
-        bounds=optimize.Bounds(problem.lower, problem.upper),
-        constraints=optimize.LinearConstraint(problem.matrix, problem.lhs, problem.rhs),
-    )
-    return sign * found.fun if found.success else None
 
 
 @given(st.integers(0, 10**6))

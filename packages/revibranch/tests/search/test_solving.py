@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from pyscipopt import Model
-from scipy import optimize, sparse
+from scipy import sparse
+from small_problems import solved_by_highs
 
 from revibranch import (
     MILP,
@@ -33,17 +34,6 @@ def one_variable(kind="I", upper=np.inf, **more):
     )  # fmt: skip
 
 
-def optimum(problem):
-    sign = -1 if problem.sense == "maximize" else 1
-    found = optimize.milp(
-        sign * problem.objective,
-        integrality=problem.types != "C",
-        bounds=optimize.Bounds(problem.lower, problem.upper),
-        constraints=optimize.LinearConstraint(problem.matrix, problem.lhs, problem.rhs),
-    )
-    return sign * found.fun
-
-
 @pytest.mark.parametrize(
     ("problem", "policy"),
     [*((KNAPSACK, name) for name in policies.NAMES), pytest.param(COVER, "mostfrac", marks=pytest.mark.slow)],
@@ -52,7 +42,7 @@ def optimum(problem):
 def test_the_optimum_is_that_of_highs_whoever_branches(problem, policy):
     found = solve(problem, policy)
     assert (found.status, found.solved, found.gap) == ("optimal", True, 0)
-    assert found.objective == pytest.approx(optimum(problem))
+    assert found.objective == pytest.approx(solved_by_highs(problem))
     assert found.dual_bound == pytest.approx(found.objective)
     x = np.array([found.solution[f"x{i + 1}"] for i in range(problem.n_variables)])
     assert problem.objective @ x == pytest.approx(found.objective)
@@ -110,7 +100,7 @@ class First:
 def test_a_rule_of_ones_own_branches():
     rule = First()
     found = solve(KNAPSACK, rule)
-    assert found.objective == pytest.approx(optimum(KNAPSACK))
+    assert found.objective == pytest.approx(solved_by_highs(KNAPSACK))
     assert found.n_branchings > 0
     assert len(rule.models) == 1
 
@@ -128,7 +118,7 @@ def test_what_a_rule_raises_arrives():
 def test_files_are_solved_and_solutions_written_as_scip_reads_them(tmp_path, name):
     KNAPSACK.write(tmp_path / name)
     found = solve(tmp_path / name)
-    assert found.objective == pytest.approx(optimum(KNAPSACK))
+    assert found.objective == pytest.approx(solved_by_highs(KNAPSACK))
     found.write_solution(tmp_path / "p.sol")
     model = Model()
     model.hideOutput()
@@ -165,7 +155,7 @@ def test_limits_leave_a_gap():
     stopped = solve(KNAPSACK, "mostfrac", config)
     assert (stopped.status, stopped.solved) == ("nodelimit", False)
     assert stopped.n_nodes <= 8
-    assert stopped.dual_bound > optimum(KNAPSACK)  # which is maximized
+    assert stopped.dual_bound > solved_by_highs(KNAPSACK)  # which is maximized
     assert "node limit reached" in stopped.summary()
     in_no_time = solve(COVER, config=replace(config, time_limit=1e-3))
     assert (in_no_time.status, in_no_time.solved) == ("timelimit", False)
