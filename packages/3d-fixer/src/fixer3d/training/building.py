@@ -1,7 +1,8 @@
 """Training examples from scenes: objects in views, framed, augmented, voxelized and encoded."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,10 +13,13 @@ from fixer3d.configs import FrameKind, Stage, TrainConfig
 from fixer3d.geometry.meshes import Mesh
 from fixer3d.network.model import FixerModel, ObjectImages
 from fixer3d.scenes.crops import degraded
+from fixer3d.scenes.dataset import load_scene
 from fixer3d.scenes.depth import estimate_depth, mixed_depth
 from fixer3d.scenes.generation import SyntheticScene
 from fixer3d.scenes.partial import partial_points
 from fixer3d.scenes.rendering import FLOOR_INDEX, Light, Renderer, View
+from separata.progress import Reporter
+from separata.sweep import sweep
 
 from .examples import FlowExamples, OccupancyExamples
 from .framing import Partial, draw_augmentation, frame_example
@@ -35,6 +39,8 @@ MAX_RATIO = 1.01
 LIGHT = Light(np.array([0.4, 0.3, 0.866]), 0.5, np.zeros(3))
 """Of objects that are rendered alone."""
 ENCODE_BATCH = 16
+PART = 8
+"""Scenes that one process takes at a time."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +72,7 @@ def build_voxels(
     image_size: int,
     *,
     min_area: float = 0.005,
+    first: int = 0,
 ) -> Iterator[ExampleVoxels]:
     """The examples of a stage, one for each object in each view that covers enough of it.
 
@@ -76,8 +83,9 @@ def build_voxels(
         resolution: Voxels along each edge.
         image_size: Pixels along each edge of a crop.
         min_area: Least share of the image that an object covers.
+        first: Number of the first scene, from which its randomness is drawn.
     """
-    for number, scene in enumerate(scenes):
+    for number, scene in enumerate(scenes, first):
         generator = torch.Generator().manual_seed(config.seed * 1_000_003 + number)
         meshes = [one.mesh for one in scene.objects]
         for view in scene.views:
@@ -88,6 +96,26 @@ def build_voxels(
                 example = _example(meshes[i], seen, mask, clean, stage, config, resolution, generator)
                 if example is not None:
                     yield example
+
+
+def load_voxels(
+    folders: Sequence[Path], stage: Stage, config: TrainConfig, resolution: int, image_size: int, reporter: Reporter
+) -> Iterator[ExampleVoxels]:
+    """The examples of a stage from scenes on disk, built in as many processes as PyTorch has threads.
+
+    They depend on the scenes' order and the seed, not on the number of processes.
+    """
+    workers = torch.get_num_threads()
+    parts = [(first, folders[first : first + PART]) for first in range(0, len(folders), PART)]
+
+    def build(part: tuple[int, Sequence[Path]]) -> list[ExampleVoxels]:
+        first, paths = part
+        scenes = map(load_scene, paths)
+        return list(build_voxels(scenes, stage, config, resolution, image_size, first=first))
+
+    for start in reporter.track(range(0, len(parts), workers), "examples"):
+        for examples in sweep(build, parts[start : start + workers], workers=workers, threads=1):
+            yield from examples
 
 
 def _example(

@@ -11,14 +11,13 @@ import torch
 
 from fixer3d.configs import ModelConfig, Stage, TrainConfig
 from fixer3d.network.model import FixerModel
-from fixer3d.scenes.dataset import load_scene, scene_folders
-from fixer3d.scenes.generation import SyntheticScene
+from fixer3d.scenes.dataset import scene_folders
 from separata import configs
 from separata.progress import Reporter
 from separata.run import Compute
 from separata.runs import CONFIG, RunFolder
 
-from .building import build_voxels, encode_examples, measure_latents, occupancy_examples
+from .building import encode_examples, load_voxels, measure_latents, occupancy_examples
 from .examples import ExampleSource, OccupancyExamples
 from .stages import STARTS_FROM, make_loss
 from .trainer import Trainer
@@ -96,7 +95,7 @@ def train_stage(
     folder = RunFolder.begin(out, described, resume=resume, may_change=MAY_CHANGE)
     reporter = Reporter()
     networks.to(target)
-    examples, held_out = _examples(stage, [load_scene(path) for path in found], networks, config, reporter)
+    examples, held_out = _examples(stage, found, networks, config, reporter)
     networks.train()
     row = _fit(stage, networks, examples, held_out, config, folder, reporter)
     if stage == "vae":
@@ -168,15 +167,14 @@ def save_networks(networks: FixerModel, folder: Path | str) -> None:
 
 def _examples(
     stage: Stage,
-    scenes: Sequence[SyntheticScene],
+    folders: Sequence[Path],
     networks: FixerModel,
     config: TrainConfig,
     reporter: Reporter,
 ) -> tuple[ExampleSource[Any], ExampleSource[Any] | None]:
     """Examples for training, and held-out ones if there are enough."""
     sizes = networks.config.vae.resolution, networks.config.encoder.image_size
-    tracked = reporter.track(scenes, "scenes")
-    voxels = build_voxels(tracked, stage, config, *sizes)
+    voxels = load_voxels(folders, stage, config, *sizes, reporter)
     device = networks.latent_mean.device
     if stage == "vae":
         grids = occupancy_examples(voxels).occupancy
