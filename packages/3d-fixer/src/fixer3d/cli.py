@@ -106,7 +106,7 @@ def scenes(
         out: Folder for the scenes, each in a folder named by its seed; scenes that are there are kept.
         n: Number of scenes.
         config: What is in a scene.
-        meshes: Folder of meshes (y up) to use as objects, instead of those of the ten categories.
+        meshes: Folder of meshes (y up) to use as objects, instead of those of the categories.
         seed: Seed of the first scene.
         json: Print as JSON.
     """

@@ -8,6 +8,9 @@ Stage = Literal["vae", "prior", "control-pre", "coarse", "fine"]
 FrameKind = Literal["coarse", "fine"]
 
 STAGES: tuple[Stage, ...] = get_args(Stage)
+TRAINING_CATEGORIES = ("chair", "table", "stool", "lamp", "shelf", "sofa", "mug", "bottle", "box", "bed")
+HELD_OUT_CATEGORIES = ("bench", "cabinet", "vase", "monitor", "ladder")
+"""Kinds of objects that nothing is trained on."""
 CONFIDENT = 0.8
 """Points of less confidence than this are not used to place a frame."""
 BLOCK = 4
@@ -231,9 +234,10 @@ class SceneConfig:
         wall_probability: Probability of each wall, and of the floor.
         scale: Least and largest size of an object.
         n_tries: Tries to place an object without overlap before it is left out.
+        categories: Kinds of objects.
 
     Raises:
-        ValueError: if a number is out of range.
+        ValueError: if a number is out of range, or there is no such kind.
     """
 
     n_objects: tuple[int, int] = (3, 6)
@@ -243,6 +247,7 @@ class SceneConfig:
     wall_probability: float = 0.9
     scale: tuple[float, float] = (0.5, 2.0)
     n_tries: int = 100
+    categories: tuple[str, ...] = TRAINING_CATEGORIES
 
     def __post_init__(self) -> None:
         _check_positive(self, "n_views", "image_size", "floor_size", "n_tries")
@@ -252,6 +257,10 @@ class SceneConfig:
                 raise ValueError(f"{name.replace('_', ' ')} must be positive and ordered, not {least} {most}")
         if not 0 <= self.wall_probability <= 1:
             raise ValueError(f"the probability of walls must lie in [0, 1], not {self.wall_probability}")
+        known = (*TRAINING_CATEGORIES, *HELD_OUT_CATEGORIES)
+        unknown = [name for name in self.categories if name not in known]
+        if unknown or not self.categories:
+            raise ValueError(f"the kinds of objects are {', '.join(known)}; {', '.join(unknown) or 'none'} is not one")
 
 
 @dataclass(frozen=True)

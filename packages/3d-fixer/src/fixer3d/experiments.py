@@ -8,12 +8,12 @@ import numpy as np
 
 from separata import Run, Unmeasured, experiment, plots
 
-from .configs import TINY, AugmentConfig, SamplerConfig, SceneConfig, TrainConfig
+from .configs import HELD_OUT_CATEGORIES, TINY, AugmentConfig, SamplerConfig, SceneConfig, TrainConfig
 from .trials import Ablation, Comparison, Generation, ablate, bound, compare, generate
 
 GENERATIVE = ("align", "regress")
 MONTH = 30 * 24 * 3600
-SMALL = SceneConfig(n_objects=(3, 5), n_views=1)
+SMALL = SceneConfig(n_objects=(3, 5), n_views=1, categories=HELD_OUT_CATEGORIES)
 QUICK_COMPARISON = Comparison("tiny", SMALL, n_scenes=20, n_head_scenes=200)
 """What takes about two minutes for each seed, with the small weights."""
 QUICK_TRAINING = TrainConfig(600, 32, 1e-3, cosine=True, ema=0.99, n_variants=4)

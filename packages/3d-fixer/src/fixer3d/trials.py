@@ -17,7 +17,15 @@ from .completion.fixer import Fixer
 from .completion.objects import CompletedObject
 from .completion.scene import Scene
 from .completion.weights import load_model
-from .configs import ModelConfig, SamplerConfig, SceneConfig, Stage, TrainConfig
+from .configs import (
+    HELD_OUT_CATEGORIES,
+    TRAINING_CATEGORIES,
+    ModelConfig,
+    SamplerConfig,
+    SceneConfig,
+    Stage,
+    TrainConfig,
+)
 from .flow.sampling import make_velocity, sample
 from .geometry.metrics import evaluate_scene, voxel_iou
 from .geometry.voxels import fill
@@ -43,9 +51,9 @@ class Comparison:
 
     Args:
         weights: Folder or name of trained networks; an untrained toy if empty.
-        scenes: What the scenes are.
+        scenes: What the held-out scenes are.
         n_scenes: Held-out scenes, each seen by its first camera.
-        n_head_scenes: Scenes that the head of the pose regressor is trained on.
+        n_head_scenes: Scenes of training categories that the head of the pose regressor is trained on.
         head_steps: Steps of its training.
         sampler: The same for all that generate.
         icp_iterations: Iterations of ICP.
@@ -79,7 +87,8 @@ def load_fixer(weights: str, seed: int, device: Device) -> Fixer:
 def methods(trial: Comparison, fixer: Fixer) -> dict[str, Complete]:
     """What is compared, by name; all that generate have the same prior and sampler."""
     seed, sampler = trial.seed, trial.sampler
-    scenes = [generate_scene(trial.scenes, trial.seed * 10_000 + i) for i in range(trial.n_head_scenes)]
+    config = replace(trial.scenes, categories=TRAINING_CATEGORIES)
+    scenes = [generate_scene(config, trial.seed * 10_000 + i) for i in range(trial.n_head_scenes)]
     generator = torch.Generator().manual_seed(trial.seed)
     head = train_pose_head(pose_examples(fixer, scenes), generator, steps=trial.head_steps)
     align, regress = GenerateAndAlign(fixer, ScaledICP(trial.icp_iterations)), PoseRegressor(fixer, head)
@@ -180,7 +189,7 @@ class Ablation:
 
     Args:
         model: Sizes of the networks.
-        scenes: What is trained and tested on.
+        scenes: What is trained on; tests are on scenes of the held-out categories.
         n_scenes: Scenes to train on.
         n_test_scenes: Held-out scenes.
         vae: Training of the autoencoder.
@@ -232,7 +241,8 @@ def ablate(trial: Ablation, device: Device = "cpu") -> dict[str, dict[str, Any]]
     """IoU of each variant on held-out objects, and its validation losses over training."""
     seed = trial.seed
     scenes = [generate_scene(trial.scenes, seed * 10_000 + i) for i in range(trial.n_scenes)]
-    tests = [generate_scene(trial.scenes, HELD_OUT + seed * 10_000 + i) for i in range(trial.n_test_scenes)]
+    others = replace(trial.scenes, categories=HELD_OUT_CATEGORIES)
+    tests = [generate_scene(others, HELD_OUT + seed * 10_000 + i) for i in range(trial.n_test_scenes)]
     torch.manual_seed(seed)
     model = FixerModel(trial.model, ()).to(device)
     for stage, config in (("vae", trial.vae), ("prior", trial.prior), ("control-pre", trial.control_pre)):

@@ -9,7 +9,7 @@ import numpy as np
 from fixer3d.configs import SceneConfig
 from fixer3d.geometry.meshes import Mesh
 
-from .categories import CATEGORIES, make_object, painted, random_albedo
+from .categories import make_object, painted, random_albedo
 from .layout import Placement, Room, cameras, place
 from .rendering import Renderer, View, random_light
 
@@ -57,7 +57,7 @@ def generate_scene(
     Args:
         config: How many objects and views, and how large.
         seed: Of everything in it.
-        meshes: Objects of your own with z up, in place of those of the ten categories; their names, where they have
+        meshes: Objects of your own with z up, in place of the configuration's categories; their names, where they have
             any, are the categories.
 
     Raises:
@@ -81,7 +81,7 @@ def _draw(
     """Categories and normalized objects of a scene."""
     n = int(rng.integers(config.n_objects[0], config.n_objects[1] + 1))
     if meshes is None:
-        names = rng.choice(list(CATEGORIES), n).tolist()
+        names = rng.choice(config.categories, n).tolist()
         return [(name, make_object(name, rng)) for name in names]
     named = dict(meshes) if isinstance(meshes, Mapping) else {f"mesh{i}": mesh for i, mesh in enumerate(meshes)}
     if not named:
