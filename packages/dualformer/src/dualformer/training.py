@@ -1,7 +1,7 @@
 """Training on planning data, on one device or many."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,15 +10,13 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from separata import states
+from separata.loop import Loop, Track
 
 from .configs import TrainConfig
 from .examples import Example, ExampleSource, buckets, collate
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
-
-Track = Callable[[Iterable[int], str], Iterable[int]]
 
 FLOOR = 0.1
 """Share of the learning rate that the schedule ends with."""
@@ -96,22 +94,32 @@ class Trainer:
         if config.batch_size % self.processes:
             raise ValueError(f"{self.processes} processes need a batch size that they divide, not {config.batch_size}")
         self.model, self.data, self.config, self.fabric = model, data, config, fabric
-        self.checkpoint, self.checkpoint_every = checkpoint, checkpoint_every
-        self.log_every, self.validation = log_every, validation
-        self.track, self.log = track, log
+        self.validation = validation
         self.optimizer = torch.optim.AdamW(
             model.parameters(), config.lr, betas=(0.9, 0.99), weight_decay=config.weight_decay, fused=True
         )
-        self.done, self.sequences, self.tokens = 0, 0, 0
-        self._losses: list[Tensor] = []
-        self._is_between_steps = True
+        self.sequences, self.tokens, self._targets = 0, 0, (0, 0)
         self._forward: Any = model
         if fabric:
             self._forward, self._optimizer = fabric.setup(model, self.optimizer)
         else:
             self._optimizer = self.optimizer
         self.device = next(model.parameters()).device
-        self._restore()
+        self.loop = Loop(
+            self,
+            config.steps,
+            checkpoint=checkpoint,
+            checkpoint_every=checkpoint_every,
+            log_every=log_every,
+            track=track,
+            log=log,
+            fabric=fabric,
+        )
+
+    @property
+    def done(self) -> int:
+        """Steps done."""
+        return self.loop.done
 
     def fit(self) -> None:
         """Train to the last step.
@@ -121,37 +129,22 @@ class Trainer:
             KeyboardInterrupt: after the progress is saved, unless an update of the weights was interrupted.
         """
         self._forward.train()
-        steps: Iterable[int] = range(self.done, self.config.steps)
-        try:
-            for step in self.track(steps, "steps") if self.track else steps:
-                self._step(step)
-                if self._is_due(self.checkpoint_every):
-                    self.save()
-        except KeyboardInterrupt:
-            # In the middle of an update, weights, counts and history belong to different steps.
-            if self._is_between_steps:
-                self.save()
-            raise
+        self.loop.run()
 
-    def _is_due(self, every: int) -> bool:
-        return self.done % every == 0 or self.done == self.config.steps
-
-    def _step(self, step: int) -> None:
-        """One optimizer step, and the row of the history that it completes."""
+    def gradients(self, step: int) -> dict[str, Tensor]:
+        """Leave the gradients of a step's batch, for the loop."""
         config = self.config
         examples = self.data.step(step, config.batch_size, config.seed)
         for group in self.optimizer.param_groups:
             group["lr"] = cosine_schedule(step, peak=config.lr, warmup=config.warmup_steps, steps=config.steps)
-        loss = self._gradients(examples)
-        self._is_between_steps = False
+        self._targets = len(examples), sum(len(one.target) for one in examples)
+        return {"loss": self._gradients(examples)}
+
+    def update(self) -> None:
+        """Update the weights, for the loop."""
         self._optimizer.step()
-        self.done = step + 1
-        self.sequences += len(examples)
-        self.tokens += sum(len(one.target) for one in examples)
-        self._losses.append(loss)
-        if self._is_due(self.log_every):
-            self._report()
-        self._is_between_steps = True
+        self.sequences += self._targets[0]
+        self.tokens += self._targets[1]
 
     def _gradients(self, examples: list[Example]) -> Tensor:
         """Leave the gradients of the batch; its mean loss on this process, still on the device."""
@@ -180,26 +173,11 @@ class Trainer:
         with self.fabric.no_backward_sync(self._forward, enabled=not is_last and self.processes > 1):
             self.fabric.backward(loss)
 
-    def _report(self) -> None:
-        loss = torch.stack(self._losses).mean()
-        self._losses = []
-        if self.fabric and self.processes > 1:
-            loss = torch.as_tensor(self.fabric.all_reduce(loss, reduce_op="mean"))
-        if not math.isfinite(loss.item()):
-            raise FloatingPointError(
-                f"training diverged: the loss is not finite before step {self.done}; lower the learning rate"
-            )
-        row: dict[str, float] = {
-            "step": self.done,
-            "sequences": self.sequences,
-            "tokens": self.tokens,
-            "lr": self.optimizer.param_groups[0]["lr"],
-            "loss": loss.item(),
-        }
-        if self.validation is not None:
-            row["validation_loss"] = self.validation_loss()
-        if self.log and self.rank == 0:
-            self.log(row)
+    def row(self, losses: dict[str, float]) -> dict[str, float]:
+        """A row of the history, for the loop."""
+        lr = self.optimizer.param_groups[0]["lr"]
+        row = {"sequences": self.sequences, "tokens": self.tokens, "lr": lr, **losses}
+        return row if self.validation is None else {**row, "validation_loss": self.validation_loss()}
 
     @torch.no_grad()
     def validation_loss(self) -> float:
@@ -212,26 +190,19 @@ class Trainer:
 
     def save(self) -> None:
         """Write the progress to the checkpoint, if there is to be one."""
-        if self.checkpoint is None or self.rank:
-            return
-        state = {
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "losses": self._losses,
-            "done": self.done,
-            "sequences": self.sequences,
-            "tokens": self.tokens,
-        }
-        states.save(self.checkpoint, state)
+        self.loop.save()
 
-    def _restore(self) -> None:
-        if self.checkpoint is None or not self.checkpoint.is_file():
-            return
-        state = states.load(self.checkpoint)
-        try:
-            self.done, self.sequences, self.tokens = state["done"], state["sequences"], state["tokens"]
-            self.model.load_state_dict(state["model"])
-            self.optimizer.load_state_dict(state["optimizer"])
-            self._losses = [loss.to(self.device) for loss in state["losses"]]
-        except (KeyError, ValueError, RuntimeError):
-            raise ValueError(f"{self.checkpoint} is not the checkpoint of this training") from None
+    def state_dict(self) -> dict[str, Any]:
+        """What the training goes on from."""
+        counts = {"sequences": self.sequences, "tokens": self.tokens}
+        return {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(), **counts}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from there.
+
+        Raises:
+            KeyError, ValueError, RuntimeError: if it is of another training.
+        """
+        self.sequences, self.tokens = state["sequences"], state["tokens"]
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])

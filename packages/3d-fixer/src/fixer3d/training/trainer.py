@@ -1,7 +1,7 @@
 """Training of a stage: AdamW, adaptive clipping and a moving average of the weights."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +9,12 @@ import torch
 from torch import Tensor
 
 from fixer3d.configs import TrainConfig
-from separata import states
+from separata.loop import Loop, Track, step_generator
 
 from .clipping import AdaptiveGradClip
 from .ema import EMA
 from .examples import ExampleSource
 from .stages import StageLoss
-
-Track = Callable[[Iterable[int], str], Iterable[int]]
 
 FLOOR = 0.05
 """Share of the learning rate that half a cosine ends with."""
@@ -31,11 +29,6 @@ def learning_rate(step: int, config: TrainConfig) -> float:
         return config.lr
     progress = step / max(1, config.steps)
     return config.lr * (FLOOR + (1 - FLOOR) * (1 + math.cos(math.pi * progress)) / 2)
-
-
-def step_generator(seed: int, step: int) -> torch.Generator:
-    """The randomness of a step, which depends on nothing but the seed and the step."""
-    return torch.Generator().manual_seed(seed * 1_000_003 + step)
 
 
 class Trainer:
@@ -70,71 +63,58 @@ class Trainer:
         log: Callable[[dict[str, float]], None] | None = None,
     ) -> None:
         self.loss, self.data, self.config, self.validation = loss, data, config, validation
-        self.checkpoint, self.checkpoint_every, self.log_every = checkpoint, checkpoint_every, log_every
-        self.track, self.log = track, log
         self.parameters: list[Tensor] = [parameter for parameter in loss.parameters() if parameter.requires_grad]
         self.optimizer = torch.optim.AdamW(self.parameters, config.lr, weight_decay=0.0, fused=True)
         self.clip, self.ema = AdaptiveGradClip(config.clip), EMA(self.parameters, config.ema)
-        self.done = 0
-        self._sums: dict[str, list[Tensor]] = {}
-        self._is_between_steps = True
-        self._restore()
+        self.loop = Loop(
+            self,
+            config.steps,
+            checkpoint=checkpoint,
+            checkpoint_every=checkpoint_every,
+            log_every=log_every,
+            track=track,
+            log=log,
+        )
+
+    @property
+    def done(self) -> int:
+        """Steps done."""
+        return self.loop.done
 
     def fit(self) -> None:
         """Train until the last step.
 
         Raises:
             FloatingPointError: if the loss is no longer finite.
+            KeyboardInterrupt: after the progress is saved, unless an update of the weights was interrupted.
         """
-        steps: Iterable[int] = range(self.done, self.config.steps)
         self.loss.train()
-        try:
-            for step in self.track(steps, "steps") if self.track else steps:
-                self._step(step)
-                if self._is_due(self.checkpoint_every):
-                    self.save()
-        except KeyboardInterrupt:
-            # In the middle of an update, weights and their average belong to different steps.
-            if self._is_between_steps:
-                self.save()
-            raise
+        self.loop.run()
         self.ema.apply()
         self.loss.eval()
 
-    def _is_due(self, every: int) -> bool:
-        return self.done % every == 0 or self.done == self.config.steps
-
-    def _step(self, step: int) -> None:
+    def gradients(self, step: int) -> dict[str, Tensor]:
+        """Leave the gradients of a step's batch, for the loop."""
         generator = step_generator(self.config.seed, step)
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(step, self.config)
         self.optimizer.zero_grad()
         losses = self.loss(self.data.draw(self.config.batch_size, generator), generator)
         losses["loss"].backward()
-        self._is_between_steps = False
-        norm = self.clip(self.parameters)
-        if math.isfinite(norm):
+        return losses
+
+    def update(self) -> None:
+        """Update the weights, for the loop; a step whose gradients are not finite is left out."""
+        if math.isfinite(self.clip(self.parameters)):
             self.optimizer.step()
             self.ema.update()
-        self.done = step + 1
-        for name, value in losses.items():
-            self._sums.setdefault(name, []).append(value.detach())
-        if self._is_due(self.log_every):
-            self._report()
-        self._is_between_steps = True
 
-    def _report(self) -> None:
-        means = {name: float(torch.stack(values).mean()) for name, values in self._sums.items()}
-        self._sums = {}
-        if not math.isfinite(means["loss"]):
-            raise FloatingPointError(
-                f"training diverged: the loss is not finite before step {self.done}; lower the learning rate"
-            )
-        row: dict[str, float] = {"step": self.done, "lr": self.optimizer.param_groups[0]["lr"], **means}
+    def row(self, losses: dict[str, float]) -> dict[str, float]:
+        """A row of the history, for the loop."""
+        row = {"lr": self.optimizer.param_groups[0]["lr"], **losses}
         if self.validation is not None:
             row |= {f"validation_{name}": value for name, value in self.validate().items()}
-        if self.log:
-            self.log(row)
+        return row
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
@@ -151,34 +131,30 @@ class Trainer:
 
     def save(self) -> None:
         """Write the progress to the checkpoint, if there is to be one."""
-        if self.checkpoint is None:
-            return
-        state = {
+        self.loop.save()
+
+    def state_dict(self) -> dict[str, Any]:
+        """What the training goes on from."""
+        return {
             "parameters": [parameter.detach() for parameter in self.parameters],
             "average": self.ema.average,
             "averaged": self.ema.n_steps,
             "optimizer": self.optimizer.state_dict(),
             "clip": self.clip.state_dict(),
-            "sums": self._sums,
-            "done": self.done,
         }
-        states.save(self.checkpoint, state)
 
-    def _restore(self) -> None:
-        if self.checkpoint is None or not self.checkpoint.is_file():
-            return
-        state = states.load(self.checkpoint)
-        try:
-            self.ema.load([one.to(self._device) for one in state["average"]], state["averaged"])
-            with torch.no_grad():
-                torch._foreach_copy_(self.parameters, [one.to(self._device) for one in state["parameters"]])
-            self.optimizer.load_state_dict(state["optimizer"])
-            self._match_layout()
-            self.clip.load_state_dict(state["clip"])
-            self._sums = {name: [one.to(self._device) for one in values] for name, values in state["sums"].items()}
-            self.done = state["done"]
-        except (KeyError, ValueError, RuntimeError, TypeError):
-            raise ValueError(f"{self.checkpoint} is not the checkpoint of this training") from None
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from there.
+
+        Raises:
+            KeyError, ValueError, RuntimeError, TypeError: if it is of another training.
+        """
+        self.ema.load([one.to(self._device) for one in state["average"]], state["averaged"])
+        with torch.no_grad():
+            torch._foreach_copy_(self.parameters, [one.to(self._device) for one in state["parameters"]])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self._match_layout()
+        self.clip.load_state_dict(state["clip"])
 
     def _match_layout(self) -> None:
         """Give the optimizer's tensors the memory layout of their parameters, which its fused kernel relies on."""
