@@ -84,6 +84,16 @@ def test_a_shell_in_the_faces_of_the_cube_is_in_the_outermost_voxels():
     assert not voxelize_mesh(CUBE * 3, CUBE_FACES, 8).any()
 
 
+def test_what_hangs_over_the_cube_is_moved_to_its_faces_or_cut():
+    # A closed box that is taller than the cube by 0.08 at both ends keeps its lids.
+    box = CUBE * [0.5, 0.5, 1.16]
+    cut, moved = (voxelize_mesh(box, CUBE_FACES, 16, overhang=overhang) for overhang in (0.0, 0.1))
+    assert fill(cut).sum() == cut.sum()
+    assert moved[..., 0].sum() == moved[..., -1].sum() == moved[..., 0].bool().sum() >= 8 * 8
+    assert fill(moved).sum() == moved[..., 0].sum() * 16
+    assert torch.equal(moved[..., 1:-1], cut[..., 1:-1])
+
+
 def test_the_mesh_of_a_ball_is_a_sphere_in_its_place():
     logits = ball(32, 0.3)
     shifted = torch.roll(logits, (4, -2, 1), (0, 1, 2))

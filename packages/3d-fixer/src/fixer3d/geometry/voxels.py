@@ -67,7 +67,7 @@ def depth_to_space(channels: Shaped[Tensor, "*batch c s s s"], block: int = BLOC
 
 
 def voxelize_mesh(
-    vertices: Float[np.ndarray, "v 3"], faces: Int[np.ndarray, "f 3"], resolution: int
+    vertices: Float[np.ndarray, "v 3"], faces: Int[np.ndarray, "f 3"], resolution: int, *, overhang: float = 0.0
 ) -> Float[Tensor, "r r r"]:
     """The voxels that a surface touches, by exact overlap of triangles and cubes; what lies outside the cube is cut.
 
@@ -75,14 +75,18 @@ def voxelize_mesh(
         vertices: In the cube [-0.5, 0.5]³.
         faces: Indices of the vertices of each triangle.
         resolution: Voxels along each axis.
+        overhang: What lies up to this far outside is moved to the faces of the cube instead, so that a closed surface
+            stays closed.
 
     Returns:
         Occupancy, 0 or 1, indexed by x, y, z.
     """
     occupancy = torch.zeros((resolution,) * 3)
     if len(faces):
-        cells = touching((vertices[faces] + 0.5) * resolution, resolution)
-        occupancy[tuple(torch.from_numpy(cells).T)] = 1
+        beyond = round(overhang * resolution)
+        cells = touching((vertices[faces] + 0.5) * resolution + beyond, resolution + 2 * beyond)
+        inside = (cells - beyond).clip(0, resolution - 1)
+        occupancy[tuple(torch.from_numpy(inside).T)] = 1
     return occupancy
 
 

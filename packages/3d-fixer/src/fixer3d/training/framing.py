@@ -14,7 +14,11 @@ from fixer3d.geometry.voxels import space_to_depth, voxelize, voxelize_mesh
 
 COARSE_LIMIT = 0.25
 """Partial points beyond this are left out of the coarse frame: they are at the edge of a mask, where depth bleeds."""
-FINE_LIMIT = 0.5
+OVERHANG = 0.1
+"""What lies so far outside the cube is moved to its faces: the fine frame goes through centers of voxels, so that half a
+coarse voxel of the object is outside at both ends."""
+FINE_LIMIT = 0.5 + OVERHANG
+"""Partial points beyond this are left out of the fine frame."""
 SLACK = 1e-4
 JITTER_SHIFT, JITTER_SCALE = 0.02, 0.04
 """Of the fine frame in training, which is the true one there, but a predicted one later."""
@@ -102,7 +106,7 @@ def frame_example(
     """The voxels of an object and of its visible part in the frame of a stage.
 
     Both are put into the coarse frame and augmented. The fine frame is that of the coarse voxels of the whole object,
-    slightly changed.
+    slightly changed. What lies just outside the cube is moved to its faces.
 
     Args:
         mesh: The whole object in the world.
@@ -119,11 +123,11 @@ def frame_example(
     frame = coarse_frame(points, confidence)
     points, confidence = within(frame.to_local(points), confidence, COARSE_LIMIT)
     mesh, points = augment.mesh(mesh.localized(frame)), augment(points)
-    whole = voxelize_mesh(mesh.vertices, mesh.faces, resolution)
+    whole = voxelize_mesh(mesh.vertices, mesh.faces, resolution, overhang=OVERHANG)
     if kind == "fine" and whole.any():
         fine = _jittered(fine_frame(whole), generator)
         mesh, (points, confidence) = mesh.localized(fine), within(fine.to_local(points), confidence, FINE_LIMIT)
-        whole = voxelize_mesh(mesh.vertices, mesh.faces, resolution)
+        whole = voxelize_mesh(mesh.vertices, mesh.faces, resolution, overhang=OVERHANG)
     return whole, partial_voxels(points, confidence, resolution)
 
 
