@@ -347,9 +347,9 @@ PAPER: dict[Stage, TrainConfig] = {
 TINY: dict[Stage, TrainConfig] = {
     "vae": TrainConfig(1_000, 16, 2e-3, cosine=True, ema=0.99),
     "prior": TrainConfig(1_500, 32, 5e-4, cosine=True, ema=0.999),
-    "control-pre": TrainConfig(600, 32, 3e-4, cosine=True, ema=0.999, p_no_image=0.1),
-    "coarse": TrainConfig(1_000, 32, 3e-4, cosine=True, ema=0.999, p_no_image=0.1, alignment=0.1),
-    "fine": TrainConfig(1_000, 32, 3e-4, cosine=True, ema=0.999, p_no_image=0.1, alignment=0.5),
+    "control-pre": TrainConfig(600, 32, 3e-4, cosine=True, ema=0.999, p_no_image=0.1, n_variants=2),
+    "coarse": TrainConfig(1_000, 32, 3e-4, cosine=True, ema=0.999, p_no_image=0.1, n_variants=2, alignment=0.1),
+    "fine": TrainConfig(1_000, 32, 3e-4, cosine=True, ema=0.999, p_no_image=0.1, n_variants=2, alignment=0.5),
 }
 """Schedules of the small model, for two CPU cores."""
 
