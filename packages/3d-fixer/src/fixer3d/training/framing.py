@@ -15,8 +15,8 @@ from fixer3d.geometry.voxels import space_to_depth, voxelize, voxelize_mesh
 COARSE_LIMIT = 0.25
 """Partial points beyond this are left out of the coarse frame: they are at the edge of a mask, where depth bleeds."""
 OVERHANG = 0.1
-"""What lies so far outside the cube is moved to its faces: the fine frame goes through centers of voxels, so that half a
-coarse voxel of the object is outside at both ends."""
+"""What lies so far outside the cube is moved to its faces: the fine frame goes through centers of voxels, so half a coarse
+voxel of the object is outside at both ends."""
 FINE_LIMIT = 0.5 + OVERHANG
 """Partial points beyond this are left out of the fine frame."""
 SLACK = 1e-4
