@@ -4,12 +4,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
-Stage = Literal["vae", "prior", "control-pre", "coarse", "fine"]
+Stage = Literal["vae", "prior", "control-pre", "coarse", "fine", "texture"]
 FrameKind = Literal["coarse", "fine"]
 
 STAGES: tuple[Stage, ...] = get_args(Stage)
 CONFIDENT = 0.8
 """Points of less confidence than this are not used to place a frame."""
+TEXTURE_CHANNELS = 8
+"""Channels of the latent of a voxel's appearance."""
 BLOCK = 4
 """Edge of the blocks of the confidence grid whose voxels become channels."""
 
@@ -182,6 +184,23 @@ class ModelConfig:
                 f"image tokens are {self.encoder.width} wide, but the flow takes {self.flow.cond_width} features"
             )
 
+    @property
+    def texture(self) -> FlowConfig:
+        """The flow of the texturing stage: half as wide as that of shapes, two thirds as deep; a token is a voxel."""
+        flow = self.flow
+        return FlowConfig(
+            self.vae.resolution,
+            TEXTURE_CHANNELS,
+            patch_size=1,
+            width=flow.width // 2,
+            n_blocks=max(1, 2 * flow.n_blocks // 3),
+            n_control_blocks=max(1, 2 * flow.n_control_blocks // 3),
+            n_heads=flow.n_heads,
+            cond_width=flow.cond_width,
+            mlp_ratio=flow.mlp_ratio / 2,
+            qk_rms_norm=flow.qk_rms_norm,
+        )
+
     @classmethod
     def toy(cls) -> "ModelConfig":
         """Small enough for tests: occupancy of 16^3 and 8 tokens."""
@@ -332,6 +351,7 @@ PAPER: dict[Stage, TrainConfig] = {
     "control-pre": TrainConfig(100_000),
     "coarse": TrainConfig(150_000, alignment=0.1),
     "fine": TrainConfig(150_000, alignment=0.5),
+    "texture": TrainConfig(450_000, alignment=0.5),
 }
 """The paper's schedules; those of the autoencoder and the prior are TRELLIS's."""
 
@@ -341,6 +361,7 @@ TINY: dict[Stage, TrainConfig] = {
     "control-pre": TrainConfig(1_500, 32, 3e-4, cosine=True, ema=0.999, p_no_image=0.1),
     "coarse": TrainConfig(2_000, 32, 3e-4, cosine=True, ema=0.999, p_no_image=0.1, alignment=0.1),
     "fine": TrainConfig(2_000, 32, 3e-4, cosine=True, ema=0.999, p_no_image=0.1, alignment=0.5),
+    "texture": TrainConfig(1_200, 8, 1e-3, cosine=True, ema=0.99, alignment=0.5, n_variants=2),
 }
 """Schedules of the small model, for two CPU cores."""
 

@@ -8,6 +8,7 @@ from scipy.ndimage import map_coordinates
 from fixer3d.configs import SamplerConfig
 from fixer3d.flow.sampling import sample
 from fixer3d.network.texture import (
+    MAX_OFFSET,
     MAX_VOXELS,
     TextureAutoencoder,
     TextureConditions,
@@ -132,7 +133,7 @@ def test_colors_and_offsets_come_back_from_eight_numbers():
         loss.backward()
         optimizer.step()
     assert loss < 2e-3
-    assert offsets.abs().max() <= 0.5
+    assert offsets.abs().max() <= MAX_OFFSET
     for _ in range(2):
         autoencoder.normalize(rgb, offset)
         z = autoencoder.encode(rgb, offset)

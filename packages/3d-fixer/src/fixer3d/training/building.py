@@ -18,8 +18,9 @@ from fixer3d.scenes.partial import partial_points
 from fixer3d.scenes.rendering import FLOOR_INDEX, Light, Renderer, View
 
 from .examples import FlowExamples, OccupancyExamples
-from .framing import Partial, draw_augmentation, frame_example
+from .framing import Framed, draw_augmentation, frame_object
 from .observations import isolated, observe, trusted
+from .surfaces import SurfaceVoxels, surface_voxels
 
 KINDS: dict[Stage, tuple[FrameKind, ...]] = {
     "vae": ("coarse", "fine"),
@@ -27,6 +28,7 @@ KINDS: dict[Stage, tuple[FrameKind, ...]] = {
     "control-pre": ("coarse", "fine"),
     "coarse": ("coarse",),
     "fine": ("fine",),
+    "texture": ("fine",),
 }
 """Frames of a stage's examples; variants take them in turn."""
 ALONE: tuple[Stage, ...] = ("prior", "control-pre")
@@ -48,6 +50,7 @@ class ExampleVoxels:
         partial: Visible voxels.
         confidence: Of these, from space to channels, as bytes.
         depth_ratio: How much of the depth was estimated.
+        surface: Colors of the whole object's voxels, and where the image shows them; for the texturing stage alone.
     """
 
     images: ObjectImages
@@ -56,6 +59,7 @@ class ExampleVoxels:
     partial: Bool[Tensor, "v R R R"]
     confidence: UInt8[Tensor, "v k r r r"]
     depth_ratio: Float[Tensor, "v"]
+    surface: SurfaceVoxels | None = None
 
 
 def build_voxels(
@@ -103,7 +107,8 @@ def _example(
     """An object of a view in all its variants; none if too little of it is seen."""
     images = observe(view.rgb, view.depth, mask, view.intrinsics, view.c2w, clean.shape[-1]).images
     estimate = estimate_depth(view.depth, generator)
-    variants: list[tuple[Tensor, Partial, float]] = []
+    variants: list[tuple[Framed, float]] = []
+    surfaces: list[SurfaceVoxels] = []
     for number in range(config.n_variants):
         ratio = min(1.0, MAX_RATIO * float(torch.rand((), generator=generator)))
         depth = mixed_depth(view.depth, estimate, ratio, view.index > FLOOR_INDEX)
@@ -111,18 +116,21 @@ def _example(
         augment = draw_augmentation(config.augment, generator)
         try:
             points, confidence = partial_points(depth, mask, view.intrinsics, view.c2w)
-            whole, partial = frame_example(mesh, points, trusted(confidence), kind, resolution, augment, generator)
+            framed = frame_object(mesh, points, trusted(confidence), kind, resolution, augment, generator)
         except ValueError:
             return None
-        variants.append((whole, partial, ratio))
+        variants.append((framed, ratio))
+        if stage == "texture":
+            surfaces.append(surface_voxels(framed, depth, view.intrinsics, view.c2w))
     crop = degraded(torch.cat([images.crop[0], images.crop_mask[0]]), generator, config.augment.degrade)
     return ExampleVoxels(
         ObjectImages(crop[None, :3], crop[None, 3:], images.scene, images.scene_mask),
         clean,
-        torch.stack([whole > 0 for whole, _, _ in variants]),
-        torch.stack([partial.occupancy > 0 for _, partial, _ in variants]),
-        torch.stack([(partial.confidence * 255).round().byte() for _, partial, _ in variants]),
-        torch.tensor([ratio for _, _, ratio in variants]),
+        torch.stack([one.occupancy > 0 for one, _ in variants]),
+        torch.stack([one.partial.occupancy > 0 for one, _ in variants]),
+        torch.stack([(one.partial.confidence * 255).round().byte() for one, _ in variants]),
+        torch.tensor([ratio for _, ratio in variants]),
+        SurfaceVoxels.stack(surfaces) if surfaces else None,
     )
 
 

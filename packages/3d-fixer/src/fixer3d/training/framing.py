@@ -49,6 +49,10 @@ class Augmentation:
         """Map points."""
         return points @ self.matrix.T.to(points) + self.shift.to(points)
 
+    def inverse(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
+        """Map points back."""
+        return (points - self.shift.to(points)) @ torch.linalg.inv(self.matrix).T.to(points)
+
     def mesh(self, mesh: Mesh) -> Mesh:
         """Map a mesh."""
         return replace(mesh, vertices=self(torch.from_numpy(mesh.vertices)).numpy())
@@ -90,6 +94,31 @@ def partial_voxels(
     return Partial(occupancy, space_to_depth(mean, block))
 
 
+@dataclass(frozen=True)
+class Framed:
+    """An object in the frame of a stage.
+
+    Args:
+        mesh: The whole object in the frame.
+        occupancy: Its voxels.
+        partial: Those of its visible part.
+        coarse: The coarse frame in the world.
+        augment: What was done in the coarse frame.
+        fine: The fine frame in the augmented coarse one; the identity in the coarse stage.
+    """
+
+    mesh: Mesh
+    occupancy: Float[Tensor, "R R R"]
+    partial: Partial
+    coarse: Frame
+    augment: Augmentation
+    fine: Frame
+
+    def to_world(self, points: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
+        """Where points of the frame are in the world."""
+        return self.coarse.to_world(self.augment.inverse(self.fine.to_world(points)))
+
+
 def frame_example(
     mesh: Mesh,
     points: Float[Tensor, "n 3"],
@@ -99,7 +128,25 @@ def frame_example(
     augment: Augmentation,
     generator: torch.Generator,
 ) -> tuple[Float[Tensor, "R R R"], Partial]:
-    """The voxels of an object and of its visible part in the frame of a stage.
+    """The voxels of an object and of its visible part in the frame of a stage; see `frame_object`.
+
+    Raises:
+        ValueError: if too few points are confident.
+    """
+    framed = frame_object(mesh, points, confidence, kind, resolution, augment, generator)
+    return framed.occupancy, framed.partial
+
+
+def frame_object(
+    mesh: Mesh,
+    points: Float[Tensor, "n 3"],
+    confidence: Float[Tensor, "n"],
+    kind: FrameKind,
+    resolution: int,
+    augment: Augmentation,
+    generator: torch.Generator,
+) -> Framed:
+    """An object and its visible part in the frame of a stage.
 
     Both are put into the coarse frame and augmented. The fine frame is that of the coarse voxels of the whole object,
     slightly changed.
@@ -116,15 +163,15 @@ def frame_example(
     Raises:
         ValueError: if too few points are confident.
     """
-    frame = coarse_frame(points, confidence)
-    points, confidence = within(frame.to_local(points), confidence, COARSE_LIMIT)
-    mesh, points = augment.mesh(mesh.localized(frame)), augment(points)
+    coarse, fine = coarse_frame(points, confidence), Frame.identity()
+    points, confidence = within(coarse.to_local(points), confidence, COARSE_LIMIT)
+    mesh, points = augment.mesh(mesh.localized(coarse)), augment(points)
     whole = voxelize_mesh(mesh.vertices, mesh.faces, resolution)
     if kind == "fine" and whole.any():
         fine = _jittered(fine_frame(whole), generator)
         mesh, (points, confidence) = mesh.localized(fine), within(fine.to_local(points), confidence, FINE_LIMIT)
         whole = voxelize_mesh(mesh.vertices, mesh.faces, resolution)
-    return whole, partial_voxels(points, confidence, resolution)
+    return Framed(mesh, whole, partial_voxels(points, confidence, resolution), coarse, augment, fine)
 
 
 def _jittered(frame: Frame, generator: torch.Generator) -> Frame:
