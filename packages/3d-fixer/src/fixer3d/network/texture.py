@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from fixer3d.configs import TEXTURE_CHANNELS, FlowConfig
 
+from .attention import Tokens
 from .blocks import ControlBlock, TrunkBlock, initialize, zero
 from .embeddings import TimestepEmbedder, position_embedding
 from .trunk import FINAL_EPS
@@ -162,7 +163,7 @@ class TextureFlow(nn.Module):
 
     def trunk(
         self, z: VoxelLatents, t: Times, voxels: Voxels, crop: Float[Tensor, "batch m c"], *, hidden: bool = False
-    ) -> VoxelLatents | tuple[VoxelLatents, list[VoxelLatents]]:
+    ) -> VoxelLatents | tuple[VoxelLatents, list[Tokens]]:
         """The velocity by the trunk alone.
 
         Args:
@@ -186,7 +187,7 @@ class TextureFlow(nn.Module):
         conditions: TextureConditions | None,
         *,
         hidden: bool = False,
-    ) -> VoxelLatents | tuple[VoxelLatents, list[VoxelLatents]]:
+    ) -> VoxelLatents | tuple[VoxelLatents, list[Tokens]]:
         """The velocity.
 
         Args:

@@ -16,7 +16,7 @@ from .building import ExampleVoxels
 from .surfaces import SurfaceVoxels
 
 ENCODE_BATCH = 64
-STEPS, BATCH, LR = 400, 1024, 5e-3
+STEPS, BATCH, LR = 300, 512, 5e-3
 """Of the training of the autoencoder."""
 LATENT_NOISE = 0.1
 """Noise on normalized latents in training, so that small errors of the flow are small errors of the color."""
