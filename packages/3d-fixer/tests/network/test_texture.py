@@ -109,7 +109,7 @@ def test_without_what_control_adds_the_flow_is_its_trunk(flow, voxels, condition
     z, t = torch.randn(2, 16, 8), torch.tensor([100.0, 900.0])
     (v, hidden), (alone, states) = (
         flow(z, t, voxels, conditions, hidden=True),
-        flow.trunk(z, t, voxels, conditions.masked_crop, hidden=True),
+        flow.trunk(z, t, voxels, conditions.masked_crop),
     )
     torch.testing.assert_close(v, alone)
     assert len(hidden) == len(states) == 3

@@ -162,22 +162,21 @@ class TextureFlow(nn.Module):
         return [self.vis_ratio_embedder, self.input_layer_cond, self.control_blocks, self.control_path]
 
     def trunk(
-        self, z: VoxelLatents, t: Times, voxels: Voxels, crop: Float[Tensor, "batch m c"], *, hidden: bool = False
-    ) -> VoxelLatents | tuple[VoxelLatents, list[Tokens]]:
-        """The velocity by the trunk alone.
+        self, z: VoxelLatents, t: Times, voxels: Voxels, crop: Float[Tensor, "batch m c"]
+    ) -> tuple[VoxelLatents, list[Tokens]]:
+        """The velocity by the trunk alone, and its tokens after each block.
 
         Args:
             z: Noisy latents of each voxel.
             t: Times, 0 (clean) to 1000 (noise).
             voxels: Where they are.
             crop: Image tokens; zeros for the unconditional velocity.
-            hidden: Whether the tokens after each block are returned, too.
         """
         h, embedded, states = self.input_layer(z) + self._positions(z, voxels), self.t_embedder(t), []
         for block in self.blocks:
             h = block(h, embedded, crop, voxels.exists)
             states.append(h)
-        return (self._project(h, voxels), states) if hidden else self._project(h, voxels)
+        return self._project(h, voxels), states
 
     def forward(
         self,
@@ -199,7 +198,8 @@ class TextureFlow(nn.Module):
             hidden: Whether the trunk's tokens after each block and its control are returned, too.
         """
         if conditions is None:
-            return self.trunk(z, t, voxels, z.new_zeros(len(z), 1, self.config.cond_width), hidden=hidden)
+            v, states = self.trunk(z, t, voxels, z.new_zeros(len(z), 1, self.config.cond_width))
+            return (v, states) if hidden else v
         positions, embedded, states = self._positions(z, voxels), self.t_embedder(t), []
         n = len(conditions.visibility)
         crop = F.pad(conditions.masked_crop, (0, 0, 0, 0, 0, len(z) - n))

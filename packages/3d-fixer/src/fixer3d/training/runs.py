@@ -1,7 +1,7 @@
 """Trainings on disk: a folder for each stage, with all networks that were trained so far."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -229,7 +229,7 @@ def _fit(
                 track=reporter.track,
                 log=log,
             )
-            folder.history.resume(lambda row, until=done + trainer.done: row["step"] <= until)
+            folder.history.resume(_until(done + trainer.done))
             n = sum(one.numel() for one in trainer.parameters)
             reporter.say(f"{stage}: {len(examples):,} examples; {n:,} parameters are trained; to {folder.path}")  # type: ignore[arg-type]
             try:
@@ -243,3 +243,8 @@ def _fit(
 def _checkpoint(folder: RunFolder, phase: int) -> Path:
     """The progress of a part of a stage; that of the first has the usual name."""
     return folder.checkpoint.with_stem(f"{folder.checkpoint.stem}-{phase}") if phase else folder.checkpoint
+
+
+def _until(step: int) -> Callable[[dict[str, float]], bool]:
+    """Which rows of a history a training that goes on after a step keeps."""
+    return lambda row: row["step"] <= step

@@ -185,7 +185,7 @@ class TextureTrunkLoss(TextureLoss):
         z, eps, t, x = self._noised(batch, generator)
         drop = dropped(len(z), self.config.p_uncond, generator).to(z.device)
         clean = torch.where(drop[:, None, None], 0, batch.clean)
-        v = self.texturer.flow.trunk(x, 1000 * t, batch.surface.voxels, clean)
+        v, _ = self.texturer.flow.trunk(x, 1000 * t, batch.surface.voxels, clean)
         return {"loss": self._error(v, z, eps, batch)}
 
 
@@ -214,7 +214,7 @@ class TextureControlLoss(TextureLoss):
         v, hidden = flow(x, 1000 * t, surface.voxels, conditions, hidden=True)
         mse = self._error(v, z, eps, batch)
         with torch.no_grad():
-            reference = flow.trunk(x, 1000 * t, surface.voxels, batch.clean, hidden=True)[1]
+            _, reference = flow.trunk(x, 1000 * t, surface.voxels, batch.clean)
         alignment = alignment_loss(*([one[surface.exists][None] for one in states] for states in (hidden, reference)))
         return {"loss": mse + self.config.alignment * alignment, "mse": mse, "alignment": alignment}
 
