@@ -47,7 +47,7 @@ def value(loss, batch):
 @pytest.mark.parametrize("phase", [0, 1])
 def test_what_pads_is_not_seen_by_the_loss(model, examples, phase):
     batch = examples.draw(3, torch.Generator().manual_seed(0))
-    pads = torch.arange(512) >= torch.tensor([[100], [300], [511]])
+    pads = torch.arange(batch.surface.exists.shape[1]) >= torch.tensor([[20], [100], [191]])
     batch = replace(batch, surface=replace(batch.surface, exists=~pads))
     loss = make_loss(model, "texture", CONFIG, phase)
     for layer in model.texturer.flow.control_path:
@@ -61,6 +61,28 @@ def test_what_pads_is_not_seen_by_the_loss(model, examples, phase):
     assert value(loss, other) == pytest.approx(value(loss, batch), rel=1e-5)
     shown = replace(batch, surface=replace(batch.surface, rgb=255 - batch.surface.rgb))
     assert value(loss, shown) != pytest.approx(value(loss, batch), rel=1e-4)
+
+
+def test_a_batch_has_some_voxels_of_each_object_that_exist(examples):
+    few = torch.zeros_like(examples.surface.exists)
+    few[..., 300:305] = True
+    rare = replace(examples, surface=replace(examples.surface, exists=few))
+    drawn = rare.draw(8, torch.Generator().manual_seed(0)).surface
+    assert drawn.exists.sum(1).tolist() == [5] * 8
+    first, second = (examples.draw(2, torch.Generator().manual_seed(seed)).surface for seed in (0, 1))
+    assert first.exists.all()
+    assert all(len(one.unique(dim=0)) == len(one) == textures.N_DRAWN for one in first.coordinates)
+    assert not torch.equal(first.coordinates, second.coordinates)
+    rows = {
+        (*place, *color)
+        for place, color in zip(
+            *(getattr(examples.surface, name).flatten(0, 2).tolist() for name in ("coordinates", "rgb")), strict=True
+        )
+    }
+    assert all(
+        (*place, *color) in rows
+        for place, color in zip(first.coordinates[0].tolist(), first.rgb[0].tolist(), strict=True)
+    )
 
 
 def test_the_loss_is_the_mean_squared_error_of_the_velocity(model, examples):

@@ -117,11 +117,11 @@ def _example(
         try:
             points, confidence = partial_points(depth, mask, view.intrinsics, view.c2w)
             framed = frame_object(mesh, points, trusted(confidence), kind, resolution, augment, generator)
+            if stage == "texture":
+                surfaces.append(surface_voxels(framed, depth, view.intrinsics, view.c2w))
         except ValueError:
             return None
         variants.append((framed, ratio))
-        if stage == "texture":
-            surfaces.append(surface_voxels(framed, depth, view.intrinsics, view.c2w))
     crop = degraded(torch.cat([images.crop[0], images.crop_mask[0]]), generator, config.augment.degrade)
     return ExampleVoxels(
         ObjectImages(crop[None, :3], crop[None, 3:], images.scene, images.scene_mask),

@@ -40,8 +40,8 @@ class SurfaceVoxels:
         """A batch of several."""
         return cls(*(torch.stack(columns) for columns in zip(*(vars(one).values() for one in parts), strict=True)))
 
-    def __getitem__(self, index: slice | tuple[Int[Tensor, "b"], Int[Tensor, "b"]]) -> "SurfaceVoxels":
-        """Those of some objects."""
+    def __getitem__(self, index: slice | tuple[Int[Tensor, "b"] | Int[Tensor, "b 1"], Tensor]) -> "SurfaceVoxels":
+        """Those of some objects, or some of their voxels."""
         return SurfaceVoxels(*(part[index] for part in vars(self).values()))
 
     def to(self, device: torch.device | str) -> "SurfaceVoxels":

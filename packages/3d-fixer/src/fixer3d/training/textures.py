@@ -16,6 +16,8 @@ from .building import ExampleVoxels
 from .surfaces import SurfaceVoxels
 
 ENCODE_BATCH = 64
+N_DRAWN = 192
+"""Voxels of an object in a step, drawn anew each time: steps are many and cheap, and no voxel is left out for long."""
 STEPS, BATCH, LR = 300, 512, 5e-3
 """Of the training of the autoencoder."""
 LATENT_NOISE = 0.1
@@ -76,11 +78,14 @@ class TextureExamples:
         return TextureExamples(*(part[index] for part in vars(self).values()))
 
     def draw(self, n: int, generator: torch.Generator) -> TextureBatch:
-        """Draw objects, each in one of its variants."""
+        """Draw objects, each in one of its variants with some of its voxels."""
         device = self.scene.device
         i = torch.randint(len(self), (n,), generator=generator).to(device)
         variant = torch.randint(self.surface.exists.shape[1], (n,), generator=generator).to(device)
         surface = self.surface[i, variant]
+        order = torch.rand(surface.exists.shape, generator=generator).to(device) * surface.exists
+        chosen = order.topk(min(N_DRAWN, order.shape[1]))[1]
+        surface = surface[torch.arange(n, device=device)[:, None], chosen]
         return TextureBatch(
             replace(
                 surface,
@@ -157,7 +162,8 @@ def train_autoencoder(
     """Train the autoencoder of appearance to reconstruct voxels, and normalize its latents on them.
 
     Half of each batch are voxels, the other half has colors and offsets drawn evenly, so that it knows those of objects
-    that it has not seen. The loss is the mean squared error of colors and of offsets over the largest.
+    that it has not seen. The loss is the sum of the mean squared errors of the three channels and of the offset, over
+    their ranges.
 
     Args:
         autoencoder: Trained in place; frozen afterwards.
@@ -179,7 +185,7 @@ def train_autoencoder(
         colors = torch.cat([rgb[chosen], even[:, :3]])
         offsets = torch.cat([offset[chosen], MAX_OFFSET * (2 * even[:, 3] - 1)])
         found, shifts = autoencoder.decode(_disturbed(autoencoder.encode(colors, offsets), generator))
-        loss = F.mse_loss(found, colors) + F.mse_loss(shifts / MAX_OFFSET, offsets / MAX_OFFSET)
+        loss = 3 * F.mse_loss(found, colors) + F.mse_loss(shifts / (2 * MAX_OFFSET), offsets / (2 * MAX_OFFSET))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
