@@ -22,7 +22,7 @@ from separata.testing import Commands, contents
 
 call = Commands(PAPER, [cli.complete, cli.complete_points, cli.render, cli.scenes, cli.train, cli.evaluate])
 BRIEF = ["--n-variants", 1, "--batch-size", 2, "--steps", 1]
-CHAIN = ("vae", "prior", "control-pre", "coarse", "fine")
+CHAIN = ("vae", "prior", "control-pre", "coarse", "fine", "texture")
 
 
 @pytest.fixture(scope="module")
@@ -68,15 +68,17 @@ def out(path):
 
 
 def test_every_stage_is_in_the_folder_of_the_last(folder):
-    assert trained_stages(folder / "fine") == list(CHAIN)
-    model = load_networks(folder / "fine")
+    assert trained_stages(folder / "texture") == list(CHAIN)
+    model = load_networks(folder / "texture")
     assert model.stages == ("control-pre", "coarse", "fine")
     assert (model.latent_std > 0).all()
     assert not torch.equal(model.latent_std, torch.ones_like(model.latent_std))
+    assert load_networks(folder / "fine").texturer is None
+    assert not torch.equal(model.texturer.autoencoder.latent_std, torch.ones(8))
 
 
 def test_what_is_saved_is_what_is_loaded(folder, tmp_path):
-    model = load_networks(folder / "fine")
+    model = load_networks(folder / "texture")
     save_networks(model, tmp_path / "own")
     again = load_networks(tmp_path / "own").state_dict()
     assert all(torch.equal(value, again[name]) for name, value in model.state_dict().items())
@@ -89,6 +91,19 @@ def test_a_scene_and_each_object_are_written(done):
         file.name for file in path.iterdir()
     }
     assert set(trimesh.load_scene(path / "scene.glb").graph.nodes_geometry) == set(names)
+
+
+def test_the_texturing_stage_changes_colors_alone_and_can_be_switched_off(done, folder, tmp_path):
+    scene = folder / "scenes" / "000000"
+    for name, options in (("with", []), ("without", ["--no-texture"])):
+        answer = call("complete", *files(scene), "--weights", folder / "texture", *options, *out(tmp_path / name))
+        assert answer.code == 0, answer.err
+    name = json.loads(answer.out)["objects"][0]["name"]
+    paths = [path / f"{name}.ply" for path in (tmp_path / "with", tmp_path / "without", done[0])]
+    textured, plain, before = (trimesh.load_mesh(path, process=False) for path in paths)
+    np.testing.assert_array_equal(textured.vertices, plain.vertices)
+    np.testing.assert_array_equal(plain.visual.vertex_colors, before.visual.vertex_colors)
+    assert (textured.visual.vertex_colors != plain.visual.vertex_colors).any()
 
 
 def test_pictures_show_what_was_seen_and_the_result(done, tmp_path):
@@ -167,6 +182,7 @@ def test_what_cannot_be_completed_costs_one_line(folder, tmp_path, changes, mess
         (["train", "prior", "--data", "{}/scenes", "--out", "new"], "starts from the stage vae"),
         (["train", "coarse", "--data", "{}/scenes", "--start-from", "{}/vae", "--out", "new"], "does not hold"),
         (["train", "vae", "--data", "{}/scenes", "--start-from", "{}/vae", "--out", "new"], "is the first"),
+        (["train", "texture", "--data", "{}/scenes", "--start-from", "{}/coarse", "--out", "new"], "stage fine"),
         (["train", "vae", "--data", "{}/vae", "--out", "new"], "holds no scene"),
         (["train", "vae", "--data", "{}/scenes", "--lr", 2, "--out", "new"], "learning rate"),
         (["scenes", "generate", "--n", 0, "--out", "new"], "at least 1"),

@@ -8,7 +8,6 @@ from .baselines.simple import BoxFill as BoxFill
 from .baselines.simple import SingleStage as SingleStage
 from .baselines.simple import VisibleOnly as VisibleOnly
 from .completion.fixer import Fixer as Fixer
-from .completion.fixer import Target as Target
 from .completion.fixer import load as load
 from .completion.fixer import save as save
 from .completion.objects import CompletedObject as CompletedObject
@@ -16,6 +15,10 @@ from .completion.objects import save_objects as save_objects
 from .completion.pretrained import TrellisModels as TrellisModels
 from .completion.pretrained import load_trellis as load_trellis
 from .completion.scene import Scene as Scene
+from .completion.targets import Target as Target
+from .completion.texturing import VoxelColors as VoxelColors
+from .completion.texturing import sample_colors as sample_colors
+from .completion.texturing import textured as textured
 from .completion.weights import load_model as load_model
 from .completion.weights import model_from_trellis as model_from_trellis
 from .configs import AugmentConfig as AugmentConfig
@@ -56,6 +59,10 @@ from .geometry.metrics import evaluate_object as evaluate_object
 from .geometry.metrics import evaluate_scene as evaluate_scene
 from .geometry.metrics import fscore as fscore
 from .geometry.metrics import voxel_iou as voxel_iou
+from .geometry.surfaces import ColorReport as ColorReport
+from .geometry.surfaces import SurfacePoints as SurfacePoints
+from .geometry.surfaces import color_error as color_error
+from .geometry.surfaces import nearest_surface as nearest_surface
 from .geometry.voxels import depth_to_space as depth_to_space
 from .geometry.voxels import mesh_from_logits as mesh_from_logits
 from .geometry.voxels import space_to_depth as space_to_depth
@@ -72,7 +79,12 @@ from .network.encoders import load_moge as load_moge
 from .network.model import FixerModel as FixerModel
 from .network.model import ObjectImages as ObjectImages
 from .network.texture import TextureAutoencoder as TextureAutoencoder
+from .network.texture import TextureConditions as TextureConditions
 from .network.texture import TextureFlow as TextureFlow
+from .network.texture import Voxels as Voxels
+from .network.texture import make_texture_velocity as make_texture_velocity
+from .network.texturer import Texturer as Texturer
+from .network.texturer import TextureTokens as TextureTokens
 from .network.trunk import FlowTrunk as FlowTrunk
 from .network.vae import SparseStructureVAE as SparseStructureVAE
 from .network.vae import dice_loss as dice_loss
@@ -108,8 +120,15 @@ from .training.runs import train_stage as train_stage
 from .training.stages import ControlLoss as ControlLoss
 from .training.stages import PriorLoss as PriorLoss
 from .training.stages import StageLoss as StageLoss
+from .training.stages import TextureControlLoss as TextureControlLoss
+from .training.stages import TextureTrunkLoss as TextureTrunkLoss
 from .training.stages import VAELoss as VAELoss
 from .training.stages import make_loss as make_loss
+from .training.stages import phases as phases
+from .training.surfaces import SurfaceVoxels as SurfaceVoxels
+from .training.textures import TextureExamples as TextureExamples
+from .training.textures import texture_examples as texture_examples
+from .training.textures import train_autoencoder as train_autoencoder
 from .training.trainer import Trainer as Trainer
 
 __all__ = [
@@ -117,6 +136,7 @@ __all__ = [
     "AdaptiveGradClip",
     "AugmentConfig",
     "BoxFill",
+    "ColorReport",
     "CompletedObject",
     "Conditions",
     "ControlBranch",
@@ -154,10 +174,18 @@ __all__ = [
     "SingleStage",
     "SparseStructureVAE",
     "StageLoss",
+    "SurfacePoints",
+    "SurfaceVoxels",
     "SyntheticScene",
     "Target",
     "TextureAutoencoder",
+    "TextureConditions",
+    "TextureControlLoss",
+    "TextureExamples",
     "TextureFlow",
+    "TextureTokens",
+    "TextureTrunkLoss",
+    "Texturer",
     "TrainConfig",
     "Trainer",
     "TrellisModels",
@@ -165,6 +193,8 @@ __all__ = [
     "VAELoss",
     "View",
     "VisibleOnly",
+    "VoxelColors",
+    "Voxels",
     "align_scale",
     "alignment_loss",
     "back_project",
@@ -172,6 +202,7 @@ __all__ = [
     "build_voxels",
     "chamfer_distance",
     "coarse_frame",
+    "color_error",
     "depth_to_space",
     "dice_loss",
     "draw_augmentation",
@@ -198,18 +229,22 @@ __all__ = [
     "load_trellis",
     "look_at",
     "make_loss",
+    "make_texture_velocity",
     "make_velocity",
     "measure_latents",
     "mesh_from_logits",
     "mixed_depth",
     "model_from_trellis",
     "nearest",
+    "nearest_surface",
     "occupancy_examples",
+    "phases",
     "pose_examples",
     "project",
     "rays",
     "reference_hidden",
     "sample",
+    "sample_colors",
     "sample_times",
     "save",
     "save_glb",
@@ -220,6 +255,9 @@ __all__ = [
     "save_scene",
     "scene_folders",
     "space_to_depth",
+    "texture_examples",
+    "textured",
+    "train_autoencoder",
     "train_pose_head",
     "train_stage",
     "vae_loss",

@@ -22,6 +22,7 @@ def complete(
     ids: tuple[str, ...] = (),
     seed: int = 0,
     sampler: SamplerConfig = SAMPLER,
+    texture: bool = True,
     device: str = "auto",
     json: bool = False,
 ) -> None:
@@ -37,12 +38,15 @@ def complete(
         ids: Names of the objects to complete; all if not given.
         seed: Random seed.
         sampler: How shapes are sampled.
+        texture: Color what is not seen by the texturing stage, if the weights have it.
         device: Where to compute: auto, cpu or cuda.
         json: Print as JSON.
     """
     from . import commands
 
-    done = commands.complete(rgb, source, out, ids=ids, weights=weights, seed=seed, sampler=sampler, device=device)
+    done = commands.complete(
+        rgb, source, out, ids=ids, weights=weights, seed=seed, sampler=sampler, texture=texture, device=device
+    )
     done.show(as_json=json)
 
 
@@ -139,7 +143,7 @@ def train(
     """Train a stage on generated scenes.
 
     Args:
-        stage: vae, then prior, control-pre, and from it coarse and fine.
+        stage: vae, then prior, control-pre, and from it coarse and fine; texture after fine.
         data: Folder of scenes that `scenes generate` wrote.
         out: Folder for the networks, their settings and the history.
         start_from: Folder of the stage before; for fine, that of coarse, so that both are in one folder.

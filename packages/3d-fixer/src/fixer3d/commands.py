@@ -51,6 +51,7 @@ def complete(
     weights: str,
     seed: int,
     sampler: SamplerConfig,
+    texture: bool,
     device: str,
 ) -> Output:
     """Complete the objects of an image and write them to a folder."""
@@ -58,7 +59,7 @@ def complete(
         scene = _read_scene(rgb, source, device)
         fixer = Fixer.from_pretrained(weights, device)
         files.make_writable(out)
-        objects = fixer.complete(scene, ids or None, seed=seed, sampler=sampler)
+        objects = fixer.complete(scene, ids or None, seed=seed, sampler=sampler, texture=texture)
         paths = save_objects(objects, out)
         _save_input(scene, out)
     value = {"out": str(out), "files": [path.name for path in paths], "objects": [_described(one) for one in objects]}

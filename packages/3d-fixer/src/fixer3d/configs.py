@@ -1,10 +1,10 @@
 """Settings, as the commands take them and as experiments hold them. Imports nothing slow."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
 
-Stage = Literal["vae", "prior", "control-pre", "coarse", "fine"]
+Stage = Literal["vae", "prior", "control-pre", "coarse", "fine", "texture"]
 FrameKind = Literal["coarse", "fine"]
 
 STAGES: tuple[Stage, ...] = get_args(Stage)
@@ -13,6 +13,8 @@ HELD_OUT_CATEGORIES = ("bench", "cabinet", "vase", "monitor", "ladder")
 """Kinds of objects that nothing is trained on."""
 CONFIDENT = 0.8
 """Points of less confidence than this are not used to place a frame."""
+TEXTURE_CHANNELS = 8
+"""Channels of the latent of a voxel's appearance."""
 BLOCK = 4
 """Edge of the blocks of the confidence grid whose voxels become channels."""
 
@@ -185,6 +187,23 @@ class ModelConfig:
                 f"image tokens are {self.encoder.width} wide, but the flow takes {self.flow.cond_width} features"
             )
 
+    @property
+    def texture(self) -> FlowConfig:
+        """The flow of the texturing stage: half as wide as that of shapes, two thirds as deep; a token is a voxel."""
+        flow = self.flow
+        return FlowConfig(
+            self.vae.resolution,
+            TEXTURE_CHANNELS,
+            patch_size=1,
+            width=flow.width // 2,
+            n_blocks=max(1, 2 * flow.n_blocks // 3),
+            n_control_blocks=max(1, 2 * flow.n_control_blocks // 3),
+            n_heads=flow.n_heads,
+            cond_width=flow.cond_width,
+            mlp_ratio=flow.mlp_ratio / 2,
+            qk_rms_norm=flow.qk_rms_norm,
+        )
+
     @classmethod
     def toy(cls) -> "ModelConfig":
         """Small enough for tests: occupancy of 16^3 and 8 tokens."""
@@ -268,7 +287,8 @@ class AugmentConfig:
     """Random changes of training examples, the same for the partial cloud and its target.
 
     Args:
-        rotation: Largest angle about each axis, in degrees.
+        yaw: Largest angle about the vertical, in degrees.
+        tilt: Largest angle about each of the other axes, in degrees.
         scale: Least and largest factor.
         shift: Largest shift along each axis.
         degrade: Probability that the crop is shrunk to between 32 pixels and its size, and enlarged again.
@@ -277,13 +297,16 @@ class AugmentConfig:
         ValueError: if a number is out of range.
     """
 
-    rotation: float = 180.0
+    yaw: float = 180.0
+    tilt: float = 180.0
     scale: tuple[float, float] = (0.9, 1.1)
     shift: float = 0.05
     degrade: float = 0.5
 
     def __post_init__(self) -> None:
-        if not (0 < self.scale[0] <= self.scale[1] and min(self.rotation, self.shift) >= 0 and 0 <= self.degrade <= 1):
+        if not (
+            0 < self.scale[0] <= self.scale[1] and min(self.yaw, self.tilt, self.shift) >= 0 and 0 <= self.degrade <= 1
+        ):
             raise ValueError(f"augmentation cannot have these settings: {self}")
 
 
@@ -335,21 +358,29 @@ class TrainConfig:
             raise ValueError(f"the weight of alignment must not be negative, but it is {self.alignment}")
 
 
+UPRIGHT = AugmentConfig(yaw=0.0, tilt=0.0)
+"""The prior makes objects as they stand by themselves: upright, and turned as they were made."""
+TILTED = AugmentConfig(tilt=30.0)
+"""The small model completes objects that stand more or less upright, and is spared all others."""
+
 PAPER: dict[Stage, TrainConfig] = {
     "vae": TrainConfig(1_000_000, 4, 1e-4),
-    "prior": TrainConfig(400_000, 4, 1e-4),
+    "prior": TrainConfig(400_000, 4, 1e-4, augment=UPRIGHT),
     "control-pre": TrainConfig(100_000),
     "coarse": TrainConfig(150_000, alignment=0.1),
     "fine": TrainConfig(150_000, alignment=0.5),
+    "texture": TrainConfig(450_000, alignment=0.5),
 }
 """The paper's schedules; those of the autoencoder and the prior are TRELLIS's."""
 
+CONTROL = TrainConfig(1_000, 32, 3e-4, cosine=True, ema=0.999, p_no_image=0.1, n_variants=2, augment=TILTED)
 TINY: dict[Stage, TrainConfig] = {
     "vae": TrainConfig(1_000, 16, 2e-3, cosine=True, ema=0.99),
-    "prior": TrainConfig(1_500, 32, 5e-4, cosine=True, ema=0.999),
-    "control-pre": TrainConfig(600, 32, 3e-4, cosine=True, ema=0.999, p_no_image=0.1, n_variants=2),
-    "coarse": TrainConfig(1_000, 32, 3e-4, cosine=True, ema=0.999, p_no_image=0.1, n_variants=2, alignment=0.1),
-    "fine": TrainConfig(1_000, 32, 3e-4, cosine=True, ema=0.999, p_no_image=0.1, n_variants=2, alignment=0.5),
+    "prior": TrainConfig(1_500, 32, 5e-4, cosine=True, ema=0.999, n_variants=2, augment=UPRIGHT),
+    "control-pre": replace(CONTROL, steps=600),
+    "coarse": replace(CONTROL, alignment=0.1),
+    "fine": replace(CONTROL, alignment=0.5),
+    "texture": TrainConfig(1_200, 8, 1e-3, cosine=True, ema=0.99, alignment=0.5, n_variants=2, augment=TILTED),
 }
 """Schedules of the small model, for two CPU cores."""
 

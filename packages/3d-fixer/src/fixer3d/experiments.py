@@ -8,7 +8,7 @@ import numpy as np
 
 from separata import Run, Unmeasured, experiment, plots
 
-from .configs import HELD_OUT_CATEGORIES, TINY, AugmentConfig, SamplerConfig, SceneConfig, TrainConfig
+from .configs import HELD_OUT_CATEGORIES, TILTED, TINY, UPRIGHT, AugmentConfig, SamplerConfig, SceneConfig, TrainConfig
 from .trials import Ablation, Comparison, Generation, ablate, bound, compare, generate
 
 GENERATIVE = ("align", "regress")
@@ -20,13 +20,13 @@ QUICK_TRAINING = TrainConfig(600, 32, 1e-3, cosine=True, ema=0.99, n_variants=4)
 QUICK_ABLATION = Ablation(
     scenes=SceneConfig(n_objects=(3, 5), n_views=2),
     vae=replace(QUICK_TRAINING, batch_size=16),
-    prior=QUICK_TRAINING,
-    control_pre=QUICK_TRAINING,
-    fine=replace(QUICK_TRAINING, alignment=TINY["fine"].alignment),
+    prior=replace(QUICK_TRAINING, augment=UPRIGHT),
+    control_pre=replace(QUICK_TRAINING, augment=TILTED),
+    fine=replace(QUICK_TRAINING, augment=TILTED, alignment=TINY["fine"].alignment),
 )
 """What takes about a minute for each seed: a toy on grids of 16 voxels."""
 QUICK_GENERATION = Generation(n_scenes=5)
-SMOKE_TRAINING = TrainConfig(3, 4, 1e-3, ema=0.5, n_variants=1, alignment=0.1, augment=AugmentConfig(rotation=20.0))
+SMOKE_TRAINING = TrainConfig(3, 4, 1e-3, ema=0.5, n_variants=1, alignment=0.1, augment=AugmentConfig(20.0, 20.0))
 SMOKE_SCENES = SceneConfig(n_objects=(3, 3), n_views=1, image_size=48)
 FEW_STEPS = SamplerConfig(n_steps=2)
 UNMEASURED = "The small weights have not been trained yet."

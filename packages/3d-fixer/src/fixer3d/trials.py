@@ -94,7 +94,7 @@ def methods(trial: Comparison, fixer: Fixer) -> dict[str, Complete]:
     align, regress = GenerateAndAlign(fixer, ScaledICP(trial.icp_iterations)), PoseRegressor(fixer, head)
     single, visible, box = SingleStage(fixer), VisibleOnly(fixer.model.config.vae.resolution), BoxFill()
     return {
-        "ours": lambda scene: fixer.complete(scene, seed=seed, sampler=sampler),
+        "ours": lambda scene: fixer.complete(scene, seed=seed, sampler=sampler, texture=False),
         "single": lambda scene: single.complete(scene, seed=seed, sampler=sampler),
         "align": lambda scene: align.complete(scene, seed=seed, sampler=sampler),
         "regress": lambda scene: regress.complete(scene, seed=seed, sampler=sampler),
@@ -169,7 +169,8 @@ def moved_change(fixer: Fixer, scene: Scene, trial: Comparison) -> float:
     targets = fixer.targets(scene)[:1]
     moved = [replace(one, points=one.points * GROWN + shift) for one in targets]
     first, second = (
-        fixer.complete_targets(some, seed=trial.seed, sampler=trial.sampler)[0] for some in (targets, moved)
+        fixer.complete_targets(some, seed=trial.seed, sampler=trial.sampler, texture=False)[0]
+        for some in (targets, moved)
     )
     back = (second.mesh.vertices - shift.double().numpy()) / GROWN
     extent = float(np.ptp(first.mesh.bounds, axis=0).max())

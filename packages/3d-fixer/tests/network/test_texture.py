@@ -8,6 +8,7 @@ from scipy.ndimage import map_coordinates
 from fixer3d.configs import SamplerConfig
 from fixer3d.flow.sampling import sample
 from fixer3d.network.texture import (
+    MAX_OFFSET,
     MAX_VOXELS,
     TextureAutoencoder,
     TextureConditions,
@@ -101,6 +102,29 @@ def test_a_new_control_branch_is_the_trunks(flow):
     torch.testing.assert_close(block(x, t, ratio, image, scene), source(x, t, image))
 
 
+def test_without_what_control_adds_the_flow_is_its_trunk(flow, voxels, conditions):
+    for layer in flow.control_path:
+        torch.nn.init.zeros_(layer.weight)
+        torch.nn.init.zeros_(layer.bias)
+    z, t = torch.randn(2, 16, 8), torch.tensor([100.0, 900.0])
+    (v, hidden), (alone, states) = (
+        flow(z, t, voxels, conditions, hidden=True),
+        flow.trunk(z, t, voxels, conditions.masked_crop),
+    )
+    torch.testing.assert_close(v, alone)
+    assert len(hidden) == len(states) == 3
+    torch.testing.assert_close(hidden, states)
+
+
+def test_voxels_in_another_order_have_the_same_velocities(flow, voxels, conditions):
+    z, t = torch.randn(2, 16, 8), torch.tensor([100.0, 900.0])
+    order = torch.randperm(16, generator=torch.Generator().manual_seed(1))
+    other = Voxels(voxels.coordinates[:, order], voxels.exists[:, order])
+    moved = replace(conditions, features=conditions.features[:, order])
+    expected = flow(z, t, voxels, conditions)[:, order]
+    torch.testing.assert_close(flow(z[:, order], t, other, moved), expected, atol=1e-5, rtol=1e-5)
+
+
 def test_padding_changes_nothing(flow, voxels, conditions):
     z, t = torch.randn(2, 16, 8), torch.tensor([100.0, 900.0])
     together = flow(z, t, voxels, conditions)
@@ -132,7 +156,7 @@ def test_colors_and_offsets_come_back_from_eight_numbers():
         loss.backward()
         optimizer.step()
     assert loss < 2e-3
-    assert offsets.abs().max() <= 0.5
+    assert offsets.abs().max() <= MAX_OFFSET
     for _ in range(2):
         autoencoder.normalize(rgb, offset)
         z = autoencoder.encode(rgb, offset)

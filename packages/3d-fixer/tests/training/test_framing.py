@@ -47,7 +47,7 @@ def test_rotations_are_about_z_then_y_then_x():
 @given(st.integers(0, 10_000))
 @settings(max_examples=10, deadline=None)
 def test_augmentations_stay_in_their_range(seed):
-    config = AugmentConfig(30.0, (0.9, 1.1), 0.05)
+    config = AugmentConfig(30.0, 30.0, (0.9, 1.1), 0.05)
     drawn = draw_augmentation(config, torch.Generator().manual_seed(seed))
     scale = torch.linalg.det(drawn.matrix) ** (1 / 3)
     assert 0.9 <= scale <= 1.1

@@ -11,9 +11,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from fixer3d.completion.fixer import DEFAULT, Fixer, Target, object_noise, solid
+from fixer3d.completion.fixer import DEFAULT, Fixer, solid
 from fixer3d.completion.objects import CompletedObject, colored
 from fixer3d.completion.scene import Scene
+from fixer3d.completion.targets import Target, object_noise
 from fixer3d.configs import SamplerConfig
 from fixer3d.flow.sampling import make_velocity, sample
 from fixer3d.geometry.frames import CONFIDENT, coarse_frame

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from fixer3d.completion.fixer import DEFAULT, Fixer, find_targets
+from fixer3d.completion.fixer import DEFAULT, Fixer
 from fixer3d.completion.objects import CompletedObject, colored
 from fixer3d.completion.scene import Scene
+from fixer3d.completion.targets import find_targets
 from fixer3d.configs import SamplerConfig
 from fixer3d.geometry.frames import CONFIDENT, coarse_frame
 from fixer3d.geometry.meshes import Mesh

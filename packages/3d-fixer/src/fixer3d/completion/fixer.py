@@ -1,9 +1,8 @@
 """Completion of all objects of a scene at their places: coarse, then fine."""
 
 import warnings
-import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -12,7 +11,7 @@ from torch import Tensor
 
 from fixer3d.configs import SamplerConfig
 from fixer3d.flow.sampling import make_velocity, sample
-from fixer3d.geometry.frames import MIN_POINTS, Frame, coarse_frame, fine_frame
+from fixer3d.geometry.frames import Frame, coarse_frame, fine_frame
 from fixer3d.geometry.meshes import Mesh
 from fixer3d.geometry.voxels import fill, mesh_from_logits
 from fixer3d.network.conditions import Conditions
@@ -23,30 +22,11 @@ from fixer3d.training.runs import save_networks
 
 from .objects import CompletedObject, colored
 from .scene import Scene
+from .targets import Target, find_targets, object_noise
+from .texturing import sample_colors, textured
 
 DEFAULT = SamplerConfig()
 STAGES = ("coarse", "fine")
-
-
-@dataclass(frozen=True)
-class Target:
-    """An object that is to be completed.
-
-    Args:
-        name: Its name.
-        points: Its visible points in the world.
-        confidence: Of each point.
-        images: What is seen of it, a batch of one, if there is an image.
-        depth_ratio: How much of the depth is estimated.
-        colors: Of each point, if known.
-    """
-
-    name: str
-    points: Float[Tensor, "n 3"]
-    confidence: Float[Tensor, "n"]
-    images: ObjectImages | None = None
-    depth_ratio: float = 0.0
-    colors: Float[Tensor, "n 3"] | None = None
 
 
 class Fixer:
@@ -98,6 +78,7 @@ class Fixer:
         seed: int = 0,
         sampler: SamplerConfig = DEFAULT,
         stages: tuple[str, ...] = STAGES,
+        texture: bool = True,
     ) -> list[CompletedObject]:
         """Complete the objects of a scene.
 
@@ -107,6 +88,8 @@ class Fixer:
             seed: Random seed. What an object becomes does not depend on which others are completed.
             sampler: Steps and guidance.
             stages: Both stages, or the coarse one alone.
+            texture: Color what is not seen by the texturing stage, if the model has it and the fine stage is used;
+                otherwise every vertex has the color of the nearest visible point.
 
         Returns:
             The objects. One with too few visible points is left out, with a warning.
@@ -115,7 +98,7 @@ class Fixer:
             ValueError: if a name is unknown, or there are too few visible points of every object.
         """
         targets = self.targets(scene, ids)
-        return self.complete_targets(targets, seed=seed, sampler=sampler, stages=stages)
+        return self.complete_targets(targets, seed=seed, sampler=sampler, stages=stages, texture=texture)
 
     def targets(self, scene: Scene, ids: Sequence[str] | None = None) -> list[Target]:
         """What is known of the objects of a scene that have enough visible points; a warning for each other.
@@ -171,8 +154,9 @@ class Fixer:
         seed: int = 0,
         sampler: SamplerConfig = DEFAULT,
         stages: tuple[str, ...] = STAGES,
+        texture: bool = True,
     ) -> list[CompletedObject]:
-        """Complete objects in one batch.
+        """Complete objects in one batch; see `complete`.
 
         Raises:
             ValueError: if an object has too few points away from its edge.
@@ -180,13 +164,33 @@ class Fixer:
         coarse = [coarse_frame(one.points, one.confidence) for one in targets]
         logits = self._stage("coarse", targets, coarse, COARSE_LIMIT, seed, sampler)
         frames, found = coarse, _filled_in(logits, self._partials(targets, coarse, COARSE_LIMIT), "coarse")
-        if "fine" in stages and "fine" in self.model.stages:
+        is_fine = "fine" in stages and "fine" in self.model.stages
+        if is_fine:
             frames = [one.compose(fine_frame(grid > 0)) for one, grid in zip(coarse, found, strict=True)]
             logits = self._stage("fine", targets, frames, FINE_LIMIT, seed + 1, sampler)
             found = _filled_in(logits, self._partials(targets, frames, FINE_LIMIT), "fine")
+        meshes = self._meshes(targets, found, frames, seed + 2 if texture and is_fine else None)
         return [
-            CompletedObject(one.name, colored(_mesh(grid, frame), one.points, one.colors), grid > 0, frame, start)
-            for one, grid, frame, start in zip(targets, found, frames, coarse, strict=True)
+            CompletedObject(one.name, mesh, grid > 0, frame, start)
+            for one, mesh, grid, frame, start in zip(targets, meshes, found, frames, coarse, strict=True)
+        ]
+
+    def _meshes(
+        self, targets: Sequence[Target], found: Sequence[Tensor], frames: Sequence[Frame], seed: int | None
+    ) -> list[Mesh]:
+        """The meshes of logits in colors; those of the texturing stage where there is a seed for it."""
+        meshes = [_mesh(grid, frame) for grid, frame in zip(found, frames, strict=True)]
+        chosen = [i for i, one in enumerate(targets) if one.scene is not None and one.images is not None]
+        if seed is None or self.model.texturer is None or not chosen:
+            return [colored(mesh, one.points, one.colors) for mesh, one in zip(meshes, targets, strict=True)]
+        some = [targets[i] for i in chosen]
+        occupancy, places = [found[i] > 0 for i in chosen], [frames[i] for i in chosen]
+        decoded = dict(zip(chosen, sample_colors(self.model, some, occupancy, places, seed=seed), strict=True))
+        return [
+            textured(mesh, decoded[i], one.points, one.colors, float(frames[i].scale) / len(found[i]))
+            if i in decoded
+            else colored(mesh, one.points, one.colors)
+            for i, (mesh, one) in enumerate(zip(meshes, targets, strict=True))
         ]
 
     def _partials(self, targets: Sequence[Target], frames: Sequence[Frame], limit: float) -> list[Partial]:
@@ -222,36 +226,11 @@ class Fixer:
         return list(self.model.decode(latents).float().cpu())
 
 
-def find_targets(scene: Scene, ids: Sequence[str] | None, image_size: int) -> list[Target]:
-    """See `Fixer.targets`.
-
-    Raises:
-        ValueError: if a name is unknown, or there are too few visible points of every object.
-    """
-    targets = []
-    for name in scene.names if ids is None else ids:
-        if name not in scene.masks:
-            raise ValueError(f"there is no object {name}; there are {', '.join(scene.names)}")
-        seen = scene.observe(name, image_size)
-        if len(seen.points) < MIN_POINTS:
-            warnings.warn(f"{name} is left out: it has only {len(seen.points)} points with depth", stacklevel=4)
-            continue
-        targets.append(Target(name, seen.points, seen.confidence, seen.images, scene.depth_ratio, seen.colors))
-    if not targets:
-        raise ValueError(f"there is no object with at least {MIN_POINTS} points with depth")
-    return targets
-
-
 def _without_images(conditions: Conditions, are_missing: Sequence[bool]) -> Conditions:
     """Conditions with the image tokens of objects without an image dropped, as in training."""
     keep = 1 - torch.tensor(are_missing, device=conditions.depth_ratio.device).float()[:, None, None]
     names = ("masked_crop", "instance", "scene")
     return replace(conditions, **{name: getattr(conditions, name) * keep for name in names})
-
-
-def object_noise(name: str, seed: int, shape: tuple[int, ...]) -> Tensor:
-    """The noise of an object, which does not depend on the others."""
-    return torch.randn(shape, generator=torch.Generator().manual_seed(zlib.crc32(f"{seed} {name}".encode())))
 
 
 def _filled_in(

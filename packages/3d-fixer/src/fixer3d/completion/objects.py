@@ -22,7 +22,7 @@ class CompletedObject:
 
     Args:
         name: Its name.
-        mesh: In the world, each vertex in the color of the nearest visible point.
+        mesh: In the world, each vertex in the color of the nearest visible point, or where that is far, a decoded one.
         voxels: Occupancy in its frame.
         frame: From the cube of its voxels to the world.
         coarse: The frame of the coarse stage in the world; that of the fine stage is within it.

@@ -10,6 +10,7 @@ from fixer3d.configs import ModelConfig
 from fixer3d.network.conditions import Conditions
 from fixer3d.network.control import ControlBranch, DualBranchFlow
 from fixer3d.network.encoders import ImageEncoder
+from fixer3d.network.texturer import Texturer, TextureTokens
 from fixer3d.network.trunk import FlowTrunk
 from fixer3d.network.vae import SparseStructureVAE
 
@@ -59,17 +60,20 @@ def as_floats(image: Tensor) -> Tensor:
 
 
 class FixerModel(nn.Module):
-    """The autoencoder, the object prior with its image encoder, and a control branch for each stage.
+    """The autoencoder, the object prior with its image encoder, a control branch for each stage, and the texturer.
 
     Args:
         config: Sizes.
         stages: Stages that have a control branch, each with an encoder of the scene.
+        texture: Whether there are the networks of the texturing stage.
     """
 
     latent_mean: Tensor
     latent_std: Tensor
 
-    def __init__(self, config: ModelConfig, stages: tuple[str, ...] = ("coarse", "fine")) -> None:
+    def __init__(
+        self, config: ModelConfig, stages: tuple[str, ...] = ("coarse", "fine"), *, texture: bool = False
+    ) -> None:
         super().__init__()
         self.config = config
         self.vae = SparseStructureVAE(config.vae)
@@ -83,6 +87,7 @@ class FixerModel(nn.Module):
         self.register_buffer("latent_std", torch.ones(shape))
         for stage in stages:
             self.add_stage(stage)
+        self.texturer: Texturer | None = Texturer(config.texture) if texture else None
 
     @property
     def stages(self) -> tuple[str, ...]:
@@ -107,6 +112,12 @@ class FixerModel(nn.Module):
             encoder.load_state_dict(self.scene_encoders[like].state_dict())
         device = self.latent_mean.device
         self.controls[stage], self.scene_encoders[stage] = branch.to(device), encoder.to(device)
+
+    def add_texturer(self) -> Texturer:
+        """Add the networks of the texturing stage, or return those that are there."""
+        if self.texturer is None:
+            self.texturer = Texturer(self.config.texture).to(self.latent_mean.device)
+        return self.texturer
 
     def flow(self, stage: str) -> DualBranchFlow:
         """The prior with the control branch of a stage.
@@ -149,6 +160,23 @@ class FixerModel(nn.Module):
     def scene_tokens(self, stage: str, scene: Float[Tensor, "batch 4 s s"]) -> Tokens:
         """Tokens of whole images with depth."""
         return self.scene_encoders[stage](scene)
+
+    def texture_tokens(self, images: ObjectImages) -> TextureTokens:
+        """Tokens of images for the texturing stage; those of the whole image are the fine stage's.
+
+        Raises:
+            ValueError: if there is no fine stage.
+        """
+        if "fine" not in self.stages:
+            raise ValueError("the texturing stage needs the scene encoder of the stage fine, which this model lacks")
+        images = images.floats()
+        return TextureTokens.from_parts(
+            self.masked_tokens(images.crop, images.crop_mask),
+            self.encoder(images.crop),
+            self.mask_tokens(images.crop_mask),
+            self.scene_tokens("fine", images.scene),
+            self.mask_tokens(images.scene_mask),
+        )
 
     def conditions(
         self,

@@ -1,7 +1,7 @@
 """The texturing stage in a small form: a flow over the active voxels' latents, decoded to color and surface offset.
 
 The released models use sparse convolutions for up to tens of thousands of voxels; this is dense attention over at most
-2,048 of them.
+512 of them.
 """
 
 from collections.abc import Callable
@@ -13,23 +13,24 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fixer3d.configs import FlowConfig
+from fixer3d.configs import TEXTURE_CHANNELS, FlowConfig
 
+from .attention import Tokens
 from .blocks import ControlBlock, TrunkBlock, initialize, zero
 from .embeddings import TimestepEmbedder, position_embedding
 from .trunk import FINAL_EPS
 
-MAX_VOXELS = 2048
+MAX_VOXELS = 512
 """The most voxels of an object that are textured at once."""
-LATENT_CHANNELS = 8
 SCENE_CHANNELS = 32
 """Channels of the scene encoder's features that are sampled for each voxel."""
-MAX_OFFSET = 0.5
-"""The largest offset of the surface, in voxels."""
+MAX_OFFSET = 3**0.5 / 2
+"""The largest offset of a surface from the center of a voxel that it touches, in voxels."""
 
 VoxelLatents = Float[Tensor, "batch n channels"]
 Coordinates = Int[Tensor, "batch n 3"]
 Exists = Bool[Tensor, "batch n"]
+Times = Float[Tensor, "batch"]
 
 
 @dataclass(frozen=True)
@@ -150,9 +151,42 @@ class TextureFlow(nn.Module):
         for block, source in zip(self.control_blocks, self.blocks, strict=False):
             cast("ControlBlock", block).copy_trunk(cast("TrunkBlock", source), live_depth_ratio=live_ratio)
 
+    @property
+    def trunk_parts(self) -> list[nn.Module]:
+        """The modules of the trunk."""
+        return [self.t_embedder, self.input_layer, self.blocks, self.out_layer]
+
+    @property
+    def control_parts(self) -> list[nn.Module]:
+        """The modules of the control branch."""
+        return [self.vis_ratio_embedder, self.input_layer_cond, self.control_blocks, self.control_path]
+
+    def trunk(
+        self, z: VoxelLatents, t: Times, voxels: Voxels, crop: Float[Tensor, "batch m c"]
+    ) -> tuple[VoxelLatents, list[Tokens]]:
+        """The velocity by the trunk alone, and its tokens after each block.
+
+        Args:
+            z: Noisy latents of each voxel.
+            t: Times, 0 (clean) to 1000 (noise).
+            voxels: Where they are.
+            crop: Image tokens; zeros for the unconditional velocity.
+        """
+        h, embedded, states = self.input_layer(z) + self._positions(z, voxels), self.t_embedder(t), []
+        for block in self.blocks:
+            h = block(h, embedded, crop, voxels.exists)
+            states.append(h)
+        return self._project(h, voxels), states
+
     def forward(
-        self, z: VoxelLatents, t: Float[Tensor, "batch"], voxels: Voxels, conditions: TextureConditions | None
-    ) -> VoxelLatents:
+        self,
+        z: VoxelLatents,
+        t: Times,
+        voxels: Voxels,
+        conditions: TextureConditions | None,
+        *,
+        hidden: bool = False,
+    ) -> VoxelLatents | tuple[VoxelLatents, list[Tokens]]:
         """The velocity.
 
         Args:
@@ -161,21 +195,29 @@ class TextureFlow(nn.Module):
             voxels: Where they are.
             conditions: Those of the first objects; for as many as they are fewer than the latents, the rest is
                 unconditional: image tokens of zeros and no control.
+            hidden: Whether the trunk's tokens after each block and its control are returned, too.
         """
-        places = position_embedding(voxels.coordinates, self.config.width).to(z.dtype)
-        h, embedded = self.input_layer(z) + places, self.t_embedder(t)
-        n = 0 if conditions is None else len(conditions.visibility)
-        crop = z.new_zeros(len(z), 1, self.config.cond_width)
-        if conditions is not None:
-            crop = F.pad(conditions.masked_crop, (0, 0, 0, 0, 0, len(z) - n))
-            c = self.input_layer_cond(conditions.features) + places[:n]
-            ratio = self.vis_ratio_embedder(1000 * conditions.visibility)
+        if conditions is None:
+            v, states = self.trunk(z, t, voxels, z.new_zeros(len(z), 1, self.config.cond_width))
+            return (v, states) if hidden else v
+        positions, embedded, states = self._positions(z, voxels), self.t_embedder(t), []
+        n = len(conditions.visibility)
+        crop = F.pad(conditions.masked_crop, (0, 0, 0, 0, 0, len(z) - n))
+        h, c = self.input_layer(z) + positions, self.input_layer_cond(conditions.features) + positions[:n]
+        ratio = self.vis_ratio_embedder(1000 * conditions.visibility)
         for i, block in enumerate(self.blocks):
             h = block(h, embedded, crop, voxels.exists)
-            if conditions is not None and i < len(self.control_blocks):
+            if i < len(self.control_blocks):
                 inputs = embedded[:n], ratio, conditions.instance, conditions.scene, voxels.exists[:n]
                 c = self.control_blocks[i](c, *inputs)
                 h = torch.cat([h[:n] + self.control_path[i](c), h[n:]])
+            states.append(h)
+        return (self._project(h, voxels), states) if hidden else self._project(h, voxels)
+
+    def _positions(self, z: VoxelLatents, voxels: Voxels) -> Tensor:
+        return position_embedding(voxels.coordinates, self.config.width).to(z.dtype)
+
+    def _project(self, h: Tensor, voxels: Voxels) -> VoxelLatents:
         return self.out_layer(F.layer_norm(h, h.shape[-1:], eps=FINAL_EPS)) * voxels.exists[..., None]
 
 
@@ -202,7 +244,7 @@ class TextureAutoencoder(nn.Module):
     latent_mean: Tensor
     latent_std: Tensor
 
-    def __init__(self, width: int = 64, latent_channels: int = LATENT_CHANNELS) -> None:
+    def __init__(self, width: int = 64, latent_channels: int = TEXTURE_CHANNELS) -> None:
         super().__init__()
         self.encoder = _network(4, width, latent_channels)
         self.decoder = _network(latent_channels, width, 4)
@@ -221,7 +263,7 @@ class TextureAutoencoder(nn.Module):
         return (z - self.latent_mean) / self.latent_std
 
     def decode(self, z: Float[Tensor, "*n channels"]) -> tuple[Float[Tensor, "*n 3"], Float[Tensor, "*n"]]:
-        """Colors from 0 to 1, and offsets along the surface's normal of at most half a voxel."""
+        """Colors from 0 to 1, and offsets along the surface's normal, in voxels."""
         out = self.decoder(z * self.latent_std + self.latent_mean)
         return out[..., :3].sigmoid(), MAX_OFFSET * out[..., 3].tanh()
 

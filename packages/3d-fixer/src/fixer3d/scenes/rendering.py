@@ -11,13 +11,12 @@ from torch import Tensor
 from fixer3d.geometry.cameras import Intrinsics, rays
 from fixer3d.geometry.libraries import open3d
 from fixer3d.geometry.meshes import Mesh, combine
+from fixer3d.geometry.surfaces import GRAY
 
 from .layout import Room
 
 NOTHING, WALL, FLOOR_INDEX, FIRST_OBJECT = 0, 1, 2, 3
 """What a pixel shows, as the index images of scenes say it."""
-GRAY = 0.7
-"""Albedo of a mesh without colors."""
 GAMMA = 2.2
 """Of a display."""
 

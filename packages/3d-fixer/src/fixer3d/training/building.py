@@ -22,8 +22,9 @@ from separata.progress import Reporter
 from separata.sweep import sweep
 
 from .examples import FlowExamples, OccupancyExamples
-from .framing import Partial, draw_augmentation, frame_example
+from .framing import Framed, draw_augmentation, frame_object, turn
 from .observations import isolated, observe, trusted
+from .surfaces import SurfaceVoxels, surface_voxels
 
 KINDS: dict[Stage, tuple[FrameKind, ...]] = {
     "vae": ("coarse", "fine"),
@@ -31,6 +32,7 @@ KINDS: dict[Stage, tuple[FrameKind, ...]] = {
     "control-pre": ("coarse", "fine"),
     "coarse": ("coarse",),
     "fine": ("fine",),
+    "texture": ("fine",),
 }
 """Frames of a stage's examples; variants take them in turn."""
 ALONE: tuple[Stage, ...] = ("prior", "control-pre")
@@ -54,6 +56,7 @@ class ExampleVoxels:
         partial: Visible voxels.
         confidence: Of these, from space to channels, as bytes.
         depth_ratio: How much of the depth was estimated.
+        surface: Colors of the whole object's voxels, and where the image shows them; for the texturing stage alone.
     """
 
     images: ObjectImages
@@ -62,6 +65,7 @@ class ExampleVoxels:
     partial: Bool[Tensor, "v R R R"]
     confidence: UInt8[Tensor, "v k r r r"]
     depth_ratio: Float[Tensor, "v"]
+    surface: SurfaceVoxels | None = None
 
 
 def build_voxels(
@@ -93,7 +97,8 @@ def build_voxels(
                 alone = Renderer([meshes[i]]).render(view.intrinsics, view.c2w, LIGHT, 1)
                 seen, mask = (alone, alone.mask(0)) if stage in ALONE else (view, view.mask(i))
                 clean = isolated(alone.rgb.permute(2, 0, 1), alone.mask(0), image_size)
-                example = _example(meshes[i], seen, mask, clean, stage, config, resolution, generator)
+                yaw = scene.placements[i].yaw if stage == "prior" else 0.0
+                example = _example(meshes[i], yaw, (seen, mask), clean, stage, config, resolution, generator)
                 if example is not None:
                     yield example
 
@@ -120,18 +125,22 @@ def load_voxels(
 
 def _example(
     mesh: Mesh,
-    view: View,
-    mask: Bool[Tensor, "h w"],
+    yaw: float,
+    seen: tuple[View, Bool[Tensor, "h w"]],
     clean: UInt8[Tensor, "3 s s"],
     stage: Stage,
     config: TrainConfig,
     resolution: int,
     generator: torch.Generator,
 ) -> ExampleVoxels | None:
-    """An object of a view in all its variants; none if too little of it is seen."""
+    """An object of a view in all its variants, turned back by its yaw; none if too little of it is seen."""
+    view, mask = seen
+    back = turn(2, -yaw)
+    mesh = mesh.mapped(back.numpy())
     images = observe(view.rgb, view.depth, mask, view.intrinsics, view.c2w, clean.shape[-1]).images
     estimate = estimate_depth(view.depth, generator)
-    variants: list[tuple[Tensor, Partial, float]] = []
+    variants: list[tuple[Framed, float]] = []
+    surfaces: list[SurfaceVoxels] = []
     for number in range(config.n_variants):
         ratio = min(1.0, MAX_RATIO * float(torch.rand((), generator=generator)))
         depth = mixed_depth(view.depth, estimate, ratio, view.index > FLOOR_INDEX)
@@ -139,18 +148,22 @@ def _example(
         augment = draw_augmentation(config.augment, generator)
         try:
             points, confidence = partial_points(depth, mask, view.intrinsics, view.c2w)
-            whole, partial = frame_example(mesh, points, trusted(confidence), kind, resolution, augment, generator)
+            points = points @ back.T.to(points)
+            framed = frame_object(mesh, points, trusted(confidence), kind, resolution, augment, generator)
+            if stage == "texture":
+                surfaces.append(surface_voxels(framed, depth, view.intrinsics, view.c2w))
         except ValueError:
             return None
-        variants.append((whole, partial, ratio))
+        variants.append((framed, ratio))
     crop = degraded(torch.cat([images.crop[0], images.crop_mask[0]]), generator, config.augment.degrade)
     return ExampleVoxels(
         ObjectImages(crop[None, :3], crop[None, 3:], images.scene, images.scene_mask),
         clean,
-        torch.stack([whole > 0 for whole, _, _ in variants]),
-        torch.stack([partial.occupancy > 0 for _, partial, _ in variants]),
-        torch.stack([(partial.confidence * 255).round().byte() for _, partial, _ in variants]),
-        torch.tensor([ratio for _, _, ratio in variants]),
+        torch.stack([one.occupancy > 0 for one, _ in variants]),
+        torch.stack([one.partial.occupancy > 0 for one, _ in variants]),
+        torch.stack([(one.partial.confidence * 255).round().byte() for one, _ in variants]),
+        torch.tensor([ratio for _, ratio in variants]),
+        SurfaceVoxels.stack(surfaces) if surfaces else None,
     )
 
 
@@ -166,8 +179,13 @@ def occupancy_examples(examples: Iterable[ExampleVoxels]) -> OccupancyExamples:
     return OccupancyExamples(torch.cat(grids))
 
 
-def encode_examples(model: FixerModel, examples: Iterable[ExampleVoxels]) -> FlowExamples:
+def encode_examples(model: FixerModel, examples: Iterable[ExampleVoxels], *, with_partial: bool = True) -> FlowExamples:
     """Examples with the latents of their voxels, for a flow.
+
+    Args:
+        model: Its autoencoder encodes.
+        examples: Examples of a stage.
+        with_partial: Encode the visible voxels, too; their latents are zeros otherwise.
 
     Raises:
         ValueError: if there is none.
@@ -175,10 +193,14 @@ def encode_examples(model: FixerModel, examples: Iterable[ExampleVoxels]) -> Flo
     kept, latents = [], []
     for one in examples:
         kept.append(one)
-        latents.append(_encode(model, torch.cat([one.target, one.partial])))
+        latents.append(_encode(model, torch.cat([one.target, one.partial] if with_partial else [one.target])))
     if not kept:
         raise ValueError("no scene shows an object that is large enough to learn from")
-    target, partial = (torch.stack(parts) for parts in zip(*(one.chunk(2) for one in latents), strict=True))
+    if with_partial:
+        target, partial = (torch.stack(parts) for parts in zip(*(one.chunk(2) for one in latents), strict=True))
+    else:
+        target = torch.stack(latents)
+        partial = torch.zeros_like(target)
     return FlowExamples(
         ObjectImages.cat([one.images for one in kept]),
         torch.stack([one.clean for one in kept]),

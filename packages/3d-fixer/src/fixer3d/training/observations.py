@@ -6,11 +6,14 @@ import torch
 from jaxtyping import Bool, Float, Shaped, UInt8
 from torch import Tensor
 
-from fixer3d.geometry.cameras import Intrinsics
+from fixer3d.geometry.cameras import Intrinsics, project
 from fixer3d.geometry.frames import CONFIDENT, MIN_POINTS
 from fixer3d.network.model import ObjectImages
 from fixer3d.scenes.crops import crop_box, cropped, relative_depth, resized
 from fixer3d.scenes.partial import partial_points
+
+OUTSIDE = 2.0
+"""The place of what is not in an image, where there is nothing to sample."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,45 @@ def observe(
         resized(shape, image_size)[None],
     )
     return Observation(points, confidence, rgb[kept].float() / 255, images)
+
+
+@dataclass(frozen=True)
+class SeenVoxels:
+    """Where an image shows the centers of an object's voxels.
+
+    Args:
+        places: Right and down, from -1 to 1 at the image's outer edges; 2 for centers that are not in the image.
+        behind: How far each is behind what its pixel shows, in sizes of the object, from -1 (in front) to 1.
+    """
+
+    places: Float[Tensor, "*n 2"]
+    behind: Float[Tensor, "*n"]
+
+
+def see_voxels(
+    centers: Float[Tensor, "n 3"],
+    size: float,
+    depth: Float[Tensor, "h w"],
+    intrinsics: Intrinsics,
+    c2w: Float[Tensor, "4 4"],
+) -> SeenVoxels:
+    """Project the centers of voxels into an image.
+
+    Args:
+        centers: In the world.
+        size: Of the object, in its units.
+        depth: Planar depth of the image; where it has none, everything is in front.
+        intrinsics: The camera.
+        c2w: Its pose.
+    """
+    pixels, distance = project(centers, intrinsics, c2w)
+    sides = pixels.new_tensor([intrinsics.width, intrinsics.height])
+    inside = ((pixels >= 0) & (pixels < sides)).all(-1) & (distance > 0)
+    column, row = torch.where(inside[:, None], pixels, 0).long().unbind(-1)
+    seen = depth[row, column]
+    seen = torch.where(seen.isfinite() & (seen > 0), seen, torch.inf)
+    behind = ((distance - seen) / size).clamp(-1, 1)
+    return SeenVoxels(torch.where(inside[:, None], 2 * pixels / sides - 1, OUTSIDE), torch.where(inside, behind, 1.0))
 
 
 def no_images(n: int, image_size: int) -> ObjectImages:

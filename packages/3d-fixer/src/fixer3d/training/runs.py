@@ -1,7 +1,7 @@
 """Trainings on disk: a folder for each stage, with all networks that were trained so far."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -19,7 +19,8 @@ from separata.runs import CONFIG, RunFolder
 
 from .building import encode_examples, load_voxels, measure_latents, occupancy_examples
 from .examples import ExampleSource, OccupancyExamples
-from .stages import STARTS_FROM, make_loss
+from .stages import STARTS_FROM, make_loss, phases
+from .textures import texture_sources
 from .trainer import Trainer
 
 MAY_CHANGE = ("version", "device")
@@ -120,6 +121,8 @@ def _begin(stage: Stage, model: ModelConfig | None, start_from: Path | None, see
     networks = load_networks(start_from)
     if model is not None and replace(model, scene_branch=networks.config.scene_branch) != networks.config:
         raise ValueError(f"the networks in {start_from} are of other sizes than those that were asked for")
+    if stage == "texture":
+        networks.add_texturer()
     return networks
 
 
@@ -150,7 +153,8 @@ def load_networks(folder: Path | str) -> FixerModel:
     run = RunFolder.open(folder)
     config = configs.from_plain(ModelConfig, run.values().get("model"), run.path / CONFIG)
     stages = trained_stages(folder)
-    networks = FixerModel(config, tuple(stage for stage in stages if stage in ("control-pre", "coarse", "fine")))
+    controls = tuple(stage for stage in stages if stage in ("control-pre", "coarse", "fine"))
+    networks = FixerModel(config, controls, texture="texture" in stages)
     run.load_weights(networks)
     return networks.float().eval()
 
@@ -161,7 +165,8 @@ def save_networks(networks: FixerModel, folder: Path | str) -> None:
     Raises:
         ValueError: if the folder holds a training.
     """
-    described = {"stages": ["vae", "prior", *networks.stages], "model": configs.plain(networks.config)}
+    textures = [] if networks.texturer is None else ["texture"]
+    described = {"stages": ["vae", "prior", *networks.stages, *textures], "model": configs.plain(networks.config)}
     RunFolder.save(folder, described, networks, torch.float16)
 
 
@@ -176,13 +181,15 @@ def _examples(
     sizes = networks.config.vae.resolution, networks.config.encoder.image_size
     voxels = load_voxels(folders, stage, config, *sizes, reporter)
     device = networks.latent_mean.device
+    if stage == "texture":
+        return texture_sources(networks, voxels, HELD_OUT, config.seed)
     if stage == "vae":
         grids = occupancy_examples(voxels).occupancy
         shuffled = grids[torch.randperm(len(grids), generator=torch.Generator().manual_seed(config.seed))].to(device)
         n = round(HELD_OUT * len(grids))
         kept = OccupancyExamples(shuffled[: len(grids) - n])
         return kept, OccupancyExamples(shuffled[len(grids) - n :]) if n else None
-    examples = encode_examples(networks, voxels).to(device)
+    examples = encode_examples(networks, voxels, with_partial=stage != "prior").to(device)
     n = round(HELD_OUT * len(examples))
     parts = examples.split(n) if n else (examples, None)
     if stage == "prior":
@@ -200,28 +207,42 @@ def _fit(
     reporter: Reporter,
 ) -> dict[str, float]:
     """Train on disk, and say how it goes; the last row of the history."""
+    done = 0
 
     def log(row: dict[str, float]) -> None:
+        row = row | {"step": done + row["step"]}
         folder.history.add(row)
         reporter.say("  " + ", ".join(f"{key} {value:{'.4g' if value % 1 else '.0f'}}" for key, value in row.items()))
 
-    trainer = Trainer(
-        make_loss(networks, stage, config),
-        examples,
-        config,
-        validation=held_out,
-        checkpoint=folder.checkpoint,
-        checkpoint_every=max(1, min(1000, config.steps // 10)),
-        log_every=max(1, min(200, config.steps // 40)),
-        track=reporter.track,
-        log=log,
-    )
-    folder.history.resume(lambda row: row["step"] <= trainer.done)
-    n = sum(one.numel() for one in trainer.parameters)
-    reporter.say(f"{stage}: {len(examples):,} examples; {n:,} parameters are trained; to {folder.path}")  # type: ignore[arg-type]
     with folder.training(reporter):
-        try:
-            trainer.fit()
-        except FloatingPointError as error:
-            raise ValueError(str(error)) from None
+        for phase, part in enumerate(phases(stage, config)):
+            trainer = Trainer(
+                make_loss(networks, stage, part, phase),
+                examples,
+                part,
+                validation=held_out,
+                checkpoint=_checkpoint(folder, phase),
+                checkpoint_every=max(1, min(1000, part.steps // 10)),
+                log_every=max(1, min(200, part.steps // 40)),
+                track=reporter.track,
+                log=log,
+            )
+            folder.history.resume(_until(done + trainer.done))
+            n = sum(one.numel() for one in trainer.parameters)
+            reporter.say(f"{stage}: {len(examples):,} examples; {n:,} parameters are trained; to {folder.path}")  # type: ignore[arg-type]
+            try:
+                trainer.fit()
+            except FloatingPointError as error:
+                raise ValueError(str(error)) from None
+            done += part.steps
     return folder.history.rows[-1] if folder.history.rows else {"step": 0, "loss": math.nan}
+
+
+def _checkpoint(folder: RunFolder, phase: int) -> Path:
+    """The progress of a part of a stage; that of the first has the usual name."""
+    return folder.checkpoint.with_stem(f"{folder.checkpoint.stem}-{phase}") if phase else folder.checkpoint
+
+
+def _until(step: int) -> Callable[[dict[str, float]], bool]:
+    """Which rows of a history a training that goes on after a step keeps."""
+    return lambda row: row["step"] <= step

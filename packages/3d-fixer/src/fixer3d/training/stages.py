@@ -1,6 +1,7 @@
 """The stages of training: what each trains, what it keeps frozen, and its loss."""
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from typing import Any, Generic, TypeVar
 
 import torch
@@ -13,9 +14,11 @@ from fixer3d.flow.rectified import RectifiedFlow, sample_times
 from fixer3d.network.conditions import Conditions
 from fixer3d.network.control import DualBranchFlow
 from fixer3d.network.model import FixerModel
+from fixer3d.network.texturer import Texturer
 from fixer3d.network.vae import dice_loss, vae_loss
 
 from .examples import FlowBatch, ObjectTokens
+from .textures import TextureBatch
 
 B = TypeVar("B")
 Losses = dict[str, Tensor]
@@ -28,6 +31,7 @@ STARTS_FROM: dict[Stage, Stage | None] = {
     "control-pre": "prior",
     "coarse": "control-pre",
     "fine": "control-pre",
+    "texture": "fine",
 }
 """The stage that must have been trained before each."""
 
@@ -141,6 +145,80 @@ class ControlLoss(StageLoss[FlowBatch]):
         return conditions.zeroed(drop_all)
 
 
+class TextureLoss(StageLoss[TextureBatch]):
+    """The flow loss of the texturing stage over the voxels that exist; the autoencoder's latents are its target.
+
+    Args:
+        model: All networks, with a texturer whose autoencoder is trained.
+        config: Probability of dropping the image; weight of the alignment.
+    """
+
+    def __init__(self, model: FixerModel, config: TrainConfig) -> None:
+        model.add_texturer()
+        super().__init__(model)
+        self.config, self.path = config, RectifiedFlow()
+
+    @property
+    def texturer(self) -> Texturer:
+        """The texturer of the model."""
+        return self.model.add_texturer()
+
+    def _noised(self, batch: TextureBatch, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Latents, noise, times and the noised latents."""
+        z = self.texturer.autoencoder.encode(batch.rgb, batch.surface.offset)
+        return z, *noised(self.path, z, generator)
+
+    def _error(self, v: Tensor, z: Tensor, eps: Tensor, batch: TextureBatch) -> Tensor:
+        exists = batch.surface.exists
+        return self.path.loss(v[exists], z[exists], eps[exists])
+
+
+class TextureTrunkLoss(TextureLoss):
+    """The trunk of the texturing stage, on clean images of rotated objects, as the prior of shapes."""
+
+    def trained(self) -> list[nn.Module]:
+        """The trunk."""
+        return self.texturer.flow.trunk_parts
+
+    def forward(self, batch: TextureBatch, generator: torch.Generator) -> Losses:
+        """The loss, with the image dropped now and then."""
+        z, eps, t, x = self._noised(batch, generator)
+        drop = dropped(len(z), self.config.p_uncond, generator).to(z.device)
+        clean = torch.where(drop[:, None, None], 0, batch.clean)
+        v, _ = self.texturer.flow.trunk(x, 1000 * t, batch.surface.voxels, clean)
+        return {"loss": self._error(v, z, eps, batch)}
+
+
+class TextureControlLoss(TextureLoss):
+    """The control branch of the texturing stage and its features of the scene; the trunk is frozen.
+
+    The branch begins with the trunk's weights. Nothing is dropped: the unconditional pass has no control to be trained.
+    """
+
+    def __init__(self, model: FixerModel, config: TrainConfig) -> None:
+        super().__init__(model, config)
+        self.texturer.flow.start_control(live_ratio=True)
+
+    def trained(self) -> list[nn.Module]:
+        """The control branch, and the features of the scene."""
+        return [*self.texturer.flow.control_parts, self.texturer.features]
+
+    def forward(self, batch: TextureBatch, generator: torch.Generator) -> Losses:
+        """The loss, and the alignment of features to those of the trunk that sees the whole object."""
+        z, eps, t, x = self._noised(batch, generator)
+        surface, flow = batch.surface, self.texturer.flow
+        where = surface.places, surface.behind, surface.exists
+        conditions = self.texturer.conditions(batch.tokens, batch.scene, batch.scene_mask, *where)
+        if not self.config.alignment:
+            return {"loss": self._error(flow(x, 1000 * t, surface.voxels, conditions), z, eps, batch)}
+        v, hidden = flow(x, 1000 * t, surface.voxels, conditions, hidden=True)
+        mse = self._error(v, z, eps, batch)
+        with torch.no_grad():
+            _, reference = flow.trunk(x, 1000 * t, surface.voxels, batch.clean)
+        alignment = alignment_loss(*([one[surface.exists][None] for one in states] for states in (hidden, reference)))
+        return {"loss": mse + self.config.alignment * alignment, "mse": mse, "alignment": alignment}
+
+
 def noised(path: RectifiedFlow, target: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
     """Noise, times in [0, 1] and the noised latents of a batch."""
     eps = torch.randn(target.shape, generator=generator).to(target)
@@ -153,12 +231,28 @@ def dropped(n: int, probability: float, generator: torch.Generator) -> Bool[Tens
     return torch.rand(n, generator=generator) < probability
 
 
-def make_loss(model: FixerModel, stage: Stage, config: TrainConfig) -> StageLoss[Any]:
+def phases(stage: Stage, config: TrainConfig) -> tuple[TrainConfig, ...]:
+    """The trainings that a stage consists of: the texture's trunk for half of the steps, then its control branch."""
+    if stage != "texture":
+        return (config,)
+    first = config.steps // 2
+    return replace(config, steps=first), replace(config, steps=config.steps - first)
+
+
+def make_loss(model: FixerModel, stage: Stage, config: TrainConfig, phase: int = 0) -> StageLoss[Any]:
     """The loss of a stage; a control branch begins with the weights of the stage before.
+
+    Args:
+        model: All networks.
+        stage: The stage.
+        config: How it is trained.
+        phase: Which of its trainings; see `phases`.
 
     Raises:
         ValueError: if the stage before has not been trained.
     """
+    if stage == "texture":
+        return (TextureTrunkLoss, TextureControlLoss)[phase](model, config)
     if stage == "vae":
         return VAELoss(model)
     if stage == "prior":
