@@ -398,7 +398,7 @@ class ImageFiles:
         depth_scale: World units for each number of the depth image; 0.001 for millimeters.
         depth_model: Depth-estimation model of the Hugging Face hub, in place of a depth image.
         estimated: The depth image is an estimate, not measured.
-        pose: JSON file with the camera's pose (OpenGL, camera to world); the camera is the world if not given.
+        pose: JSON file with the camera's pose (OpenGL, camera to world, z up); level, at the origin, if not given.
 
     Raises:
         ValueError: if there is no depth, or it is given twice.

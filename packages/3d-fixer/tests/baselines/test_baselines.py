@@ -45,6 +45,14 @@ def test_alignment_undoes_a_similarity(shape):
     np.testing.assert_allclose(placed.vertices, shape.vertices @ matrix.T + shift, atol=0.12)
 
 
+def test_alignment_with_what_is_visible_of_a_shape_keeps_its_size(shape):
+    cloud = shape.sample(6000, torch.Generator().manual_seed(1))
+    seen = cloud[cloud[:, 1] < cloud[:, 1].median()]
+    placed = ScaledICP(n_iterations=30, n_points=800)(shape, seen, torch.Generator().manual_seed(0))
+    extents = [np.ptp(mesh.bounds, axis=0).max() for mesh in (placed, shape)]
+    assert extents[0] == pytest.approx(extents[1], rel=0.15)
+
+
 def test_the_pose_that_the_head_is_to_predict_puts_an_object_back(made):
     for i in made.views[0].visible():
         mesh, view = made.objects[i].mesh, made.views[0]

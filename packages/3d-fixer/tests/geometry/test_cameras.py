@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fixer3d.geometry.cameras import Intrinsics, back_project, check_rigid, look_at, project, rays
+from fixer3d.geometry.cameras import LEVEL, Intrinsics, back_project, check_rigid, look_at, project, rays
 
 
 @given(st.integers(0, 2**31), st.floats(20, 120))
@@ -97,3 +97,12 @@ def test_poses_that_are_not_rigid_are_refused(wrong):
 def test_depth_must_have_the_size_of_the_camera():
     with pytest.raises(ValueError, match="5×4 pixels, the camera 10×10"):
         back_project(torch.ones(4, 5), Intrinsics.from_fov(60, 10, 10), torch.eye(4))
+
+
+def test_a_level_camera_sees_what_is_before_it_with_z_up():
+    check_rigid(LEVEL)
+    camera = Intrinsics.from_fov(90, 100, 100)
+    world = torch.tensor([[0.0, 2, 0], [1, 2, 0], [0, 2, 1]])
+    pixels, depth = project(world, camera, LEVEL)
+    torch.testing.assert_close(depth, torch.full((3,), 2.0))
+    torch.testing.assert_close(pixels, torch.tensor([[50.0, 50], [75, 50], [50, 25]]))

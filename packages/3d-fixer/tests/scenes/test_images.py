@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+from fixer3d.geometry.cameras import LEVEL
 from fixer3d.scenes import depth_files
 from fixer3d.scenes.depth_files import load_depth
 from fixer3d.scenes.images import load_intrinsics, load_masks, load_pose, load_rgb, load_rgbd
@@ -42,7 +43,7 @@ def test_an_image_is_read_with_all_that_belongs_to_it(folder):
     assert list(frame.masks) == ["1", "7"]
     assert frame.masks["7"].equal(torch.from_numpy(LABELS == 7))
     assert frame.intrinsics.fov_x == pytest.approx(math.pi / 3)
-    assert frame.c2w.equal(torch.eye(4))
+    assert frame.c2w.equal(LEVEL)
 
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "RGBA", "P", "jpg"])

@@ -29,7 +29,7 @@ N_ITERATIONS = 50
 TRIM = 0.8
 """Share of the visible points, the closest ones, that the distance is measured on."""
 REACH = 0.5
-"""Farthest pairs of the alignment, over the longest side of the visible points."""
+"""Farthest pairs of the alignment, over the longest side of the mesh."""
 
 
 @cache
@@ -79,24 +79,27 @@ class ScaledICP:
             start = np.eye(4)
             start[:3, :3] = scale * rotation
             start[:3, 3] = center - scale * rotation @ middle
-            found = self._refine(source, target, start, REACH * size)
+            found = self._refine(source, target, start, REACH * extent)
             best = min(best, (self._distance(source, target, found), found), key=lambda pair: pair[0])
         matrix = best[1]
         return replace(mesh, vertices=mesh.vertices @ matrix[:3, :3].T + matrix[:3, 3])
 
     def _refine(self, source: np.ndarray, target: np.ndarray, start: np.ndarray, reach: float) -> np.ndarray:
         registration = open3d().pipelines.registration
+        # Each visible point is paired with the closest of the mesh: the other way, what is hidden would be pulled onto
+        # what is visible.
         result = registration.registration_icp(
-            _cloud(source),
             _cloud(target),
+            _cloud(source),
             reach,
-            start,
+            np.linalg.inv(start),
             registration.TransformationEstimationPointToPoint(with_scaling=True),
             registration.ICPConvergenceCriteria(max_iteration=self.n_iterations),
         )
         found = np.asarray(result.transformation)
         # A fit that has shrunk to a point is none.
-        return found if np.isfinite(found).all() and np.linalg.det(found[:3, :3]) > 0 else start
+        is_fit = np.isfinite(found).all() and np.linalg.det(found[:3, :3]) > 0
+        return np.linalg.inv(found) if is_fit else start
 
     def _distance(self, source: np.ndarray, target: np.ndarray, matrix: np.ndarray) -> float:
         """Mean distance from the closest of the visible points to the mesh."""

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
-from fixer3d.geometry.cameras import Intrinsics, check_rigid
+from fixer3d.geometry.cameras import LEVEL, Intrinsics, check_rigid
 from fixer3d.scenes.rendering import View
 from fixer3d.training.observations import Observation, observe
 
@@ -55,7 +55,8 @@ class Scene:
             depth: Planar depth (h, w) in the unit of the world.
             masks: By name; or a sequence of them (n, h, w); or one image (h, w) with a positive number for each object.
             intrinsics: The camera; its size is that of the image.
-            c2w: Its pose, OpenGL (x right, y up, looking along -z); the world is the camera's if it is not given.
+            c2w: Its pose, OpenGL (x right, y up, looking along -z) to a world with z up; if it is not given, the camera
+                is at the origin and level, and looks along y.
             depth_ratio: How much of the depth is estimated, 1, or measured, 0.
 
         Raises:
@@ -74,7 +75,7 @@ class Scene:
             raise ValueError("no pixel has a depth that is positive and finite")
         if not 0 <= depth_ratio <= 1:
             raise ValueError(f"the depth ratio must lie in [0, 1], not {depth_ratio}")
-        pose = torch.eye(4) if c2w is None else torch.as_tensor(c2w).float()
+        pose = LEVEL.clone() if c2w is None else torch.as_tensor(c2w).float()
         check_rigid(pose)
         return cls(image, values, _named(masks, size), intrinsics, pose, depth_ratio)
 

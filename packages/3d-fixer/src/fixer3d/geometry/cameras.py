@@ -10,6 +10,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+LEVEL = torch.tensor([[1.0, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1]])
+"""The pose of a camera at the origin that looks level along y, with z up."""
+
 
 @dataclass(frozen=True)
 class Intrinsics:

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
-from fixer3d.geometry.cameras import Intrinsics, check_rigid
+from fixer3d.geometry.cameras import LEVEL, Intrinsics, check_rigid
 from fixer3d.geometry.frames import MIN_POINTS
 
 from .depth_files import load_depth
@@ -61,7 +61,7 @@ def load_rgbd(
         masks: Its masks; see `load_masks`.
         intrinsics: The camera; see `load_intrinsics`.
         depth_scale: World units per number of the depth image; 0.001 for millimeters.
-        pose: JSON file with the camera's pose; the camera is the world where it is left out.
+        pose: JSON file with the camera's pose; where it is left out, the camera is at the origin and level, with z up.
 
     Raises:
         FileNotFoundError: if a file is not there.
@@ -76,7 +76,7 @@ def load_rgbd(
         _check_size(_mask_path(masks, name), mask, rgb, image)
     kept = _with_depth(found, values, masks, depth)
     camera = load_intrinsics(intrinsics, width, height, rgb)
-    return RGBD(image, values, kept, camera, torch.eye(4) if pose is None else load_pose(pose, rgb))
+    return RGBD(image, values, kept, camera, LEVEL.clone() if pose is None else load_pose(pose, rgb))
 
 
 def _check_size(path: Path, values: Tensor, rgb: Path, image: Tensor) -> None:
