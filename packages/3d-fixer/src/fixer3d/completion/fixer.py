@@ -76,7 +76,7 @@ class Fixer:
         ids: Sequence[str] | None = None,
         *,
         seed: int = 0,
-        sampler: SamplerConfig = DEFAULT,
+        sampler: SamplerConfig | None = None,
         stages: tuple[str, ...] = STAGES,
         texture: bool = True,
     ) -> list[CompletedObject]:
@@ -86,7 +86,7 @@ class Fixer:
             scene: The scene.
             ids: Names of the objects; all if not given.
             seed: Random seed. What an object becomes does not depend on which others are completed.
-            sampler: Steps and guidance.
+            sampler: Steps and guidance; those of the weights if not given.
             stages: Both stages, or the coarse one alone.
             texture: Color what is not seen by the texturing stage, if the model has it and the fine stage is used;
                 otherwise every vertex has the color of the nearest visible point.
@@ -118,7 +118,7 @@ class Fixer:
         colors: Float[Tensor, "n 3"] | None = None,
         name: str = "object",
         seed: int = 0,
-        sampler: SamplerConfig = DEFAULT,
+        sampler: SamplerConfig | None = None,
     ) -> CompletedObject:
         """Complete one partial cloud.
 
@@ -130,7 +130,7 @@ class Fixer:
             colors: Of each point.
             name: Of the object.
             seed: Random seed.
-            sampler: Steps and guidance.
+            sampler: Steps and guidance; those of the weights if not given.
 
         Raises:
             ValueError: if there are fewer than 10 points, or some that are not finite.
@@ -152,7 +152,7 @@ class Fixer:
         targets: Sequence[Target],
         *,
         seed: int = 0,
-        sampler: SamplerConfig = DEFAULT,
+        sampler: SamplerConfig | None = None,
         stages: tuple[str, ...] = STAGES,
         texture: bool = True,
     ) -> list[CompletedObject]:
@@ -207,7 +207,7 @@ class Fixer:
         frames: Sequence[Frame],
         limit: float,
         seed: int,
-        sampler: SamplerConfig,
+        sampler: SamplerConfig | None,
     ) -> list[Float[Tensor, "R R R"]]:
         """The logits of each object after a stage."""
         partials = self._partials(targets, frames, limit)
@@ -225,7 +225,8 @@ class Fixer:
         noise = torch.stack([object_noise(f"{stage} {one.name}", seed, self.model.latent_shape) for one in targets]).to(
             self.device
         )
-        latents = sample(make_velocity(self.model.flow(stage), conditions), noise, sampler)
+        chosen = sampler or self.model.samplers.get(stage, DEFAULT)
+        latents = sample(make_velocity(self.model.flow(stage), conditions), noise, chosen)
         return list(self.model.decode(latents).float().cpu())
 
 
