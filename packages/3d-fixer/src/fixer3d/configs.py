@@ -380,7 +380,7 @@ TINY: dict[Stage, TrainConfig] = {
     "control-pre": replace(CONTROL, steps=600),
     "coarse": replace(CONTROL, alignment=0.1),
     "fine": replace(CONTROL, alignment=0.5),
-    "texture": TrainConfig(1_200, 8, 1e-3, cosine=True, ema=0.99, alignment=0.5, n_variants=2, augment=TILTED),
+    "texture": TrainConfig(2_400, 16, 2e-3, cosine=True, ema=0.99, alignment=0.5, n_variants=2, augment=TILTED),
 }
 """Schedules of the small model, for two CPU cores."""
 
