@@ -361,7 +361,7 @@ TINY: dict[Stage, TrainConfig] = {
     "control-pre": TrainConfig(1_500, 32, 3e-4, cosine=True, ema=0.999, p_no_image=0.1),
     "coarse": TrainConfig(2_000, 32, 3e-4, cosine=True, ema=0.999, p_no_image=0.1, alignment=0.1),
     "fine": TrainConfig(2_000, 32, 3e-4, cosine=True, ema=0.999, p_no_image=0.1, alignment=0.5),
-    "texture": TrainConfig(2_400, 16, 2e-3, cosine=True, ema=0.99, alignment=0.5, n_variants=2),
+    "texture": TrainConfig(4_000, 8, 2e-3, cosine=True, ema=0.995, alignment=0.5, n_variants=2),
 }
 """Schedules of the small model, for two CPU cores."""
 
