@@ -36,7 +36,7 @@ def solve_definite(system: FiniteVolumes) -> Float[Tensor, "n *grid"]:
     elif ordered.diagonal[0, 0].numel() <= WIDEST_BAND:
         solution = solve_banded(ordered)
     else:
-        solution = solve_sparse(ordered, definite=True)
+        solution = solve_sparse(ordered)
     return solution.permute(0, *(1 + axes.index(axis) for axis in range(1, system.diagonal.ndim)))
 
 
@@ -57,18 +57,13 @@ def solve_banded(system: FiniteVolumes) -> Float[Tensor, "n *grid"]:
     return torch.from_numpy(out).to(system.right)
 
 
-def solve_sparse(system: FiniteVolumes, *, definite: bool) -> Float[Tensor, "n *grid"]:
-    """Solve symmetric systems by sparse LU factorization (SuperLU), one sample after another.
-
-    Args:
-        system: The systems.
-        definite: Whether all matrices are positive definite, so that rows need not be exchanged.
-    """
+def solve_sparse(system: FiniteVolumes) -> Float[Tensor, "n *grid"]:
+    """Solve positive definite systems by sparse LU factorization (SuperLU) without pivoting, one sample after another."""
     import numpy as np
     from scipy.sparse import dia_array
     from scipy.sparse.linalg import splu
 
-    options = {"diag_pivot_thresh": 0.0, "options": {"SymmetricMode": True}} if definite else {}
+    options = {"diag_pivot_thresh": 0.0, "options": {"SymmetricMode": True}}
     out = np.empty(system.right.shape, dtype=np.float64)
     for i, (diagonal, others, right) in enumerate(_matrices(system)):
         bands, offsets = [diagonal], [0]

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -15,6 +15,7 @@ from .transforms import cosine_functions
 Coefficient = float | Float[Tensor, "n"]
 
 
+@runtime_checkable
 class Reaction(Protocol):
     """The ordinary differential equation `u' = f(u)` at each point."""
 
