@@ -58,7 +58,7 @@ def solve_banded(system: FiniteVolumes) -> Float[Tensor, "n *grid"]:
 
 
 def solve_sparse(system: FiniteVolumes) -> Float[Tensor, "n *grid"]:
-    """Solve positive definite systems by sparse LU factorization (SuperLU) without pivoting, one sample after another."""
+    """Solve positive definite systems by SuperLU's sparse factorization, one sample after another."""
     import numpy as np
     from scipy.sparse import dia_array
     from scipy.sparse.linalg import splu

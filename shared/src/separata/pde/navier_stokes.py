@@ -40,6 +40,8 @@ def solve_navier_stokes(
     """
     checks.finite("w0", w0)
     checks.count("the number of points along each side", w0.shape[-1], 4)
+    if w0.shape[1] != w0.shape[2]:
+        raise ValueError(f"w0 must be given on as many points in both directions, not {w0.shape[1]} and {w0.shape[2]}")
     checks.not_negative("viscosity", viscosity)
     checks.positive("length", length)
     kx, ky = _wavenumbers(w0, length)
