@@ -91,7 +91,7 @@ def _box(
     if len(grid) not in {2, 3} or min(grid) < 2:
         raise ValueError(f"a must be given on a grid of two or three dimensions, at least 2 nodes each, not {grid}")
     distances = [float(spacing)] * len(grid) if isinstance(spacing, float | int) else list(spacing)
-    sides = [(0.0, 0.0)] * len(grid) if faces is None else list(faces)
+    sides: list[tuple[Face, Face]] = [(0.0, 0.0)] * len(grid) if faces is None else list(faces)
     for name, given in (("spacing", distances), ("faces", sides)):
         if len(given) != len(grid):
             raise ValueError(f"{name} must have an entry for each of {len(grid)} axes, not {len(given)}")
