@@ -80,7 +80,8 @@ def test_in_a_plate_with_insulated_sides_and_holes_heat_only_rises():
     a = torch.full((2, 7, 6, 5), 3.0, dtype=D)
     a[:, ~mask] = math.nan  # is not looked at
     faces = ((None, None), (None, None), (0.0, 2.0))
-    found = pde.solve_masked(a, mask, 0.0, (0.1, 0.2, 0.3), faces=faces, outside="insulated")
+    f = torch.where(mask, 0.0, math.nan).to(D)  # nor is this
+    found = pde.solve_masked(a, mask, f, (0.1, 0.2, 0.3), faces=faces, outside="insulated")
     expected = torch.where(mask, torch.linspace(0, 2, 5, dtype=D), 0.0)
     torch.testing.assert_close(found, expected.expand(2, -1, -1, -1))
     cooled = pde.solve_masked(a, mask, 0.0, (0.1, 0.2, 0.3), faces=faces)

@@ -56,7 +56,7 @@ def solve_masked(
     Args:
         a: Positive coefficients at the nodes; outside the mask they are not looked at.
         mask: Where the domain is, for all samples or for each.
-        f: The source; a number, or values at the nodes for all samples or for each.
+        f: The source; a number, or values at the nodes for all samples or for each; not looked at outside the mask.
         spacing: Distance of neighboring nodes; one, or one for each axis.
         faces: For each axis what holds on the first and on the last layer of nodes: a value that u has there, or `None`
             where nothing flows through. By default u is zero on all of them. Where two meet, the later axis counts, and
@@ -75,7 +75,7 @@ def solve_masked(
     if outside not in {"zero", "insulated"}:
         raise ValueError(f'outside must be "zero" or "insulated", not "{outside}"')
     inside = _batched("mask", mask, a).bool()
-    source = _batched("f", torch.as_tensor(f, dtype=a.dtype, device=a.device), a)
+    source = torch.where(inside, _batched("f", torch.as_tensor(f, dtype=a.dtype, device=a.device), a), 0.0)
     checks.finite("f", source)
     conductivity = torch.where(inside, a, 1.0)
     checks.positive("a", conductivity)
