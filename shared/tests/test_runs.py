@@ -205,10 +205,10 @@ def test_a_model_is_saved_as_a_training_leaves_it(tmp_path):
     [
         (nn.Linear(2, 1), r"1 of another shape \(weight \(1, 1\) instead of \(1, 2\)\)"),
         (nn.Linear(1, 1, bias=False), r"1 unexpected \(bias\)"),
-        (nn.ReLU(), r"2 unexpected \(weight, bias\)"),
+        (nn.ReLU(), r"2 unexpected \(bias, weight\)"),
         (
             nn.Sequential(nn.Linear(1, 1), nn.Linear(1, 1)),
-            r"4 missing \(0.weight, 0.bias, 1.weight, ...\); 2 unexpected \(weight, bias\)",
+            r"4 missing \(0.weight, 0.bias, 1.weight, ...\); 2 unexpected \(bias, weight\)",
         ),
     ],
 )

@@ -231,7 +231,7 @@ def _number(given: str | Path | float) -> float | None:
 
 
 def load_pose(path: Path, image: Path | None = None) -> Float[Tensor, "4 4"]:
-    """A camera's pose, OpenGL camera to world, from a JSON file.
+    """A camera's pose, OpenGL camera to world, from a JSON file, as doubles.
 
     Args:
         path: The file: a matrix of four rows, alone, as `transform_matrix`, or in the entry of the image.
@@ -246,7 +246,7 @@ def load_pose(path: Path, image: Path | None = None) -> Float[Tensor, "4 4"]:
     values = frame_of(path, image) or read_json(path)
     rows = values.get("transform_matrix") if isinstance(values, dict) else values
     try:
-        matrix = torch.tensor(rows, dtype=torch.float32)
+        matrix = torch.tensor(rows, dtype=torch.double)
     except (TypeError, ValueError, RuntimeError):
         matrix = torch.zeros(0)
     if matrix.shape != (4, 4):
