@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fixer3d.configs import SceneConfig
-from fixer3d.trials import Generation, bound, generate, visible_scene, visible_shares
+from fixer3d.trials import Generation, bound, generate
 
 
 def test_bounds_hold_the_mean_and_shrink_with_more_values():
@@ -13,13 +13,6 @@ def test_bounds_hold_the_mean_and_shrink_with_more_values():
     # The 5 % and 95 % quantiles of a normal mean are 1.645 standard errors away.
     assert low == pytest.approx(values.mean() - 1.645 * values.std() / 20, abs=0.02)
     assert high == pytest.approx(values.mean() + 1.645 * values.std() / 20, abs=0.02)
-
-
-def test_shares_are_those_of_silhouettes(made):
-    shares = visible_shares(made, visible_scene(made, 0.0))
-    assert all(0 < share <= 1 for share in shares.values())
-    front = max(shares.values())
-    assert front > 0.9  # nothing hides what stands in front
 
 
 def test_the_generator_repeats_itself_only_for_the_same_seed():

@@ -59,7 +59,7 @@ def complete(
         scene = _read_scene(rgb, source, device)
         fixer = Fixer.from_pretrained(weights, device)
         files.make_writable(out)
-        objects = fixer.complete(scene, ids or None, seed=seed, sampler=sampler, texture=texture)
+        objects = fixer.complete(scene, ids or None, seed=seed, sampler=_asked(sampler), texture=texture)
         paths = save_objects(objects, out)
         _save_input(scene, out)
     value = {"out": str(out), "files": [path.name for path in paths], "objects": [_described(one) for one in objects]}
@@ -107,6 +107,11 @@ def _told(one: CompletedObject) -> str:
     return f"{one.name}: {len(one.mesh):,} triangles, {float(one.frame.scale):.3g} long, at ({x:.3g}, {y:.3g}, {z:.3g})"
 
 
+def _asked(sampler: SamplerConfig) -> SamplerConfig | None:
+    """The sampler if it is not the usual one; weights may come with their own."""
+    return None if sampler == SamplerConfig() else sampler
+
+
 def complete_points(cloud: Path, out: Path, *, weights: str, seed: int, sampler: SamplerConfig, device: str) -> Output:
     """Complete a cloud and write its mesh."""
     check_mesh_path(out)
@@ -114,7 +119,7 @@ def complete_points(cloud: Path, out: Path, *, weights: str, seed: int, sampler:
     fixer = Fixer.from_pretrained(weights, device)
     files.check_writable(out)
     with told_warnings():
-        one = fixer.complete_points(points, name=file_name(cloud.stem), seed=seed, sampler=sampler)
+        one = fixer.complete_points(points, name=file_name(cloud.stem), seed=seed, sampler=_asked(sampler))
     save_glb({one.name: one.mesh}, out) if out.suffix.lower() == ".glb" else save_mesh(one.mesh, out)
     return Output({"out": str(out), **_described(one)}, f"{_told(one)}, in {out}")
 

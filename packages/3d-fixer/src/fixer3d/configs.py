@@ -373,14 +373,14 @@ PAPER: dict[Stage, TrainConfig] = {
 }
 """The paper's schedules; those of the autoencoder and the prior are TRELLIS's."""
 
-CONTROL = TrainConfig(1_000, 32, 3e-4, cosine=True, ema=0.999, p_no_image=0.1, n_variants=2, augment=TILTED)
+CONTROL = TrainConfig(900, 32, 3e-4, cosine=True, ema=0.999, p_no_image=0.1, n_variants=2, augment=TILTED)
 TINY: dict[Stage, TrainConfig] = {
     "vae": TrainConfig(1_000, 16, 2e-3, cosine=True, ema=0.99),
     "prior": TrainConfig(1_500, 32, 5e-4, cosine=True, ema=0.999, n_variants=2, augment=UPRIGHT),
     "control-pre": replace(CONTROL, steps=600),
     "coarse": replace(CONTROL, alignment=0.1),
     "fine": replace(CONTROL, alignment=0.5),
-    "texture": TrainConfig(1_200, 8, 1e-3, cosine=True, ema=0.99, alignment=0.5, n_variants=2, augment=TILTED),
+    "texture": TrainConfig(4_000, 8, 2e-3, cosine=True, ema=0.995, alignment=0.5, n_variants=2, augment=TILTED),
 }
 """Schedules of the small model, for two CPU cores."""
 

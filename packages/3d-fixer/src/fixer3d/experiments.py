@@ -9,9 +9,9 @@ import numpy as np
 from separata import Run, Unmeasured, experiment, plots
 
 from .configs import HELD_OUT_CATEGORIES, TILTED, TINY, UPRIGHT, AugmentConfig, SamplerConfig, SceneConfig, TrainConfig
+from .paper import GENERATIVE, SIMPLE
 from .trials import Ablation, Comparison, Generation, ablate, bound, compare, generate
 
-GENERATIVE = ("align", "regress")
 MONTH = 30 * 24 * 3600
 SMALL = SceneConfig(n_objects=(3, 5), n_views=1, categories=HELD_OUT_CATEGORIES)
 QUICK_COMPARISON = Comparison("tiny", SMALL, n_scenes=20, n_head_scenes=200)
@@ -45,10 +45,18 @@ def _bound(rows: Mapping[str, Sequence[Mapping[str, Any]]], key: str, *, upper: 
     return max(ends) if upper else min(ends)
 
 
-def _hidden(rows: Sequence[Mapping[str, Any]]) -> float:
-    """Mean IoU of the mostly occluded objects of all scenes."""
-    found = [iou for row in rows for iou in row["hidden"]]
-    return float(np.mean(found)) if found else float("nan")
+def _hidden(rows: Sequence[Mapping[str, Any]]) -> list[float]:
+    """IoU of each mostly occluded object of all scenes."""
+    return [iou for row in rows for iou in row["hidden"]]
+
+
+def _average(values: Sequence[float]) -> float:
+    return float(np.mean(values)) if len(values) else float("nan")
+
+
+def _lower(ours: Sequence[float], other: Sequence[float]) -> float:
+    """The lower end of the interval of the mean difference of pairs."""
+    return bound([a - b for a, b in zip(ours, other, strict=True)], upper=False) if len(ours) else float("nan")
 
 
 @experiment(
@@ -73,14 +81,16 @@ def comparison(config: Comparison, run: Run) -> None:
     """Complete held-out scenes by the method and by each baseline."""
     found = run.over_seeds(compare, {"all": config}, "comparisons")["all"]
     for seed, rows in zip(run.seeds, found, strict=True):
-        names = ("ours", *GENERATIVE, "visible", "box")
+        names = ("ours", *GENERATIVE, *SIMPLE)
         measures = {f"{key}_{name}": _mean(rows[name], key) for key in ("cd", "iou", "f") for name in names}
         bounds = {"cd_bound": _bound(rows, "cd", upper=True), "iou_bound": _bound(rows, "iou", upper=False)}
         run.measure("accuracy", **measures, **bounds)
-        centers = {name: _mean(rows[name], "center") for name in ("ours", *GENERATIVE)}
+        centers = {name: _mean(rows[name], "center") for name in names}
         run.measure("in-place", **centers, moved=max(row["moved"] for row in rows["moved"]))
-        kept = {"two_stage": "ours", "single_stage": "single", "visible": "visible"}
-        run.measure("coarse-to-fine", **{key: _hidden(rows[name]) for key, name in kept.items()})
+        kept = {"two_stage": "ours", "single_stage": "single", **{name: name for name in ("align", *SIMPLE)}}
+        hidden = {key: _hidden(rows[name]) for key, name in kept.items()}
+        ious = {key: _average(values) for key, values in hidden.items()}
+        run.measure("coarse-to-fine", **ious, bound=_lower(hidden["two_stage"], hidden["single_stage"]))
         seconds = {f"seconds_{name}": _mean(rows[name], "seconds") for name in ("ours", "align")}
         run.measure("efficiency", **seconds, f_ours=measures["f_ours"], f_visible=measures["f_visible"])
         for name in names:
@@ -111,15 +121,17 @@ def ablation(config: Ablation, run: Run) -> None:
     """Train the fine stage of a toy with parts of the method left out."""
     found = run.over_seeds(ablate, {"all": config}, "trainings")["all"]
     for seed, result in zip(run.seeds, found, strict=True):
-        parts = ("both", "no_scene", "no_control", "visible")
-        run.measure("dual-branch", **{name: result[name]["iou"] for name in parts})
+        ious = {name: result[name]["ious"] for name in result}
+        parts = ("both", "no_scene", "no_instance", "no_control", "visible")
+        bounds = {f"{name}_bound": _lower(ious["both"], ious[f"no_{name}"]) for name in ("scene", "instance")}
+        run.measure("dual-branch", **{name: _average(ious[name]) for name in parts}, **bounds)
         run.measure(
             "alignment",
             spread_with=result["both"]["spread"],
             spread_without=result["without"]["spread"],
-            iou_with=result["both"]["iou"],
-            iou_without=result["without"]["iou"],
-            iou_untrained=result["untrained"]["iou"],
+            iou_with=_average(ious["both"]),
+            iou_without=_average(ious["without"]),
+            iou_untrained=_average(ious["untrained"]),
         )
         for name, label in (("both", "with alignment"), ("without", "without alignment")):
             for step, loss in enumerate(result[name]["losses"], 1):
@@ -136,6 +148,5 @@ def ablation(config: Ablation, run: Run) -> None:
 def generator(config: Generation, run: Run) -> None:
     """Generate scenes and count what is in them."""
     for result in run.over_seeds(generate, {"all": config}, "scenes")["all"]:
-        scenes = MONTH / result["seconds"] * result["views"] / 30
-        counts = {key: result[key] for key in ("objects", "occluded", "repeated", "distinct")}
-        run.measure("data", scenes=scenes, images=30 * scenes, **counts)
+        counts = {key: result[key] for key in ("scenes", "images", "objects", "occluded", "repeated", "distinct")}
+        run.measure("data", per_month=MONTH / result["seconds"], **counts)

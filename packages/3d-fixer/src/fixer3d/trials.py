@@ -19,7 +19,6 @@ from .completion.scene import Scene
 from .completion.weights import load_model
 from .configs import (
     HELD_OUT_CATEGORIES,
-    TRAINING_CATEGORIES,
     ModelConfig,
     SamplerConfig,
     SceneConfig,
@@ -31,7 +30,7 @@ from .geometry.metrics import evaluate_scene, voxel_iou
 from .geometry.voxels import fill
 from .network.model import FixerModel, ObjectImages, as_floats
 from .scenes.generation import SyntheticScene, generate_scene
-from .scenes.rendering import Renderer
+from .scenes.occlusion import visible_shares
 from .training.building import ExampleVoxels, build_voxels, encode_examples, measure_latents, occupancy_examples
 from .training.examples import FlowExamples, OccupancyExamples
 from .training.stages import make_loss
@@ -53,7 +52,8 @@ class Comparison:
         weights: Folder or name of trained networks; an untrained toy if empty.
         scenes: What the held-out scenes are.
         n_scenes: Held-out scenes, each seen by its first camera.
-        n_head_scenes: Scenes of training categories that the head of the pose regressor is trained on.
+        n_head_scenes: Scenes that the head of the pose regressor is trained on, the first of those of the weights.
+        head_scenes: What these scenes are.
         head_steps: Steps of its training.
         sampler: The same for all that generate.
         icp_iterations: Iterations of ICP.
@@ -67,6 +67,7 @@ class Comparison:
     scenes: SceneConfig = field(default_factory=SceneConfig)
     n_scenes: int = 20
     n_head_scenes: int = 200
+    head_scenes: SceneConfig = field(default_factory=lambda: SceneConfig(n_views=2))
     head_steps: int = 2_000
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
     icp_iterations: int = 50
@@ -87,12 +88,12 @@ def load_fixer(weights: str, seed: int, device: Device) -> Fixer:
 def methods(trial: Comparison, fixer: Fixer) -> dict[str, Complete]:
     """What is compared, by name; all that generate have the same prior and sampler."""
     seed, sampler = trial.seed, trial.sampler
-    config = replace(trial.scenes, categories=TRAINING_CATEGORIES)
-    scenes = [generate_scene(config, trial.seed * 10_000 + i) for i in range(trial.n_head_scenes)]
+    scenes = [generate_scene(trial.head_scenes, i) for i in range(trial.n_head_scenes)]
     generator = torch.Generator().manual_seed(trial.seed)
     head = train_pose_head(pose_examples(fixer, scenes), generator, steps=trial.head_steps)
     align, regress = GenerateAndAlign(fixer, ScaledICP(trial.icp_iterations)), PoseRegressor(fixer, head)
     single, visible, box = SingleStage(fixer), VisibleOnly(fixer.model.config.vae.resolution), BoxFill()
+    untrained = load_fixer("", trial.seed, fixer.device)
     return {
         "ours": lambda scene: fixer.complete(scene, seed=seed, sampler=sampler, texture=False),
         "single": lambda scene: single.complete(scene, seed=seed, sampler=sampler),
@@ -100,6 +101,7 @@ def methods(trial: Comparison, fixer: Fixer) -> dict[str, Complete]:
         "regress": lambda scene: regress.complete(scene, seed=seed, sampler=sampler),
         "visible": visible.complete,
         "box": box.complete,
+        "untrained": lambda scene: untrained.complete(scene, seed=seed, sampler=sampler),
     }
 
 
@@ -114,7 +116,7 @@ def compare(trial: Comparison, device: Device = "cpu") -> dict[str, list[dict[st
         scene = visible_scene(made, trial.min_area)
         if scene is None:
             continue
-        shares = visible_shares(made, scene)
+        shares = visible_shares(made, made.views[0])
         for name, method in compared.items():
             rows[name].append(_measured(method, scene, made, shares, trial))
         rows["moved"].append({"moved": moved_change(fixer, scene, trial)})
@@ -127,15 +129,6 @@ def visible_scene(made: SyntheticScene, min_area: float) -> Scene | None:
     if not view.visible(min_area):
         return None
     return Scene.from_view(view, [one.name for one in made.objects], min_area=min_area)
-
-
-def visible_shares(made: SyntheticScene, scene: Scene) -> dict[str, float]:
-    """Which part of each object's silhouette is visible."""
-    shares = {}
-    for name, mask in scene.masks.items():
-        depth = Renderer([made.meshes[name]]).depth(scene.intrinsics, scene.c2w)
-        shares[name] = float(mask.sum()) / max(1, int((depth > 0).sum()))
-    return shares
 
 
 def _measured(
@@ -221,11 +214,13 @@ class Variant:
 
     Args:
         scene_branch: Attend to the scene.
+        instance_branch: Let the control branch see the crop of the instance and its mask.
         alignment: Align features, with the weight of the configuration.
         trained: Train it at all.
     """
 
     scene_branch: bool = True
+    instance_branch: bool = True
     alignment: bool = True
     trained: bool = True
 
@@ -233,13 +228,14 @@ class Variant:
 VARIANTS = {
     "both": Variant(),
     "no_scene": Variant(scene_branch=False),
+    "no_instance": Variant(instance_branch=False),
     "without": Variant(alignment=False),
     "untrained": Variant(trained=False),
 }
 
 
 def ablate(trial: Ablation, device: Device = "cpu") -> dict[str, dict[str, Any]]:
-    """IoU of each variant on held-out objects, and its validation losses over training."""
+    """The IoU of each held-out object by each variant, and the validation losses of these over training."""
     seed = trial.seed
     scenes = [generate_scene(trial.scenes, seed * 10_000 + i) for i in range(trial.n_scenes)]
     others = replace(trial.scenes, categories=HELD_OUT_CATEGORIES)
@@ -257,9 +253,9 @@ def ablate(trial: Ablation, device: Device = "cpu") -> dict[str, dict[str, Any]]
         name: _run_variant(deepcopy(model), variant, examples, validation, held_out, config, trial)
         for name, variant in VARIANTS.items()
     }
-    prior = _sampled_iou(model, None, held_out, validation, trial)
+    prior = _sampled_ious(model, None, held_out, validation, trial)
     visible = [_filled_iou(one.partial[0], one.target[0]) for one in held_out]
-    return {**found, "no_control": {"iou": prior}, "visible": {"iou": float(np.mean(visible))}}
+    return {**found, "no_control": {"ious": prior}, "visible": {"ious": visible}}
 
 
 def _train(model: FixerModel, stage: Stage, config: TrainConfig, scenes: Sequence[SyntheticScene]) -> None:
@@ -285,6 +281,8 @@ def _run_variant(
 ) -> dict[str, Any]:
     """Train a variant and measure it; the validation loss is that of the flow alone, whatever it was trained with."""
     model.add_stage("fine", "control-pre", scene_branch=variant.scene_branch)
+    if not variant.instance_branch:
+        examples, validation = _without_instance(examples), _without_instance(validation)
     losses: list[float] = []
     if variant.trained:
         config = config if variant.alignment else replace(config, alignment=0.0)
@@ -299,18 +297,24 @@ def _run_variant(
         trainer.fit()
     late = losses[len(losses) // 2 :]
     spread = float(np.std(np.diff(late))) if len(late) > 2 else None
-    return {"iou": _sampled_iou(model, "fine", held_out, validation, trial), "losses": losses, "spread": spread}
+    return {"ious": _sampled_ious(model, "fine", held_out, validation, trial), "losses": losses, "spread": spread}
+
+
+def _without_instance(examples: FlowExamples) -> FlowExamples:
+    """The same with the tokens of the instance dropped."""
+    assert examples.tokens is not None  # noqa: S101 - for the type checker
+    return replace(examples, tokens=replace(examples.tokens, instance=torch.zeros_like(examples.tokens.instance)))
 
 
 @torch.no_grad()
-def _sampled_iou(
+def _sampled_ious(
     model: FixerModel,
     stage: str | None,
     held_out: Sequence[ExampleVoxels],
     validation: FlowExamples,
     trial: Ablation,
-) -> float:
-    """Mean IoU of voxels of sampled shapes, with the control of a stage or by the prior alone."""
+) -> list[float]:
+    """IoU of voxels of sampled shapes, with the control of a stage or by the prior alone."""
     images = ObjectImages.cat([one.images for one in held_out]).to(validation.target.device).floats()
     noise = torch.randn(validation.target[:, 0].shape, generator=torch.Generator().manual_seed(trial.seed))
     noise = noise.to(images.crop)
@@ -319,9 +323,11 @@ def _sampled_iou(
     else:
         partial, confidence = validation.partial[:, 0].float(), as_floats(validation.confidence[:, 0])
         conditions = model.conditions(stage, images, partial, confidence, validation.depth_ratio[:, 0])
+        assert validation.tokens is not None  # noqa: S101 - for the type checker
+        conditions = replace(conditions, instance=validation.tokens.instance.float())
         velocity = make_velocity(model.flow(stage), conditions)
     grids = (model.decode(sample(velocity, noise, trial.sampler)) > 0).cpu()
-    return float(np.mean([_filled_iou(grid, one.target[0]) for grid, one in zip(grids, held_out, strict=True)]))
+    return [_filled_iou(grid, one.target[0]) for grid, one in zip(grids, held_out, strict=True)]
 
 
 def _filled_iou(first: torch.Tensor, second: torch.Tensor) -> float:
@@ -353,12 +359,12 @@ def generate(trial: Generation, device: Device = "cpu") -> dict[str, float]:
     start = time.perf_counter()
     scenes = [generate_scene(trial.scenes, first + i) for i in range(trial.n_scenes)]
     seconds = (time.perf_counter() - start) / trial.n_scenes
-    seen = [(made, visible_scene(made, 0.0)) for made in scenes]
-    shares = [share for made, scene in seen if scene for share in visible_shares(made, scene).values()]
+    shares = [share for made in scenes for share in visible_shares(made, made.views[0]).values() if share]
     again = generate_scene(trial.scenes, first)
     return {
         "seconds": seconds,
-        "views": trial.scenes.n_views,
+        "scenes": trial.n_scenes,
+        "images": trial.n_scenes * trial.scenes.n_views,
         "objects": float(np.mean([len(made.objects) for made in scenes])),
         "occluded": float(np.mean([share < trial.max_visible for share in shares])),
         "repeated": float(_is_same(scenes[0], again)),

@@ -9,6 +9,7 @@ from fixer3d.completion.fixer import Fixer, load, save
 from fixer3d.completion.pretrained import TrellisModels
 from fixer3d.completion.weights import model_from_trellis
 from fixer3d.configs import ModelConfig, SamplerConfig
+from fixer3d.flow.sampling import sample
 from fixer3d.network.model import FixerModel
 
 FEW = SamplerConfig(n_steps=1)
@@ -37,6 +38,15 @@ def test_released_networks_complete_a_scene_with_encoders_of_their_own(toy, scen
     one = fixer.complete(scene, scene.names[:1], sampler=FEW)[0]
     seen = scene.observe(one.name, 8).points
     assert np.linalg.norm(one.coarse.center - seen.mean(0)) < one.coarse.scale
+
+
+def test_stages_are_sampled_as_the_weights_want_it_or_as_is_asked(toy, monkeypatch):
+    cloud, asked = torch.rand(200, 3, generator=torch.Generator().manual_seed(0)), []
+    monkeypatch.setattr(toy, "samplers", {"coarse": SamplerConfig(n_steps=2), "fine": SamplerConfig(n_steps=3)})
+    monkeypatch.setattr("fixer3d.completion.fixer.sample", lambda *args: asked.append(args[2]) or sample(*args))
+    Fixer(toy).complete_points(cloud)
+    Fixer(toy).complete_points(cloud, sampler=FEW)
+    assert asked == [*toy.samplers.values(), FEW, FEW]
 
 
 def test_a_fixer_is_saved_and_loaded(toy, tmp_path):

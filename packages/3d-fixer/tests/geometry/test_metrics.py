@@ -92,3 +92,9 @@ def test_the_largest_objects_are_compared():
     assert list(evaluate_scene(truth, truth, n_points=50).objects) == ["2", "3", "4", "5", "6"]
     areas = {f"{i}": 10.0 - i for i in range(7)}
     assert list(evaluate_scene(truth, truth, areas=areas, n_largest=2, n_points=50).objects) == ["0", "1"]
+
+
+def test_a_small_object_counts_as_much_as_a_large_one():
+    truth = {"large": cube((0, 0, 0), 2.0), "small": cube((3, 0, 0), 0.2)}
+    report = evaluate_scene({"large": truth["large"], "small": cube((6, 0, 0), 0.2)}, truth, n_points=10_000)
+    assert report.fscore == pytest.approx(50, abs=3)

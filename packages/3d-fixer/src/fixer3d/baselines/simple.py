@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from fixer3d.completion.fixer import DEFAULT, Fixer
+from fixer3d.completion.fixer import Fixer
 from fixer3d.completion.objects import CompletedObject, colored
 from fixer3d.completion.scene import Scene
 from fixer3d.completion.targets import find_targets
@@ -80,7 +80,7 @@ class SingleStage:
         self.fixer = fixer
 
     def complete(
-        self, scene: Scene, ids: Sequence[str] | None = None, *, seed: int = 0, sampler: SamplerConfig = DEFAULT
+        self, scene: Scene, ids: Sequence[str] | None = None, *, seed: int = 0, sampler: SamplerConfig | None = None
     ) -> list[CompletedObject]:
         """Complete the objects of a scene, without the fine stage."""
         return self.fixer.complete(scene, ids, seed=seed, sampler=sampler, stages=("coarse",))

@@ -16,7 +16,7 @@ from fixer3d.geometry.meshes import Mesh
 from fixer3d.geometry.voxels import fill, mesh_from_logits
 from fixer3d.network.conditions import Conditions
 from fixer3d.network.model import FixerModel, ObjectImages
-from fixer3d.training.framing import COARSE_LIMIT, FINE_LIMIT, Partial, partial_voxels, within
+from fixer3d.training.framing import COARSE_LIMIT, FINE_LIMIT, SLACK, Partial, partial_voxels, within
 from fixer3d.training.observations import no_images
 from fixer3d.training.runs import save_networks
 
@@ -77,7 +77,7 @@ class Fixer:
         ids: Sequence[str] | None = None,
         *,
         seed: int = 0,
-        sampler: SamplerConfig = DEFAULT,
+        sampler: SamplerConfig | None = None,
         stages: tuple[str, ...] = STAGES,
         texture: bool = True,
     ) -> list[CompletedObject]:
@@ -87,7 +87,7 @@ class Fixer:
             scene: The scene.
             ids: Names of the objects; all if not given.
             seed: Random seed. What an object becomes does not depend on which others are completed.
-            sampler: Steps and guidance.
+            sampler: Steps and guidance; those of the weights if not given.
             stages: Both stages, or the coarse one alone.
             texture: Color what is not seen by the texturing stage, if the model has it and the fine stage is used;
                 otherwise every vertex has the color of the nearest visible point.
@@ -119,7 +119,7 @@ class Fixer:
         colors: Array | None = None,
         name: str = "object",
         seed: int = 0,
-        sampler: SamplerConfig = DEFAULT,
+        sampler: SamplerConfig | None = None,
     ) -> CompletedObject:
         """Complete one partial cloud.
 
@@ -131,7 +131,7 @@ class Fixer:
             colors: Of each point (n, 3), from 0 to 1.
             name: Of the object.
             seed: Random seed.
-            sampler: Steps and guidance.
+            sampler: Steps and guidance; those of the weights if not given.
 
         Raises:
             ValueError: if there are fewer than 10 points, some that are not finite, or an array has the wrong shape.
@@ -154,7 +154,7 @@ class Fixer:
         targets: Sequence[Target],
         *,
         seed: int = 0,
-        sampler: SamplerConfig = DEFAULT,
+        sampler: SamplerConfig | None = None,
         stages: tuple[str, ...] = STAGES,
         texture: bool = True,
     ) -> list[CompletedObject]:
@@ -164,14 +164,15 @@ class Fixer:
             ValueError: if an object has too few points away from its edge.
         """
         coarse = [coarse_frame(one.points, one.confidence) for one in targets]
-        logits = self._stage("coarse", targets, coarse, COARSE_LIMIT, seed, sampler)
-        frames, found = coarse, _filled_in(logits, self._partials(targets, coarse, COARSE_LIMIT), "coarse")
+        kept = [_without_strays(one, frame) for one, frame in zip(targets, coarse, strict=True)]
+        logits = self._stage("coarse", kept, coarse, COARSE_LIMIT, seed, sampler)
+        frames, found = coarse, _filled_in(logits, self._partials(kept, coarse, COARSE_LIMIT), "coarse")
         is_fine = "fine" in stages and "fine" in self.model.stages
         if is_fine:
             frames = [one.compose(fine_frame(grid > 0)) for one, grid in zip(coarse, found, strict=True)]
-            logits = self._stage("fine", targets, frames, FINE_LIMIT, seed + 1, sampler)
-            found = _filled_in(logits, self._partials(targets, frames, FINE_LIMIT), "fine")
-        meshes = self._meshes(targets, found, frames, seed + 2 if texture and is_fine else None)
+            logits = self._stage("fine", kept, frames, FINE_LIMIT, seed, sampler)
+            found = _filled_in(logits, self._partials(kept, frames, FINE_LIMIT), "fine")
+        meshes = self._meshes(targets, found, frames, seed if texture and is_fine else None)
         return [
             CompletedObject(one.name, mesh, grid > 0, frame, start)
             for one, mesh, grid, frame, start in zip(targets, meshes, found, frames, coarse, strict=True)
@@ -208,7 +209,7 @@ class Fixer:
         frames: Sequence[Frame],
         limit: float,
         seed: int,
-        sampler: SamplerConfig,
+        sampler: SamplerConfig | None,
     ) -> list[Float[Tensor, "R R R"]]:
         """The logits of each object after a stage."""
         partials = self._partials(targets, frames, limit)
@@ -223,9 +224,19 @@ class Fixer:
             torch.tensor([one.depth_ratio for one in targets], device=self.device),
         )
         conditions = _without_images(conditions, [one.images is None for one in targets])
-        noise = torch.stack([object_noise(one.name, seed, self.model.latent_shape) for one in targets]).to(self.device)
-        latents = sample(make_velocity(self.model.flow(stage), conditions), noise, sampler)
+        noise = torch.stack([object_noise(f"{stage} {one.name}", seed, self.model.latent_shape) for one in targets]).to(
+            self.device
+        )
+        chosen = sampler or self.model.samplers.get(stage, DEFAULT)
+        latents = sample(make_velocity(self.model.flow(stage), conditions), noise, chosen)
         return list(self.model.decode(latents).float().cpu())
+
+
+def _without_strays(target: Target, frame: Frame) -> Target:
+    """Without points outside the box of the confident ones, which are at the edge of the mask, where depth bleeds."""
+    kept = (frame.to_local(target.points).abs() <= COARSE_LIMIT + SLACK).all(1)
+    colors = None if target.colors is None else target.colors[kept]
+    return replace(target, points=target.points[kept], confidence=target.confidence[kept], colors=colors)
 
 
 def _without_images(conditions: Conditions, are_missing: Sequence[bool]) -> Conditions:

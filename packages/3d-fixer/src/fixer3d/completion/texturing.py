@@ -19,7 +19,7 @@ from fixer3d.training.observations import see_voxels
 
 from .targets import Target, object_noise
 
-TEXTURE_SAMPLER = SamplerConfig(n_steps=8, guidance=0.0)
+TEXTURE_SAMPLER = SamplerConfig(n_steps=4, guidance=0.0)
 """Few steps without guidance: what is wanted of a color is that it is likely, not that it differs from others."""
 N_NEAREST = 4
 """Voxels from which a vertex takes its color."""

@@ -40,7 +40,8 @@ def load_model(name: str | Path, device: str = "auto") -> FixerModel:
         if target.type == "cpu" and device == "auto":
             raise ValueError("the released networks need a CUDA GPU; choose the device cpu to wait for a CPU instead")
         models = load_trellis(name, target)
-        return model_from_trellis(models, load_dino(models.image_encoder or "dinov2_vitl14_reg"), load_moge())
+        moge = load_moge(models.scene_encoder) if models.scene_encoder else load_moge()
+        return model_from_trellis(models, load_dino(models.image_encoder or "dinov2_vitl14_reg"), moge)
     if isinstance(name, str) and name in shipped():
         return load_networks(SHIPPED / name).to(target)
     try:
@@ -98,6 +99,7 @@ def model_from_trellis(models: TrellisModels, encoder: nn.Module, scene_encoder:
     with torch.device("meta"):
         model = FixerModel(config, STAGES)
     model.vae, model.prior, model.encoder = vae, models.trunk, encoder
+    model.samplers = {stage: models.sampler(stage) for stage in STAGES}
     for stage, one in flows.items():
         assert one.control is not None  # noqa: S101 - for the type checker
         model.controls[stage], model.scene_encoders[stage] = one.control, RGBOnly(scene_encoder)

@@ -190,10 +190,13 @@ def _largest(truth: Mapping[str, Mesh], areas: Mapping[str, float] | None, n: in
 def _compare_whole(
     pairs: Sequence[tuple[Mesh, Mesh]], generator: torch.Generator, n_points: int
 ) -> tuple[float, float]:
-    """Chamfer distance and F-score of all objects as one mesh."""
+    """Chamfer distance and F-score of all objects together, with as many points of each, however small it is."""
     predicted, truth = (combine(meshes) for meshes in zip(*pairs, strict=True))
     if not len(predicted):
         return float(np.linalg.norm(np.ptp(truth.bounds, axis=0))) / 2, 0.0
-    clouds = [mesh.sample(n_points, generator)[None] for mesh in (predicted, truth)]
+    clouds = [
+        torch.cat([mesh.sample(n_points, generator) for mesh in meshes if len(mesh)])[None]
+        for meshes in zip(*pairs, strict=True)
+    ]
     forth, back = (nearest(x, y)[0] for x, y in (clouds, clouds[::-1]))
     return float(forth.mean() + back.mean()) / 2, _score(forth, back)

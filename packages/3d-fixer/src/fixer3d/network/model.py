@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
-from fixer3d.configs import ModelConfig
+from fixer3d.configs import ModelConfig, SamplerConfig
 from fixer3d.network.conditions import Conditions
 from fixer3d.network.control import ControlBranch, DualBranchFlow
 from fixer3d.network.encoders import ImageEncoder
@@ -66,6 +66,9 @@ class FixerModel(nn.Module):
         config: Sizes.
         stages: Stages that have a control branch, each with an encoder of the scene.
         texture: Whether there are the networks of the texturing stage.
+
+    Attributes:
+        samplers: How the stages are sampled where nothing else is asked for, by name.
     """
 
     latent_mean: Tensor
@@ -76,6 +79,7 @@ class FixerModel(nn.Module):
     ) -> None:
         super().__init__()
         self.config = config
+        self.samplers: dict[str, SamplerConfig] = {}
         self.vae = SparseStructureVAE(config.vae)
         # Convolutions of few channels take two thirds of the time in this layout on a CPU.
         self.vae.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]  # a form that stubs lack

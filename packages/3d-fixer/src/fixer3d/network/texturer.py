@@ -84,9 +84,9 @@ class SceneFeatures(nn.Module):
     def __init__(self, channels: int = SCENE_CHANNELS) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Conv2d(5, channels, 3, padding=1),
+            nn.Conv2d(5, channels // 2, 3, padding=1),
             nn.GELU(),
-            nn.Conv2d(channels, channels, 3, padding=1),
+            nn.Conv2d(channels // 2, channels, 3, padding=1),
             nn.GELU(),
             nn.Conv2d(channels, channels - 1, 1),
         )

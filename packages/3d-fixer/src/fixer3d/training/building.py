@@ -17,7 +17,7 @@ from fixer3d.scenes.dataset import load_scene
 from fixer3d.scenes.depth import estimate_depth, mixed_depth
 from fixer3d.scenes.generation import SyntheticScene
 from fixer3d.scenes.partial import partial_points
-from fixer3d.scenes.rendering import FLOOR_INDEX, Light, Renderer, View
+from fixer3d.scenes.rendering import Light, Renderer, View
 from separata.progress import Reporter
 from separata.sweep import sweep
 
@@ -137,13 +137,12 @@ def _example(
     view, mask = seen
     back = turn(2, -yaw)
     mesh = mesh.mapped(back.numpy())
-    images = observe(view.rgb, view.depth, mask, view.intrinsics, view.c2w, clean.shape[-1]).images
-    estimate = estimate_depth(view.depth, generator)
-    variants: list[tuple[Framed, float]] = []
+    ratio = min(1.0, MAX_RATIO * float(torch.rand((), generator=generator)))
+    depth = mixed_depth(view.depth, estimate_depth(view.depth, generator), ratio, mask)
+    images = observe(view.rgb, depth, mask, view.intrinsics, view.c2w, clean.shape[-1]).images
+    variants: list[Framed] = []
     surfaces: list[SurfaceVoxels] = []
     for number in range(config.n_variants):
-        ratio = min(1.0, MAX_RATIO * float(torch.rand((), generator=generator)))
-        depth = mixed_depth(view.depth, estimate, ratio, view.index > FLOOR_INDEX)
         kind = KINDS[stage][number % len(KINDS[stage])]
         augment = draw_augmentation(config.augment, generator)
         try:
@@ -154,15 +153,15 @@ def _example(
                 surfaces.append(surface_voxels(framed, depth, view.intrinsics, view.c2w))
         except ValueError:
             return None
-        variants.append((framed, ratio))
+        variants.append(framed)
     crop = degraded(torch.cat([images.crop[0], images.crop_mask[0]]), generator, config.augment.degrade)
     return ExampleVoxels(
         ObjectImages(crop[None, :3], crop[None, 3:], images.scene, images.scene_mask),
         clean,
-        torch.stack([one.occupancy > 0 for one, _ in variants]),
-        torch.stack([one.partial.occupancy > 0 for one, _ in variants]),
-        torch.stack([(one.partial.confidence * 255).round().byte() for one, _ in variants]),
-        torch.tensor([ratio for _, ratio in variants]),
+        torch.stack([one.occupancy > 0 for one in variants]),
+        torch.stack([one.partial.occupancy > 0 for one in variants]),
+        torch.stack([(one.partial.confidence * 255).round().byte() for one in variants]),
+        torch.full((len(variants),), ratio),
         SurfaceVoxels.stack(surfaces) if surfaces else None,
     )
 

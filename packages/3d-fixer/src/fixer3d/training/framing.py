@@ -14,14 +14,15 @@ from fixer3d.geometry.voxels import space_to_depth, voxelize, voxelize_mesh
 
 COARSE_LIMIT = 0.25
 """Partial points beyond this are left out of the coarse frame: they are at the edge of a mask, where depth bleeds."""
-OVERHANG = 0.1
+OVERHANG = 0.15
 """What lies so far outside the cube is moved to its faces: the fine frame goes through centers of voxels, so half of a
 coarse voxel of the object is outside at both ends."""
 FINE_LIMIT = 0.5 + OVERHANG
 """Partial points beyond this are left out of the fine frame."""
 SLACK = 1e-4
-JITTER_SHIFT, JITTER_SCALE = 0.02, 0.04
-"""Of the fine frame in training, which is the true one there, but a predicted one later."""
+JITTER_SHIFT, JITTER_SCALE = 0.05, 0.1
+"""Of the fine frame in training, which is the true one there, but a predicted one later. Scale and shift of an
+augmentation cancel in it; these take their place."""
 
 
 @dataclass(frozen=True)

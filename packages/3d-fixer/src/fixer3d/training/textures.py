@@ -16,8 +16,8 @@ from .building import ExampleVoxels
 from .surfaces import SurfaceVoxels
 
 ENCODE_BATCH = 64
-N_DRAWN = 192
-"""Voxels of an object in a step, drawn anew each time: steps are many and cheap, and no voxel is left out for long."""
+N_DRAWN = 96
+"""Voxels of an object in a step, drawn anew each time: of as much work, more steps teach more than more voxels."""
 STEPS, BATCH, LR = 300, 512, 5e-3
 """Of the training of the autoencoder."""
 LATENT_NOISE = 0.1
