@@ -82,7 +82,7 @@ def as_camera(camera: object, size: Size) -> Intrinsics:
 
 
 def as_pose(c2w: object | None) -> Float[Tensor, "4 4"]:
-    """A pose in double precision from a matrix of 4×4, or of its first three rows; level at the origin if none is given.
+    """A pose in double precision from a matrix of 4×4 or its first three rows; level, at the origin, if not given.
 
     Raises:
         ValueError: if it is not one, or not rigid.
