@@ -51,6 +51,22 @@ def test_what_is_moved_and_scaled_is_completed_alike(toy, scene):
     assert not torch.equal(other.voxels, first.voxels)
 
 
+def test_objects_of_like_names_have_files_of_their_own(balls, cloud, tmp_path):
+    names = ["a b.png", "a_b.png", "A_B.PNG", "visible", "a_b.png_2"]
+    ball = balls.complete_points(cloud, sampler=FEW)
+    objects = [
+        replace(ball, name=name, mesh=ball.mesh.mapped(np.eye(3), np.full(3, float(place))))
+        for place, name in enumerate(names)
+    ]
+    paths = save_objects(objects, tmp_path)[1:]
+    stems = [path.stem for path in paths]
+    assert len({stem.lower() for stem in [*stems, "visible"]}) == len(names) + 1
+    for place, path in enumerate(paths):
+        low, _ = trimesh.load_mesh(path).bounds
+        np.testing.assert_allclose(low, ball.mesh.bounds[0] + place, atol=1e-5)
+    assert set(trimesh.load_scene(tmp_path / "scene.glb").graph.nodes_geometry) == set(names)
+
+
 FAR = np.array([1e6, -1e6, 1e6])
 
 

@@ -159,8 +159,7 @@ def load_masks(path: Path) -> dict[str, Bool[Tensor, "h w"]]:
 
 
 def _binary(path: Path) -> Tensor:
-    """Where a mask is set: where it is opaque, if it is not everywhere; or brighter than half of full for images with
-    shades, above 0 for few values."""
+    """Where a mask is set: where it is opaque, brighter than half of full, or, for few values, above 0."""
     with open_image(path) as image:
         values = _opacity(image)
         if values is None:
