@@ -254,6 +254,11 @@ def test_what_cannot_be_completed_costs_one_line(folder, tmp_path, changes, mess
         (["scenes", "generate", "--meshes", "{}/vae", "--out", "new"], "contains no meshes"),
         (["scenes", "generate", "--meshes", "{}/twins", "--out", "new"], "two meshes of the name box"),
         (["scenes", "generate", "--seed", -1, "--out", "new"], "seed must not be negative"),
+        (["train", "vae", "--data", "{}/scenes", "--steps", 0, "--out", "new"], "at least 1"),
+        (
+            ["train", "prior", "--data", "{}/scenes", "--start-from", "{}/vae", "--size", "tiny", "--out", "new"],
+            "of other sizes",
+        ),
         (["train", "vae", "--data", "{}/scenes", "--max-scenes", -1, "--out", "new"], "at least 1"),
         (["complete-points", "{}/other/torus.ply", "--weights", "{}/prior", "--out", "new.ply"], "train coarse next"),
         (["complete-points", "{}/damaged.ply", "--weights", "{}/fine", "--out", "new.ply"], "does not exist"),

@@ -243,7 +243,7 @@ def train(
     config: TrainConfig,
     *,
     start_from: Path | None,
-    size: str,
+    size: str | None,
     max_scenes: int | None,
     device: str,
     resume: bool,
@@ -251,7 +251,9 @@ def train(
     """Train a stage."""
     if max_scenes is not None and max_scenes < 1:
         raise ValueError(f"the number of scenes must be at least 1, not {max_scenes}")
-    model = MODELS[size]() if start_from is None else None
+    if config.steps < 1:
+        raise ValueError(f"the number of steps must be at least 1, not {config.steps}")
+    model = None if size is None else MODELS[size]()
     result = runs.train_stage(
         stage,
         data,

@@ -33,7 +33,7 @@ _BROKEN = (
     OSError,
     struct.error,
 )
-"""What readers raise on files that are not whole."""
+"""What readers raise on damaged files."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,7 +165,7 @@ def load_mesh(path: Path) -> Mesh:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it cannot be read, or holds no triangle.
+        ValueError: if it cannot be read, or contains no triangles.
     """
     geometry = _load(path)
     faces = getattr(geometry, "faces", None)
@@ -182,7 +182,7 @@ def load_parts(path: Path) -> dict[str, Mesh]:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it cannot be read, or holds no triangle.
+        ValueError: if it cannot be read, or contains no triangles.
     """
     import trimesh
 

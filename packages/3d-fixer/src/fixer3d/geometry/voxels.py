@@ -41,7 +41,7 @@ def space_to_depth(grid: Shaped[Tensor, "*batch r r r"], block: int = BLOCK) -> 
     """Blocks of voxels as channels: `(x n1) (y n2) (z n3) -> (n1 n2 n3) x y z`.
 
     Raises:
-        ValueError: if the resolution is no multiple of the block.
+        ValueError: if the resolution is not a multiple of the block.
     """
     *batch, resolution = grid.shape[:-2]
     if resolution % block:
