@@ -1,6 +1,7 @@
 """Arrays that people have, checked and in one form: tensors of the CPU, of the types that scenes hold."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 from fixer3d.geometry.cameras import LEVEL, Intrinsics, check_rigid
 
 Array = np.ndarray | Tensor
-Masks = Mapping[str | int, Array] | Sequence[Array] | Array
+Masks = Mapping[Any, Array] | Sequence[Array] | Array
 Camera = Intrinsics | Array | Sequence[Sequence[float]]
 Size = tuple[int, int]
 

@@ -85,7 +85,8 @@ class Intrinsics:
             raise ValueError("a camera matrix must be fx 0 cx, 0 fy cy, 0 0 1")
         if abs(found[0, 1]) > SKEW * abs(found[0, 0]):
             raise ValueError(f"a camera with skew is not supported, and its matrix has {found[0, 1]:g}")
-        return cls(*map(float, (found[0, 0], found[1, 1], found[0, 2], found[1, 2])), width, height)
+        (fx, _, cx), (_, fy, cy) = found[:2].tolist()
+        return cls(fx, fy, cx, cy, width, height)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], width: int, height: int) -> "Intrinsics":
@@ -126,8 +127,9 @@ class Intrinsics:
         if not isinstance(values, (dict, list)):
             raise ValueError(f"{path} must be a JSON object with fx, fy, cx, cy or camera_angle_x, or a 3×3 matrix")
         try:
-            make = cls.from_dict if isinstance(values, dict) else cls.from_matrix
-            return make(values, width, height)
+            if isinstance(values, list):
+                return cls.from_matrix(values, width, height)
+            return cls.from_dict(values, width, height)
         except ValueError as error:
             raise ValueError(f"{path} does not describe a camera: {error}") from None
 
@@ -155,14 +157,15 @@ def _number(key: str, value: object) -> float:
 
 def _size(numbers: Mapping[str, float], width: int, height: int) -> tuple[int, int]:
     """Width and height that a file says; those of the image if it says neither."""
-    found = [next((numbers[key] for key in keys if key in numbers), None) for keys in (_WIDTHS, _HEIGHTS)]
-    if (found[0] is None) != (found[1] is None):
+    found = [[numbers[key] for key in keys if key in numbers][:1] for keys in (_WIDTHS, _HEIGHTS)]
+    if len(found[0]) != len(found[1]):
         raise ValueError("it must have both a width and a height, or neither")
-    if found[0] is None or found[1] is None:
+    if not found[0]:
         return width, height
-    if min(found) < 1:  # type: ignore[type-var]
-        raise ValueError(f"width and height must be at least 1, not {found[0]:g} and {found[1]:g}")
-    return int(found[0]), int(found[1])
+    (w,), (h,) = found
+    if min(w, h) < 1:
+        raise ValueError(f"width and height must be at least 1, not {w:g} and {h:g}")
+    return int(w), int(h)
 
 
 def check_rigid(c2w: Float[Tensor, "4 4"]) -> None:
