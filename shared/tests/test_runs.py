@@ -200,10 +200,21 @@ def test_a_model_is_saved_as_a_training_leaves_it(tmp_path):
         fit(tmp_path / "run", FitConfig(0.5), resume=True)
 
 
-@pytest.mark.parametrize("other", [nn.Linear(2, 1), nn.Linear(1, 1, bias=False), nn.ReLU()])
-def test_weights_of_another_model_are_refused(tmp_path, other):
+@pytest.mark.parametrize(
+    ("other", "difference"),
+    [
+        (nn.Linear(2, 1), r"1 of another shape \(weight \(1, 1\) instead of \(1, 2\)\)"),
+        (nn.Linear(1, 1, bias=False), r"1 unexpected \(bias\)"),
+        (nn.ReLU(), r"2 unexpected \(bias, weight\)"),
+        (
+            nn.Sequential(nn.Linear(1, 1), nn.Linear(1, 1)),
+            r"4 missing \(0.weight, 0.bias, 1.weight, ...\); 2 unexpected \(bias, weight\)",
+        ),
+    ],
+)
+def test_weights_of_another_model_are_refused_with_the_first_keys_that_differ(tmp_path, other, difference):
     fit(tmp_path, FitConfig())
-    with pytest.raises(ValueError, match="weights of another model than config.json describes"):
+    with pytest.raises(ValueError, match=f"weights of another model than config.json describes: {difference}$"):
         RunFolder.open(tmp_path).load_weights(other)
 
 

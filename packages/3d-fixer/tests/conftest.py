@@ -52,3 +52,9 @@ def balls():
     """A fixer that always finds a ball."""
     torch.manual_seed(0)
     return Fixer(Balls(ModelConfig.toy()))
+
+
+@pytest.fixture(scope="session")
+def toy_fixer(toy):
+    """A fixer with the untrained networks."""
+    return Fixer(toy)

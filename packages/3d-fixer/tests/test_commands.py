@@ -40,6 +40,11 @@ def folder(tmp_path_factory):
         before = ["--start-from", root / stage]
     (root / "other").mkdir()
     trimesh.creation.box().export(root / "other" / "torus.ply")
+    content = (root / "other" / "torus.ply").read_bytes()
+    (root / "damaged.ply").write_bytes(content[:-4] + (999).to_bytes(4, "little"))
+    (root / "twins").mkdir()
+    for name in ("box.OBJ", "box.ply"):
+        trimesh.creation.box().export(root / "twins" / name, file_type=name[-3:].lower())
     return root
 
 
@@ -124,6 +129,63 @@ def test_evaluation_compares_with_the_truth(done, folder):
     assert same["object_box_iou"] == pytest.approx(1)
 
 
+def test_objects_that_were_not_predicted_are_named_and_counted(folder, tmp_path):
+    truth = folder / "scenes" / "000000"
+    names = sorted(path.name for path in (truth / "meshes").iterdir())
+    assert len(names) > 2
+    (tmp_path / "some").mkdir()
+    shutil.copy(truth / "meshes" / names[0], tmp_path / "some")
+    answer = json.loads(call("evaluate", tmp_path / "some", truth, "--n-points", 4000, "--json").out)
+    assert answer["fscore"] > 99
+    assert answer["not_predicted"] == [Path(name).stem for name in names[1:]]
+    every = answer["with_not_predicted"]
+    assert every["fscore"] < 90
+    n = len(every["objects"])
+    assert every["object_fscore"] == pytest.approx(100 / n if Path(names[0]).stem in every["objects"] else 0, abs=1)
+    told = call("evaluate", tmp_path / "some", truth, "--n-points", 100).out
+    assert f"not predicted, and left out above: {Path(names[1]).stem}" in told
+    assert "with them, as objects that are missing: scene chamfer" in told
+
+
+def test_an_old_result_is_replaced_and_other_files_are_kept(folder, tmp_path):
+    scene, target = folder / "scenes" / "000000", tmp_path / "done"
+    first = call("complete", *files(scene), "--weights", folder / "fine", *out(target))
+    names = [one["name"] for one in json.loads(first.out)["objects"]]
+    assert len(names) > 1
+    (target / "mine.ply").write_text("not an object")
+    (tmp_path / "outside.ply").write_text("not an object")
+    noted = json.loads((target / "camera.json").read_text())
+    noted["files"] += ["../outside.ply", "input.png", 7]
+    (target / "camera.json").write_text(json.dumps(noted))
+    again = call("complete", *files(scene), "--ids", names[0], "--weights", folder / "fine", *out(target))
+    assert again.code == 0, again.err
+    kept = {path.name for path in target.iterdir()}
+    assert kept == {"scene.glb", "visible.ply", "input.png", "camera.json", "mine.ply", f"{names[0]}.ply"}
+    assert (tmp_path / "outside.ply").is_file()
+
+
+def test_a_result_far_from_the_origin_is_written_drawn_and_compared_alike(done, folder, tmp_path):
+    shift = np.array([5e5, 4.5e6, 1e3])
+    pose = json.loads((done[0] / "camera.json").read_text())["transform_matrix"]
+    for row, step in zip(pose, shift):
+        row[3] += step
+    (tmp_path / "pose.json").write_text(json.dumps(pose))
+    given = files(folder / "scenes" / "000000", pose=tmp_path / "pose.json")
+    answer = call("complete", *given, "--weights", folder / "fine", *out(tmp_path / "far"))
+    assert answer.code == 0, answer.err
+    near, far = (trimesh.load_scene(path / "scene.glb") for path in (done[0], tmp_path / "far"))
+    np.testing.assert_allclose(far.bounds - shift, near.bounds, atol=1e-3)
+    near, far = (trimesh.load(path / "visible.ply").vertices for path in (done[0], tmp_path / "far"))
+    np.testing.assert_allclose(far - shift, near, atol=1e-3)
+    pictures = []
+    for source in (done[0], tmp_path / "far"):
+        assert call("render", source, "--out", tmp_path / "row.png", "--size", 48).code == 0
+        pictures.append(np.array(Image.open(tmp_path / "row.png")).astype(int))
+    assert (np.abs(pictures[0] - pictures[1]) > 8).mean() < 0.01
+    same = json.loads(call("evaluate", tmp_path / "far", tmp_path / "far", "--n-points", 2000, "--json").out)
+    assert same["object_chamfer"] < 0.1
+
+
 def test_a_cloud_of_somebody_else_is_completed(folder, tmp_path):
     points = trimesh.creation.torus(1.0, 0.3).vertices
     trimesh.PointCloud(points[points[:, 0] > 0] + [5, 0, 0]).export(tmp_path / "half.ply")
@@ -167,13 +229,16 @@ def test_an_interrupted_stage_is_resumed_and_a_folder_is_not_taken_twice(folder)
         ({"intrinsics": 190}, "field of view"),
         ({"weights": "absent"}, "weights that come with this version"),
         ({"ids": "sphinx"}, "no object sphinx"),
+        ({"weights": "{}/vae"}, "vae cannot complete objects yet: it has only the stages vae; train coarse next"),
+        ({"weights": "{}/control-pre"}, "it has only the stages vae, prior, control-pre; train coarse next"),
     ],
 )
 def test_what_cannot_be_completed_costs_one_line(folder, tmp_path, changes, message):
     given = {"weights": folder / "fine", **changes}
+    given["weights"] = str(given["weights"]).format(folder)
     words = call("complete", *files(folder / "scenes" / "000000", **given), *out(tmp_path / "result"))
     words.assert_refused(message)
-    assert not any(path.is_file() for path in (tmp_path / "result").rglob("*"))
+    assert not (tmp_path / "result").exists()
 
 
 @pytest.mark.parametrize(
@@ -183,19 +248,30 @@ def test_what_cannot_be_completed_costs_one_line(folder, tmp_path, changes, mess
         (["train", "coarse", "--data", "{}/scenes", "--start-from", "{}/vae", "--out", "new"], "does not hold"),
         (["train", "vae", "--data", "{}/scenes", "--start-from", "{}/vae", "--out", "new"], "is the first"),
         (["train", "texture", "--data", "{}/scenes", "--start-from", "{}/coarse", "--out", "new"], "stage fine"),
-        (["train", "vae", "--data", "{}/vae", "--out", "new"], "holds no scene"),
+        (["train", "vae", "--data", "{}/vae", "--out", "new"], "contains no scenes"),
         (["train", "vae", "--data", "{}/scenes", "--lr", 2, "--out", "new"], "learning rate"),
         (["scenes", "generate", "--n", 0, "--out", "new"], "at least 1"),
-        (["scenes", "generate", "--meshes", "{}/vae", "--out", "new"], "holds no mesh"),
+        (["scenes", "generate", "--meshes", "{}/vae", "--out", "new"], "contains no meshes"),
+        (["scenes", "generate", "--meshes", "{}/twins", "--out", "new"], "two meshes of the name box"),
+        (["scenes", "generate", "--seed", -1, "--out", "new"], "seed must not be negative"),
+        (["train", "vae", "--data", "{}/scenes", "--steps", 0, "--out", "new"], "at least 1"),
+        (
+            ["train", "prior", "--data", "{}/scenes", "--start-from", "{}/vae", "--size", "tiny", "--out", "new"],
+            "of other sizes",
+        ),
+        (["train", "vae", "--data", "{}/scenes", "--max-scenes", -1, "--out", "new"], "at least 1"),
+        (["complete-points", "{}/other/torus.ply", "--weights", "{}/prior", "--out", "new.ply"], "train coarse next"),
+        (["complete-points", "{}/damaged.ply", "--weights", "{}/fine", "--out", "new.ply"], "does not exist"),
+        (["evaluate", "{}/damaged.ply", "{}/scenes/000001"], "does not exist"),
         (["scenes", "generate", "--n-objects", 3, 2, "--out", "new"], "n objects"),
         (["render", "{}/scenes", "--out", "new.png"], "no file"),
         (["render", "{}/scenes", "--out", "new.jpg"], ".png"),
         (["evaluate", "{}/other", "{}/scenes/000001"], "no object has the same name"),
-        (["evaluate", "{}/vae", "{}/scenes/000001"], "holds neither"),
+        (["evaluate", "{}/vae", "{}/scenes/000001"], "contains neither"),
         (["complete-points", "{}/absent.ply", "--weights", "{}/fine", "--out", "new.ply"], "no file"),
         (
             ["complete-points", "{}/scenes/000000/000.png", "--weights", "{}/fine", "--out", "new.ply"],
-            "no mesh or point",
+            "not a mesh or point",
         ),
         (["complete-points", "{}/absent.ply", "--weights", "{}/fine", "--out", "new.txt"], "must end with"),
     ],

@@ -17,6 +17,8 @@ C = TypeVar("C")
 Row = Mapping[str, float]
 
 CONFIG, HISTORY, CHECKPOINT, MODEL = "config.json", "history.csv", "checkpoint.safetensors", "model.safetensors"
+N_SHOWN = 3
+"""Keys of each kind that a message names."""
 
 
 class History:
@@ -236,7 +238,8 @@ class RunFolder:
 
         Raises:
             FileNotFoundError: if the training has not ended.
-            ValueError: if the file is damaged, or holds the weights of another model, or weights that are not finite.
+            ValueError: if the file is damaged, or holds the weights of another model, or weights that are not finite;
+                of another model, the sentence names the first keys that differ.
         """
         path = self.path / MODEL
         if not self.has_ended:
@@ -247,4 +250,25 @@ class RunFolder:
         try:
             model.load_state_dict(tensors)
         except RuntimeError:
-            raise ValueError(f"{path} holds the weights of another model than {CONFIG} describes") from None
+            raise ValueError(
+                f"{path} holds the weights of another model than {CONFIG} describes: {_difference(model, tensors)}"
+            ) from None
+
+
+def _difference(model: "nn.Module", tensors: Mapping[str, "torch.Tensor"]) -> str:
+    """How tensors differ from those of a model, with the first few keys of each kind."""
+    expected = model.state_dict()
+    kinds = {
+        "missing": [key for key in expected if key not in tensors],
+        "unexpected": [key for key in tensors if key not in expected],
+        "of another shape": [
+            f"{key} {tuple(tensors[key].shape)} instead of {tuple(value.shape)}"
+            for key, value in expected.items()
+            if key in tensors and tensors[key].shape != value.shape
+        ],
+    }
+    return "; ".join(f"{len(keys)} {kind} ({_first(keys)})" for kind, keys in kinds.items() if keys)
+
+
+def _first(keys: Sequence[str]) -> str:
+    return ", ".join(keys[:N_SHOWN]) + (", ..." if len(keys) > N_SHOWN else "")

@@ -128,7 +128,7 @@ def train(
     out: Path,
     start_from: Path | None = None,
     preset: Literal["tiny", "paper"] = "tiny",
-    size: Literal["tiny", "toy"] = "tiny",
+    size: Literal["tiny", "toy"] | None = None,
     steps: int | None = None,
     batch_size: int | None = None,
     lr: float | None = None,
@@ -148,7 +148,7 @@ def train(
         out: Folder for the networks, their settings and the history.
         start_from: Folder of the stage before; for fine, that of coarse, so that both are in one folder.
         preset: Schedule: that of the small model, or the paper's.
-        size: Sizes of the networks of the first stage.
+        size: Sizes of the networks; those of the stage before, or tiny for the first, if not given.
         steps: Optimizer steps, if not those of the preset.
         batch_size: Examples of a step, if not those of the preset.
         lr: Learning rate, if not that of the preset.

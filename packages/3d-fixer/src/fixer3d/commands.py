@@ -1,12 +1,14 @@
 """What the commands do."""
 
+import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,19 +18,19 @@ from separata.progress import Reporter
 
 from .completion import drawing, monocular
 from .completion.fixer import Fixer
-from .completion.objects import SCENE, CompletedObject, file_name, save_objects
+from .completion.objects import SCENE, VISIBLE, CompletedObject, file_name, save_objects
 from .completion.scene import Scene
 from .configs import ImageFiles, ModelConfig, SamplerConfig, SceneConfig, Stage, TrainConfig
 from .geometry.cameras import Intrinsics, project
 from .geometry.meshes import MESH_FORMATS, Mesh, load_mesh, load_parts, load_points, save_glb, save_mesh, save_points
-from .geometry.metrics import ObjectReport, evaluate_scene
+from .geometry.metrics import ObjectReport, SceneReport, evaluate_scene
 from .scenes.dataset import load_scene, save_scene
 from .scenes.generation import generate_scene
 from .scenes.images import load_intrinsics, load_masks, load_pose, load_rgb, load_rgbd
 from .scenes.sidecars import TRANSFORMS
 from .training import runs
 
-VISIBLE, INPUT, CAMERA = "visible.ply", "input.png", "camera.json"
+INPUT, CAMERA = "input.png", "camera.json"
 MODELS = {"tiny": ModelConfig, "toy": ModelConfig.toy}
 
 
@@ -58,10 +60,14 @@ def complete(
     with told_warnings():
         scene = _read_scene(rgb, source, device)
         fixer = Fixer.from_pretrained(weights, device)
+        targets = fixer.targets(scene, ids or None)
         files.make_writable(out)
-        objects = fixer.complete(scene, ids or None, seed=seed, sampler=_asked(sampler), texture=texture)
+        objects = fixer.complete_targets(targets, seed=seed, sampler=_asked(sampler), texture=texture)
+        earlier = _earlier_files(out)
         paths = save_objects(objects, out)
-        _save_input(scene, out)
+        _save_input(scene, out, [path.name for path in paths[1:]])
+        for path in earlier - set(paths):
+            path.unlink(missing_ok=True)
     value = {"out": str(out), "files": [path.name for path in paths], "objects": [_described(one) for one in objects]}
     return Output(value, "\n".join([_told(one) for one in objects] + [f"in {out / SCENE}"]))
 
@@ -81,12 +87,22 @@ def _read_scene(rgb: Path, source: ImageFiles, device: str) -> Scene:
     return Scene.from_rgbd(image, depth, found, camera, pose, depth_ratio=1.0)
 
 
-def _save_input(scene: Scene, out: Path) -> None:
-    """Write what `render` shows beside the result."""
+def _earlier_files(out: Path) -> set[Path]:
+    """The PLY files of objects that an earlier completion wrote to a folder, as it noted them there."""
+    try:
+        noted = files.read_json(out / CAMERA)["files"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+    names = [name for name in noted if isinstance(name, str)] if isinstance(noted, list) else []
+    return {out / name for name in names if name == Path(name).name and name.endswith(".ply")}
+
+
+def _save_input(scene: Scene, out: Path, names: Sequence[str]) -> None:
+    """Write what `render` shows beside the result, and note the names of the objects' files."""
     points, colors = scene.points()
     save_points(points, out / VISIBLE, colors)
     drawing.save_picture(scene.rgb, out / INPUT)
-    camera = {**vars(scene.intrinsics), "transform_matrix": scene.c2w.double().tolist()}
+    camera = {**vars(scene.intrinsics), "transform_matrix": scene.c2w.double().tolist(), "files": list(names)}
     files.write_json(out / CAMERA, camera)
 
 
@@ -103,8 +119,10 @@ def _described(one: CompletedObject) -> dict[str, Any]:
 
 
 def _told(one: CompletedObject) -> str:
-    x, y, z = one.frame.center.tolist()
-    return f"{one.name}: {len(one.mesh):,} triangles, {float(one.frame.scale):.3g} long, at ({x:.3g}, {y:.3g}, {z:.3g})"
+    scale = float(one.frame.scale)
+    digits = max(0, 2 - math.floor(math.log10(scale)))
+    x, y, z = (f"{value:.{digits}f}" for value in one.frame.center.tolist())
+    return f"{one.name}: {len(one.mesh):,} triangles, {scale:.3g} long, at ({x}, {y}, {z})"
 
 
 def _asked(sampler: SamplerConfig) -> SamplerConfig | None:
@@ -135,7 +153,10 @@ def check_mesh_path(path: Path) -> None:
 
 
 def render(source: Path, out: Path, *, size: int) -> Output:
-    """Draw a scene: what was seen, if it is there, and the result from two views."""
+    """Draw a scene: what was seen, if it is there, and the result from two views.
+
+    Rendering has single precision: everything is drawn around the middle of the meshes.
+    """
     if size < 16:
         raise ValueError(f"the size must be at least 16 pixels, not {size}")
     if out.suffix.lower() != ".png":
@@ -144,9 +165,11 @@ def render(source: Path, out: Path, *, size: int) -> Output:
     meshes = list(load_parts(source / SCENE if source.is_dir() else source).values())
     files.check_writable(out)
     is_own = source.is_dir() and (folder / CAMERA).is_file()
-    camera, pose = _camera(folder, size) if is_own else drawing.around(meshes, size)
-    views = [pose, drawing.turned(pose, drawing.middle(meshes))]
-    images = [load_rgb(folder / INPUT), _draw_cloud(folder, camera, views)] if is_own else []
+    origin = drawing.middle(meshes)
+    meshes = [mesh.mapped(np.eye(3), -origin.numpy()) for mesh in meshes]
+    camera, pose = _camera(folder, size, origin) if is_own else drawing.around(meshes, size)
+    views = [pose, drawing.turned(pose, drawing.middle(meshes).to(pose))]
+    images = [load_rgb(folder / INPUT), _draw_cloud(folder, camera, views, origin)] if is_own else []
     images += [drawing.draw_meshes(meshes, camera, view) for view in views]
     picture = drawing.row(images, size)
     drawing.save_picture(picture, out)
@@ -154,16 +177,18 @@ def render(source: Path, out: Path, *, size: int) -> Output:
     return Output({"out": str(out), "n_pictures": len(images), **shape}, f"{len(images)} pictures in {out}")
 
 
-def _camera(folder: Path, size: int) -> tuple[Intrinsics, Tensor]:
-    """The camera that `complete` saw a scene with, for pictures of a size."""
+def _camera(folder: Path, size: int, origin: Tensor) -> tuple[Intrinsics, Tensor]:
+    """The camera that `complete` saw a scene with, for pictures of a size, seen from an origin."""
     height, width = load_rgb(folder / INPUT).shape[:2]
     height, width = (max(1, round(side * size / max(height, width))) for side in (height, width))
-    return Intrinsics.from_json(folder / CAMERA, width, height), load_pose(folder / CAMERA)
+    pose = load_pose(folder / CAMERA)
+    pose[:3, 3] -= origin
+    return Intrinsics.from_json(folder / CAMERA, width, height), pose.float()
 
 
-def _draw_cloud(folder: Path, camera: Intrinsics, views: Sequence[Tensor]) -> Tensor:
+def _draw_cloud(folder: Path, camera: Intrinsics, views: Sequence[Tensor], origin: Tensor) -> Tensor:
     """The partial cloud from the second view, in the colors that the first one sees."""
-    points, image = load_points(folder / VISIBLE), load_rgb(folder / INPUT)
+    points, image = (load_points(folder / VISIBLE) - origin).float(), load_rgb(folder / INPUT)
     scale = image.shape[1] / camera.width
     x, y = (project(points, camera, views[0])[0] * scale).floor().long().unbind(-1)
     colors = image[y.clamp(0, image.shape[0] - 1), x.clamp(0, image.shape[1] - 1)].float() / 255
@@ -174,6 +199,8 @@ def generate_scenes(out: Path, n: int, config: SceneConfig, *, meshes: Path | No
     """Generate scenes and write each to a folder of its own; scenes that are there are kept."""
     if n < 1:
         raise ValueError(f"the number of scenes must be at least 1, not {n}")
+    if seed < 0:
+        raise ValueError(f"the seed must not be negative, but it is {seed}")
     own = None if meshes is None else _own_meshes(meshes)
     files.make_writable(out)
     made = objects = 0
@@ -193,10 +220,20 @@ def _own_meshes(folder: Path) -> dict[str, Mesh]:
     """The meshes of a folder by name, with z up."""
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {folder}")
-    names = [path for path in sorted(folder.iterdir()) if path.name.removesuffix(".gz").endswith(MESH_FORMATS)]
-    if not names:
-        raise FileNotFoundError(f"{folder} holds no mesh ({', '.join(MESH_FORMATS)}, also compressed as .gz)")
-    return {path.name.split(".")[0]: load_mesh(path).upright("y").normalized() for path in names}
+    paths = [path for path in sorted(folder.iterdir()) if path.name.lower().removesuffix(".gz").endswith(MESH_FORMATS)]
+    if not paths:
+        raise FileNotFoundError(f"{folder} contains no meshes ({', '.join(MESH_FORMATS)}, also compressed as .gz)")
+    stems = [Path(path.name[:-3] if path.suffix.lower() == ".gz" else path.name).stem for path in paths]
+    if len(set(stems)) < len(stems):
+        raise ValueError(f"{folder} contains two meshes of the name {max(stems, key=stems.count)}; rename one")
+    return {stem: _own_mesh(path) for stem, path in zip(stems, paths, strict=True)}
+
+
+def _own_mesh(path: Path) -> Mesh:
+    try:
+        return load_mesh(path).upright("y").normalized()
+    except ValueError as error:
+        raise error if str(path) in str(error) else ValueError(f"{path}: {error}") from None
 
 
 def train(
@@ -206,13 +243,17 @@ def train(
     config: TrainConfig,
     *,
     start_from: Path | None,
-    size: str,
+    size: str | None,
     max_scenes: int | None,
     device: str,
     resume: bool,
 ) -> Output:
     """Train a stage."""
-    model = MODELS[size]() if start_from is None else None
+    if max_scenes is not None and max_scenes < 1:
+        raise ValueError(f"the number of scenes must be at least 1, not {max_scenes}")
+    if config.steps < 1:
+        raise ValueError(f"the number of steps must be at least 1, not {config.steps}")
+    model = None if size is None else MODELS[size]()
     result = runs.train_stage(
         stage,
         data,
@@ -233,7 +274,7 @@ def changed(config: TrainConfig, given: dict[str, Any]) -> TrainConfig:
 
 
 def evaluate(predicted: Path, truth: Path, *, n_points: int, seed: int) -> Output:
-    """Compare completed objects with true ones of the same names."""
+    """Compare completed objects with true ones of the same names, and, if some were not predicted, with all of them."""
     if n_points < 1:
         raise ValueError(f"the number of points must be at least 1, not {n_points}")
     found, (true, scales) = _predicted(predicted), _truth(truth)
@@ -242,15 +283,43 @@ def evaluate(predicted: Path, truth: Path, *, n_points: int, seed: int) -> Outpu
         raise ValueError(
             f"no object has the same name in both: {predicted} has {', '.join(found)}, {truth} has {', '.join(true)}"
         )
-    generator = torch.Generator().manual_seed(seed)
-    report = evaluate_scene(found, common, generator, scales=scales, n_points=n_points)
+    for path, meshes in ((predicted, found), (truth, true)):
+        _check_surfaces(meshes, path)
+    # Points are sampled in single precision.
+    origin = drawing.middle(list(true.values())).numpy()
+    found, true, common = (_moved(meshes, -origin) for meshes in (found, true, common))
+    report = _compare(found, common, scales, n_points, seed)
     rows = [
         {"": name, **{key: getattr(one, key) for key in ObjectReport.__dataclass_fields__}}
         for name, one in report.objects.items()
     ]
     text = table(rows, {"scene chamfer": report.chamfer, "scene fscore": report.fscore}).text
-    missing = sorted(true.keys() - found.keys())
-    return Output({**report.as_dict(), "not_compared": missing}, text)
+    value = {**report.as_dict(), "not_predicted": sorted(true.keys() - found.keys())}
+    if value["not_predicted"]:
+        every = _compare(found, true, scales, n_points, seed)
+        value["with_not_predicted"] = every.as_dict()
+        text += (
+            f"\nnot predicted, and left out above: {', '.join(value['not_predicted'])}"
+            f"\nwith them, as objects that are missing: scene chamfer {every.chamfer:.4f}, "
+            f"scene fscore {every.fscore:.4f}, object fscore {every.mean('fscore'):.4f}"
+        )
+    return Output(value, text)
+
+
+def _check_surfaces(meshes: Mapping[str, Mesh], path: Path) -> None:
+    flat = [name for name, mesh in meshes.items() if not mesh.areas.sum() > 0]
+    if flat:
+        raise ValueError(f"the object {flat[0]} of {path} has no surface")
+
+
+def _moved(meshes: Mapping[str, Mesh], shift: np.ndarray) -> dict[str, Mesh]:
+    return {name: mesh.mapped(np.eye(3), shift) for name, mesh in meshes.items()}
+
+
+def _compare(
+    found: Mapping[str, Mesh], true: Mapping[str, Mesh], scales: Mapping[str, float] | None, n_points: int, seed: int
+) -> SceneReport:
+    return evaluate_scene(found, true, torch.Generator().manual_seed(seed), scales=scales, n_points=n_points)
 
 
 def _predicted(path: Path) -> dict[str, Mesh]:
@@ -273,5 +342,5 @@ def _truth(path: Path) -> tuple[dict[str, Mesh], dict[str, float] | None]:
 def _folder_meshes(folder: Path) -> dict[str, Mesh]:
     paths = [path for path in sorted(folder.iterdir()) if path.suffix.lower() in MESH_FORMATS and path.name != VISIBLE]
     if not paths:
-        raise FileNotFoundError(f"{folder} holds neither {SCENE} nor a mesh")
+        raise FileNotFoundError(f"{folder} contains neither {SCENE} nor a mesh")
     return {path.stem: load_mesh(path) for path in paths}

@@ -1,5 +1,6 @@
 """Settings, as the commands take them and as experiments hold them. Imports nothing slow."""
 
+import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
@@ -13,6 +14,8 @@ HELD_OUT_CATEGORIES = ("bench", "cabinet", "vase", "monitor", "ladder")
 """Kinds of objects that nothing is trained on."""
 CONFIDENT = 0.8
 """Points of less confidence than this are not used to place a frame."""
+MAX_OBJECTS = 97
+"""Objects of a scene at most: an index image holds the numbers up to 99, and an object's are 3 and up."""
 TEXTURE_CHANNELS = 8
 """Channels of the latent of a voxel's appearance."""
 BLOCK = 4
@@ -235,8 +238,10 @@ class SamplerConfig:
 
     def __post_init__(self) -> None:
         _check_positive(self, "n_steps", "rescale")
-        if not self.guidance >= 0:
-            raise ValueError(f"the guidance must not be negative, but it is {self.guidance}")
+        if not 0 <= self.guidance < math.inf or self.rescale == math.inf:
+            raise ValueError(
+                f"guidance and rescale must be finite and not negative, but they are {self.guidance} and {self.rescale}"
+            )
         if not 0 <= self.interval[0] <= self.interval[1] <= 1:
             raise ValueError(f"the interval of guidance must lie in [0, 1] and be ordered, not {self.interval}")
 
@@ -274,6 +279,8 @@ class SceneConfig:
             least, most = getattr(self, name)
             if not 0 < least <= most:
                 raise ValueError(f"{name.replace('_', ' ')} must be positive and ordered, not {least} {most}")
+        if self.n_objects[1] > MAX_OBJECTS:
+            raise ValueError(f"a scene has at most {MAX_OBJECTS} objects, not {self.n_objects[1]}")
         if not 0 <= self.wall_probability <= 1:
             raise ValueError(f"the probability of walls must lie in [0, 1], not {self.wall_probability}")
         known = (*TRAINING_CATEGORIES, *HELD_OUT_CATEGORIES)
@@ -393,7 +400,7 @@ class ImageFiles:
 
     Args:
         masks: Image with a number or color for each object (0 or black for none), or a folder with a mask for each.
-        intrinsics: Horizontal field of view in degrees, or a JSON file (fx, fy, cx, cy, or camera_angle_x).
+        intrinsics: Horizontal field of view in degrees, or a JSON file (fx, fy, cx, cy, K, or camera_angle_x).
         depth: Planar depth: PNG with 16 bits, NPY, NPZ or EXR.
         depth_scale: World units for each number of the depth image; 0.001 for millimeters.
         depth_model: Depth-estimation model of the Hugging Face hub, in place of a depth image.

@@ -83,7 +83,7 @@ def test_a_box_is_the_bounding_box_of_the_points_and_looks_outwards(scene):
 def test_visible_voxels_hold_the_visible_points(scene):
     for one in VisibleOnly(16).complete(scene):
         seen = scene.observe(one.name, 8)
-        local = one.frame.to_local(seen.points[seen.confidence > CONFIDENT])
+        local = one.frame.to_local(seen.points[seen.confidence > CONFIDENT]).float()
         cells = ((local + 0.5) * 16).long().clamp(0, 15)
         assert one.voxels[tuple(cells.T)].all()
 

@@ -177,6 +177,8 @@ def test_keys_that_do_not_fit_are_reported_by_kind_and_the_first_of_each(folder)
         ),
         ("ss_flow", {"num_heads": 1.5}, "num_heads of SparseStructureFlowModel must be an integer"),
         ("ss_flow", {"num_blocks": 0}, "blocks must be positive, not 0"),
+        ("ss_flow", {"num_heads": 0, "num_head_channels": 0}, "num_head_channels of .* must be positive, not 0"),
+        ("ss_flow", {"resolution": float("inf")}, "resolution of .* must be a number, not inf"),
         ("ss_dec", {"norm_type": "group"}, "norm_type = 'group' is not supported"),
         ("ss_dec", {"channels": 8}, "channels of SparseStructureDecoder must be a list of numbers, not 8"),
     ],
@@ -185,6 +187,11 @@ def test_settings_that_are_not_supported_are_refused(folder, stem, values, words
     change(folder / f"ckpts/{stem}.json", **values)
     with pytest.raises(ValueError, match=words):
         load_trellis(folder)
+
+
+def test_a_model_whose_name_is_not_text_is_skipped(folder):
+    (folder / "ckpts/ss_flow.json").write_text('{"name": ["SparseStructureFlowModel"], "args": {}}')
+    assert "is not a model of sparse structures" in load_trellis(folder).skipped["sparse_structure_flow_model"]
 
 
 def test_a_missing_setting_is_named(folder):

@@ -70,7 +70,7 @@ def test_the_color_goes_over_from_what_is_seen_to_what_is_decoded():
 def test_what_is_not_seen_has_the_decoded_color_and_what_is_seen_its_own(painter, scene):
     for one in painter.complete(scene, sampler=FEW):
         seen = scene.observe(one.name, 8)
-        vertices = torch.from_numpy(one.mesh.vertices).float()
+        vertices = torch.from_numpy(one.mesh.vertices)
         distance, index = torch.cdist(vertices, seen.points).min(1)
         voxel = one.frame.scale / 16
         colors = torch.from_numpy(one.mesh.colors).float()

@@ -58,6 +58,12 @@ def test_the_field_of_view_spans_the_image():
         ({"fx": 120, "fy": 120, "cx": 64, "cy": 40, "width": 128, "height": 80}, (60, 60, 32, 20)),
         ({"camera_angle_x": math.pi / 2, "frames": []}, (32, 32, 32, 20)),
         ({"fl_x": 60, "w": 64, "h": 40}, (60, 60, 32, 20)),
+        ([[60, 0, 31], [0, 70, 21], [0, 0, 1]], (60, 70, 31, 21)),
+        ({"K": [[60, 0, 31], [0, 70, 21], [0, 0, 1]]}, (60, 70, 31, 21)),
+        ({"K": [60, 0, 31, 0, 70, 21, 0, 0, 1]}, (60, 70, 31, 21)),
+        ({"camera_matrix": {"rows": 3, "cols": 3, "data": [60, 0, 31, 0, 70, 21, 0, 0, 1]}}, (60, 70, 31, 21)),
+        # Open3D writes matrices column by column.
+        ({"intrinsic_matrix": [120, 0, 0, 0, 140, 0, 62, 42, 1], "width": 128, "height": 80}, (60, 70, 31, 21)),
     ],
 )
 def test_cameras_are_read_from_json(tmp_path, values, expected):
@@ -67,11 +73,30 @@ def test_cameras_are_read_from_json(tmp_path, values, expected):
 
 
 @pytest.mark.parametrize(
-    "text", ["{}", "[]", "nothing", '{"fx": "a"}', '{"fx": -1}', '{"camera_angle_x": 9}', '{"fx": NaN}']
+    ("text", "message"),
+    [
+        ("{}", "neither fx"),
+        ("[]", "3×3 numbers"),
+        ("7", "or a 3×3 matrix"),
+        ("nothing", "not a JSON file"),
+        ('{"fx": "a"}', "fx must be a number, not 'a'"),
+        ('{"fx": true}', "fx must be a number, not True"),
+        ('{"fx": -1}', "must be positive"),
+        ('{"camera_angle_x": 9}', "between 0 and 180"),
+        ('{"fx": NaN}', "fx must be a number, not nan"),
+        ('{"fx": 50, "width": Infinity, "height": 40}', "width must be a number, not inf"),
+        ('{"fx": 50, "width": 0.5, "height": 40}', "at least 1"),
+        ('{"fx": 50, "width": 64}', "both a width and a height"),
+        ('{"K": [[60, 0, 31], [0, 70, 21]]}', "3×3 numbers"),
+        ('{"K": [[60, 0, 31], [0, 70, 21], [0, 1, 1]]}', "fx 0 cx, 0 fy cy, 0 0 1"),
+        ('{"K": [[60, 5, 31], [0, 70, 21], [0, 0, 1]]}', "skew"),
+        ('{"K": [[NaN, 0, 31], [0, 70, 21], [0, 0, 1]]}', "fx 0 cx"),
+        ('{"K": null}', "3×3 numbers"),
+    ],
 )
-def test_a_file_that_describes_no_camera_is_named(tmp_path, text):
+def test_a_file_that_does_not_describe_a_camera_is_named(tmp_path, text, message):
     (tmp_path / "k.json").write_text(text)
-    with pytest.raises(ValueError, match="k.json"):
+    with pytest.raises(ValueError, match=f"k.json.*{message}"):
         Intrinsics.from_json(tmp_path / "k.json", 64, 40)
 
 

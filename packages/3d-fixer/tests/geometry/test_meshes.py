@@ -8,7 +8,7 @@ import torch
 import trimesh
 
 from fixer3d.geometry.frames import Frame
-from fixer3d.geometry.meshes import Mesh, combine, load_mesh, load_points, save_glb, save_mesh, save_points
+from fixer3d.geometry.meshes import Mesh, combine, load_mesh, load_parts, load_points, save_glb, save_mesh, save_points
 from fixer3d.scenes.primitives import box
 from separata.testing import contents
 
@@ -78,6 +78,54 @@ def test_a_scene_has_a_node_for_each_object(tmp_path):
     assert list(contents(tmp_path)) == ["scene.glb"]
 
 
+FAR = np.array([5e5, 4.5e6, 1e6])
+"""A place in UTM, in meters, where floats are 0.5 apart."""
+
+
+@pytest.mark.parametrize("suffix", [".ply", ".obj", ".glb", ".stl", ".off"])
+def test_what_is_far_from_the_origin_keeps_its_shape_in_files(tmp_path, suffix):
+    far = COLORED.mapped(np.eye(3), FAR)
+    assert far.volume == pytest.approx(0.5)
+    save_mesh(far, tmp_path / f"mesh{suffix}")
+    again = load_mesh(tmp_path / f"mesh{suffix}")
+    np.testing.assert_allclose(again.bounds - FAR, COLORED.bounds, atol=1e-6)
+    assert again.volume == pytest.approx(0.5, rel=1e-5)
+    scene = trimesh.load_scene(tmp_path / f"mesh{suffix}", process=False)
+    np.testing.assert_allclose(scene.bounds - FAR, COLORED.bounds, atol=1e-6)
+    points = load_points(tmp_path / f"mesh{suffix}", 2000).numpy() - FAR
+    assert (points @ [1 / 3, 1, 1]).max() < 1 + 1e-5
+    assert points.min() > -1e-5
+    assert len(np.unique(points)) > 3000
+
+
+def test_points_far_from_the_origin_keep_their_places(tmp_path):
+    points = torch.rand(30, 3, dtype=torch.double) + torch.from_numpy(FAR)
+    save_points(points, tmp_path / "cloud.ply")
+    np.save(tmp_path / "cloud.npy", points.numpy())
+    assert trimesh.load(tmp_path / "cloud.ply").vertices == pytest.approx(points.numpy(), abs=1e-9)
+    for name in ("cloud.ply", "cloud.npy"):
+        torch.testing.assert_close(load_points(tmp_path / name), points, atol=1e-9, rtol=0)
+
+
+def test_an_object_that_is_called_like_the_root_of_a_scene_keeps_its_place(tmp_path):
+    far = COLORED.mapped(np.eye(3), FAR)
+    save_glb({"world": far, "chair": COLORED}, tmp_path / "scene.glb")
+    found = load_parts(tmp_path / "scene.glb")
+    np.testing.assert_allclose(found.pop("chair").bounds, COLORED.bounds)
+    np.testing.assert_allclose(found.popitem()[1].bounds, far.bounds, atol=1e-6)
+
+
+def test_triangles_without_their_vertices_are_refused(tmp_path):
+    save_mesh(TETRAHEDRON, tmp_path / "mesh.ply")
+    content = (tmp_path / "mesh.ply").read_bytes()
+    (tmp_path / "mesh.ply").write_bytes(content[:-4] + (999).to_bytes(4, "little"))
+    for load in (load_mesh, load_points):
+        with pytest.raises(
+            ValueError, match=r"mesh.ply cannot be read as PLY: a triangle refers to a vertex that does not exist"
+        ):
+            load(tmp_path / "mesh.ply")
+
+
 def test_a_compressed_file_that_another_program_wrote_is_read(tmp_path):
     peer = trimesh.creation.icosphere(1)
     (tmp_path / "ball.obj.gz").write_bytes(gzip.compress(peer.export(file_type="obj").encode()))
@@ -89,9 +137,9 @@ def test_a_compressed_file_that_another_program_wrote_is_read(tmp_path):
 def test_point_clouds_are_kept_in_files(tmp_path):
     points = torch.rand(30, 3)
     save_points(points, tmp_path / "cloud.ply", torch.rand(30, 3))
-    torch.testing.assert_close(load_points(tmp_path / "cloud.ply"), points)
+    torch.testing.assert_close(load_points(tmp_path / "cloud.ply"), points.double())
     np.save(tmp_path / "cloud.npy", np.concatenate([points.numpy(), [[np.nan, 0, 0]]]))
-    torch.testing.assert_close(load_points(tmp_path / "cloud.npy"), points)
+    torch.testing.assert_close(load_points(tmp_path / "cloud.npy"), points.double())
     save_mesh(TETRAHEDRON, tmp_path / "mesh.obj")
     assert load_points(tmp_path / "mesh.obj", 100).shape == (100, 3)
     (tmp_path / "flat.obj").write_text("v 0 0 0\nv 1 1 1\nv 2 2 2\nv 3 nan 3\nf 1 2 3\n")
@@ -121,7 +169,7 @@ def test_other_wrong_files_are_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="absent.ply"):
         load_mesh(tmp_path / "absent.ply")
     save_points(torch.rand(5, 3), tmp_path / "cloud.ply")
-    with pytest.raises(ValueError, match="cloud.ply holds no triangle"):
+    with pytest.raises(ValueError, match="cloud.ply contains no triangles"):
         load_mesh(tmp_path / "cloud.ply")
     np.save(tmp_path / "flat.npy", np.zeros(3))
     with pytest.raises(ValueError, match="flat.npy must have shape"):

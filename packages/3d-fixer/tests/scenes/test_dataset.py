@@ -1,17 +1,23 @@
 """Folders of scenes, read back and read by the readers of people's own files."""
 
 import json
+import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from fixer3d.configs import SceneConfig
 from fixer3d.scenes import dataset
-from fixer3d.scenes.dataset import load_scene, save_scene, scene_folders
-from fixer3d.scenes.generation import generate_scene
+from fixer3d.scenes.dataset import fingerprint, load_scene, save_scene, scene_folders
+from fixer3d.scenes.generation import SyntheticScene, generate_scene
 from fixer3d.scenes.images import load_rgbd
+from fixer3d.scenes.rendering import View
 from separata.testing import contents
+
+ABSENT = object()
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +87,7 @@ def test_a_scene_is_whole_or_absent(scene, tmp_path, monkeypatch):
 def test_only_scenes_are_replaced(scene, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")
-    with pytest.raises(FileExistsError, match="something else than a scene"):
+    with pytest.raises(FileExistsError, match="something other than a scene"):
         save_scene(scene, tmp_path / "mine")
     (tmp_path / "file").write_text("a file")
     with pytest.raises(FileExistsError, match="is a file"):
@@ -98,5 +104,98 @@ def test_broken_scenes_are_named(tmp_path):
     (tmp_path / "transforms.json").write_text('{"objects": [{"name": "a"}], "frames": []}')
     with pytest.raises(ValueError, match=r"transforms.json does not describe a scene: 'category'"):
         load_scene(tmp_path)
-    with pytest.raises(FileNotFoundError, match="holds no scene"):
+    with pytest.raises(FileNotFoundError, match="contains no scenes"):
         scene_folders(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("part", "key", "value", "message"),
+    [
+        ("objects", "name", "same", "two objects have the same name"),
+        ("objects", "rand_trans", [0, 1], "rand_trans must be 3 finite numbers"),
+        ("objects", "rand_rot", "x", "rand_rot must be a finite number"),
+        ("objects", "rand_scale", 0, "rand_scale must be positive"),
+        ("objects", "mesh_path", 3, "another form"),
+        ("frames", "depth", {"min": float("nan"), "max": 3}, "min must be a finite number"),
+        ("frames", "depth", {"min": 4, "max": 3}, "0 ≤ min ≤ max"),
+        ("frames", "depth", 7, "another form"),
+        ("frames", "transform_matrix", np.eye(3).tolist(), "transform_matrix must be 4×4 finite numbers"),
+        ("frames", "transform_matrix", [[1, 2], [3]], "transform_matrix must be 4×4 finite numbers"),
+        ("frames", "transform_matrix", (2 * np.eye(4)).tolist(), "must be a rotation"),
+        ("frames", "camera_angle_x", 9, "field of view"),
+        ("frames", "camera_angle_x", ABSENT, "neither fx"),
+        ("frames", "index_path", ABSENT, "'index_path' is missing"),
+    ],
+)
+def test_damaged_descriptions_of_scenes_are_named(folder, tmp_path, part, key, value, message):
+    shutil.copytree(folder, tmp_path / "scene")
+    path = tmp_path / "scene" / "transforms.json"
+    values = json.loads(path.read_text())
+    for entry in values[part]:
+        entry.pop(key)
+        entry.update({} if value is ABSENT else {key: value})
+    path.write_text(json.dumps(values))
+    with pytest.raises(ValueError, match=f"transforms.json does not describe a scene: .*{message}"):
+        load_scene(tmp_path / "scene")
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("000.png", lambda image: image.resize((47, 48)), r"000_depth.png has 48×48 pixels, but .*000.png has 47×48"),
+        ("001_depth.png", lambda image: image.resize((24, 48)), r"001_depth.png has 24×48 pixels"),
+        ("000_index.png", lambda image: Image.new("RGB", (48, 48)), r"000_index.png has 48×48 pixels in color"),
+        (
+            "000_index.png",
+            lambda image: Image.fromarray(np.full((48, 48), 65535, np.uint16)),
+            "has the index 100, but .* has 5",
+        ),
+        ("000_depth.png", lambda image: Image.new("I;16", (48, 48)), r"000_depth.png has no depth at some pixels"),
+    ],
+)
+def test_images_that_do_not_fit_the_scene_are_named(folder, tmp_path, name, change, message):
+    shutil.copytree(folder, tmp_path / "scene")
+    values = json.loads((tmp_path / "scene" / "transforms.json").read_text())
+    values["frames"][0]["depth"]["min"] = 0 if "no depth" in message else 0.1
+    (tmp_path / "scene" / "transforms.json").write_text(json.dumps(values))
+    with Image.open(tmp_path / "scene" / name) as image:
+        changed = change(image)
+    changed.save(tmp_path / "scene" / name)
+    with pytest.raises(ValueError, match=message):
+        load_scene(tmp_path / "scene")
+
+
+def test_an_object_that_is_not_described_is_noticed(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "scene")
+    path = tmp_path / "scene" / "transforms.json"
+    values = json.loads(path.read_text())
+    values["objects"].clear()
+    path.write_text(json.dumps(values))
+    with pytest.raises(ValueError, match=r"_index.png has the index \d, but the scene's last object has 2"):
+        load_scene(tmp_path / "scene")
+
+
+def test_an_index_image_holds_as_many_objects_as_a_scene_may_have(scene, tmp_path):
+    with pytest.raises(ValueError, match="at most 97 objects, not 120"):
+        SceneConfig(n_objects=(120, 120))
+    objects = [scene.objects[0]._replace(name=f"box-{k}") for k in range(98)]
+    index = torch.arange(100).reshape(10, 10)
+    view = View(scene.views[0].rgb[:10, :10], torch.ones(10, 10), index, scene.views[0].intrinsics, scene.views[0].c2w)
+    view = replace(view, intrinsics=view.intrinsics.resized(10, 10))
+    made = SyntheticScene(tuple(objects[:97]), (view,), (scene.placements[0],) * 97, 0)
+    save_scene(made, tmp_path / "full")
+    assert load_scene(tmp_path / "full").views[0].index.equal(index)
+    with pytest.raises(ValueError, match="at most 97 objects, not 98"):
+        save_scene(replace(made, objects=tuple(objects)), tmp_path / "more")
+    assert not (tmp_path / "more").exists()
+
+
+def test_other_scenes_have_other_fingerprints(scene, tmp_path):
+    paths = [tmp_path / where / "0" for where in ("a", "b", "c")]
+    for path in paths:
+        save_scene(scene if path.parent.name != "c" else replace(scene, seed=3), path)
+    one, same, other = (fingerprint([path]) for path in paths)
+    assert one == same != other
+    Image.new("RGB", (48, 48)).save(paths[1] / "001.png")
+    assert fingerprint([paths[1]]) != one
+    assert fingerprint([paths[0], paths[2]]) not in {one, other}

@@ -146,14 +146,14 @@ def test_exr_is_read_where_a_reader_is_installed(tmp_path, monkeypatch):
         ("a.npy", np.full((H, W), 1e300), "no depth"),
         ("a.npy", np.zeros((2, H, W)), "one number for each pixel"),
         ("a.npy", np.array(["a"]), "one number for each pixel"),
-        ("a.npy", np.array([None]), "not a whole NPY"),
-        ("a.npy", b"nonsense", "not a whole NPY"),
-        ("a.npz", b"nonsense", "not a whole NPZ"),
+        ("a.npy", np.array([None]), "not a complete NPY"),
+        ("a.npy", b"nonsense", "not a complete NPY"),
+        ("a.npz", b"nonsense", "not a complete NPZ"),
         ("a.npz", {"x": DEPTH, "y": DEPTH}, "not x, y"),
-        ("a.png", b"nonsense", "no image"),
-        ("a.png", Image.new("P", (W, H)), "colors"),
-        ("a.png", Image.effect_noise((W, H), 50).convert("RGB").point(lambda x: x).quantize(8), "colors"),
-        ("a.txt", b"1 2 3", "no image"),
+        ("a.png", b"nonsense", "not an image"),
+        ("a.png", Image.new("P", (W, H)), "palette"),
+        ("a.png", Image.effect_noise((W, H), 50).convert("RGB").point(lambda x: x).quantize(8), "palette"),
+        ("a.txt", b"1 2 3", "not an image"),
     ],
 )
 def test_files_that_hold_no_depth_are_named(tmp_path, name, content, message):
@@ -178,7 +178,7 @@ def write(path, content):
     [
         ("[]", "must be an object with"),
         ('{"scale": -1}', "must be positive"),
-        ('{"scale": "a"}', "no number"),
+        ('{"scale": "a"}', "must be a number"),
         ('{"min": 3, "max": 1}', "0 ≤ min ≤ max"),
         ("{", "not a JSON file"),
     ],
@@ -217,7 +217,7 @@ def test_masks_of_palettes_and_of_colors_are_read(tmp_path):
     ("name", "pixels", "message"),
     [
         ("m.png", np.zeros((H, W), np.uint8), "empty"),
-        ("m.png", np.random.default_rng(0).integers(0, 255, (40, 40, 3), np.uint8), "colors and is no mask"),
+        ("m.png", np.random.default_rng(0).integers(0, 255, (40, 40, 3), np.uint8), "colors, so it is not a mask"),
         ("m.png", np.arange(900, dtype=np.uint16).reshape(30, 30), "different values"),
         ("m.jpg", LABELS, "with loss"),
     ],
@@ -229,7 +229,7 @@ def test_images_that_are_no_masks_are_named(tmp_path, name, pixels, message):
 
 
 def test_folders_without_masks_are_named(tmp_path):
-    with pytest.raises(ValueError, match="holds no mask"):
+    with pytest.raises(ValueError, match="contains no masks"):
         load_masks(tmp_path)
     Image.fromarray(LABELS).save(tmp_path / "a.png")
     Image.fromarray(LABELS * 0).save(tmp_path / "b.png")
@@ -269,10 +269,10 @@ def test_absent_files_are_named(folder, which):
 
 
 def test_depth_is_no_image_in_color(folder):
-    with pytest.raises(ValueError, match=r"depth.png .* it is a depth image"):
+    with pytest.raises(ValueError, match=r"depth.png .* it looks like a depth image"):
         load_rgb(folder / "depth.png")
     (folder / "half.png").write_bytes((folder / "rgb.png").read_bytes()[:200])
-    with pytest.raises(ValueError, match="half.png is no whole image"):
+    with pytest.raises(ValueError, match="half.png is damaged or incomplete"):
         load_rgb(folder / "half.png")
 
 
@@ -303,3 +303,57 @@ def test_cameras_and_poses_of_a_folder_of_images_are_those_of_the_image(tmp_path
     path.write_text("[[1, 2], [3]]")
     with pytest.raises(ValueError, match=r"transforms.json must hold a transform_matrix"):
         load_pose(path)
+
+
+def soft(mask):
+    """A mask with soft edges, as a resampled one has."""
+    image = Image.fromarray(mask.astype(np.uint8) * 255).resize((8 * W, 8 * H), Image.Resampling.BILINEAR)
+    return image, np.array(image) > 127
+
+
+@pytest.mark.parametrize("in_folder", [False, True])
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+@pytest.mark.parametrize("picture", ["white", "photograph"])
+def test_what_is_transparent_is_not_masked(tmp_path, in_folder, mode, picture):
+    colors = np.full((H, W, 3), 255, np.uint8)
+    if picture == "photograph":
+        colors = np.random.default_rng(0).integers(0, 255, (H, W, 3), np.uint8)
+    cut = Image.fromarray(colors).convert(mode)
+    cut.putalpha(Image.fromarray((LABELS == 1).astype(np.uint8) * 200))
+    cut.save(tmp_path / "cup.png")
+    (mask,) = load_masks(tmp_path if in_folder else tmp_path / "cup.png").values()
+    assert mask.equal(torch.from_numpy(LABELS == 1))
+
+
+def test_colors_on_a_transparent_ground_are_objects(tmp_path):
+    colors = np.full((H, W, 4), (250, 250, 250, 0), np.uint8)
+    colors[LABELS == 1], colors[LABELS == 7] = (0, 0, 200, 255), (200, 30, 0, 255)
+    Image.fromarray(colors).save(tmp_path / "m.png")
+    found = load_masks(tmp_path / "m.png")
+    assert found["1"].equal(torch.from_numpy(LABELS == 1))
+    assert found["2"].equal(torch.from_numpy(LABELS == 7))
+    Image.fromarray(np.where(colors == 0, 255, colors)).convert("RGB").convert("RGBA").save(tmp_path / "opaque.png")
+    assert len(load_masks(tmp_path / "opaque.png")) == 3
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
+def test_a_mask_with_soft_edges_is_one_object(tmp_path, mode):
+    image, expected = soft(LABELS > 0)
+    assert len(np.unique(np.array(image))) > 10
+    image.convert(mode).save(tmp_path / "m.png")
+    with pytest.warns(UserWarning, match="m.png is read as one mask with soft edges"):
+        found = load_masks(tmp_path / "m.png")
+    assert list(found) == ["255"]
+    assert found["255"].equal(torch.from_numpy(expected))
+
+
+def test_labels_are_not_taken_for_soft_edges(tmp_path):
+    labels = np.array(Image.fromarray(LABELS).resize((8 * W, 8 * H), Image.Resampling.NEAREST))
+    labels[labels == 7] = 255
+    Image.fromarray(labels).save(tmp_path / "m.png")
+    assert list(load_masks(tmp_path / "m.png")) == ["1", "255"]
+
+
+def test_a_black_and_white_mask_of_16_bits_is_not_an_index(tmp_path):
+    Image.fromarray((LABELS > 0).astype(np.uint16) * 65535).save(tmp_path / "m.png")
+    assert list(load_masks(tmp_path / "m.png")) == ["65535"]

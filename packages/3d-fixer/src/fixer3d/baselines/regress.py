@@ -98,8 +98,7 @@ class PoseRegressor:
         for one, mesh, pose, place in zip(targets, meshes, poses, geometry, strict=True):
             placed = place_mesh(mesh, pose, place, scene.c2w)
             low, high = placed.bounds
-            middle, size = torch.from_numpy((low + high) / 2).float(), torch.tensor(float((high - low).max()))
-            frame = Frame(middle, size)
+            frame = Frame(torch.from_numpy((low + high) / 2), torch.tensor((high - low).max()))
             found.append(CompletedObject(one.name, placed, torch.zeros(1, 1, 1, dtype=torch.bool), frame, frame))
         return found
 
@@ -146,7 +145,7 @@ def place_mesh(mesh: Mesh, pose: Float[Tensor, "6"], geometry: Float[Tensor, "4"
     depth = math.exp(float(pose[2].clamp(-5, 5)))
     size = math.exp(float(pose[3].clamp(-5, 5))) * depth * float(geometry[2])
     place = torch.cat([(geometry[:2] + pose[:2] * geometry[2]) * depth, torch.tensor([-depth])])
-    center = (c2w[:3, :3] @ place + c2w[:3, 3]).double().numpy()
+    center = (c2w[:3, :3] @ place.to(c2w) + c2w[:3, 3]).double().numpy()
     yaw = math.atan2(float(pose[5]), float(pose[4]))
     turn = np.array([[math.cos(yaw), -math.sin(yaw), 0], [math.sin(yaw), math.cos(yaw), 0], [0, 0, 1]])
     turned = mesh.mapped(turn)

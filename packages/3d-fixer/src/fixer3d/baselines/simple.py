@@ -18,7 +18,7 @@ from fixer3d.training.framing import COARSE_LIMIT, partial_voxels, within
 BOX_FACES = np.array([int(corner) for corner in "013032467475045051237276026064157173"]).reshape(12, 3)
 """Triangles of a box whose corners are numbered by the bits x, y, z; seen from outside, counterclockwise."""
 CROP = 8
-"""Pixels of crops that nobody looks at."""
+"""Pixels along each edge of the crops, which these baselines do not use."""
 
 
 class VisibleOnly:

@@ -23,9 +23,9 @@ GAP = 4
 
 
 def middle(meshes: Sequence[Mesh]) -> Float[Tensor, "3"]:
-    """The middle of some meshes."""
+    """The middle of some meshes, in double precision."""
     bounds = np.stack([mesh.bounds for mesh in meshes if len(mesh.vertices)])
-    return torch.from_numpy((bounds[:, 0].min(0) + bounds[:, 1].max(0)) / 2).float()
+    return torch.from_numpy((bounds[:, 0].min(0) + bounds[:, 1].max(0)) / 2).double()
 
 
 def turned(

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from jaxtyping import Bool, Float, Shaped
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from fixer3d.configs import SamplerConfig
@@ -20,6 +20,7 @@ from fixer3d.training.framing import COARSE_LIMIT, FINE_LIMIT, SLACK, Partial, p
 from fixer3d.training.observations import no_images
 from fixer3d.training.runs import save_networks
 
+from .arrays import Array, as_cloud, as_crop, as_values
 from .objects import CompletedObject, colored
 from .scene import Scene
 from .targets import Target, find_targets, object_noise
@@ -54,11 +55,11 @@ class Fixer:
 
         Raises:
             FileNotFoundError: if there is no such folder, or a file of it is missing.
-            ValueError: if a file is damaged.
+            ValueError: if a file is damaged, or there is no coarse stage.
         """
-        from .weights import load_model
+        from .weights import load_completer
 
-        return cls(load_model(name, device))
+        return cls(load_completer(name, device))
 
     @property
     def device(self) -> torch.device:
@@ -110,12 +111,12 @@ class Fixer:
 
     def complete_points(
         self,
-        points: Float[Tensor, "n 3"],
-        confidence: Float[Tensor, "n"] | None = None,
+        points: Array,
+        confidence: Array | None = None,
         *,
-        image_crop: Shaped[Tensor, "3 s s"] | None = None,
-        crop_mask: Shaped[Tensor, "1 s s"] | None = None,
-        colors: Float[Tensor, "n 3"] | None = None,
+        image_crop: Array | None = None,
+        crop_mask: Array | None = None,
+        colors: Array | None = None,
         name: str = "object",
         seed: int = 0,
         sampler: SamplerConfig | None = None,
@@ -123,27 +124,28 @@ class Fixer:
         """Complete one partial cloud.
 
         Args:
-            points: Visible points.
-            confidence: Of each point, 1 inside and 0.5 at the edge; 1 if not given.
-            image_crop: The object in an image, of the model's image size, if there is one.
-            crop_mask: Its mask in it; all of it if not given.
-            colors: Of each point.
+            points: Visible points (n, 3).
+            confidence: Of each point (n,), 1 inside and 0.5 at the edge; 1 if not given.
+            image_crop: The object in an image (3, s, s) of the model's image size, if there is one.
+            crop_mask: Its mask in it (1, s, s); all of it if not given.
+            colors: Of each point (n, 3), from 0 to 1.
             name: Of the object.
             seed: Random seed.
             sampler: Steps and guidance; those of the weights if not given.
 
         Raises:
-            ValueError: if there are fewer than 10 points, or some that are not finite.
+            ValueError: if there are fewer than 10 points, some that are not finite, or an array has the wrong shape.
         """
-        if not points.isfinite().all():
-            raise ValueError("the points must be finite")
-        trust = torch.ones(len(points)) if confidence is None else confidence
+        cloud, size = as_cloud(points), self.image_size
+        trust = as_values(confidence, "the confidence", (len(cloud),))
+        trust = torch.ones(len(cloud)) if trust is None else trust
         images = None
         if image_crop is not None:
-            black = no_images(1, self.image_size)
-            mask = torch.full_like(black.crop_mask, 255) if crop_mask is None else crop_mask[None]
-            images = replace(black, crop=image_crop[None], crop_mask=mask)
-        target = Target(name, points.float(), trust, images, 0.0, colors)
+            black = no_images(1, size)
+            mask = black.crop_mask[0] + 255 if crop_mask is None else as_crop(crop_mask, "the mask", (1, size, size))
+            crop = as_crop(image_crop, "the crop", (3, size, size))
+            images = replace(black, crop=crop[None], crop_mask=mask[None])
+        target = Target(name, cloud, trust, images, 0.0, as_values(colors, "the colors", (len(cloud), 3)))
         return self.complete_targets([target], seed=seed, sampler=sampler)[0]
 
     @torch.no_grad()

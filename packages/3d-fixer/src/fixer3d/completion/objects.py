@@ -1,7 +1,7 @@
 """Completed objects, and the files that hold them."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from fixer3d.geometry.distances import nearest
 from fixer3d.geometry.frames import Frame
 from fixer3d.geometry.meshes import Mesh, save_glb, save_mesh
 
-SCENE = "scene.glb"
+SCENE, VISIBLE = "scene.glb", "visible.ply"
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,8 @@ def colored(mesh: Mesh, points: Float[Tensor, "n 3"], colors: Float[Tensor, "n 3
 def save_objects(objects: Sequence[CompletedObject], folder: Path, *, ply: bool = True) -> list[Path]:
     """Write `scene.glb`, with a named node for each object in world coordinates, and a PLY file for each.
 
+    Files are named by `file_names`.
+
     Raises:
         ValueError: if no object has a triangle.
         PermissionError: if the folder cannot be written to.
@@ -54,10 +56,29 @@ def save_objects(objects: Sequence[CompletedObject], folder: Path, *, ply: bool 
     named = {one.name: one.mesh for one in objects if len(one.mesh)}
     save_glb(named, folder / SCENE)
     paths = [folder / SCENE]
-    for name, mesh in named.items() if ply else ():
-        paths.append(folder / f"{file_name(name)}.ply")
-        save_mesh(mesh, paths[-1])
+    if ply:
+        stems = file_names(named)
+        for name, mesh in named.items():
+            paths.append(folder / f"{stems[name]}.ply")
+            save_mesh(mesh, paths[-1])
     return paths
+
+
+def file_names(names: Iterable[str]) -> dict[str, str]:
+    """A file name, without suffix, for each of several names, all different, also where upper case does not count.
+
+    Where two would be the same, or one is that of the visible points, it has a number at its end.
+    """
+    found: dict[str, str] = {}
+    taken = {Path(VISIBLE).stem}
+    for name in names:
+        stem = own = file_name(name)
+        number = 2
+        while stem.casefold() in taken:
+            stem, number = f"{own}_{number}", number + 1
+        taken.add(stem.casefold())
+        found[name] = stem
+    return found
 
 
 def file_name(name: str) -> str:

@@ -4,6 +4,7 @@ Weights are read from safetensors only.
 """
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
@@ -133,7 +134,7 @@ def load_trellis(
     for name, stem in _entry(args, "models", pipeline).items():
         path = _inside(folder, stem)
         settings = _read_json(path.with_name(f"{path.name}.json"))
-        if settings.get("name") in BUILDERS:
+        if str(settings.get("name")) in BUILDERS:
             models[name] = _load_model(settings, path, device, dtype)
         else:
             skipped[name] = _why_skipped(str(settings.get("name")))
@@ -209,7 +210,10 @@ def flow_config(settings: Settings) -> FlowConfig:
     """
     args = _Arguments(settings)
     width = args.integer("model_channels")
-    heads = args.integer("num_heads", 0) or width // args.integer("num_head_channels", 64)
+    per_head = args.integer("num_head_channels", 64)
+    if per_head < 1:
+        raise ValueError(f"num_head_channels of {args.name} must be positive, not {per_head}")
+    heads = args.integer("num_heads", 0) or width // per_head
     channels, blocks = args.integer("in_channels"), args.integer("num_blocks")
     args.demand(out_channels=channels, pe_mode="ape", share_mod=False, qk_rms_norm_cross=False)
     config = FlowConfig(
@@ -253,7 +257,7 @@ class _Arguments:
     """Settings of a model or sampler, taken one by one, so that none is overlooked."""
 
     def __init__(self, settings: Settings, key: str = "args") -> None:
-        self.name = settings.get("name", "a model")
+        self.name = str(settings.get("name", "a model"))
         self.left = dict(_entry(settings, key, f"the file of {self.name}"))
 
     def take(self, key: str, default: object = None) -> object:
@@ -288,7 +292,7 @@ class _Arguments:
             raise ValueError(f"the settings of {self.name} have {_first(unknown)}, which is not known here")
 
     def _check(self, key: str, value: object) -> float:
-        if not isinstance(value, (int, float)) or isinstance(value, bool):
+        if not isinstance(value, (int, float)) or isinstance(value, bool) or not math.isfinite(value):
             raise ValueError(f"{key} of {self.name} must be a number, not {value!r}")
         return value
 

@@ -81,7 +81,7 @@ def sample_colors(
         raise ValueError("every object needs a scene with an image to be colored")
     device, resolution = model.latent_mean.device, model.config.vae.resolution
     voxels = Voxels.from_occupancy(torch.stack(list(occupancy)))
-    centers = [frame.to_world(one) for one, frame in zip(voxels.centers(resolution), frames, strict=True)]
+    centers = [frame.to_world(one.double()) for one, frame in zip(voxels.centers(resolution), frames, strict=True)]
     seen = [_seen(*each) for each in zip(targets, centers, frames, strict=True)]
     places, behind = (torch.stack(parts).to(device) for parts in zip(*seen, strict=True))
     pictures = ObjectImages.cat(images).to(device).floats()
@@ -99,7 +99,7 @@ def _seen(target: Target, centers: Tensor, frame: Frame) -> tuple[Tensor, Tensor
     scene = target.scene
     assert scene is not None  # noqa: S101 - for the type checker; see `sample_colors`
     found = see_voxels(centers, float(frame.scale), scene.depth, scene.intrinsics, scene.c2w)
-    return found.places, found.behind
+    return found.places.float(), found.behind.float()
 
 
 def _noise(targets: Sequence[Target], voxels: Voxels, seed: int) -> Float[Tensor, "batch n c"]:
@@ -130,12 +130,12 @@ def textured(
         colors: Of these; all vertices have decoded colors if there are none.
         voxel: Edge of a voxel in the world.
     """
-    vertices = torch.from_numpy(mesh.vertices).float()
+    vertices = torch.from_numpy(mesh.vertices).double()
     if not len(vertices):
         return mesh
     found = decoded.at(vertices)
     if colors is not None and len(points):
-        distance, index = nearest(vertices[None], points[None].cpu().float())
-        weight = ((UNSEEN - distance[0] / voxel) / (UNSEEN - SEEN)).clamp(0, 1)[:, None]
+        distance, index = nearest(vertices[None], points[None].cpu().double())
+        weight = ((UNSEEN - distance[0] / voxel) / (UNSEEN - SEEN)).clamp(0, 1)[:, None].float()
         found = weight * colors.cpu()[index[0]] + (1 - weight) * found
     return Mesh(mesh.vertices, mesh.faces, found.double().numpy())

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from fixer3d.configs import EncoderConfig, ModelConfig
 from fixer3d.network.encoders import FULL_SIZE, load_dino, load_moge
 from fixer3d.network.model import FixerModel
-from fixer3d.training.runs import load_networks
+from fixer3d.training.runs import load_networks, trained_stages
 from separata.run import Compute
 from separata.runs import CONFIG
 
@@ -49,6 +49,20 @@ def load_model(name: str | Path, device: str = "auto") -> FixerModel:
     except FileNotFoundError as error:
         known = ", ".join(shipped()) or "none"
         raise FileNotFoundError(f"{error}; weights that come with this version: {known}") from None
+
+
+def load_completer(name: str | Path, device: str = "auto") -> FixerModel:
+    """The networks of `load_model`, which have a coarse stage.
+
+    Raises:
+        FileNotFoundError: if there are none.
+        ValueError: if they lack it; see `load_model` for other reasons.
+    """
+    model = load_model(name, device)
+    if STAGES[0] not in model.stages:
+        stages = ", ".join(trained_stages(name))
+        raise ValueError(f"{name} cannot complete objects yet: it has only the stages {stages}; train coarse next")
+    return model
 
 
 class RGBOnly(nn.Module):

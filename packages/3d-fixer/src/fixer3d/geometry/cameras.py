@@ -6,11 +6,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-LEVEL = torch.tensor([[1.0, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1]])
+SKEW = 1e-6
+"""Largest skew that counts as none, over the focal length."""
+LARGEST = 1e12
+"""Numbers of a camera are smaller than this."""
+LEVEL = torch.tensor([[1.0, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1]], dtype=torch.double)
 """The pose of a camera at the origin that looks level along y, with z up."""
 
 
@@ -60,23 +65,45 @@ class Intrinsics:
         return cls(focal, focal, width / 2, height / 2, width, height)
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any], width: int, height: int) -> "Intrinsics":
-        """A camera from what a JSON file says: fx, fy, cx, cy in pixels, or camera_angle_x in radians.
+    def from_matrix(cls, matrix: Any, width: int, height: int) -> "Intrinsics":  # noqa: ANN401 - whatever JSON holds
+        """A camera from its matrix K = [[fx, 0, cx], [0, fy, cy], [0, 0, 1]].
 
-        Where it has `width` and `height` (or `w` and `h`) of another size, the camera is scaled to the image. Without
-        fy it is fx, without cx, cy the middle of the image.
+        Args:
+            matrix: Three rows, or nine numbers; row by row or, as Open3D writes it, column by column.
+            width: Of the image, whose pixels K is in.
+            height: Of the image.
 
         Raises:
-            ValueError: if it has neither, or something that is no number.
+            ValueError: if it is not such a matrix, or has skew.
         """
         try:
-            numbers = {str(key): float(values[key]) for key in values if key in _NUMBERS}
+            values = np.asarray(matrix, float).reshape(3, 3)
         except (TypeError, ValueError):
-            raise ValueError("the camera's numbers are no numbers") from None
-        size = (
-            int(numbers.get("width", numbers.get("w", width))),
-            int(numbers.get("height", numbers.get("h", height))),
-        )
+            raise ValueError("a camera matrix must have 3×3 numbers") from None
+        found = next((one for one in (values, values.T) if one[2].tolist() == [0, 0, 1]), None)
+        if found is None or found[1, 0] != 0 or not np.isfinite(found).all():
+            raise ValueError("a camera matrix must be fx 0 cx, 0 fy cy, 0 0 1")
+        if abs(found[0, 1]) > SKEW * abs(found[0, 0]):
+            raise ValueError(f"a camera with skew is not supported, and its matrix has {found[0, 1]:g}")
+        (fx, _, cx), (_, fy, cy) = found[:2].tolist()
+        return cls(fx, fy, cx, cy, width, height)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any], width: int, height: int) -> "Intrinsics":
+        """A camera from what a JSON file says: fx, fy, cx, cy in pixels, a camera matrix, or camera_angle_x in radians.
+
+        Where it has `width` and `height` (or `w` and `h`) of another size, the camera is scaled to the image. Without
+        fy it is fx, without cx, cy the middle of the image. Matrices are those of `from_matrix`, as `K`,
+        `camera_matrix` or `intrinsic_matrix`, alone or as the `data` of such an entry.
+
+        Raises:
+            ValueError: if it has none of these, or something that is not a number.
+        """
+        numbers = {key: _number(key, values[key]) for key in _NUMBERS if key in values}
+        size = _size(numbers, width, height)
+        if (key := next((key for key in _MATRICES if key in values), None)) is not None:
+            matrix = values[key]["data"] if isinstance(values[key], dict) and "data" in values[key] else values[key]
+            return cls.from_matrix(matrix, *size).resized(width, height)
         if "fx" in numbers or "fl_x" in numbers:
             fx = numbers.get("fx", numbers.get("fl_x", 0))
             fy = numbers.get("fy", numbers.get("fl_y", fx))
@@ -84,25 +111,27 @@ class Intrinsics:
             return cls(fx, fy, cx, cy, *size).resized(width, height)
         if "camera_angle_x" in numbers:
             return cls.from_fov(math.degrees(numbers["camera_angle_x"]), width, height)
-        raise ValueError("it has neither fx (with fy, cx, cy) nor camera_angle_x")
+        raise ValueError("it has neither fx (with fy, cx, cy) nor a camera matrix nor camera_angle_x")
 
     @classmethod
     def from_json(cls, path: Path, width: int, height: int) -> "Intrinsics":
-        """A camera from a JSON file; see `from_dict`.
+        """A camera from a JSON file: an object, see `from_dict`, or a matrix alone, see `from_matrix`.
 
         Raises:
             FileNotFoundError: if there is no such file.
-            ValueError: if it is no JSON, or says no camera; the sentence names the file.
+            ValueError: if it is not JSON, or does not describe a camera; the sentence names the file.
         """
         from separata.files import read_json
 
         values = read_json(path)
-        if not isinstance(values, dict):
-            raise ValueError(f"{path} must be a JSON object with fx, fy, cx, cy or camera_angle_x")
+        if not isinstance(values, (dict, list)):
+            raise ValueError(f"{path} must be a JSON object with fx, fy, cx, cy or camera_angle_x, or a 3×3 matrix")
         try:
+            if isinstance(values, list):
+                return cls.from_matrix(values, width, height)
             return cls.from_dict(values, width, height)
         except ValueError as error:
-            raise ValueError(f"{path} describes no camera: {error}") from None
+            raise ValueError(f"{path} does not describe a camera: {error}") from None
 
     @property
     def fov_x(self) -> float:
@@ -115,7 +144,28 @@ class Intrinsics:
         return replace(self, fx=self.fx * x, fy=self.fy * y, cx=self.cx * x, cy=self.cy * y, width=width, height=height)
 
 
-_NUMBERS = ("fx", "fy", "cx", "cy", "fl_x", "fl_y", "camera_angle_x", "width", "height", "w", "h")
+_WIDTHS, _HEIGHTS = ("width", "w", "image_width"), ("height", "h", "image_height")
+_NUMBERS = ("fx", "fy", "cx", "cy", "fl_x", "fl_y", "camera_angle_x", *_WIDTHS, *_HEIGHTS)
+_MATRICES = ("K", "camera_matrix", "intrinsic_matrix")
+
+
+def _number(key: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < LARGEST:
+        raise ValueError(f"{key} must be a number, not {value!r}")
+    return float(value)
+
+
+def _size(numbers: Mapping[str, float], width: int, height: int) -> tuple[int, int]:
+    """Width and height that a file says; those of the image if it says neither."""
+    found = [[numbers[key] for key in keys if key in numbers][:1] for keys in (_WIDTHS, _HEIGHTS)]
+    if len(found[0]) != len(found[1]):
+        raise ValueError("it must have both a width and a height, or neither")
+    if not found[0]:
+        return width, height
+    (w,), (h,) = found
+    if min(w, h) < 1:
+        raise ValueError(f"width and height must be at least 1, not {w:g} and {h:g}")
+    return int(w), int(h)
 
 
 def check_rigid(c2w: Float[Tensor, "4 4"]) -> None:
@@ -173,7 +223,7 @@ def back_project(
     Args:
         depth: Planar depth, along the camera's axis; not the length of the ray.
         intrinsics: The camera; its size is that of the depth image.
-        c2w: Its pose.
+        c2w: Its pose; points are as precise as it is, which matters far from the origin.
 
     Raises:
         ValueError: if the sizes differ.
@@ -183,7 +233,7 @@ def back_project(
             f"the depth image has {depth.shape[1]}×{depth.shape[0]} pixels, "
             f"the camera {intrinsics.width}×{intrinsics.height}"
         )
-    origin, directions = rays(intrinsics, c2w.to(depth))
+    origin, directions = rays(intrinsics, c2w.to(depth.device, torch.promote_types(c2w.dtype, depth.dtype)))
     return origin + directions * depth[..., None]
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from fixer3d.configs import CONFIDENT
 
 EPSILON = 1e-6
-"""Added to every scale, so that a frame of a single point can be inverted."""
+"""Added to every scale, in units of what it is the scale of."""
 MIN_POINTS = 10
 """The least number of confident points from which an object is completed."""
 
@@ -18,6 +18,9 @@ MIN_POINTS = 10
 @dataclass(frozen=True)
 class Frame:
     """A map `world = local * scale + center`; leading dimensions are a batch of frames.
+
+    Far from the origin of the world, only double precision tells nearby points apart: give points there as doubles, and
+    the frame that is made of them holds doubles, too.
 
     Args:
         center: Where the frame's origin is in the world.
@@ -74,14 +77,14 @@ class Frame:
 def coarse_frame(points: Float[Tensor, "n 3"], confidence: Float[Tensor, "n"]) -> Frame:
     """The frame of a partial object: its bounding box fills [-0.25, 0.25] on the longest side.
 
-    That leaves twice the room of the visible part on every side for what is not seen: `s_c = 2 max extent + 1e-6`.
+    That leaves twice the room of the visible part on every side for what is not seen: `s_c = (2 + 1e-6) max extent`.
 
     Args:
         points: Visible points in the world.
         confidence: Of each point; only those above 0.8 count.
 
     Raises:
-        ValueError: if fewer than 10 points are confident.
+        ValueError: if fewer than 10 points are confident, or those that are lie at one place.
     """
     kept = points[confidence > CONFIDENT]
     if len(kept) < MIN_POINTS:
@@ -90,7 +93,10 @@ def coarse_frame(points: Float[Tensor, "n 3"], confidence: Float[Tensor, "n"]) -
             f"at least {MIN_POINTS} are needed to place an object"
         )
     low, high = kept.amin(0), kept.amax(0)
-    return Frame((low + high) / 2, 2 * (high - low).max() + EPSILON)
+    extent = (high - low).max()
+    if not extent > 0:
+        raise ValueError("all confident points lie at the same place, so the object has no size")
+    return Frame((low + high) / 2, (2 + EPSILON) * extent)
 
 
 def fine_frame(occupancy: Bool[Tensor, "r r r"] | Float[Tensor, "r r r"]) -> Frame:

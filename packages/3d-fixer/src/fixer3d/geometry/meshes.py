@@ -2,8 +2,9 @@
 
 import gzip
 import io
+import itertools
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +15,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from .frames import Frame
+from .ply import needs_double, ply_bytes
 
 MESH_FORMATS = (".ply", ".obj", ".glb", ".gltf", ".stl", ".off")
 """What can be read, each also compressed (.gz)."""
@@ -31,7 +33,7 @@ _BROKEN = (
     OSError,
     struct.error,
 )
-"""What readers raise on files that are not whole."""
+"""What readers raise on damaged files."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +79,10 @@ class Mesh:
     @property
     def volume(self) -> float:
         """The enclosed volume; negative where the faces look inwards."""
-        a, b, c = self.vertices[self.faces].transpose(1, 0, 2)
+        if not len(self):
+            return 0.0
+        # From a point among them, whose products do not cancel far from the origin.
+        a, b, c = (self.vertices - self.vertices[0])[self.faces].transpose(1, 0, 2)
         return float(np.einsum("ij,ij->", a, np.cross(b, c)) / 6)
 
     def transformed(self, frame: Frame) -> "Mesh":
@@ -160,12 +165,12 @@ def load_mesh(path: Path) -> Mesh:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it cannot be read, or holds no triangle.
+        ValueError: if it cannot be read, or contains no triangles.
     """
     geometry = _load(path)
     faces = getattr(geometry, "faces", None)
     if faces is None or not len(faces):
-        raise ValueError(f"{path} holds no triangle; a point cloud is completed by complete-points")
+        raise ValueError(f"{path} contains no triangles; a point cloud is completed by complete-points")
     mesh = Mesh(np.asarray(geometry.vertices, float), np.asarray(faces, np.int64), _colors(geometry))
     if not np.isfinite(mesh.vertices).all():
         raise ValueError(f"{path} holds positions that are not finite")
@@ -177,7 +182,7 @@ def load_parts(path: Path) -> dict[str, Mesh]:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it cannot be read, or holds no triangle.
+        ValueError: if it cannot be read, or contains no triangles.
     """
     import trimesh
 
@@ -196,7 +201,7 @@ def load_parts(path: Path) -> dict[str, Mesh]:
 
 
 def load_points(path: Path, n_samples: int = 20_000) -> Float[Tensor, "n 3"]:
-    """Read a point cloud: PLY, OBJ, GLB or another format of meshes, or an array of shape (points, 3) as NPY.
+    """Read a point cloud as doubles: PLY, OBJ, GLB or another format of meshes, or an array (points, 3) as NPY.
 
     Args:
         path: The file.
@@ -204,12 +209,12 @@ def load_points(path: Path, n_samples: int = 20_000) -> Float[Tensor, "n 3"]:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it cannot be read, or holds no finite point.
+        ValueError: if it cannot be read, or no point of it is finite.
     """
     points = _load_array(path) if path.suffix.lower() == ".npy" else _load_cloud(path, n_samples)
     points = points[points.isfinite().all(1)]
     if not len(points):
-        raise ValueError(f"{path} holds no finite point")
+        raise ValueError(f"{path} has no points with finite coordinates")
     return points
 
 
@@ -221,18 +226,21 @@ def _load_array(path: Path) -> Tensor:
         raise ValueError(f"{path} is not an NPY file of numbers") from None
     if array.ndim != 2 or array.shape[1] != 3 or array.dtype.kind not in "fiu":
         raise ValueError(f"{path} must have shape (points, 3), not {array.shape}")
-    return torch.from_numpy(array).float()
+    return torch.from_numpy(array.astype(np.float64))
 
 
 def _load_cloud(path: Path, n_samples: int) -> Tensor:
     geometry = _load(path)
     faces = getattr(geometry, "faces", None)
     vertices = np.asarray(geometry.vertices, float)
-    surface = Mesh(vertices, np.zeros((0, 3), np.int64) if faces is None else np.asarray(faces, np.int64))
+    # Samples are in single precision, which is enough around the middle of the surface.
+    finite = vertices[np.isfinite(vertices).all(1)]
+    middle = finite.mean(0) if len(finite) else np.zeros(3)
+    surface = Mesh(vertices - middle, np.zeros((0, 3), np.int64) if faces is None else np.asarray(faces, np.int64))
     if surface.areas.sum() > 0:
-        return surface.sample(n_samples, torch.Generator().manual_seed(0))
+        return surface.sample(n_samples, torch.Generator().manual_seed(0)).double() + torch.from_numpy(middle)
     # Points, or triangles without an area.
-    return torch.from_numpy(vertices).float()
+    return torch.from_numpy(vertices)
 
 
 def _check_there(path: Path) -> None:
@@ -249,20 +257,28 @@ def _load(path: Path) -> Any:  # noqa: ANN401 - a geometry of trimesh
     compressed = suffixes[-1:] == [".gz"]
     kind = suffixes[-2 if compressed else -1] if len(suffixes) > compressed else ""
     if kind not in MESH_FORMATS:
-        raise ValueError(f"{path} is no mesh or point cloud; known are {', '.join(MESH_FORMATS)}")
+        raise ValueError(f"{path} is not a mesh or point cloud; supported formats are {', '.join(MESH_FORMATS)}")
     try:
         content = gzip.decompress(path.read_bytes()) if compressed else path.read_bytes()
         scene = trimesh.load_scene(io.BytesIO(content), file_type=kind[1:], process=False)
+        _check_faces(scene.geometry.values())
         parts: list[Any] = scene.dump()
     except _BROKEN as error:
         raise ValueError(f"{path} cannot be read as {kind[1:].upper()}: {error}") from None
     surfaces = [part for part in parts if isinstance(part, trimesh.Trimesh) and len(part.faces)]
     clouds = [part for part in parts if not surfaces and len(getattr(part, "vertices", ()))]
     if not surfaces and not clouds:
-        raise ValueError(f"{path} holds no triangle and no point")
+        raise ValueError(f"{path} contains neither triangles nor points")
     if surfaces:
         return trimesh.util.concatenate(surfaces) if len(surfaces) > 1 else surfaces[0]
     return trimesh.PointCloud(np.concatenate([np.asarray(cloud.vertices, float) for cloud in clouds]))
+
+
+def _check_faces(geometries: Iterable[Any]) -> None:
+    for one in geometries:
+        faces = np.asarray(getattr(one, "faces", ()))
+        if faces.size and (faces.min() < 0 or faces.max() >= len(one.vertices)):
+            raise ValueError("a triangle refers to a vertex that does not exist")
 
 
 def _colors(geometry: Any) -> np.ndarray | None:  # noqa: ANN401 - a geometry of trimesh
@@ -275,13 +291,22 @@ def _colors(geometry: Any) -> np.ndarray | None:  # noqa: ANN401 - a geometry of
 def save_mesh(mesh: Mesh, path: Path) -> None:
     """Write a mesh as PLY, OBJ, GLB, STL or OFF, whole or not at all.
 
+    Far from the origin, PLY has doubles, STL is text, and GLB places the mesh by a node with a translation.
+
     Raises:
         ValueError: if the suffix is another.
     """
     kind = path.suffix.lower()
     if kind not in MESH_FORMATS or kind == ".gltf":
         raise ValueError(f"cannot write {path}: a mesh is written as .ply, .obj, .glb, .stl or .off")
-    _write(path, _trimesh(mesh).export(file_type=kind[1:]))
+    if kind == ".glb":
+        save_glb({path.stem: mesh}, path)
+    elif kind == ".ply":
+        colors = None if mesh.colors is None else _bytes(mesh.colors)
+        _write(path, ply_bytes(mesh.vertices, mesh.faces, colors))
+    else:
+        is_text = kind == ".stl" and needs_double(mesh.vertices)
+        _write(path, _trimesh(mesh).export(file_type="stl_ascii" if is_text else kind[1:]))
 
 
 def save_points(points: Float[Tensor, "n 3"], path: Path, colors: Float[Tensor, "n 3"] | None = None) -> None:
@@ -295,31 +320,39 @@ def save_points(points: Float[Tensor, "n 3"], path: Path, colors: Float[Tensor, 
     Raises:
         ValueError: if the suffix is another.
     """
-    import trimesh
-
     if path.suffix.lower() != ".ply":
         raise ValueError(f"cannot write {path}: a point cloud is written as .ply")
     shades = None if colors is None else _bytes(colors.detach().cpu().numpy())
-    _write(path, trimesh.PointCloud(points.detach().cpu().numpy(), colors=shades).export(file_type="ply"))
+    _write(path, ply_bytes(points.detach().cpu().numpy(), colors=shades))
 
 
 def save_glb(meshes: Mapping[str, Mesh], path: Path) -> None:
     """Write meshes as one GLB scene, whole or not at all, with a node of its name for each.
 
-    Coordinates are written as they are; programs that take y for up show a scene with z up on its side.
+    Coordinates are written as they are; programs that take y for up show a scene with z up on its side. GLB has single
+    precision: what is too far from the origin for it has coordinates around its middle, where its node puts it.
 
     Raises:
         ValueError: if there is no triangle.
     """
     import trimesh
 
-    scene = trimesh.Scene()
+    # An object that is called like the root of the scene would lose its place.
+    scene = trimesh.Scene(base_frame=next(root for root in _roots() if root not in meshes))
     for name, mesh in meshes.items():
         if len(mesh):
-            scene.add_geometry(_trimesh(mesh), node_name=name, geom_name=name)
+            place = np.eye(4)
+            place[:3, 3] = mesh.bounds.mean(0) if needs_double(mesh.vertices) else 0
+            local = replace(mesh, vertices=mesh.vertices - place[:3, 3])
+            scene.add_geometry(_trimesh(local), node_name=name, geom_name=name, transform=place)
     if not scene.geometry:
         raise ValueError(f"there is no triangle to write to {path}")
     _write(path, scene.export(file_type="glb"))
+
+
+def _roots() -> Iterator[str]:
+    """Names for the root of a scene."""
+    return ("world" + "_" * n for n in itertools.count())
 
 
 def _trimesh(mesh: Mesh) -> Any:  # noqa: ANN401 - a mesh of trimesh

@@ -27,6 +27,7 @@ def voxelize(
     Returns:
         Occupancy, 0 or 1, and confidence, 0 in empty voxels; indexed by x, y, z.
     """
+    points = points.float()
     weights = torch.ones_like(points[:, 0]) if confidence is None else confidence.to(points)
     cells = ((points.clamp(MARGIN - 0.5, 0.5 - MARGIN) + 0.5) * resolution).long().clamp(0, resolution - 1)
     flat = (cells[:, 0] * resolution + cells[:, 1]) * resolution + cells[:, 2]
@@ -40,7 +41,7 @@ def space_to_depth(grid: Shaped[Tensor, "*batch r r r"], block: int = BLOCK) -> 
     """Blocks of voxels as channels: `(x n1) (y n2) (z n3) -> (n1 n2 n3) x y z`.
 
     Raises:
-        ValueError: if the resolution is no multiple of the block.
+        ValueError: if the resolution is not a multiple of the block.
     """
     *batch, resolution = grid.shape[:-2]
     if resolution % block:

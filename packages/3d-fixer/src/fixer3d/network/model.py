@@ -129,11 +129,14 @@ class FixerModel(nn.Module):
         Raises:
             ValueError: if it has none.
         """
-        if stage not in self.controls:
-            raise ValueError(f"this model has no stage {stage}, but {', '.join(self.stages) or 'none'}")
+        self._check_stage(stage)
         control = self.controls[stage]
         assert isinstance(control, ControlBranch)  # noqa: S101 - for the type checker
         return DualBranchFlow(self.prior, control)
+
+    def _check_stage(self, stage: str) -> None:
+        if stage not in self.controls:
+            raise ValueError(f"this model has no stage {stage}, but {', '.join(self.stages) or 'none'}")
 
     def encode(self, occupancy: Float[Tensor, "batch R R R"]) -> Float[Tensor, "batch c r r r"]:
         """Occupancy as a latent, normalized."""
@@ -162,7 +165,12 @@ class FixerModel(nn.Module):
         return self.encoder(mask.expand(-1, 3, -1, -1))
 
     def scene_tokens(self, stage: str, scene: Float[Tensor, "batch 4 s s"]) -> Tokens:
-        """Tokens of whole images with depth."""
+        """Tokens of whole images with depth.
+
+        Raises:
+            ValueError: if the stage has no control branch.
+        """
+        self._check_stage(stage)
         return self.scene_encoders[stage](scene)
 
     def texture_tokens(self, images: ObjectImages) -> TextureTokens:

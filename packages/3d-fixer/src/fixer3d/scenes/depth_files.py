@@ -87,7 +87,8 @@ def _read_image(path: Path) -> np.ndarray:
         values = np.array(image)
         mode = image.mode
     if mode in {"P", "1"}:
-        raise ValueError(f"{path} is an image of {'colors' if mode == 'P' else 'black and white'}, and no depth")
+        kind = "a palette" if mode == "P" else "black and white"
+        raise ValueError(f"{path} is an image in {kind}, not a depth image")
     # Pillow gives 16 bits as 32 in some versions.
     return values.astype(np.uint16) if mode == "I" and values.min() >= 0 and values.max() < 1 << 16 else values
 
@@ -96,7 +97,7 @@ def _read_npy(path: Path) -> np.ndarray:
     try:
         return np.asarray(np.load(path, allow_pickle=False))
     except _BROKEN:
-        raise ValueError(f"{path} is not a whole NPY file of numbers") from None
+        raise ValueError(f"{path} is not a complete NPY file of numbers") from None
 
 
 def _read_npz(path: Path) -> np.ndarray:
@@ -107,7 +108,7 @@ def _read_npz(path: Path) -> np.ndarray:
             if name is not None:
                 return np.asarray(arrays[name])
     except (*_BROKEN, AttributeError, TypeError):
-        raise ValueError(f"{path} is not a whole NPZ file of numbers") from None
+        raise ValueError(f"{path} is not a complete NPZ file of numbers") from None
     raise ValueError(f"{path} must hold one array, or one that is called depth, not {', '.join(names) or 'none'}")
 
 
@@ -121,7 +122,7 @@ def _read_exr(path: Path) -> np.ndarray:
         raise ValueError(f"reading {path} needs a reader of EXR; pip install OpenEXR, or save the depth as NPY")
     values = module.imread(str(path), module.IMREAD_UNCHANGED)
     if values is None:
-        raise ValueError(f"{path} is no EXR file that OpenCV can read; pip install OpenEXR")
+        raise ValueError(f"{path} is not an EXR file that OpenCV can read; pip install OpenEXR")
     return np.asarray(values)
 
 
@@ -130,7 +131,7 @@ def _by_openexr(module: Any, path: Path) -> np.ndarray:  # noqa: ANN401 - a modu
         with module.File(str(path), separate_channels=True) as file:
             channels = {name: np.array(channel.pixels) for name, channel in file.channels().items()}
     except (RuntimeError, OSError, ValueError, TypeError) as error:
-        raise ValueError(f"{path} is no whole EXR file: {error}") from None
+        raise ValueError(f"{path} is not a complete EXR file: {error}") from None
     lower = {name.rsplit(".", 1)[-1].lower(): values for name, values in channels.items()}
     for name in ("z", "depth", "y", "v", "r"):
         if name in lower:

@@ -4,12 +4,15 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, UInt8
+from scipy.ndimage import maximum_filter, minimum_filter
 from torch import Tensor
 
+from fixer3d.configs import MAX_OBJECTS
 from fixer3d.geometry.cameras import LEVEL, Intrinsics, check_rigid
 from fixer3d.geometry.frames import MIN_POINTS
 
@@ -114,13 +117,13 @@ def load_rgb(path: Path) -> UInt8[Tensor, "h w 3"]:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it is no image.
+        ValueError: if it is not an image.
     """
     from PIL import Image
 
     with open_image(path) as image:
         if image.mode[0] in "IF":
-            raise ValueError(f"{path} has one channel of 16 or 32 bits; it is a depth image, and no image in color")
+            raise ValueError(f"{path} has one channel of 16 or 32 bits; it looks like a depth image, not a color image")
         if "A" in image.getbands() or "transparency" in image.info:
             layer = image.convert("RGBA")
             image = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)  # noqa: PLW2901
@@ -132,17 +135,20 @@ def load_masks(path: Path) -> dict[str, Bool[Tensor, "h w"]]:
 
     Either one image, in which each number but 0 (or each color but black) is an object, named by its number, or a
     folder of images, in each of which an object is what is not black, named by its file. In the 16-bit index images of
-    a scene's folder, wall and floor are no objects, and objects have their names.
+    a scene's folder, walls and floors are not objects, and objects have their names.
+
+    What is transparent belongs to no object: a photograph cut out along its object is one mask. So is a black and white
+    image with soft edges.
 
     Raises:
         FileNotFoundError: if there is no such file or folder.
-        ValueError: if one is no image, a mask is empty, sizes differ, or there is none.
+        ValueError: if a file is not an image, a mask is empty, sizes differ, or there is none.
     """
     if not path.is_dir():
         return _masks_of_index(path)
     files = sorted(file for file in path.iterdir() if file.suffix.lower() in IMAGES)
     if not files:
-        raise ValueError(f"the folder {path} holds no mask; each object needs an image there")
+        raise ValueError(f"the folder {path} contains no masks; each object needs an image there")
     masks = {file.stem: _binary(file) for file in files}
     first = next(iter(masks.values()))
     for file, mask in zip(files, masks.values(), strict=True):
@@ -153,9 +159,11 @@ def load_masks(path: Path) -> dict[str, Bool[Tensor, "h w"]]:
 
 
 def _binary(path: Path) -> Tensor:
-    """Where a mask is set: brighter than half of full for images with shades, above 0 for few values."""
+    """Where a mask is set: where it is opaque, brighter than half of full, or, for few values, above 0."""
     with open_image(path) as image:
-        values = np.array(image.convert("RGBA"))[..., :3].max(2) if image.mode not in _NUMBERS else np.array(image)
+        values = _opacity(image)
+        if values is None:
+            values = np.array(image) if image.mode in _NUMBERS else np.array(image.convert("RGB")).max(2)
     # A mask that was scaled has gray edges; one of labels 0 and 1 has not.
     return torch.from_numpy(values > (values.max() / 2 if values.max() > 1 else 0))
 
@@ -164,25 +172,71 @@ _NUMBERS = ("1", "L", "P", "I", "I;16", "I;16B", "F")
 """Modes of images in which a pixel is a number."""
 
 
+def _opacity(image: Any) -> np.ndarray | None:  # noqa: ANN401 - an image of Pillow
+    """How opaque each pixel is, from 0 to 255; none where all are alike."""
+    if "A" not in image.getbands() and "transparency" not in image.info:
+        return None
+    alpha = np.array(image.convert("RGBA"))[..., 3]
+    return None if alpha.min() == alpha.max() else alpha
+
+
 def _masks_of_index(path: Path) -> dict[str, Tensor]:
     if path.suffix.lower() in {".jpg", ".jpeg"}:
         raise ValueError(f"{path} is compressed with loss, which changes the numbers of objects; save the mask as PNG")
     names: dict[int, str] = {}
     with open_image(path) as image:
-        is_number = image.mode in _NUMBERS
-        values = np.array(image) if is_number else _labels(np.array(image.convert("RGB")), path)
-        is_deep = image.mode.startswith("I")
+        values, is_deep = _object_numbers(image, path), image.mode.startswith("I")
+    if is_deep and (index := _scene_index(values)) is not None:
+        values, names = np.where(index >= FIRST_OBJECT, index, 0), object_names(path)
+    elif _is_soft(values):
+        warnings.warn(
+            f"{path} is read as one mask with soft edges: what is brighter than half belongs to it", stacklevel=3
+        )
+        values = np.where(values > values.max() / 2, values.max(), 0)
     labels = torch.from_numpy(values.astype(np.int64))
     numbers = [number for number in labels.unique().tolist() if number]
-    if is_deep and numbers and all(abs(n / INDEX_STEP - round(n / INDEX_STEP)) * INDEX_STEP <= 0.5 for n in numbers):
-        labels = (labels / INDEX_STEP).round().long()
-        numbers = [number for number in labels.unique().tolist() if number >= FIRST_OBJECT]
-        names = object_names(path)
     if not numbers:
         raise ValueError(f"the mask {path} is empty: no pixel belongs to an object")
     if len(numbers) > MAX_COLORS:
-        raise ValueError(f"{path} has {len(numbers)} different values and is no mask of objects")
+        raise ValueError(f"{path} has {len(numbers)} different values, so it is not a mask of objects")
     return {names.get(number, str(number)): labels == number for number in numbers}
+
+
+def _object_numbers(image: Any, path: Path) -> np.ndarray:  # noqa: ANN401 - an image of Pillow
+    """The number of the object at each pixel, 0 for none."""
+    opacity = _opacity(image)
+    shown = True if opacity is None else opacity > opacity.max() / 2
+    if image.mode in _NUMBERS:
+        return np.where(shown, np.array(image), 0)
+    colors = np.array(image.convert("RGB"))
+    if opacity is None and (colors == colors[..., :1]).all() and _is_soft(colors[..., 0]):
+        return colors[..., 0]
+    if opacity is not None and not _are_labels(colors[shown]):
+        return np.asarray(shown, np.int64)
+    return _labels(np.where(np.asarray(shown)[..., None], colors, 0), path)
+
+
+def _are_labels(colors: np.ndarray) -> bool:
+    """Whether colors are so few and so frequent that each is an object, and not a picture of one."""
+    counts = np.unique(colors, axis=0, return_counts=True)[1]
+    return len(counts) <= MAX_COLORS and bool(counts.min() >= MIN_POINTS)
+
+
+def _scene_index(values: np.ndarray) -> np.ndarray | None:
+    """What an index image of a scene shows; none if it is another image of 16 bits."""
+    index = np.round(values / INDEX_STEP)
+    is_index = (np.abs(index * INDEX_STEP - values) <= 0.5).all() and 0 < index.max() < FIRST_OBJECT + MAX_OBJECTS
+    return index if is_index else None
+
+
+def _is_soft(values: np.ndarray) -> bool:
+    """Whether an image is black and white with shades along the edges alone: no shade fills a square of 3×3 pixels."""
+    top = values.max()
+    shades = (values > 0) & (values < top)
+    if top not in (255, 65535) or not shades.any():
+        return False
+    flat = minimum_filter(values, 3, mode="nearest") == maximum_filter(values, 3, mode="nearest")
+    return not (flat & shades).any() and bool((flat & (values == top)).any())
 
 
 def _labels(colors: np.ndarray, path: Path) -> np.ndarray:
@@ -190,7 +244,7 @@ def _labels(colors: np.ndarray, path: Path) -> np.ndarray:
     flat = colors.reshape(-1, 3).astype(np.int64) @ [1 << 16, 1 << 8, 1]
     found, labels = np.unique(flat, return_inverse=True)
     if len(found) > MAX_COLORS:
-        raise ValueError(f"{path} has {len(found)} colors and is no mask of objects")
+        raise ValueError(f"{path} has {len(found)} colors, so it is not a mask of objects")
     return (labels + (found[0] != 0)).reshape(colors.shape[:2])
 
 
@@ -198,15 +252,15 @@ def load_intrinsics(given: str | Path | float, width: int, height: int, image: P
     """A camera from a horizontal field of view in degrees, or from a JSON file.
 
     Args:
-        given: Degrees, or the file: fx, fy, cx, cy in pixels or camera_angle_x in radians, at its top or, as in the
-            transforms.json of a folder of images, with the entry of the image.
+        given: Degrees, or the file: fx, fy, cx, cy or a camera matrix in pixels, or camera_angle_x in radians, at its
+            top or, as in the transforms.json of a folder of images, with the entry of the image.
         width: Of the image.
         height: Of the image.
         image: The image.
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it is no number of degrees and no file that describes a camera.
+        ValueError: if it is neither a number of degrees nor a file that describes a camera.
     """
     if (degrees := _number(given)) is not None:
         return Intrinsics.from_fov(degrees, width, height)
@@ -219,7 +273,7 @@ def load_intrinsics(given: str | Path | float, width: int, height: int, image: P
     try:
         return Intrinsics.from_dict(entry, width, height)
     except ValueError as error:
-        raise ValueError(f"{path} describes no camera for {image}: {error}") from None
+        raise ValueError(f"{path} does not describe a camera for {image}: {error}") from None
 
 
 def _number(given: str | Path | float) -> float | None:
@@ -231,7 +285,7 @@ def _number(given: str | Path | float) -> float | None:
 
 
 def load_pose(path: Path, image: Path | None = None) -> Float[Tensor, "4 4"]:
-    """A camera's pose, OpenGL camera to world, from a JSON file.
+    """A camera's pose, OpenGL camera to world, from a JSON file, as doubles.
 
     Args:
         path: The file: a matrix of four rows, alone, as `transform_matrix`, or in the entry of the image.
@@ -239,14 +293,14 @@ def load_pose(path: Path, image: Path | None = None) -> Float[Tensor, "4 4"]:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it holds no rigid transform.
+        ValueError: if it is not a rigid transform.
     """
     from separata.files import read_json
 
     values = frame_of(path, image) or read_json(path)
     rows = values.get("transform_matrix") if isinstance(values, dict) else values
     try:
-        matrix = torch.tensor(rows, dtype=torch.float32)
+        matrix = torch.tensor(rows, dtype=torch.double)
     except (TypeError, ValueError, RuntimeError):
         matrix = torch.zeros(0)
     if matrix.shape != (4, 4):

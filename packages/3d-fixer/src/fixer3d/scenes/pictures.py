@@ -9,7 +9,7 @@ def open_image(path: Path) -> Any:  # noqa: ANN401 - an image of Pillow
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it is no whole image.
+        ValueError: if it is not an image, or only a part of one.
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -19,7 +19,7 @@ def open_image(path: Path) -> Any:  # noqa: ANN401 - an image of Pillow
         image = Image.open(path)
         image.load()
     except UnidentifiedImageError:
-        raise ValueError(f"{path} is no image") from None
+        raise ValueError(f"{path} is not an image") from None
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{path} is no whole image: {error}") from None
+        raise ValueError(f"{path} is damaged or incomplete: {error}") from None
     return ImageOps.exif_transpose(image)

@@ -17,7 +17,7 @@ def frame_of(path: Path, image: Path | None) -> dict[str, Any] | None:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it is no JSON.
+        ValueError: if it is not JSON.
     """
     values = read_json(path)
     if not isinstance(values, dict) or not isinstance(values.get("frames"), list) or image is None:
@@ -39,7 +39,7 @@ def object_names(index_image: Path) -> dict[int, str]:
     """The names of objects by index, from the transforms.json beside the index image of a scene; empty without one.
 
     Raises:
-        ValueError: if it is no JSON.
+        ValueError: if it is not JSON.
     """
     path = index_image.with_name(TRANSFORMS)
     values = read_json(path) if path.is_file() else {}
@@ -59,7 +59,7 @@ def depth_range(path: Path) -> tuple[float, float] | float | None:
         number (`scale`), or None where no file says it.
 
     Raises:
-        ValueError: if such a file is no JSON, or says something that is no depth; the sentence names it.
+        ValueError: if such a file is not JSON, or what it says cannot be depth; the sentence names it.
     """
     own, shared = path.with_suffix(".json"), path.with_name(TRANSFORMS)
     if own.is_file():
@@ -78,7 +78,7 @@ def _range(values: object, path: Path) -> tuple[float, float] | float | None:
     try:
         numbers = {key: float(values[key]) for key in ("scale", "min", "max") if key in values}
     except (TypeError, ValueError):
-        raise ValueError(f"{path}: the scale of the depth is no number") from None
+        raise ValueError(f"{path}: the scale of the depth must be a number") from None
     if "scale" in numbers:
         if not 0 < numbers["scale"] < float("inf"):
             raise ValueError(f"{path}: the scale of the depth must be positive, not {numbers['scale']:g}")

@@ -11,7 +11,7 @@ import torch
 
 from fixer3d.configs import ModelConfig, Stage, TrainConfig
 from fixer3d.network.model import FixerModel
-from fixer3d.scenes.dataset import scene_folders
+from fixer3d.scenes.dataset import fingerprint, scene_folders
 from separata import configs
 from separata.progress import Reporter
 from separata.run import Compute
@@ -89,7 +89,7 @@ def train_stage(
         "stages": [*_stages_before(start_from), stage],
         "model": configs.plain(networks.config),
         "train": configs.plain(config),
-        "data": [str(data), len(found)],
+        "data": [str(data), len(found), fingerprint(found)],
         "start_from": None if start_from is None else str(start_from),
         "version": version("3d-fixer"),
     }
