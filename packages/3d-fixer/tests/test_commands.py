@@ -147,10 +147,9 @@ def test_objects_that_were_not_predicted_are_named_and_counted(folder, tmp_path)
     assert "with them, as objects that are missing: scene chamfer" in told
 
 
-def test_an_old_result_is_replaced_and_other_files_are_kept(folder, tmp_path):
-    scene, target = folder / "scenes" / "000000", tmp_path / "done"
-    first = call("complete", *files(scene), "--weights", folder / "fine", *out(target))
-    names = [one["name"] for one in json.loads(first.out)["objects"]]
+def test_an_old_result_is_replaced_and_other_files_are_kept(done, folder, tmp_path):
+    scene, target = folder / "scenes" / "000000", shutil.copytree(done[0], tmp_path / "done")
+    names = [one["name"] for one in done[1]["objects"]]
     assert len(names) > 1
     (target / "mine.ply").write_text("not an object")
     (tmp_path / "outside.ply").write_text("not an object")

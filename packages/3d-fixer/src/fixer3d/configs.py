@@ -238,10 +238,10 @@ class SamplerConfig:
 
     def __post_init__(self) -> None:
         _check_positive(self, "n_steps", "rescale")
-        if not 0 <= self.guidance < math.inf or self.rescale == math.inf:
-            raise ValueError(
-                f"guidance and rescale must be finite and not negative, but they are {self.guidance} and {self.rescale}"
-            )
+        if not self.guidance >= 0:
+            raise ValueError(f"the guidance must not be negative, but it is {self.guidance}")
+        if math.inf in (self.guidance, self.rescale):
+            raise ValueError(f"guidance and rescale must be finite, not {self.guidance} and {self.rescale}")
         if not 0 <= self.interval[0] <= self.interval[1] <= 1:
             raise ValueError(f"the interval of guidance must lie in [0, 1] and be ordered, not {self.interval}")
 

@@ -75,7 +75,7 @@ def test_what_is_moved_far_away_is_completed_alike(toy, scene):
     fixer = Fixer(toy)
     pose = scene.c2w.clone()
     pose[:3, 3] += torch.from_numpy(FAR)
-    first, second = (fixer.complete(one, sampler=FEW)[0] for one in (scene, replace(scene, c2w=pose)))
+    first, second = (fixer.complete(one, scene.names[:1], sampler=FEW)[0] for one in (scene, replace(scene, c2w=pose)))
     extent = np.ptp(first.mesh.bounds, axis=0).max()
     np.testing.assert_allclose(second.mesh.vertices - FAR, first.mesh.vertices, atol=1e-3 * extent)
     np.testing.assert_allclose(second.mesh.colors, first.mesh.colors, atol=1e-3)

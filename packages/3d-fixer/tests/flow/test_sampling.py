@@ -157,6 +157,7 @@ def test_objects_of_a_batch_are_sampled_as_they_are_alone_and_without_gradients(
         ("interval", {"interval": (0.8, 0.5)}),
         ("interval", {"interval": (0.0, 1.5)}),
         ("rescale must be positive", {"rescale": float("nan")}),
+        ("rescale must be finite", {"rescale": float("inf")}),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(words, settings):
