@@ -55,7 +55,7 @@ class Comparison:
         n_head_scenes: Scenes that the head of the pose regressor is trained on, the first of those of the weights.
         head_scenes: What these scenes are.
         head_steps: Steps of its training.
-        sampler: The same for all that generate.
+        sampler: How shapes are sampled; as the weights say if not given.
         icp_iterations: Iterations of ICP.
         n_points: Points on each mesh.
         max_visible: An object is mostly occluded if less than this part of it is visible.
@@ -69,7 +69,7 @@ class Comparison:
     n_head_scenes: int = 200
     head_scenes: SceneConfig = field(default_factory=lambda: SceneConfig(n_views=2))
     head_steps: int = 2_000
-    sampler: SamplerConfig = field(default_factory=SamplerConfig)
+    sampler: SamplerConfig | None = None
     icp_iterations: int = 50
     n_points: int = 20_480
     max_visible: float = 0.5

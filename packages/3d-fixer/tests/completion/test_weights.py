@@ -49,10 +49,12 @@ def test_stages_are_sampled_as_the_weights_want_it_or_as_is_asked(toy, monkeypat
     assert asked == [*toy.samplers.values(), FEW, FEW]
 
 
-def test_a_fixer_is_saved_and_loaded(toy, tmp_path):
+def test_a_fixer_is_saved_and_loaded(toy, tmp_path, monkeypatch):
+    monkeypatch.setattr(toy, "samplers", {"fine": SamplerConfig(n_steps=3, interval=(0.25, 1.0))})
     save(Fixer(toy), tmp_path / "own")
     cloud = torch.rand(200, 3, generator=torch.Generator().manual_seed(0))
     first, second = (one.complete_points(cloud, sampler=FEW) for one in (Fixer(toy), load(tmp_path / "own", "cpu")))
+    assert load(tmp_path / "own", "cpu").model.samplers == toy.samplers
     assert (first.voxels == second.voxels).float().mean() > 0.9  # weights are in half precision
     with pytest.raises(ValueError, match="already holds"):
         save(Fixer(toy), tmp_path / "own")

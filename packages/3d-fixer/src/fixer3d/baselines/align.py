@@ -119,7 +119,7 @@ def _thinned(points: Tensor, n: int, generator: torch.Generator) -> Tensor:
 
 
 @torch.no_grad()
-def generate(fixer: Fixer, targets: Sequence[Target], seed: int, sampler: SamplerConfig) -> list[Mesh]:
+def generate(fixer: Fixer, targets: Sequence[Target], seed: int, sampler: SamplerConfig | None) -> list[Mesh]:
     """Objects of the prior, conditioned on their masked crops alone, in the cube [-0.5, 0.5]³.
 
     Where the prior gives nothing, the whole cube.
@@ -128,7 +128,8 @@ def generate(fixer: Fixer, targets: Sequence[Target], seed: int, sampler: Sample
     images = ObjectImages.cat([one.images.floats() for one in targets if one.images is not None]).to(fixer.device)
     tokens = model.masked_tokens(images.crop, images.crop_mask)
     noise = torch.stack([object_noise(one.name, seed, model.latent_shape) for one in targets]).to(fixer.device)
-    logits = model.decode(sample(make_velocity(model.prior, tokens), noise, sampler)).float().cpu()
+    chosen = sampler or model.samplers.get("prior", DEFAULT)
+    logits = model.decode(sample(make_velocity(model.prior, tokens), noise, chosen)).float().cpu()
     return [mesh_from_logits(solid(grid) if (grid > 0).any() else torch.ones_like(grid)) for grid in logits]
 
 
@@ -146,7 +147,7 @@ class GenerateAndAlign:
         self.fixer, self.icp = fixer, icp or ScaledICP()
 
     def complete(
-        self, scene: Scene, ids: Sequence[str] | None = None, *, seed: int = 0, sampler: SamplerConfig = DEFAULT
+        self, scene: Scene, ids: Sequence[str] | None = None, *, seed: int = 0, sampler: SamplerConfig | None = None
     ) -> list[CompletedObject]:
         """Generate and align the objects of a scene."""
         targets = self.fixer.targets(scene, ids)

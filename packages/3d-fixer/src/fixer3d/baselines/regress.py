@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fixer3d.completion.fixer import DEFAULT, Fixer
+from fixer3d.completion.fixer import Fixer
 from fixer3d.completion.objects import CompletedObject
 from fixer3d.completion.scene import Scene
 from fixer3d.configs import SamplerConfig
@@ -85,7 +85,7 @@ class PoseRegressor:
 
     @torch.no_grad()
     def complete(
-        self, scene: Scene, ids: Sequence[str] | None = None, *, seed: int = 0, sampler: SamplerConfig = DEFAULT
+        self, scene: Scene, ids: Sequence[str] | None = None, *, seed: int = 0, sampler: SamplerConfig | None = None
     ) -> list[CompletedObject]:
         """Generate the objects of a scene and place them."""
         targets = self.fixer.targets(scene, ids)

@@ -68,7 +68,7 @@ class FixerModel(nn.Module):
         texture: Whether there are the networks of the texturing stage.
 
     Attributes:
-        samplers: How the stages are sampled where nothing else is asked for, by name.
+        samplers: How coarse, fine and prior are sampled where nothing else is asked for.
     """
 
     latent_mean: Tensor

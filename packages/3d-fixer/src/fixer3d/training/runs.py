@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from fixer3d.configs import ModelConfig, Stage, TrainConfig
+from fixer3d.configs import ModelConfig, SamplerConfig, Stage, TrainConfig
 from fixer3d.network.model import FixerModel
 from fixer3d.scenes.dataset import fingerprint, scene_folders
 from separata import configs
@@ -156,6 +156,10 @@ def load_networks(folder: Path | str) -> FixerModel:
     controls = tuple(stage for stage in stages if stage in ("control-pre", "coarse", "fine"))
     networks = FixerModel(config, controls, texture="texture" in stages)
     run.load_weights(networks)
+    samplers = run.values().get("samplers", {})
+    networks.samplers = {
+        name: configs.from_plain(SamplerConfig, one, run.path / CONFIG) for name, one in samplers.items()
+    }
     return networks.float().eval()
 
 
@@ -166,7 +170,11 @@ def save_networks(networks: FixerModel, folder: Path | str) -> None:
         ValueError: if the folder holds a training.
     """
     textures = [] if networks.texturer is None else ["texture"]
-    described = {"stages": ["vae", "prior", *networks.stages, *textures], "model": configs.plain(networks.config)}
+    described = {
+        "stages": ["vae", "prior", *networks.stages, *textures],
+        "model": configs.plain(networks.config),
+        "samplers": {name: configs.plain(sampler) for name, sampler in networks.samplers.items()},
+    }
     RunFolder.save(folder, described, networks, torch.float16)
 
 
