@@ -157,6 +157,8 @@ def load_networks(folder: Path | str) -> FixerModel:
     networks = FixerModel(config, controls, texture="texture" in stages)
     run.load_weights(networks)
     samplers = run.values().get("samplers", {})
+    if not isinstance(samplers, dict):
+        raise ValueError(f"{run.path / CONFIG} does not hold the settings of a fixer")
     networks.samplers = {
         name: configs.from_plain(SamplerConfig, one, run.path / CONFIG) for name, one in samplers.items()
     }
