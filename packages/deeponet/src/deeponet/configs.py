@@ -9,6 +9,22 @@ Strategy = Literal["independent", "split_both", "split_branch", "split_trunk"]
 Activation = Literal["relu", "tanh", "gelu", "silu", "elu", "sin"]
 Kind = Literal["deeponet", "fnn", "resnet"]
 Cell = Literal["rnn", "gru", "lstm"]
+ProblemName = Literal[
+    "antiderivative",
+    "nonlinear-ode",
+    "pendulum",
+    "diffusion-reaction",
+    "advection-1",
+    "advection-2",
+    "advection-3",
+    "advection-4",
+    "advection-diffusion",
+    "legendre",
+    "sode",
+    "spde",
+]
+SpaceName = Literal["grf", "kl", "power", "chebyshev"]
+KernelName = Literal["rbf", "matern12"]
 
 
 def widths(text: str) -> tuple[int, ...]:
@@ -51,6 +67,49 @@ class ModelConfig:
     def __post_init__(self) -> None:
         widths(self.branch)
         widths(self.trunk)
+
+
+@dataclass(frozen=True)
+class ProblemConfig:
+    """A problem, and the functions that it is posed for.
+
+    Args:
+        space: Input functions: Gaussian random fields (grf), truncated Karhunen-Loeve expansions (kl), power series or
+            Chebyshev series.
+        kernel: Covariance of Gaussian fields.
+        length_scale: Correlation length of Gaussian fields.
+        n_modes: Terms of a series or an expansion; 10 for kl, 100 for power, 20 for chebyshev, if not given.
+        bound: Largest coefficient of a series.
+        length: Length T of the interval of an ordinary differential equation.
+        n_sensors: Sensors of the input functions.
+        n_grid: Points in space, and in time, of the grid on which partial differential equations are solved.
+        pathwise: Of sode and spde: predict paths, given the random variables, instead of their mean.
+        n_paths: Of spde: paths of a mean.
+
+    Raises:
+        ValueError: if a number is out of range.
+    """
+
+    space: SpaceName = "grf"
+    kernel: KernelName = "rbf"
+    length_scale: float = 0.2
+    n_modes: int | None = None
+    bound: float = 1.0
+    length: float = 1.0
+    n_sensors: int = 100
+    n_grid: int = 100
+    pathwise: bool = False
+    n_paths: int = 20_000
+
+    def __post_init__(self) -> None:
+        check_positive(length_scale=self.length_scale, bound=self.bound, length=self.length)
+        least = {"n_sensors": 2, "n_grid": 4, "n_modes": 1}
+        for name, smallest in least.items():
+            value = getattr(self, name)
+            if value is not None and value < smallest:
+                raise ValueError(f"{name} must be at least {smallest}, not {value}")
+        if self.n_paths < 2 or self.n_paths % 2:
+            raise ValueError(f"n_paths must be a positive even number, not {self.n_paths}")
 
 
 @dataclass(frozen=True)
