@@ -6,6 +6,7 @@ from . import extras as extras
 from . import files as files
 from . import models as models
 from . import papers as papers
+from . import pde as pde
 from . import pictures as pictures
 from . import plots as plots
 from . import readme as readme
@@ -34,6 +35,7 @@ __all__ = [
     "files",
     "models",
     "papers",
+    "pde",
     "pictures",
     "plots",
     "readme",
