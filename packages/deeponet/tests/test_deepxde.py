@@ -1,6 +1,5 @@
 """Beside DeepXDE's networks with the same weights."""
 
-
 import pytest
 import torch
 
@@ -9,7 +8,12 @@ from deeponet import DeepONet
 deepxde = pytest.importorskip("deepxde", reason="DeepXDE is not installed")
 
 M, D, P = 20, 2, 12
-NAMES = {"independent": "independent", "split_both": "split_both", "split_branch": "split_branch", "split_trunk": "split_trunk"}
+NAMES = {
+    "independent": "independent",
+    "split_both": "split_both",
+    "split_branch": "split_branch",
+    "split_trunk": "split_trunk",
+}
 
 
 def sizes(strategy, n):
@@ -51,11 +55,11 @@ def copy_into(network, peer, strategy, n):
 
 
 @pytest.mark.parametrize("kind", ["rows", "grid"])
-@pytest.mark.parametrize(("strategy", "n"), [("independent", 1), *((name, 3) for name in NAMES)])
+@pytest.mark.parametrize(("strategy", "n"), [("independent", 1), *((name, 3) for name in STRATEGIES)])
 def test_outputs_are_deepxde_s(kind, strategy, n):
     branch, trunk = sizes(strategy, n)
     make = deepxde.nn.pytorch.DeepONet if kind == "rows" else deepxde.nn.pytorch.DeepONetCartesianProd
-    options = {"num_outputs": n, "multi_output_strategy": NAMES[strategy]} if n > 1 else {}
+    options = {"num_outputs": n, "multi_output_strategy": strategy} if n > 1 else {}
     peer = make(branch, trunk, "relu", "Glorot normal", **options)
     random_weights(peer)
     network = DeepONet(branch, trunk, n_outputs=n, strategy=strategy)

@@ -144,7 +144,9 @@ class Convolution(nn.Module):
 
 
 def test_modules_of_one_s_own_are_branch_and_trunk():
-    network = DeepONet(Convolution(2 * P), nn.Sequential(nn.Linear(2, P), nn.Tanh()), n_outputs=2, strategy="split_branch")
+    network = DeepONet(
+        Convolution(2 * P), nn.Sequential(nn.Linear(2, P), nn.Tanh()), n_outputs=2, strategy="split_branch"
+    )
     images, y = torch.randn(3, 5, 5), torch.rand(4, 2)
     values = network.grid(images, y)
     b, t = network.branch(images), network.trunk(y)
@@ -154,8 +156,13 @@ def test_modules_of_one_s_own_are_branch_and_trunk():
 
 def test_gradients_and_functional_calls_pass():
     network = make("split_both", 2, activation="tanh")
-    assert torch.autograd.gradcheck(network.grid, (torch.randn(2, M, dtype=torch.double, requires_grad=True),
-                                                   torch.randn(3, D, dtype=torch.double, requires_grad=True)))
+    assert torch.autograd.gradcheck(
+        network.grid,
+        (
+            torch.randn(2, M, dtype=torch.double, requires_grad=True),
+            torch.randn(3, D, dtype=torch.double, requires_grad=True),
+        ),
+    )
     stack = {name: torch.stack([value, 2 * value]) for name, value in network.named_parameters()}
     u, y = torch.randn(2, M).double(), torch.randn(2, D).double()
     both = torch.func.vmap(lambda weights: torch.func.functional_call(network, weights, (u, y)))(stack)

@@ -23,10 +23,10 @@ from .triples import group_rows as group_rows
 from .triples import predict as predict
 
 __all__ = [
+    "FNN",
     "ChebyshevSeries",
     "DataShape",
     "DeepONet",
-    "FNN",
     "FunctionSpace",
     "GaussianRandomField",
     "JoinedNet",

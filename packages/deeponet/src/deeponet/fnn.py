@@ -62,9 +62,7 @@ class FNN(nn.Module):
         ValueError: if the sizes are fewer than two or not positive, or there is no such activation.
     """
 
-    def __init__(
-        self, sizes: Sequence[int], activation: Activation = "relu", *, activates_last: bool = False
-    ) -> None:
+    def __init__(self, sizes: Sequence[int], activation: Activation = "relu", *, activates_last: bool = False) -> None:
         super().__init__()
         check_sizes(sizes)
         self.activation, self.activates_last = activation_function(activation), activates_last

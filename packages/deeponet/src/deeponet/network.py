@@ -152,7 +152,9 @@ def _check_modules(
         raise ValueError("a stacked branch is made from sizes; give them, or your own module without stacked=True")
     own = isinstance(branch, nn.Module) or isinstance(trunk, nn.Module)
     if own and strategy == "independent" and n_outputs > 1:
-        raise ValueError("independent networks are made from sizes; with your own module, choose a strategy of splitting")
+        raise ValueError(
+            "independent networks are made from sizes; with your own module, choose a strategy of splitting"
+        )
 
 
 def _make_branch(

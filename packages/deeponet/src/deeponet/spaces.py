@@ -1,9 +1,10 @@
 """Spaces of input functions: Gaussian fields, Karhunen-Loeve expansions, power series and Chebyshev series."""
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -14,11 +15,14 @@ from separata import pde
 from .configs import KernelName, ProblemConfig, check_positive
 
 PER_LENGTH = 1000
-"""Points per unit length on which Gaussian fields are drawn."""
+"""Most points per unit length on which Gaussian fields are drawn."""
+PER_SCALE = 40
+"""Points per correlation length of a smooth field, between which cubic splines are exact to 1e-8."""
 ROUNDING = 1e-16
 """Share of the largest variance below which a mode is a rounding error."""
 
 
+@runtime_checkable
 class FunctionSpace(Protocol):
     """What input functions are drawn from."""
 
@@ -64,8 +68,9 @@ class Expansion(ABC):
 class GaussianRandomField(Expansion):
     """Gaussian fields of mean zero and unit variance, drawn on a fine grid and interpolated by cubic splines.
 
-    The grid has 1000 points per unit length. The modes of its covariance whose variance is no rounding error carry the
-    standard normal features, so that an evaluation costs as much as the field has modes: some 30 for smooth ones.
+    The grid has 1000 points per unit length; of a smooth field, no more than 40 per correlation length. The modes of
+    its covariance whose variance is no rounding error carry the standard normal features, so that an evaluation costs
+    as much as the field has modes: some 30 for smooth ones.
 
     Args:
         length_scale: Correlation length l.
@@ -86,8 +91,10 @@ class GaussianRandomField(Expansion):
     @property
     def points(self) -> Float[Tensor, "m"]:
         """The fine grid."""
-        n = max(4, round(PER_LENGTH * self.length))
-        return torch.linspace(0, self.length, n, dtype=torch.float64)
+        n = PER_LENGTH * self.length
+        if self.kernel == "rbf":
+            n = min(n, PER_SCALE * self.length / self.length_scale)
+        return torch.linspace(0, self.length, max(8, math.ceil(n)) + 1, dtype=torch.float64)
 
     @property
     def field(self) -> pde.GaussianField:

@@ -81,9 +81,7 @@ class StackedBranch(StackedMLP):
         ValueError: if a size is not positive, or there is no such activation.
     """
 
-    def __init__(
-        self, sizes: Sequence[int], activation: Activation = "relu", *, has_last_bias: bool = True
-    ) -> None:
+    def __init__(self, sizes: Sequence[int], activation: Activation = "relu", *, has_last_bias: bool = True) -> None:
         super().__init__(sizes[-1], [*sizes[:-1], 1], activation, has_last_bias=has_last_bias)
 
 

@@ -39,8 +39,8 @@ class TripleDataset:
             object.__setattr__(self, "s", self.s[..., None])
         if self.u.ndim < 2 or self.y.ndim not in {2, 3} or self.s.ndim != 3:
             raise ValueError(
-                "u is (functions, sensors), y (points, d) or (functions, points, d), and s (functions, points, outputs),"
-                f" not {_shapes(self)}"
+                "u is (functions, sensors), y (points, d) or (functions, points, d), s (functions, points, outputs): "
+                f"{_shapes(self)}"
             )
         n_points = self.y.shape[-2]
         fits = self.s.shape[:2] == (len(self.u), n_points) and (self.y.ndim == 2 or len(self.y) == len(self.u))

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from deeponet.triples import TripleDataset
 from jaxtyping import Float
 from torch import Tensor
 
+from deeponet.triples import TripleDataset
 from separata import pde
 
 from .base import LineProblem

@@ -27,6 +27,7 @@ IN_SPACE_TIME: dict[ProblemName, type[SpaceTimeProblem]] = {
 }
 STOCHASTIC = ("sode", "spde")
 
+
 def make_problem(name: ProblemName, config: ProblemConfig = ProblemConfig()) -> OperatorProblem:  # noqa: B008 - immutable
     """A problem.
 
@@ -50,6 +51,7 @@ def make_problem(name: ProblemName, config: ProblemConfig = ProblemConfig()) -> 
     if name == "sode":
         return RandomGrowth(config.pathwise, config.n_grid)
     return RandomMedium(config.pathwise, config.n_grid, config.n_paths)
+
 
 def _check(name: ProblemName, config: ProblemConfig) -> None:
     """Refuse settings that would change nothing."""
