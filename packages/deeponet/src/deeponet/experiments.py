@@ -1,41 +1,308 @@
-"""How the claims are measured."""
+"""How the claims of Lu et al. (2019) are measured."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any
 
-import torch
+from separata import Run, experiment, plots
 
-from separata import Run, data, experiment, plots
+from .configs import ModelConfig, ProblemConfig, TrainConfig
+from .sensors import log_slope
+from .trials import SensorTrial, Trial, run_sensors, run_trial
 
-from .configs import TrainConfig
-from .rules import hebb_step, oja_step, train
+Results = Sequence[Mapping[str, Any]]
 
 
-# TODO: an experiment for each group of claims; all sides get the same data and the same budget.
+def _trial(steps: int, n_train: int, n_test: int = 10_000, **settings: Any) -> Trial:  # noqa: ANN401 - of a trial
+    """A trial that looks for the best weights 50 times."""
+    train = TrainConfig(steps=steps, check_every=max(1, steps // 50))
+    return Trial(n_train=n_train, n_test=n_test, train=train, **settings)
+
+
+SMOKE = _trial(60, 100, 500)
+QUICK = _trial(4000, 2000)
+PAPER_SIZE = _trial(50_000, 10_000, 100_000)
+
+
 @dataclass(frozen=True)
-class Images:
-    """The leading direction of a set of images."""
+class Networks:
+    """Fully connected networks of which the best is compared with: all combinations."""
 
-    dataset: str
-    train: TrainConfig
+    depths: tuple[int, ...] = (2, 3, 4)
+    """Layers with weights."""
+    widths: tuple[int, ...] = (10, 100)
+    rates: tuple[float, ...] = (1e-2, 1e-3)
+
+    def candidates(self, trial: Trial) -> list[Trial]:
+        """The trial with each of them, evaluated on held-out data."""
+        return [
+            replace(
+                trial,
+                model=ModelConfig("fnn", ",".join([str(width)] * (depth - 1))),
+                train=replace(trial.train, lr=lr),
+                is_held_out=True,
+            )
+            for depth, width, lr in product(self.depths, self.widths, self.rates)
+        ]
+
+
+@dataclass(frozen=True)
+class GapConfig:
+    """A DeepONet beside the best of several fully connected networks, on the same data with the same steps."""
+
+    trial: Trial
+    networks: Networks = Networks()
 
 
 @experiment(
-    "first-component",
-    "bounded",
-    smoke=Images("digits", TrainConfig(n_passes=60, lr=0.04)),
-    quick=Images("mnist5k", TrainConfig()),
-    gpu=Images("mnist", TrainConfig()),
+    "gap-vs-fnn",
+    smoke=GapConfig(SMOKE, Networks((2,), (10,), (1e-2, 1e-3))),
+    quick=GapConfig(QUICK),
+    gpu=GapConfig(_trial(20_000, 10_000, 100_000), Networks(widths=(10, 100, 1000))),
+    paper=GapConfig(PAPER_SIZE, Networks(widths=(10, 100, 1000), rates=(1e-2, 1e-3, 1e-4))),
 )
-def leading_direction(config: Images, run: Run) -> None:
-    x = data.load(config.dataset, device=run.device).images.flatten(1)
-    x = x - x.mean(0)
-    leading = torch.linalg.eigh(x.T @ x).eigenvectors[:, -1]
-    for seed in run.track(run.seeds, "seeds"):
-        oja = train(x, config.train, run.generator(seed), oja_step)
-        hebb = train(x, config.train, run.generator(seed), hebb_step)
-        control = torch.randn(x.shape[1], generator=run.generator(seed, "control")).to(x)
-        found, by_chance = (abs(torch.cosine_similarity(weight, leading, dim=0)) for weight in (oja, control))
-        run.measure("first-component", oja=found, random=by_chance)
-        run.measure("bounded", oja=oja.norm(), hebb=hebb.norm())
-    caption = "Oja's rule finds the leading eigenvector; a random direction is almost orthogonal to it."
-    run.figure("alignment", plots.claim(run, "first-component"), ["first-component"], caption=caption)
+def generalization(config: GapConfig, run: Run) -> None:
+    candidates = {"fnn": config.networks.candidates(config.trial)}
+    chosen = run.choose(run_trial, candidates, lambda found: -_number(found["mse"]), "fully connected networks")["fnn"]
+    settings = {
+        "deeponet": config.trial,
+        "fnn": replace(chosen, is_held_out=False),
+        "shuffled": replace(config.trial, is_shuffled=True),
+    }
+    found = run.over_seeds(run_trial, settings, "networks")
+    for deeponet, fnn, shuffled in zip(*found.values(), strict=True):
+        run.measure(
+            "gap-vs-fnn",
+            deeponet_test=_number(deeponet["mse"]),
+            fnn_test=_number(fnn["mse"]),
+            deeponet_gap=_number(deeponet["generalization_gap"]),
+            fnn_gap=_number(fnn["generalization_gap"]),
+            shuffled_test=_number(shuffled["mse"]),
+        )
+    run.note(
+        "gap-vs-fnn",
+        f"{config.trial.n_train:,} rows, {config.trial.train.steps:,} full-batch steps. Of "
+        f"{len(candidates['fnn'])} fully connected networks, hidden layers of {chosen.model.branch} with learning rate "
+        f"{chosen.train.lr:g} are best on held-out data; the DeepONet has its published settings.",
+    )
+    groups = {
+        "test error": {"DeepONet": "deeponet_test", "best fully connected network": "fnn_test"},
+        "generalization gap": {"DeepONet": "deeponet_gap", "best fully connected network": "fnn_gap"},
+    }
+    figure = plots.claim(run, "gap-vs-fnn", groups, ylabel="mean squared error")
+    run.figure("gap", figure, caption="Test error and generalization gap of both networks on the antiderivative.")
+
+
+@dataclass(frozen=True)
+class OperatorsConfig:
+    """Three operators, each learned from a small set."""
+
+    trial: Trial
+    functions: Trial
+    """For the partial differential equation: functions with several points each."""
+
+
+@experiment(
+    "ode-and-pde",
+    smoke=OperatorsConfig(SMOKE, _trial(40, 20, 10, n_points=20, problem=ProblemConfig(n_grid=30))),
+    quick=OperatorsConfig(QUICK, _trial(3000, 150, 150)),
+    gpu=OperatorsConfig(_trial(20_000, 10_000, 100_000), _trial(20_000, 500, 1000)),
+    paper=OperatorsConfig(PAPER_SIZE, _trial(50_000, 500, 1000, model=ModelConfig(branch="100,100", trunk="100,100"))),
+)
+def operators(config: OperatorsConfig, run: Run) -> None:
+    settings = {
+        "antiderivative": config.trial,
+        "pendulum": replace(config.trial, name="pendulum"),
+        "diffusion_reaction": replace(config.functions, name="diffusion-reaction"),
+        "shuffled": replace(config.trial, is_shuffled=True),
+    }
+    found = run.over_seeds(run_trial, settings, "operators")
+    for of_seed in zip(*found.values(), strict=True):
+        errors = [_number(one["relative_l2"]) for one in of_seed]
+        run.measure("ode-and-pde", **dict(zip(settings, errors, strict=True)))
+    points = config.functions.n_points or 100
+    run.note(
+        "ode-and-pde",
+        f"{config.trial.n_train:,} functions of one point for the dynamic systems, {config.functions.n_train:,} of "
+        f"{points} points for diffusion-reaction.",
+    )
+    figure = plots.claim(run, "ode-and-pde", ylabel="relative L2 error")
+    figure.axes[0].set_yscale("log")
+    figure.axes[0].set_ylim(1e-3, 3)
+    run.figure("operators", figure, caption="Relative error on unseen functions, and of the control.")
+
+
+@dataclass(frozen=True)
+class SensorsConfig:
+    """The law of sensors without networks, and networks with few and with many sensors."""
+
+    law: SensorTrial
+    trial: Trial
+    few: int = 5
+    many: int = 50
+    length_scales: tuple[float, float, float] = (0.1, 0.2, 0.5)
+
+
+@experiment(
+    "sensors",
+    "input-type",
+    smoke=SensorsConfig(SensorTrial(n_sensors=(10, 20, 40), n=50), SMOKE),
+    quick=SensorsConfig(SensorTrial(), QUICK),
+    gpu=SensorsConfig(SensorTrial(n=5000), _trial(20_000, 10_000, 100_000)),
+    paper=SensorsConfig(SensorTrial(n=5000), PAPER_SIZE),
+)
+def sensor_law(config: SensorsConfig, run: Run) -> None:
+    law = run.over_seeds(run_sensors, {"law": replace(config.law, length_scales=config.length_scales)}, "the law")[
+        "law"
+    ]
+    settings: dict[int | float, Trial] = {
+        m: replace(config.trial, problem=replace(config.trial.problem, n_sensors=m)) for m in (config.few, config.many)
+    }
+    settings |= {
+        length: replace(config.trial, problem=replace(config.trial.problem, length_scale=length))
+        for length in config.length_scales
+    }
+    found = run.over_seeds(run_trial, settings, "networks")
+    middle = config.length_scales.index(0.2)
+    for number, (of_law, seed) in enumerate(zip(law, run.seeds, strict=True)):
+        mse = {key: _number(of_seeds[number]["mse"]) for key, of_seeds in found.items()}
+        slope, _ = log_slope(config.law.n_sensors, of_law["solution"][middle])
+        run.measure("sensors", slope=slope, mse_few=mse[config.few], mse_many=mse[config.many])
+        ratios = [_mean_ratio(a, b) for a, b in zip(of_law["interpolation"], of_law["interpolation"][1:], strict=False)]
+        short, medium, long = (mse[length] for length in config.length_scales)
+        run.measure("input-type", ratio_2=ratios[0], ratio_5=ratios[1], mse_01=short, mse_02=medium, mse_05=long)
+        for length, errors in zip(config.length_scales, of_law["solution"], strict=True):
+            for m, error in zip(config.law.n_sensors, errors, strict=True):
+                run.log(m, seed=seed, of=f"correlation length {length:g}", error=error)
+    figure = plots.curves(
+        run.history, "error", by="of", xlabel="number of sensors m", ylabel="max |G(u) - G(u_m)|, mean over functions"
+    )
+    _log_axes(figure, config.law.n_sensors)
+    run.figure(
+        "sensors",
+        figure,
+        caption="Error of the antiderivative of the interpolated input against the number of sensors: slope -2.",
+    )
+    figure = plots.claim(run, "input-type", ["mse_01", "mse_02", "mse_05"], ylabel="mean squared error")
+    run.figure("lengths", figure, ["input-type"], caption="Test error of networks by correlation length of the input.")
+
+
+@dataclass(frozen=True)
+class RatesConfig:
+    """Training sets of several sizes."""
+
+    trial: Trial
+    small: tuple[int, ...] = (50, 100, 200, 300, 400)
+    """Where the convergence is exponential."""
+    large: tuple[int, ...] = (500, 1000, 2000, 4000)
+    """Where it is polynomial."""
+
+
+@experiment(
+    "poly-rate",
+    "exp-rate",
+    smoke=RatesConfig(SMOKE, small=(20, 40, 60), large=(80, 100)),
+    quick=RatesConfig(QUICK),
+    gpu=RatesConfig(
+        _trial(20_000, 10_000, 100_000),
+        small=(100, 200, 400, 600, 800, 1000),
+        large=(2000, 5000, 10_000, 20_000, 50_000),
+    ),
+    paper=RatesConfig(
+        PAPER_SIZE,
+        small=(100, 200, 400, 600, 800, 1000),
+        large=(2000, 5000, 10_000, 30_000, 100_000, 300_000, 1_000_000),
+    ),
+)
+def rates(config: RatesConfig, run: Run) -> None:
+    sizes = config.small + config.large
+    settings: dict[Any, Trial] = {n: replace(config.trial, n_train=n) for n in sizes}
+    ends = config.large[0], config.trial.n_train
+    settings |= {("shuffled", n): replace(config.trial, n_train=n, is_shuffled=True) for n in ends}
+    found = run.over_seeds(run_trial, settings, "sizes of the training set")
+    for number, seed in enumerate(run.seeds):
+        mse = {key: _number(of_seeds[number]["mse"]) for key, of_seeds in found.items()}
+        large, small = ([mse[n] for n in some] for some in (config.large, config.small))
+        order = -log_slope(config.large, large)[0]
+        run.measure("poly-rate", order=order, order_shuffled=-log_slope(ends, [mse["shuffled", n] for n in ends])[0])
+        run.measure(
+            "exp-rate",
+            r2_exponential=log_slope(config.small, small, log_x=False)[1],
+            r2_polynomial=log_slope(config.small, small)[1],
+            mse_first=small[0],
+            mse_last=small[-1],
+        )
+        for n in sizes:
+            run.log(n, seed=seed, of="DeepONet", error=mse[n])
+    figure = plots.curves(run.history, "error", by="of", xlabel="training rows", ylabel="mean squared error")
+    _log_axes(figure, sizes)
+    run.figure("rates", figure, caption="Test error on the antiderivative against the size of the training set.")
+
+
+@dataclass(frozen=True)
+class VariantsConfig:
+    """Unstacked and stacked networks with and without bias."""
+
+    trial: Trial
+
+
+SMALLER = ModelConfig(branch="20,20", trunk="20,20")
+
+
+@experiment(
+    "unstacked-bias",
+    smoke=VariantsConfig(replace(SMOKE, model=SMALLER)),
+    quick=VariantsConfig(_trial(3000, 500, model=SMALLER)),
+    gpu=VariantsConfig(_trial(20_000, 10_000, 100_000)),
+    paper=VariantsConfig(PAPER_SIZE),
+)
+def variants(config: VariantsConfig, run: Run) -> None:
+    settings = {
+        f"{'stacked' if stacked else 'unstacked'}{'_bias' if bias else ''}": replace(
+            config.trial, model=replace(config.trial.model, stacked=stacked, bias=bias)
+        )
+        for stacked, bias in product((False, True), (True, False))
+    }
+    found = run.over_seeds(run_trial, settings, "variants")
+    for number in range(len(run.seeds)):
+        of_seed = {name: of_seeds[number] for name, of_seeds in found.items()}
+        run.measure(
+            "unstacked-bias",
+            **{name: _number(one["mse"]) for name, one in of_seed.items()},
+            unstacked_gap=_number(of_seed["unstacked_bias"]["generalization_gap"]),
+            stacked_gap=_number(of_seed["stacked_bias"]["generalization_gap"]),
+            mean=of_seed["unstacked_bias"]["mean_mse"],
+        )
+    model = config.trial.model
+    run.note(
+        "unstacked-bias",
+        f"Branch {model.branch} and trunk {model.trunk}; {config.trial.n_train:,} rows, "
+        f"{config.trial.train.steps:,} steps.",
+    )
+    keys = ["unstacked_bias", "unstacked", "stacked_bias", "stacked", "unstacked_gap", "stacked_gap"]
+    figure = plots.claim(run, "unstacked-bias", keys, ylabel="mean squared error")
+    run.figure("variants", figure, caption="Test errors of the four variants, and gaps of those with a bias.")
+
+
+def _number(value: float | None) -> float:
+    """A number that JSON kept; that of a training that diverged is none."""
+    return float("nan") if value is None else value
+
+
+def _mean_ratio(a: Sequence[float], b: Sequence[float]) -> float:
+    """Geometric mean of the ratios, over numbers of sensors that resolve both."""
+    ratios = [x / y for x, y in zip(a, b, strict=True)][1:]
+    result = 1.0
+    for ratio in ratios:
+        result *= ratio ** (1 / len(ratios))
+    return result
+
+
+def _log_axes(figure: Any, ticks: Sequence[int]) -> None:  # noqa: ANN401 - a figure of matplotlib
+    """Logarithmic axes, with the numbers that were measured as ticks."""
+    axes = figure.axes[0]
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+    axes.minorticks_off()

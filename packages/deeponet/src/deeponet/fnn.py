@@ -109,8 +109,8 @@ class JoinedNet(nn.Module):
         check_sizes((n_sensors, n_coordinates, *sizes))
         self.first = linear(n_sensors + n_coordinates, sizes[0])
         self.n_sensors, self.n_coordinates = n_sensors, n_coordinates
-        self.n_outputs = sizes[-1]
-        self.activation = activation_function(activation)
+        self.sizes, self.n_outputs = tuple(sizes), sizes[-1]
+        self.activation_name, self.activation = activation, activation_function(activation)
         self.rest = self._rest(sizes, activation)
 
     def _rest(self, sizes: Sequence[int], activation: Activation) -> nn.Module:

@@ -48,13 +48,15 @@ class DeepONet(nn.Module):
         stacked: bool = False,
     ) -> None:
         super().__init__()
-        self.n_outputs, self.strategy = n_outputs, strategy
+        self.n_outputs, self.strategy, self.activation, self.is_stacked = n_outputs, strategy, activation, stacked
         self.groups = groups(strategy, n_outputs)
+        self.sizes: tuple[tuple[int, ...], tuple[int, ...]] | None = None
         _check_modules(branch, trunk, strategy, n_outputs, stacked=stacked)
         if not isinstance(branch, nn.Module) and not isinstance(trunk, nn.Module):
             check_sizes(branch)
             check_sizes(trunk)
             features_per_output(strategy, n_outputs, branch[-1], trunk[-1])
+            self.sizes = (tuple(branch), tuple(trunk))
         n_networks = n_outputs if strategy == "independent" else 1
         self.branch = (
             branch
