@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from known import OneFunction, constant, generator
+from known_functions import OneFunction, constant, generator
 from scipy.integrate import solve_ivp
 
 from deeponet import GaussianRandomField, ProblemConfig, make_problem

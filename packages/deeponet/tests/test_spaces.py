@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from known import generator
+from known_functions import generator
 
 from deeponet import (
     ChebyshevSeries,

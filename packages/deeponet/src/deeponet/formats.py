@@ -112,6 +112,8 @@ def load_numbers(path: Path | str) -> Tensor:
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:
     """The arrays of a file; nothing in it is executed."""
+    if not zipfile.is_zipfile(path):
+        raise ValueError("it is not a whole .npz file")
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {}

@@ -106,10 +106,13 @@ class TripleDataset:
 def predict(model: nn.Module, u: Tensor, y: Tensor) -> Float[Tensor, "functions points outputs"]:
     """What a model gives for functions at points that they share, (points, d), or their own, (functions, points, d).
 
-    The functions are never repeated for a model that has the method `grid`, or takes several points for each function,
-    as those of this package do.
+    It is called as `model.grid(u, y)` where they share them, and else as `model(u, y)`, with y of shape (functions, d)
+    where there is one point each: functions are never repeated.
     """
-    values = model.grid(u, y) if y.ndim == 2 else model(u, y)  # type: ignore[operator] # a method
+    if y.ndim == 2:
+        values = model.grid(u, y)  # type: ignore[operator] # a method
+    else:
+        values = model(u, y[:, 0] if y.shape[1] == 1 else y)
     return values.reshape(len(u), y.shape[-2], -1)
 
 
