@@ -121,7 +121,7 @@ class JoinedNet(nn.Module):
         self, u: Float[Tensor, "batch sensors"], y: Float[Tensor, "batch *points coordinates"]
     ) -> Float[Tensor, "batch ..."]:
         """G(u)(y) for each function at its own points, as `DeepONet.forward`."""
-        values = self._values(self._of_u(u).view(len(u), *(1,) * (y.ndim - 2), -1), y)
+        values = self._values(self._of_u(u).view(u.shape[0], *(1,) * (y.ndim - 2), -1), y)
         return _without_last(values, self.n_outputs) if y.ndim > 2 else values
 
     def grid(

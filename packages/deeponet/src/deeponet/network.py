@@ -85,9 +85,9 @@ class DeepONet(nn.Module):
             ValueError: if u or y has other sizes than the network, or they differ in number or type.
         """
         self._check(u, y)
-        if len(u) != len(y):
+        if u.shape[0] != y.shape[0]:
             raise ValueError(
-                f"there are {len(u)} functions and points for {len(y)}: give each function its own, or use grid() for "
+                f"there are {u.shape[0]} functions and points for {y.shape[0]}: give each function its own, or use grid() for "
                 "all functions at all points"
             )
         values = merge_rows(*self._features(u, y))
@@ -115,7 +115,7 @@ class DeepONet(nn.Module):
         """Features of functions and points in groups of p, (..., groups, p)."""
         branch, trunk = self.branch(u), self.trunk(y)
         of_branch, of_trunk = self.groups
-        if branch.ndim != 2 or len(branch) != len(u) or trunk.shape[:-1] != y.shape[:-1]:
+        if branch.ndim != 2 or branch.shape[0] != u.shape[0] or trunk.shape[:-1] != y.shape[:-1]:
             raise ValueError(
                 f"branch and trunk must give a row of features for each function and point, not the shapes "
                 f"{tuple(branch.shape)} and {tuple(trunk.shape)}"

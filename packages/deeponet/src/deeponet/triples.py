@@ -109,11 +109,11 @@ def predict(model: nn.Module, u: Tensor, y: Tensor) -> Float[Tensor, "functions 
     It is called as `model.grid(u, y)` where they share them, and else as `model(u, y)`, with y of shape (functions, d)
     where there is one point each: functions are never repeated.
     """
-    if y.ndim == 2:
-        values = model.grid(u, y)  # type: ignore[operator] # a method
-    else:
-        values = model(u, y[:, 0] if y.shape[1] == 1 else y)
-    return values.reshape(len(u), y.shape[-2], -1)
+    is_grid, n_points = y.ndim == 2, y.shape[-2]
+    if not is_grid and n_points == 1:
+        y = y[:, 0]
+    values = model.grid(u, y) if is_grid else model(u, y)  # type: ignore[operator] # a method
+    return values.reshape(len(u), n_points, -1)
 
 
 @torch.no_grad()
