@@ -87,8 +87,8 @@ class DeepONet(nn.Module):
         self._check(u, y)
         if u.shape[0] != y.shape[0]:
             raise ValueError(
-                f"there are {u.shape[0]} functions and points for {y.shape[0]}: give each function its own, or use grid() for "
-                "all functions at all points"
+                f"there are {u.shape[0]} functions and points for {y.shape[0]}: give each function its own, or use "
+                "grid() for all functions at all points"
             )
         values = merge_rows(*self._features(u, y))
         return self._output(values, is_row=y.ndim == 2)
