@@ -3,7 +3,6 @@ from .advection import wendroff as wendroff
 from .advection import wendroff_periodic as wendroff_periodic
 from .advection_diffusion import solve_advection_diffusion as solve_advection_diffusion
 from .antiderivatives import antiderivative as antiderivative
-from .conjugate_gradients import conjugate_gradients as conjugate_gradients
 from .diffusion_reaction import solve_advection_diffusion_reaction as solve_advection_diffusion_reaction
 from .diffusion_reaction import solve_diffusion_reaction as solve_diffusion_reaction
 from .elliptic import solve_darcy as solve_darcy
@@ -58,7 +57,6 @@ __all__ = [
     "RelativeH1",
     "advect_periodic",
     "antiderivative",
-    "conjugate_gradients",
     "cosine_functions",
     "elliptic_mean",
     "elliptic_paths",

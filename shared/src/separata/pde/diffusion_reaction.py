@@ -102,10 +102,9 @@ def solve_advection_diffusion_reaction(
 
     def step(u: Tensor, time: float, tau: float) -> Tensor:
         known = u + tau / 2 * rate(u, time)
-        ones = torch.ones_like(u)
         found = u
         for _ in range(NEWTON_STEPS):
-            slope = 0 if reaction is None else torch.func.jvp(reaction, (found,), (ones,))[1]
+            slope = 0 if reaction is None else torch.func.grad(lambda u: reaction(u).sum())(found)
             change = solve_tridiagonal(
                 -tau / 2 * lower[..., 1:],
                 1 - tau / 2 * (main + slope),

@@ -8,16 +8,13 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from . import checks
-from .finite_volumes import Face
-
-Method = Literal["auto", "direct", "cg"]
+from .direct_solvers import solve_definite
+from .finite_volumes import Face, FiniteVolumes, assemble
 
 
 def solve_darcy(
     a: Float[Tensor, "n h w"],
     f: float | Float[Tensor, "h w"] | Float[Tensor, "n h w"] = 1.0,
-    *,
-    method: Method = "auto",
 ) -> Float[Tensor, "n h w"]:
     """Solve `-div(a grad u) = f` on the unit square, u = 0 on its boundary.
 
@@ -27,8 +24,6 @@ def solve_darcy(
     Args:
         a: Positive coefficients at the nodes `(i/(h - 1), j/(w - 1))`, those on the boundary among them.
         f: The source; a number, or values at the nodes for all samples or for each.
-        method: "direct", a factorization with SciPy on the CPU; "cg", preconditioned conjugate gradients in torch on
-            the tensor's device, to a relative residual of 1e-12; or "auto", the faster of the two for the device.
 
     Returns:
         u at the nodes, zero on the boundary.
@@ -40,7 +35,7 @@ def solve_darcy(
     mask = torch.ones(a.shape[1:], dtype=torch.bool, device=a.device)
     for points in a.shape[1:]:
         checks.count("the number of nodes along each side", points, 3)
-    return solve_masked(a, mask, f, [1 / (points - 1) for points in a.shape[1:]], method=method)
+    return solve_masked(a, mask, f, [1 / (points - 1) for points in a.shape[1:]])
 
 
 def solve_masked(
@@ -51,7 +46,6 @@ def solve_masked(
     *,
     faces: Sequence[tuple[Face, Face]] | None = None,
     outside: Literal["zero", "insulated"] = "zero",
-    method: Method = "auto",
 ) -> Float[Tensor, "n *grid"]:
     """Solve `-div(a grad u) = f` on the nodes of a mask, in two or three dimensions.
 
@@ -68,7 +62,6 @@ def solve_masked(
             a value before `None`.
         outside: What is beyond the mask's edge within the box: "zero", u = 0 at the nodes there, or "insulated",
             nothing flows to them.
-        method: As for `solve_darcy`.
 
     Returns:
         u at the nodes; zero outside the mask.
@@ -77,4 +70,56 @@ def solve_masked(
         ValueError: if a is not positive inside, a value is not finite, shapes do not fit, a mask has no inner node, or
             a part of it is insulated on all sides, so that there is no unique solution.
     """
-    raise NotImplementedError
+    grid = tuple(a.shape[1:])
+    if len(grid) not in {2, 3} or min(grid) < 2:
+        raise ValueError(f"a must be given on a grid of two or three dimensions, at least 2 nodes each, not {grid}")
+    distances = [float(spacing)] * len(grid) if isinstance(spacing, float | int) else list(spacing)
+    sides = [(0.0, 0.0)] * len(grid) if faces is None else list(faces)
+    for name, given in (("spacing", distances), ("faces", sides)):
+        if len(given) != len(grid):
+            raise ValueError(f"{name} must have an entry for each of {len(grid)} axes, not {len(given)}")
+    for distance in distances:
+        checks.positive("spacing", distance)
+    if outside not in {"zero", "insulated"}:
+        raise ValueError(f'outside must be "zero" or "insulated", not "{outside}"')
+    inside = _batched("mask", mask, a).bool()
+    source = _batched("f", torch.as_tensor(f, dtype=a.dtype, device=a.device), a)
+    checks.finite("f", source)
+    conductivity = torch.where(inside, a, 1.0)
+    checks.positive("a", conductivity)
+    system = assemble(conductivity, inside, source, distances, sides, zero_outside=outside == "zero")
+    _check_domain(system, sides, outside)
+    return torch.where(inside, solve_definite(system), 0.0)
+
+
+def _batched(name: str, values: Tensor, a: Tensor) -> Tensor:
+    if values.ndim == 0:
+        return values.expand(1, *a.shape[1:])
+    if values.shape == a.shape[1:]:
+        return values[None]
+    if values.shape != a.shape:
+        raise ValueError(
+            f"{name} must have the shape {tuple(a.shape[1:])}, or {tuple(a.shape)}, not {tuple(values.shape)}"
+        )
+    return values
+
+
+def _check_domain(system: FiniteVolumes, sides: Sequence[tuple[Face, Face]], outside: str) -> None:
+    """Refuse a sample without an unknown node, and one without a unique solution."""
+    found = system.unknown.flatten(1).any(1)
+    if not bool(found.all()):
+        raise ValueError(f"mask {int((~found).nonzero()[0])} has no inner node: there is nothing to solve for")
+    if outside == "insulated" or any(None in pair for pair in sides):
+        _check_insulated(system)
+
+
+def _check_insulated(system: FiniteVolumes) -> None:
+    """Refuse parts of a domain that border on no given value."""
+    import numpy as np
+    from scipy import ndimage
+
+    for i, unknown in enumerate(system.unknown.cpu().numpy()):
+        labels, n_parts = ndimage.label(unknown)
+        leaks = ndimage.maximum(system.leak[i].detach().cpu().numpy(), labels, np.arange(1, n_parts + 1))
+        if not np.all(leaks > 0):
+            raise ValueError(f"a part of mask {i} is insulated on all sides: what flows in it has no unique solution")

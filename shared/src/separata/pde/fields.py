@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -12,6 +12,7 @@ from torch import Tensor
 from . import checks
 
 
+@runtime_checkable
 class Kernel(Protocol):
     """A stationary covariance of unit variance as a function of the distance."""
 

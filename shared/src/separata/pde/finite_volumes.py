@@ -1,4 +1,4 @@
-"""The matrix of `-div(a grad u)` on a regular grid of nodes in two or three dimensions."""
+"""The equations of `-div(a grad u) = f` on a regular grid of nodes in two or three dimensions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,30 +13,31 @@ Face = float | None
 
 @dataclass(frozen=True, eq=False)
 class FiniteVolumes:
-    """A symmetric positive definite system for each sample, with one equation a node of the grid.
+    """A symmetric system for each sample, with one equation a node of the grid: `diagonal u - Σ couplings u = right`.
 
-    Nodes whose value is known have the equation `u = value`, without couplings: their influence is on the right.
+    Nodes whose value is known have the equation `u = value`; their influence on others is in the right-hand side.
 
     Attributes:
-        couplings: For each axis, the (positive) conductances between neighbors, zero unless both are unknown.
-        diagonal: Sums of conductances to unknown and known neighbors; one at known nodes.
+        couplings: For each axis, the conductances between neighbors along it, zero unless both are unknown.
+        diagonal: Sums of the conductances to all neighbors, known ones too; one at known nodes.
+        leak: The part of the diagonal that goes to known neighbors; zero at known nodes.
         right: The right-hand side; the value at known nodes.
-        unknown: The nodes to be solved for; of one sample where all are alike.
+        unknown: The nodes to be solved for.
     """
 
     couplings: tuple[Float[Tensor, "n ..."], ...]
     diagonal: Float[Tensor, "n *grid"]
+    leak: Float[Tensor, "n *grid"]
     right: Float[Tensor, "n *grid"]
     unknown: Bool[Tensor, "#n *grid"]
 
     def apply(self, u: Float[Tensor, "n *grid"]) -> Float[Tensor, "n *grid"]:
         """The matrix times u."""
         out = self.diagonal * u
-        for dim, coupling in enumerate(self.couplings, 1):
-            size = u.shape[dim]
-            low, high = slice_of(dim, 0, size - 1), slice_of(dim, 1, size)
-            out[low] -= coupling * u[high]
-            out[high] -= coupling * u[low]
+        for axis, coupling in enumerate(self.couplings, 1):
+            low, high = neighbors(u, axis)
+            out.narrow(axis, 0, low.shape[axis]).sub_(coupling * high)
+            out.narrow(axis, 1, low.shape[axis]).sub_(coupling * low)
         return out
 
 
@@ -49,80 +50,74 @@ def assemble(
     *,
     zero_outside: bool,
 ) -> FiniteVolumes:
-    """Balance the flow through the boundary of the volume around each node.
+    """Balance what flows out of the volume around each node with what arises in it, per volume of a whole cell.
 
     Between two nodes of the mask flows `a_h (u_i - u_j)/spacing` per unit of area, a_h being the harmonic mean; to a
-    node outside it, which has the value zero, the same with the inner node's a, or nothing. Volumes at an insulated
-    face of the box are cut in half.
+    node outside it, where u is zero, the same with the inner node's a, or nothing. Volumes at an insulated face of the
+    box are cut in half. Outside the mask a must be positive, but does not matter.
     """
-    known, values = _known(a, mask, faces, zero_outside=zero_outside)
+    known, values = _known_nodes(a, mask, faces, zero_outside=zero_outside)
     unknown = mask & ~known
-    conducts = mask | known
-    weights = _half_volumes(a, faces)
-    conductances = []
-    for dim, h in enumerate(spacing, 1):
-        size = a.shape[dim]
-        low, high = slice_of(dim, 0, size - 1), slice_of(dim, 1, size)
-        inner = mask.to(a.dtype)
-        resistance = torch.where(mask, 1 / a, 0.0)
-        mean = (resistance[low] + resistance[high]) / (inner[low] + inner[high]).clamp(min=1)
-        open_ = conducts[low] & conducts[high] & (mask[low] | mask[high])
-        area = _area(weights, dim)
-        conductances.append(torch.where(open_, area / h**2 / torch.where(mean > 0, mean, 1.0), 0.0))
-    diagonal, right = torch.zeros_like(a), (f * _product(weights)).expand_as(a).clone()
-    for dim, conductance in enumerate(conductances, 1):
-        size = a.shape[dim]
-        low, high = slice_of(dim, 0, size - 1), slice_of(dim, 1, size)
-        diagonal[low] += conductance
-        diagonal[high] += conductance
-        right[low] += conductance * values[high]
-        right[high] += conductance * values[low]
-    couplings = tuple(
-        torch.where(
-            unknown[slice_of(dim, 0, a.shape[dim] - 1)] & unknown[slice_of(dim, 1, a.shape[dim])], conductance, 0.0
-        )
-        for dim, conductance in enumerate(conductances, 1)
+    weights = _weights(a, faces)
+    couplings = []
+    diagonal, leak = torch.zeros_like(a), torch.zeros_like(a)
+    right = (f * _product(weights)).expand_as(a).clone()
+    resistance = torch.where(mask, 1 / a, 0.0)
+    for axis, distance in enumerate(spacing, 1):
+        area = _product([torch.ones_like(w[:1]) if i == axis else w for i, w in enumerate(weights, 1)])
+        inside = sum(part.to(a.dtype) for part in neighbors(mask, axis))
+        open_ = torch.logical_and(*neighbors(unknown | known, axis)) & (inside > 0)
+        mean = inside / sum(neighbors(resistance, axis))
+        conductance = torch.where(open_, area / distance**2 * mean, 0.0)
+        size = conductance.shape[axis]
+        for start, beyond in ((0, 1), (1, 0)):
+            to_known = torch.where(known.narrow(axis, beyond, size), conductance, 0.0)
+            diagonal.narrow(axis, start, size).add_(conductance)
+            leak.narrow(axis, start, size).add_(to_known)
+            right.narrow(axis, start, size).add_(to_known * values.narrow(axis, beyond, size))
+        couplings.append(torch.where(torch.logical_and(*neighbors(unknown, axis)), conductance, 0.0))
+    return FiniteVolumes(
+        tuple(couplings),
+        torch.where(unknown, diagonal, 1.0),
+        torch.where(unknown, leak, 0.0),
+        torch.where(unknown, right, values),
+        unknown,
     )
-    return FiniteVolumes(couplings, torch.where(unknown, diagonal, 1.0), torch.where(unknown, right, values), unknown)
 
 
-def slice_of(dim: int, start: int, stop: int) -> tuple[slice, ...]:
-    """An index that takes a part of one axis."""
-    return (*[slice(None)] * dim, slice(start, stop))
+def neighbors(x: Tensor, axis: int) -> tuple[Tensor, Tensor]:
+    """All but the last, and all but the first layer along an axis."""
+    return x.narrow(axis, 0, x.shape[axis] - 1), x.narrow(axis, 1, x.shape[axis] - 1)
 
 
-def _known(a: Tensor, mask: Tensor, faces: Sequence[tuple[Face, Face]], *, zero_outside: bool) -> tuple[Tensor, Tensor]:
+def _known_nodes(
+    a: Tensor, mask: Tensor, faces: Sequence[tuple[Face, Face]], *, zero_outside: bool
+) -> tuple[Tensor, Tensor]:
     """Which nodes have a given value, and the values, zero elsewhere."""
     known = ~mask if zero_outside else torch.zeros_like(mask)
     values = torch.zeros_like(mask, dtype=a.dtype)
-    for dim, sides in enumerate(faces, 1):
-        for position, value in zip((0, a.shape[dim] - 1), sides, strict=True):
+    for axis, sides in enumerate(faces, 1):
+        for position, value in zip((0, a.shape[axis] - 1), sides, strict=True):
             if value is not None:
-                face = slice_of(dim, position, position + 1)
-                known[face] = known[face] | mask[face]
-                values[face] = torch.where(mask[face], value, 0.0)
+                face = mask.narrow(axis, position, 1)
+                known.narrow(axis, position, 1).logical_or_(face)
+                values.narrow(axis, position, 1).masked_fill_(face, value)
     return known, values
 
 
-def _half_volumes(a: Tensor, faces: Sequence[tuple[Face, Face]]) -> list[Tensor]:
-    """For each axis, the length of the volumes along it in units of the spacing."""
-    weights = []
-    for dim, sides in enumerate(faces, 1):
-        weight = a.new_ones(a.shape[dim])
+def _weights(a: Tensor, faces: Sequence[tuple[Face, Face]]) -> list[Tensor]:
+    """For each axis, the lengths of the volumes along it in units of the spacing."""
+    weights = [a.new_ones(size) for size in a.shape[1:]]
+    for weight, sides in zip(weights, faces, strict=True):
         for position, value in zip((0, -1), sides, strict=True):
             if value is None:
                 weight[position] = 0.5
-        weights.append(weight)
     return weights
 
 
-def _product(weights: Sequence[Tensor], without: int | None = None) -> Tensor:
+def _product(weights: Sequence[Tensor]) -> Tensor:
+    """The outer product."""
     product = torch.ones((), dtype=weights[0].dtype, device=weights[0].device)
-    for axis, weight in enumerate(weights, 1):
-        product = product[..., None] * (torch.ones_like(weight[:1]) if axis == without else weight)
+    for weight in weights:
+        product = product[..., None] * weight
     return product
-
-
-def _area(weights: Sequence[Tensor], dim: int) -> Tensor:
-    """Areas of the faces across an axis."""
-    return _product(weights, without=dim)

@@ -1,7 +1,5 @@
 """Normalizations of functions that travel inside a model."""
 
-from typing import Self
-
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -64,9 +62,8 @@ class _Normalizer(nn.Module):
         before = samples.ndim - len(self.shape)
         return [*range(before), *(before + i for i, size in enumerate(self.shape) if size == 1)]
 
-    def _set(self, shift: Tensor, scale: Tensor) -> Self:
+    def _set(self, shift: Tensor, scale: Tensor) -> None:
         self.shift, self.scale = shift.reshape(self.shape).clone(), scale.reshape(self.shape).clone()
-        return self
 
 
 class GaussianNormalizer(_Normalizer):
@@ -79,7 +76,7 @@ class GaussianNormalizer(_Normalizer):
         eps: Added to the standard deviation.
     """
 
-    def fit(self, samples: Float[Tensor, "n *shape"]) -> Self:
+    def fit(self, samples: Float[Tensor, "n *shape"]) -> "GaussianNormalizer":
         """Take mean and (unbiased) standard deviation from samples, in their type and on their device; returns itself.
 
         Raises:
@@ -88,7 +85,8 @@ class GaussianNormalizer(_Normalizer):
         axes = self._reduced(samples)
         checks.count("the number of values to each standard deviation", samples.numel() // self.shift.numel(), 2)
         std, mean = torch.std_mean(samples, dim=axes)
-        return self._set(mean, std + self.eps)
+        self._set(mean, std + self.eps)
+        return self
 
 
 class MinMaxNormalizer(_Normalizer):
@@ -102,7 +100,7 @@ class MinMaxNormalizer(_Normalizer):
     def __init__(self, shape: tuple[int, ...] = (), *, eps: float = 0.0) -> None:
         super().__init__(shape, eps=eps)
 
-    def fit(self, samples: Float[Tensor, "n *shape"]) -> Self:
+    def fit(self, samples: Float[Tensor, "n *shape"]) -> "MinMaxNormalizer":
         """Take the extremes from samples, in their type and on their device; returns itself.
 
         Raises:
@@ -114,4 +112,5 @@ class MinMaxNormalizer(_Normalizer):
         scale = high - low + self.eps
         if not bool((scale > 0).all()):
             raise ValueError("values that are all equal have no range: give eps, or normalize over more of them")
-        return self._set(low, scale)
+        self._set(low, scale)
+        return self

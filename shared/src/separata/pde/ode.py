@@ -38,20 +38,16 @@ def solve_ode(
     checks.count("n_steps", n_steps)
     checks.finite("s0", s0)
     grid = torch.linspace(t[0].item(), t[-1].item(), n_steps + 1, dtype=t.dtype, device=t.device)
-    inside = (torch.searchsorted(grid, t, right=True) - 1).clamp(0, n_steps - 1)
-    wanted = [where.tolist() for where in inside.split(1)]
-    at: dict[int, list[int]] = {}
-    for column, (step,) in enumerate(wanted):
-        at.setdefault(step, []).append(column)
-    out = s0.new_empty(*s0.shape[:1], len(t), *s0.shape[1:])
-    s, slope = s0, rhs(grid[0], s0)
+    step_of = (torch.searchsorted(grid, t, right=True) - 1).clamp(0, n_steps - 1).tolist()
+    out = s0.new_empty(len(s0), len(t), *s0.shape[1:])
+    s, slope, column = s0, rhs(grid[0], s0), 0
     for i in range(n_steps):
         h = grid[i + 1] - grid[i]
-        following = _rk4(rhs, grid[i], h, s, slope)
+        following = _runge_kutta(rhs, (grid[i] + h / 2, grid[i + 1]), h, s, slope)
         next_slope = rhs(grid[i + 1], following)
-        for column in at.get(i, []):
-            part = (t[column] - grid[i]) / h
-            out[:, column] = hermite(part, s, following, h * slope, h * next_slope)
+        while column < len(t) and step_of[column] == i:
+            out[:, column] = hermite((t[column] - grid[i]) / h, s, following, h * slope, h * next_slope)
+            column += 1
         s, slope = following, next_slope
     return out
 
@@ -104,11 +100,12 @@ def nonlinear_ode(u: Float[Tensor, "n m"], t: Float[Tensor, "m"], *, substeps: i
     return _solve_driven(rhs, u, t, 1, substeps)[..., 0]
 
 
-def _rk4(rhs: RightHandSide, t: Tensor, h: Tensor, s: Tensor, slope: Tensor) -> Tensor:
-    k2 = rhs(t + h / 2, s + h / 2 * slope)
-    k3 = rhs(t + h / 2, s + h / 2 * k2)
-    k4 = rhs(t + h, s + h * k3)
-    return s + h / 6 * (slope + 2 * k2 + 2 * k3 + k4)
+def _runge_kutta(rhs: RightHandSide, times: tuple[Tensor, Tensor], h: Tensor, s: Tensor, slope: Tensor) -> Tensor:
+    """A step, given the times at its middle and end and the derivative at its start."""
+    middle, end = times
+    k2 = rhs(middle, s + h / 2 * slope)
+    k3 = rhs(middle, s + h / 2 * k2)
+    return s + h / 6 * (slope + 2 * k2 + 2 * k3 + rhs(end, s + h * k3))
 
 
 def _solve_driven(rhs: RightHandSide, u: Tensor, t: Tensor, d: int, substeps: int) -> Tensor:
@@ -125,11 +122,7 @@ def _solve_driven(rhs: RightHandSide, u: Tensor, t: Tensor, d: int, substeps: in
     s = u.new_zeros(len(u), d)
     out = [s]
     for i in range(0, len(fine) - 1, 2):
-        start, middle, end = inputs[i], inputs[i + 1], inputs[i + 2]
-        k1 = rhs(start, s)
-        k2 = rhs(middle, s + h / 2 * k1)
-        k3 = rhs(middle, s + h / 2 * k2)
-        s = s + h / 6 * (k1 + 2 * k2 + 2 * k3 + rhs(end, s + h * k3))
+        s = _runge_kutta(rhs, (inputs[i + 1], inputs[i + 2]), h, s, rhs(inputs[i], s))
         if (i + 2) % halves == 0:
             out.append(s)
     return torch.stack(out, 1)

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -15,6 +15,7 @@ from .transforms import cosine_functions
 Coefficient = float | Float[Tensor, "n"]
 
 
+@runtime_checkable
 class Reaction(Protocol):
     """The ordinary differential equation `u' = f(u)` at each point."""
 
@@ -29,7 +30,7 @@ class Reaction(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Logistic:
-    """`f(u) = a u (1 - u)`, Fisher's law; solved exactly.
+    """`f(u) = a u (1 - u)`, Fisher's law; solved exactly. A negative u is not a number once it has left every bound.
 
     Attributes:
         a: Rate; one, or one for each sample.
@@ -43,7 +44,8 @@ class Logistic:
 
     def advance(self, u: Float[Tensor, "n m"], dt: float) -> Float[Tensor, "n m"]:
         """The solution after a time dt that began with u."""
-        return u / (u + (1 - u) * torch.exp(-checks.spread("a", self.a, u) * dt))
+        below = u + (1 - u) * torch.exp(-checks.spread("a", self.a, u) * dt)
+        return u / torch.where(below > 0, below, torch.nan)
 
 
 @dataclass(frozen=True, eq=False)

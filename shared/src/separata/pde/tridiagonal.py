@@ -6,9 +6,9 @@ from torch import Tensor
 
 
 def solve_tridiagonal(
-    lower: Float[Tensor, "*#n m-1"],
+    lower: Float[Tensor, "*#n off"],
     diagonal: Float[Tensor, "*#n m"],
-    upper: Float[Tensor, "*#n m-1"],
+    upper: Float[Tensor, "*#n off"],
     right: Float[Tensor, "*n m"],
 ) -> Float[Tensor, "*n m"]:
     """Solve one tridiagonal system a sample by elimination without pivoting (Thomas).
