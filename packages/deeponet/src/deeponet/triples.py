@@ -30,8 +30,8 @@ class TripleDataset:
     """
 
     u: Float[Tensor, "functions *sensors"]
-    y: Float[Tensor, "points coordinates"] | Float[Tensor, "functions points coordinates"]
-    s: Float[Tensor, "functions points outputs"] | Float[Tensor, "functions points"]
+    y: Float[Tensor, "*points coordinates"]
+    s: Float[Tensor, "n *values"]
     sensors: Float[Tensor, "m"] | None = None
 
     def __post_init__(self) -> None:
@@ -126,9 +126,9 @@ def predict_all(model: nn.Module, data: TripleDataset) -> Float[Tensor, "functio
 
 
 def group_rows(
-    u: Float[Tensor, "rows sensors"],
-    y: Float[Tensor, "rows coordinates"],
-    s: Float[Tensor, "rows outputs"],
+    u: Float[Tensor, "rows *sensors"],
+    y: Float[Tensor, "rows_y coordinates"],
+    s: Float[Tensor, "rows_s outputs"],
     sensors: Float[Tensor, "m"] | None = None,
 ) -> TripleDataset:
     """Triples from rows of which each repeats its function: functions that follow one another are stored once.
