@@ -12,7 +12,7 @@ from separata.output import Output, finite
 from separata.progress import Reporter
 
 from . import runs
-from .configs import ProblemConfig, ProblemName, RunConfig, check_seed
+from .configs import DataShape, ProblemConfig, ProblemName, RunConfig, check_seed
 from .evaluation import evaluate
 from .export import save_onnx
 from .formats import load_numbers, load_triples, save_triples
@@ -40,8 +40,8 @@ def generate(name: ProblemName, config: ProblemConfig, out: Path, *, n: int, n_p
     save_triples(data, out)
     return Output(
         {"problem": name, "out": str(out), **_sizes(data)},
-        f"{out}: {len(data):,} functions at {data.shape.n_sensors} sensors, {data.n_points:,} "
-        f"{'point' if data.n_points == 1 else 'points'} {'for all' if data.is_grid else 'each'}",
+        f"{out}: {_counted(len(data), 'function')} at {data.shape.n_sensors:,} sensors, "
+        f"{_counted(data.n_points, 'point')} {'for all' if data.is_grid else 'each'}",
     )
 
 
@@ -94,7 +94,7 @@ def evaluate_run(run: Path, path: Path, *, plot: Path | None, device: str) -> Ou
     data = load_triples(path, "test")
     expected = runs.describe(model)[1]
     if data.shape != expected:
-        raise ValueError(f"{path} has {_told(data)}, but the network takes {_told(expected)}")
+        raise ValueError(f"{path} has {_told(data.shape)}, but the network takes {_told(expected)}")
     report = evaluate(model, data, train_mse=runs.train_error(run))
     if plot is not None:
         device_of = next(model.parameters()).device
@@ -136,7 +136,7 @@ def predict_functions(
     rows = _rows(y, values) if out is not None or values.numel() <= MOST_SHOWN else []
     if out is not None:
         files.write_text(out, files.to_csv(rows))
-    text = f"{len(u):,} functions at {len(y):,} points" + (f", in {out}" if out else "")
+    text = f"{_counted(len(u), 'function')} at {_counted(len(y), 'point')}" + (f", in {out}" if out else "")
     if out is None and rows:
         text = files.to_csv(rows).rstrip()
     elif out is None:
@@ -165,11 +165,8 @@ def export(run: Path, out: Path, *, grid: bool) -> Output:
     model = runs.load(run, "cpu")
     shape = runs.describe(model)[1]
     save_onnx(model, out, shape, grid=grid)
-    inputs = {
-        "u": ["functions", shape.n_sensors],
-        "y": ["points" if grid else "functions", shape.n_coordinates],
-    }
-    told = ", ".join(f"{name} ({', '.join(map(str, axes))})" for name, axes in inputs.items())
+    inputs = {"u": ("functions", shape.n_sensors), "y": ("points" if grid else "functions", shape.n_coordinates)}
+    told = ", ".join(f"{name} ({axis}, {n})" for name, (axis, n) in inputs.items())
     return Output({"out": str(out), "inputs": inputs}, f"{out}: from {told} to s, equal to PyTorch's")
 
 
@@ -188,9 +185,12 @@ def _draw(path: Path, y: Tensor, predicted: Tensor, true: Tensor | None) -> None
     plots.save(draw_predictions(y, predicted[..., 0], None if true is None else true[..., 0]), path)
 
 
-def _told(shape: Any) -> str:  # noqa: ANN401 - of data or of a network
-    shape = getattr(shape, "shape", shape)
+def _told(shape: DataShape) -> str:
     return f"m={shape.n_sensors} sensors, d={shape.n_coordinates} coordinates and {shape.n_outputs} outputs"
+
+
+def _counted(n: int, what: str) -> str:
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
 
 
 def _number(value: float) -> str:

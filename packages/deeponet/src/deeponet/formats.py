@@ -4,7 +4,7 @@ import csv
 import re
 import zipfile
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -34,9 +34,10 @@ def save_triples(data: TripleDataset, path: Path | str) -> None:
     path = Path(path)
     if path.suffix != ".npz":
         raise ValueError(f"triples are written as .npz, not as {path.name}")
-    arrays = {"u": data.u, "y": data.y, "s": data.s} | ({} if data.sensors is None else {"sensors": data.sensors})
+    tensors = {"u": data.u, "y": data.y, "s": data.s} | ({} if data.sensors is None else {"sensors": data.sensors})
+    arrays: dict[str, Any] = {name: value.cpu().float().numpy() for name, value in tensors.items()}
     with files.replacing(path) as part:
-        np.savez(part, **{name: value.cpu().float().numpy() for name, value in arrays.items()})
+        np.savez(part, **arrays)
 
 
 def load_triples(path: Path | str, part: Part = "train") -> TripleDataset:

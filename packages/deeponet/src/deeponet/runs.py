@@ -198,14 +198,10 @@ def load(path: Path | str, device: str = "auto") -> nn.Module:
     """
     folder = open_run(path)
     values = folder.values()
-    try:
-        parts = values["model"], values["shape"]
-    except KeyError:
-        raise ValueError(f"{folder.path} does not hold a network of this package") from None
-    config, shape = (
-        configs.from_plain(kind, part, folder.path) for kind, part in zip((ModelConfig, DataShape), parts, strict=True)
-    )
-    model = make_model(config, shape)  # type: ignore[arg-type] # in this order
+    if not {"model", "shape"} <= values.keys():
+        raise ValueError(f"{folder.path} does not hold a network of this package")
+    config = configs.from_plain(ModelConfig, values["model"], folder.path)
+    model = make_model(config, configs.from_plain(DataShape, values["shape"], folder.path))
     folder.load_weights(model)
     return model.to(Compute(device).torch_device).eval()
 
