@@ -7,9 +7,9 @@ from typing import Any
 
 from separata import Run, experiment, plots
 
-from .configs import ModelConfig, ProblemConfig, TrainConfig
+from .configs import Cell, ModelConfig, ProblemConfig, TrainConfig
 from .sensors import log_slope
-from .trials import SensorTrial, Trial, run_sensors, run_trial
+from .trials import SensorTrial, SequenceTrial, Trial, run_sensors, run_sequences, run_trial
 
 Results = Sequence[Mapping[str, Any]]
 
@@ -53,14 +53,20 @@ class GapConfig:
 
     trial: Trial
     networks: Networks = Networks()
+    sequences: Trial | None = None
+    """Functions that are known on a grid, for residual and recurrent networks beside both."""
 
 
 @experiment(
     "gap-vs-fnn",
-    smoke=GapConfig(SMOKE, Networks((2,), (10,), (1e-2, 1e-3))),
+    smoke=GapConfig(SMOKE, Networks((2,), (10,), (1e-2, 1e-3)), _trial(10, 20, 10, problem=ProblemConfig(n_sensors=5))),
     quick=GapConfig(QUICK),
-    gpu=GapConfig(_trial(20_000, 10_000, 100_000), Networks(widths=(10, 100, 1000))),
-    paper=GapConfig(PAPER_SIZE, Networks(widths=(10, 100, 1000), rates=(1e-2, 1e-3, 1e-4))),
+    gpu=GapConfig(_trial(20_000, 10_000, 100_000), Networks(widths=(10, 100, 1000)), _trial(5000, 1000, 1000)),
+    paper=GapConfig(
+        PAPER_SIZE,
+        Networks(widths=(10, 100, 1000), rates=(1e-2, 1e-3, 1e-4)),
+        _trial(50_000, 1000, 1000),
+    ),
 )
 def generalization(config: GapConfig, run: Run) -> None:
     candidates = {"fnn": config.networks.candidates(config.trial)}
@@ -92,6 +98,32 @@ def generalization(config: GapConfig, run: Run) -> None:
     }
     figure = plots.claim(run, "gap-vs-fnn", groups, ylabel="mean squared error")
     run.figure("gap", figure, caption="Test error and generalization gap of both networks on the antiderivative.")
+    if config.sequences is not None:
+        _compare_on_grids(replace(config.sequences, n_points=0), chosen.model, run)
+
+
+def _compare_on_grids(trial: Trial, fnn: ModelConfig, run: Run) -> None:
+    """Residual and recurrent networks beside both, where functions are known on a grid."""
+    models = {
+        "DeepONet": trial.model,
+        f"fully connected, {fnn.branch}": fnn,
+        "residual": ModelConfig("resnet", "128,128"),
+    }
+    found = run.over_seeds(
+        run_trial, {name: replace(trial, model=model) for name, model in models.items()}, "on a grid"
+    )
+    cells: tuple[Cell, ...] = ("rnn", "gru", "lstm")
+    recurrent = {f"recurrent, {cell}": SequenceTrial(trial, cell) for cell in cells}
+    found |= run.over_seeds(run_sequences, recurrent, "recurrent networks")
+    errors = {name: [_number(one["mse"]) for one in of_seeds] for name, of_seeds in found.items()}
+    figure = plots.bars(errors, ylabel="mean squared error")
+    figure.axes[0].set_yscale("log")
+    run.figure(
+        "grids",
+        figure,
+        ["gap-vs-fnn"],
+        caption=f"Test error after {trial.train.steps:,} steps on {trial.n_train:,} functions that are known on a grid.",
+    )
 
 
 @dataclass(frozen=True)
@@ -197,22 +229,47 @@ class RatesConfig:
     """Where the convergence is exponential."""
     large: tuple[int, ...] = (500, 1000, 2000, 4000)
     """Where it is polynomial."""
+    equation: "EquationConfig | None" = None
+    """A partial differential equation, whose functions and points are varied apart."""
+
+
+@dataclass(frozen=True)
+class EquationConfig:
+    """Diffusion-reaction with several numbers of functions, and of points of each."""
+
+    trial: Trial
+    n_functions: tuple[int, ...] = (25, 50, 100, 200, 500, 1000)
+    n_points: tuple[int, ...] = (5, 10, 25, 50, 100, 200)
+
+    def settings(self) -> dict[tuple[str, int], Trial]:
+        """Each number of functions with the trial's points, and of points with the trial's functions."""
+        trial = replace(self.trial, name="diffusion-reaction")
+        return {("functions", n): replace(trial, n_train=n) for n in self.n_functions} | {
+            ("points of each", n): replace(trial, n_points=n) for n in self.n_points
+        }
 
 
 @experiment(
     "poly-rate",
     "exp-rate",
-    smoke=RatesConfig(SMOKE, small=(20, 40, 60), large=(80, 100)),
+    smoke=RatesConfig(
+        SMOKE,
+        small=(20, 40, 60),
+        large=(80, 100),
+        equation=EquationConfig(_trial(10, 10, 5, n_points=5, problem=ProblemConfig(n_grid=10)), (5, 10), (5, 10)),
+    ),
     quick=RatesConfig(QUICK),
     gpu=RatesConfig(
         _trial(20_000, 10_000, 100_000),
         small=(100, 200, 400, 600, 800, 1000),
         large=(2000, 5000, 10_000, 20_000, 50_000),
+        equation=EquationConfig(_trial(10_000, 500, 1000)),
     ),
     paper=RatesConfig(
         PAPER_SIZE,
         small=(100, 200, 400, 600, 800, 1000),
         large=(2000, 5000, 10_000, 30_000, 100_000, 300_000, 1_000_000),
+        equation=EquationConfig(_trial(50_000, 500, 1000)),
     ),
 )
 def rates(config: RatesConfig, run: Run) -> None:
@@ -238,6 +295,23 @@ def rates(config: RatesConfig, run: Run) -> None:
     figure = plots.curves(run.history, "error", by="of", xlabel="training rows", ylabel="mean squared error")
     _log_axes(figure, sizes)
     run.figure("rates", figure, caption="Test error on the antiderivative against the size of the training set.")
+    if config.equation is not None:
+        _vary_equation(config.equation, run)
+
+
+def _vary_equation(config: EquationConfig, run: Run) -> None:
+    settings = config.settings()
+    found = run.over_seeds(run_trial, settings, "functions and points")
+    rows = [
+        {"n": n, "of": what, "error": _number(one["mse"])} for (what, n), of_seeds in found.items() for one in of_seeds
+    ]
+    figure = plots.curves(rows, "error", x="n", by="of", xlabel="number", ylabel="mean squared error")
+    _log_axes(figure, sorted({n for _, n in settings}))
+    run.figure(
+        "functions-and-points",
+        figure,
+        caption="Test error on diffusion-reaction against the numbers of functions and of points of each.",
+    )
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,16 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
+from torch import nn
 
 from separata.training import seeded
 
-from .configs import ModelConfig, ProblemConfig, ProblemName, TrainConfig
+from .configs import Cell, ModelConfig, ProblemConfig, ProblemName, TrainConfig
 from .evaluation import evaluate, mean_error
 from .problems.registry import make_problem
 from .runs import make_model
 from .sensors import interpolation_errors, solution_errors
+from .seq2seq import Seq2Seq
 from .spaces import GaussianRandomField
 from .training import Trainer
 from .triples import TripleDataset
@@ -66,10 +68,40 @@ def run_trial(trial: Trial, device: str) -> dict[str, Any]:
         diverged, the errors are not numbers.
     """
     train, test = make_data(trial)
-    config = replace(trial.train, seed=trial.seed)
     with seeded(trial.seed):
         model = make_model(trial.model, train.shape)
-    trainer = Trainer(model.to(torch.device(device)), train, config)
+    return _errors(model, train, test, trial, device)
+
+
+@dataclass(frozen=True)
+class SequenceTrial:
+    """The same for a recurrent network, which is trained on the whole grid of each function.
+
+    Args:
+        trial: All but the network.
+        cell: Kind of the recurrent cells.
+        hidden_size: Hidden units.
+        seed: Of data and training, instead of the trial's.
+    """
+
+    trial: Trial
+    cell: Cell = "gru"
+    hidden_size: int = 5
+    seed: int = 0
+
+
+def run_sequences(sequences: SequenceTrial, device: str) -> dict[str, Any]:
+    """Train and evaluate, as `run_trial`."""
+    trial = replace(sequences.trial, seed=sequences.seed, n_points=0)
+    train, test = make_data(trial)
+    with seeded(trial.seed):
+        model = Seq2Seq(train.shape.n_sensors, train.n_points, sequences.hidden_size, sequences.cell)
+    return _errors(model, train, test, trial, device)
+
+
+def _errors(model: nn.Module, train: TripleDataset, test: TripleDataset, trial: Trial, device: str) -> dict[str, Any]:
+    """The errors of a model after its training."""
+    trainer = Trainer(model.to(torch.device(device)), train, replace(trial.train, seed=trial.seed))
     mean_mse = mean_error(train, test)
     try:
         trainer.fit()
