@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from deeponet import ModelConfig, ProblemConfig, TrainConfig
-from deeponet.experiments import Networks
-from deeponet.trials import SensorTrial, Trial, make_data, run_sensors, run_trial
+from deeponet.experiments import EquationConfig, Networks
+from deeponet.trials import SensorTrial, SequenceTrial, Trial, make_data, run_sensors, run_sequences, run_trial
 
 TRIAL = Trial(
     problem=ProblemConfig(n_sensors=10),
@@ -53,6 +53,24 @@ def test_a_training_that_diverges_has_no_numbers():
     found = run_trial(trial, "cpu")
     assert found["mse"] is None
     assert found["mean_mse"] > 0
+
+
+def test_recurrent_networks_are_trained_on_grids():
+    trial = replace(TRIAL, n_train=10, n_test=5, train=replace(TRIAL.train, steps=5, check_every=5))
+    found = run_sequences(SequenceTrial(trial, "rnn"), "cpu")
+    assert found["n_rows"] == 5 * 101
+    longer = replace(trial, train=replace(trial.train, steps=60, check_every=20))
+    assert run_sequences(SequenceTrial(longer, "rnn"), "cpu")["train_mse"] < found["train_mse"]
+
+
+def test_functions_and_points_are_varied_apart():
+    settings = EquationConfig(replace(TRIAL, n_points=7), (5, 10), (3, 4)).settings()
+    assert {key: (one.n_train, one.n_points, one.name) for key, one in settings.items()} == {
+        ("functions", 5): (5, 7, "diffusion-reaction"),
+        ("functions", 10): (10, 7, "diffusion-reaction"),
+        ("points of each", 3): (50, 3, "diffusion-reaction"),
+        ("points of each", 4): (50, 4, "diffusion-reaction"),
+    }
 
 
 def test_candidates_are_all_combinations_on_held_out_data():

@@ -122,7 +122,7 @@ def _compare_on_grids(trial: Trial, fnn: ModelConfig, run: Run) -> None:
         "grids",
         figure,
         ["gap-vs-fnn"],
-        caption=f"Test error after {trial.train.steps:,} steps on {trial.n_train:,} functions that are known on a grid.",
+        caption=f"Test error after {trial.train.steps:,} steps on {trial.n_train:,} functions known on a grid.",
     )
 
 
