@@ -103,6 +103,15 @@ def test_settings_are_checked_before_anything_is_written(data, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_data_far_from_the_order_of_one_is_warned_of(data, tmp_path, capsys):
+    from separata.progress import Reporter
+
+    for factor, number in ((1.0, 0), (1e5, 1)):
+        scaled = TripleDataset(factor * data.u, data.y, data.s)
+        train(scaled, tmp_path / str(number), CONFIG, device="cpu", reporter=Reporter())
+        assert ("u is of the order of 6e+04" in " ".join(capsys.readouterr().err.split())) == bool(number)
+
+
 def test_damaged_folders_are_refused(data, tmp_path):
     train(data, tmp_path / "run", CONFIG, device="cpu")
     config = tmp_path / "run/config.json"

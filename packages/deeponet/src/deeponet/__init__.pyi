@@ -15,8 +15,22 @@ from .formats import load_numbers as load_numbers
 from .formats import load_triples as load_triples
 from .formats import save_triples as save_triples
 from .network import DeepONet as DeepONet
+from .problems.advection import Advection1 as Advection1
+from .problems.advection import Advection2 as Advection2
+from .problems.advection import Advection3 as Advection3
+from .problems.advection import Advection4 as Advection4
+from .problems.advection import AdvectionDiffusion as AdvectionDiffusion
 from .problems.base import OperatorProblem as OperatorProblem
+from .problems.base import SpaceTimeProblem as SpaceTimeProblem
+from .problems.diffusion import DiffusionReaction as DiffusionReaction
+from .problems.legendre import Legendre as Legendre
+from .problems.ode import Antiderivative as Antiderivative
+from .problems.ode import NonlinearOde as NonlinearOde
+from .problems.ode import OdeProblem as OdeProblem
+from .problems.ode import Pendulum as Pendulum
 from .problems.registry import make_problem as make_problem
+from .problems.stochastic import RandomGrowth as RandomGrowth
+from .problems.stochastic import RandomMedium as RandomMedium
 from .resnet import ResNet as ResNet
 from .runs import TrainReport as TrainReport
 from .runs import describe as describe
@@ -45,21 +59,35 @@ from .triples import predict_all as predict_all
 
 __all__ = [
     "FNN",
+    "Advection1",
+    "Advection2",
+    "Advection3",
+    "Advection4",
+    "AdvectionDiffusion",
+    "Antiderivative",
     "ChebyshevSeries",
     "DataShape",
     "DeepONet",
+    "DiffusionReaction",
     "EvaluationReport",
     "FunctionSpace",
     "GaussianRandomField",
     "JoinedNet",
     "KarhunenLoeveField",
+    "Legendre",
     "ModelConfig",
+    "NonlinearOde",
+    "OdeProblem",
     "OperatorProblem",
+    "Pendulum",
     "PowerSeries",
     "ProblemConfig",
+    "RandomGrowth",
+    "RandomMedium",
     "ResNet",
     "RunConfig",
     "Seq2Seq",
+    "SpaceTimeProblem",
     "StackedBranch",
     "StackedMLP",
     "TrainConfig",

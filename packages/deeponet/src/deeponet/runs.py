@@ -20,6 +20,8 @@ from .resnet import ResNet
 from .training import Row, Trainer
 from .triples import TripleDataset
 
+FAR = 100.0
+"""How far numbers may be from the order of one before a training warns of them."""
 MAY_CHANGE = ("device", "version")
 """What may differ when a training goes on."""
 
@@ -171,6 +173,8 @@ def train(
     reporter.say(
         f"{len(data):,} functions of {data.n_points:,} {points}; {n_parameters:,} parameters; to {folder.path}"
     )
+    if told := _unscaled(data):
+        reporter.say(f"Warning: {told}; networks learn best from numbers of the order of one, so scale them.")
     with folder.training(reporter):
         try:
             trainer.fit()
@@ -227,6 +231,16 @@ def fingerprint(data: TripleDataset) -> str:
         digest.update(str(tuple(part.shape)).encode())
         digest.update(part.cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
+
+
+def _unscaled(data: TripleDataset) -> str:
+    """What of the data is far from the order of one."""
+    sizes = {name: float(getattr(data, name).double().square().mean().sqrt()) for name in ("u", "y", "s")}
+    return " and ".join(f"{name} is of the order of {size:.0e}" for name, size in sizes.items() if _is_far(size))
+
+
+def _is_far(size: float) -> bool:
+    return size > 0 and not 1 / FAR < size < FAR
 
 
 def _described(config: ModelConfig, shape: DataShape) -> dict[str, Any]:
