@@ -14,9 +14,15 @@ from .trials import SensorTrial, SequenceTrial, Trial, run_sensors, run_sequence
 Results = Sequence[Mapping[str, Any]]
 
 
-def _trial(steps: int, n_train: int, n_test: int = 10_000, **settings: Any) -> Trial:  # noqa: ANN401 - of a trial
+def _trial(
+    steps: int,
+    n_train: int,
+    n_test: int = 10_000,
+    batch_size: int | None = None,
+    **settings: Any,  # noqa: ANN401 - of a trial
+) -> Trial:
     """A trial that looks for the best weights 50 times."""
-    train = TrainConfig(steps=steps, check_every=max(1, steps // 50))
+    train = TrainConfig(steps=steps, batch_size=batch_size, check_every=max(1, steps // 50))
     return Trial(n_train=n_train, n_test=n_test, train=train, **settings)
 
 
@@ -138,7 +144,7 @@ class OperatorsConfig:
 @experiment(
     "ode-and-pde",
     smoke=OperatorsConfig(SMOKE, _trial(40, 20, 10, n_points=20, problem=ProblemConfig(n_grid=30))),
-    quick=OperatorsConfig(QUICK, _trial(3000, 150, 150)),
+    quick=OperatorsConfig(QUICK, _trial(5000, 200, 200, batch_size=25)),
     gpu=OperatorsConfig(_trial(20_000, 10_000, 100_000), _trial(20_000, 500, 1000)),
     paper=OperatorsConfig(PAPER_SIZE, _trial(50_000, 500, 1000, model=ModelConfig(branch="100,100", trunk="100,100"))),
 )
@@ -153,11 +159,12 @@ def operators(config: OperatorsConfig, run: Run) -> None:
     for of_seed in zip(*found.values(), strict=True):
         errors = [_number(one["relative_l2"]) for one in of_seed]
         run.measure("ode-and-pde", **dict(zip(settings, errors, strict=True)))
-    points = config.functions.n_points or 100
+    of_equation = config.functions
+    batches = f", in batches of {of_equation.train.batch_size} functions" if of_equation.train.batch_size else ""
     run.note(
         "ode-and-pde",
-        f"{config.trial.n_train:,} functions of one point for the dynamic systems, {config.functions.n_train:,} of "
-        f"{points} points for diffusion-reaction.",
+        f"{config.trial.n_train:,} functions of one point for the dynamic systems, {of_equation.n_train:,} of "
+        f"{of_equation.n_points or 100} points for diffusion-reaction{batches}.",
     )
     figure = plots.claim(run, "ode-and-pde", ylabel="relative L2 error")
     figure.axes[0].set_yscale("log")
