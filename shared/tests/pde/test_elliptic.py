@@ -80,12 +80,31 @@ def test_in_a_plate_with_insulated_sides_and_holes_heat_only_rises():
     a = torch.full((2, 7, 6, 5), 3.0, dtype=D)
     a[:, ~mask] = math.nan  # is not looked at
     faces = ((None, None), (None, None), (0.0, 2.0))
-    found = pde.solve_masked(a, mask, 0.0, (0.1, 0.2, 0.3), faces=faces, outside="insulated")
+    f = torch.where(mask, 0.0, math.nan).to(D)  # nor is this
+    found = pde.solve_masked(a, mask, f, (0.1, 0.2, 0.3), faces=faces, outside="insulated")
     expected = torch.where(mask, torch.linspace(0, 2, 5, dtype=D), 0.0)
     torch.testing.assert_close(found, expected.expand(2, -1, -1, -1))
     cooled = pde.solve_masked(a, mask, 0.0, (0.1, 0.2, 0.3), faces=faces)
     assert (cooled <= found + 1e-12).all()
     assert cooled[0, 0, 0, 2] < 0.9
+
+
+def test_a_flow_through_an_insulated_face_is_a_source_at_its_nodes():
+    a, spacing, flow = 2.0, 0.25, 3.0
+    source = torch.zeros(4, 5, dtype=D)
+    source[:, -1] = 2 * flow / spacing
+    mask = torch.ones(4, 5, dtype=torch.bool)
+    found = pde.solve_masked(torch.full((1, 4, 5), a, dtype=D), mask, source, spacing, faces=((None,) * 2, (1.0, None)))
+    torch.testing.assert_close(found[0], (1 + flow / a * grid(5)).expand(4, -1))
+
+
+def test_where_fixed_faces_meet_the_later_axis_counts():
+    mask = torch.ones(4, 5, dtype=torch.bool)
+    mask[0, 0] = False
+    found = pde.solve_masked(torch.ones(1, 4, 5, dtype=D), mask, 0.0, 0.1, faces=((1.0, 2.0), (3.0, None)))[0]
+    assert found[0].tolist() == [0, 1, 1, 1, 1]
+    assert found[1:, 0].tolist() == [3, 3, 3]
+    assert found[-1, 1:].tolist() == [2, 2, 2, 2]
 
 
 def test_three_dimensions_are_met_in_second_order(order):

@@ -40,7 +40,6 @@ from .stochastic import growth_mean as growth_mean
 from .stochastic import growth_paths as growth_paths
 from .transforms import cosine_functions as cosine_functions
 from .transforms import legendre_transform as legendre_transform
-from .transforms import sine_functions as sine_functions
 from .tridiagonal import solve_tridiagonal as solve_tridiagonal
 
 __all__ = [
@@ -74,7 +73,6 @@ __all__ = [
     "relative_h1",
     "relative_l2",
     "sample_product",
-    "sine_functions",
     "solve_advection_diffusion",
     "solve_advection_diffusion_reaction",
     "solve_darcy",

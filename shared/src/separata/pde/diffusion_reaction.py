@@ -42,11 +42,11 @@ def solve_diffusion_reaction(
     checks.finite("reaction", reaction)
     checks.positive("diffusivity", diffusivity)
     k = checks.spread("reaction", reaction, source)
-    d = checks.spread("diffusivity", diffusivity, source).expand(len(source), source.shape[1])
+    d = checks.spread("diffusivity", diffusivity, source)
     return solve_advection_diffusion_reaction(
         torch.zeros_like(source),
         times,
-        diffusivity=d,
+        diffusivity=d.expand_as(source) if d.ndim else d,
         reaction=lambda u: k * u.square(),
         source=source,
         length=length,
@@ -58,7 +58,7 @@ def solve_advection_diffusion_reaction(
     initial: Float[Tensor, "n m"],
     times: Float[Tensor, "k"],
     *,
-    diffusivity: float | Float[Tensor, "m"] | Float[Tensor, "n m"],
+    diffusivity: float | Float[Tensor, ""] | Float[Tensor, "m"] | Float[Tensor, "n m"],
     velocity: float | Float[Tensor, "m"] | Float[Tensor, "n m"] = 0.0,
     reaction: Callable[[Tensor], Tensor] | None = None,
     source: Float[Tensor, "n m"] | Callable[[float], Tensor] | None = None,
@@ -112,8 +112,8 @@ def solve_advection_diffusion_reaction(
                 known + tau / 2 * rate(found, time + tau) - found,
             )
             found = found + change
-            size = change.abs().max().item()
-            if size <= 100 * torch.finfo(u.dtype).eps * (1 + found.abs().max().item()):
+            # The error of a step of Newton's method is the square of the one before.
+            if change.abs().max().item() <= torch.finfo(u.dtype).eps ** 0.5 * (1 + found.abs().max().item()):
                 return found
         raise ValueError(f"the solution grows without bound, or dt = {tau:g} is too long, near t = {time:g}")
 

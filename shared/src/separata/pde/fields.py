@@ -61,7 +61,7 @@ class Matern12:
 class GaussianField:
     """A Gaussian field of zero mean, known at some points: `u ~ N(0, K)` with `K_ij = kernel(|x_i - x_j|)`.
 
-    Samples are `K^(1/2) z` by eigen-decomposition with negative eigenvalues, which are rounding errors, set to zero.
+    Samples are `L z` with `L L' = K` by eigen-decomposition, without the eigenvalues that are rounding errors.
     Unlike a Cholesky factor it needs no jitter, however smooth the kernel. It costs O(m³) once; above several thousand
     points use `interpolate` on fewer.
 
@@ -83,10 +83,12 @@ class GaussianField:
         return self.kernel((self.points[:, None] - self.points).abs())
 
     @functools.cached_property
-    def factor(self) -> Float[Tensor, "*fields m m"]:
-        """L with `L L' = K`."""
+    def factor(self) -> Float[Tensor, "*fields m rank"]:
+        """L with `L L' = K`, of as many columns as there are eigenvalues above rounding."""
         eigenvalues, vectors = torch.linalg.eigh(self.covariance)
-        return vectors * eigenvalues.clamp(min=0).sqrt()[..., None, :]
+        above = eigenvalues > 100 * torch.finfo(eigenvalues.dtype).eps * eigenvalues.amax(-1, keepdim=True)
+        rank = int(above.sum(-1).max())
+        return vectors[..., -rank:] * eigenvalues[..., None, -rank:].clamp(min=0).sqrt()
 
     def sample(self, n: int, generator: torch.Generator) -> Float[Tensor, "*fields n m"]:
         """Draw n functions; for a kernel of several length scales, n of each.
@@ -126,7 +128,7 @@ def sample_product(axes: Sequence[GaussianField], n: int, generator: torch.Gener
     factors = [axis.factor for axis in axes]
     if any(factor.ndim != 2 for factor in factors):
         raise ValueError("the kernel of an axis must have one length scale")
-    field = normal((n, *(len(factor) for factor in factors)), generator, like=axes[0].points)
+    field = normal((n, *(factor.shape[1] for factor in factors)), generator, like=axes[0].points)
     for dim, factor in enumerate(factors, 1):
         field = torch.tensordot(field, factor, dims=([dim], [1])).movedim(-1, dim)
     return field.contiguous()

@@ -10,7 +10,7 @@ from . import checks
 
 if TYPE_CHECKING:
     import numpy as np
-    from scipy.sparse import csc_array
+    from scipy.sparse import csc_matrix
 
 WINDOW = (0.35, 0.65)
 """Where the flux is one by default."""
@@ -38,7 +38,7 @@ def solve_helmholtz(
     Raises:
         ValueError: if c or ω is not positive, shapes do not fit, values are not finite, or there is no solution.
     """
-    from scipy.sparse import diags_array
+    from scipy.sparse import diags
     from scipy.sparse.linalg import splu
 
     checks.positive("speed", speed)
@@ -50,7 +50,7 @@ def solve_helmholtz(
     differences, average = _stencils(h, w)
     out = torch.empty(speed.shape, dtype=torch.float64)
     for i, (k2, slope) in enumerate(zip(squared, slopes, strict=True)):
-        matrix = (differences + average @ diags_array(k2.ravel())).tocsc()
+        matrix = (differences + average @ diags(k2.ravel())).tocsc()
         right = k2 * 0
         right[-1] = -_inflow(slope, k2[-1], h)
         try:
@@ -62,26 +62,26 @@ def solve_helmholtz(
     return out.to(speed)
 
 
-def _second_difference(m: int) -> "csc_array":
+def _second_difference(m: int) -> "csc_matrix":
     """On m nodes of the unit interval, for functions that are even about both ends."""
     import numpy as np
-    from scipy.sparse import diags_array
+    from scipy.sparse import diags
 
     beside = np.ones(m - 1)
     upper, lower = beside.copy(), beside.copy()
     upper[0] = lower[-1] = 2
-    return diags_array([lower, np.full(m, -2.0), upper], offsets=[-1, 0, 1]).tocsc() * (m - 1) ** 2
+    return diags([lower, np.full(m, -2.0), upper], offsets=[-1, 0, 1]).tocsc() * (m - 1) ** 2
 
 
-def _stencils(h: int, w: int) -> tuple["csc_array", "csc_array"]:
+def _stencils(h: int, w: int) -> tuple["csc_matrix", "csc_matrix"]:
     """What the scheme does to u and to `K u`."""
-    from scipy.sparse import eye_array, kron
+    from scipy.sparse import identity, kron
 
     dy, dx = _second_difference(h), _second_difference(w)
-    across, along = kron(dy, eye_array(w)), kron(eye_array(h), dx)
+    across, along = kron(dy, identity(w)), kron(identity(h), dx)
     h2, w2 = 1 / (h - 1) ** 2 / 12, 1 / (w - 1) ** 2 / 12
     differences = across + along + (h2 + w2) * kron(dy, dx)
-    return differences.tocsc(), (eye_array(h * w) + h2 * across + w2 * along).tocsc()
+    return differences.tocsc(), (identity(h * w) + h2 * across + w2 * along).tocsc()
 
 
 def _inflow(slope: "np.ndarray", k2: "np.ndarray", h: int) -> "np.ndarray":

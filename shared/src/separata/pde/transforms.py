@@ -1,4 +1,4 @@
-"""Transforms of functions that are sampled on a grid: cosine, sine, Legendre."""
+"""Transforms of functions that are sampled on a grid: cosine, Legendre."""
 
 import math
 
@@ -20,15 +20,6 @@ def cosine_functions(x: Float[Tensor, "m"], n_modes: int, *, length: float = 1.0
     functions = torch.cos(math.pi / length * x[:, None] * k) * math.sqrt(2 / length)
     functions[:, 0] = 1 / math.sqrt(length)
     return functions
-
-
-def sine_functions(x: Float[Tensor, "m"], n_modes: int, *, length: float = 1.0) -> Float[Tensor, "m modes"]:
-    """The eigenfunctions of the Laplacian on [0, length] with zero Dirichlet conditions, orthonormal in L2.
-
-    `sqrt(2/length) sin(π k x/length)`, 1 <= k <= n_modes, with the eigenvalues `-(π k/length)²`.
-    """
-    k = torch.arange(1, n_modes + 1, dtype=x.dtype, device=x.device)
-    return torch.sin(math.pi / length * x[:, None] * k) * math.sqrt(2 / length)
 
 
 def legendre_transform(f: Float[Tensor, "n m"], n_modes: int = 20, *, n_nodes: int = 256) -> Float[Tensor, "n modes"]:

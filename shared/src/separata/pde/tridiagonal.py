@@ -31,7 +31,8 @@ def solve_tridiagonal(
             f"{m} unknowns need as many entries on the diagonal and {m - 1} beside it, "
             f"not {diagonal.shape[-1]}, {lower.shape[-1]} and {upper.shape[-1]}"
         )
-    low, main, up, rest = (part.movedim(-1, 0).unbind(0) for part in (lower, diagonal, upper, right))
+    # Rows together: each operation then reads what lies side by side.
+    low, main, up, rest = (part.movedim(-1, 0).contiguous().unbind() for part in (lower, diagonal, upper, right))
     pivots, values = [main[0]], [rest[0]]
     for i in range(1, m):
         factor = low[i - 1] / pivots[-1]
@@ -40,4 +41,4 @@ def solve_tridiagonal(
     values[-1] = values[-1] / pivots[-1]
     for i in reversed(range(m - 1)):
         values[i] = (values[i] - up[i] * values[i + 1]) / pivots[i]
-    return torch.stack(values, -1)
+    return torch.stack(values).movedim(0, -1).contiguous()
