@@ -44,7 +44,6 @@ from .sensors import solution_errors as solution_errors
 from .sensors import sufficient_error as sufficient_error
 from .seq2seq import Seq2Seq as Seq2Seq
 from .spaces import ChebyshevSeries as ChebyshevSeries
-from .spaces import FunctionSpace as FunctionSpace
 from .spaces import GaussianRandomField as GaussianRandomField
 from .spaces import KarhunenLoeveField as KarhunenLoeveField
 from .spaces import PowerSeries as PowerSeries
@@ -70,7 +69,6 @@ __all__ = [
     "DeepONet",
     "DiffusionReaction",
     "EvaluationReport",
-    "FunctionSpace",
     "GaussianRandomField",
     "JoinedNet",
     "KarhunenLoeveField",

@@ -27,8 +27,8 @@ def generate(
         config: The problem and its input functions.
         out: File for the triples, .npz.
         n: Number of functions.
-        n_points: Points of each function; 1 for most, 100 for partial differential equations, if not given; 0 for a
-            grid of points that all functions share.
+        n_points: Points of each function: 1, or 100 of a partial differential equation, if not given; 0 for a grid
+            that all functions share.
         seed: Random seed; training and test data need different ones.
         json: Print a summary as JSON.
     """

@@ -147,12 +147,10 @@ def _from_arrays(arrays: dict[str, np.ndarray], part: Part) -> TripleDataset:
 def _pairs(u: Tensor, y: Tensor, s: Tensor, sensors: Tensor | None) -> TripleDataset:
     """Triples from arrays, whose numbers of dimensions say how they are meant."""
     u, y = _columns(u), _columns(y)
-    is_own = y.ndim == 3
-    if not is_own and len(y) == len(u) and (s.ndim == 1 or (s.ndim == 2 and s.shape[1] != len(y))):
+    has_row_each = y.ndim == 2 and len(y) == len(u)
+    if has_row_each and (s.ndim == 1 or (s.ndim == 2 and s.shape[1] != len(y))):
         return group_rows(u, y, _columns(s), sensors)
-    if s.ndim == 1 and len(u) == 1:
-        s = s[None]
-    return TripleDataset(u, y, s, sensors) if s.ndim > 1 else TripleDataset(u, y, s[None], sensors)
+    return TripleDataset(u, y, s[None] if s.ndim == 1 else s, sensors)
 
 
 def _from_table(path: Path) -> TripleDataset:

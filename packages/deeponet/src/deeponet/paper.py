@@ -43,7 +43,6 @@ PAPER = Paper(
     ),
     year=2019,
     authors=("Lu Lu", "Pengzhan Jin", "George Em Karniadakis"),
-    venue="Nature Machine Intelligence, 2021",
     arxiv="1910.03193",
     field="Operator learning",
     claims=(
