@@ -334,7 +334,7 @@ SMALLER = ModelConfig(branch="20,20", trunk="20,20")
 @experiment(
     "unstacked-bias",
     smoke=VariantsConfig(replace(SMOKE, model=SMALLER)),
-    quick=VariantsConfig(_trial(3000, 500, model=SMALLER)),
+    quick=VariantsConfig(_trial(2000, 500, model=SMALLER)),
     gpu=VariantsConfig(_trial(20_000, 10_000, 100_000)),
     paper=VariantsConfig(PAPER_SIZE),
 )

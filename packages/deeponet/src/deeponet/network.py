@@ -26,8 +26,8 @@ class DeepONet(nn.Module):
         n_outputs: Values at each point.
         strategy: How several outputs are made; see `deeponet.outputs.groups`. With `split_both`, `split_branch` and
             `split_trunk` the last sizes are those of all outputs together.
-        bias: Whether the trainable number b_0 is added to each output; "not needed in theory, but it generalizes
-            better". A stacked branch without it has no biases in its last layer either.
+        bias: Whether the trainable number b_0 is added to each output, which helps in practice, though the theorem does
+            without it. A stacked branch without it has no biases in its last layer either.
         activation: Name of the activation, where sizes are given.
         stacked: Whether the branch is p separate networks (`StackedBranch`) instead of one.
 
