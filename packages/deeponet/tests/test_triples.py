@@ -70,6 +70,15 @@ def test_predictions_are_the_same_in_parts(monkeypatch):
     assert predict(network, data.u, data.y[0]).shape == (6, 3, 2)
 
 
+def test_a_model_without_a_grid_form_is_given_the_points_of_each_function():
+    class Product(torch.nn.Module):
+        def forward(self, u, y):
+            return (u[:, None, :2] * y).sum(-1)
+
+    u, y = torch.rand(6, 4), torch.rand(3, 2)
+    torch.testing.assert_close(predict(Product(), u, y)[..., 0], u[:, :2] @ y.T)
+
+
 @pytest.mark.parametrize(
     ("u", "y", "s", "words"),
     [

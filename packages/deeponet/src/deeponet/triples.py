@@ -106,13 +106,15 @@ class TripleDataset:
 def predict(model: nn.Module, u: Tensor, y: Tensor) -> Float[Tensor, "functions points outputs"]:
     """What a model gives for functions at points that they share, (points, d), or their own, (functions, points, d).
 
-    It is called as `model.grid(u, y)` where they share them, and else as `model(u, y)`, with y of shape (functions, d)
-    where there is one point each: functions are never repeated.
+    It is called as `model.grid(u, y)` where they share them and it has that method, and else as `model(u, y)`, with y
+    of shape (functions, d) where there is one point each: functions are never repeated.
     """
-    is_grid, n_points = y.ndim == 2, y.shape[-2]
-    if not is_grid and n_points == 1:
-        y = y[:, 0]
-    values = model.grid(u, y) if is_grid else model(u, y)  # type: ignore[operator] # a method
+    n_points, has_grid = y.shape[-2], hasattr(model, "grid")
+    if y.ndim == 2 and has_grid:
+        values = model.grid(u, y)  # type: ignore[operator] # a method
+    else:
+        own = y.expand(len(u), -1, -1)
+        values = model(u, own[:, 0] if n_points == 1 else own)
     return values.reshape(len(u), n_points, -1)
 
 
