@@ -1,6 +1,6 @@
 """How the claims of Lu et al. (2019) are measured."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
@@ -11,7 +11,8 @@ from .configs import Cell, ModelConfig, ProblemConfig, TrainConfig
 from .sensors import log_slope
 from .trials import SensorTrial, SequenceTrial, Trial, run_sensors, run_sequences, run_trial
 
-Results = Sequence[Mapping[str, Any]]
+APART = 1.4
+"""Ratio of ticks that have room for their numbers."""
 
 
 def _trial(
@@ -381,9 +382,12 @@ def _mean_ratio(a: Sequence[float], b: Sequence[float]) -> float:
 
 
 def _log_axes(figure: Any, ticks: Sequence[int]) -> None:  # noqa: ANN401 - a figure of matplotlib
-    """Logarithmic axes, with the numbers that were measured as ticks."""
+    """Logarithmic axes, with the numbers that were measured as ticks, where they have room."""
     axes = figure.axes[0]
+    kept: list[int] = []
+    for tick in ticks:
+        kept += [tick] if not kept or tick >= APART * kept[-1] else []
     axes.set_xscale("log")
     axes.set_yscale("log")
-    axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+    axes.set_xticks(kept, [f"{tick:,}" for tick in kept])
     axes.minorticks_off()
