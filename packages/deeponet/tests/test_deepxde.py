@@ -8,21 +8,14 @@ from deeponet import DeepONet
 deepxde = pytest.importorskip("deepxde", reason="DeepXDE is not installed")
 
 M, D, P = 20, 2, 12
-NAMES = {
-    "independent": "independent",
-    "split_both": "split_both",
-    "split_branch": "split_branch",
-    "split_trunk": "split_trunk",
-}
+STRATEGIES = ("independent", "split_both", "split_branch", "split_trunk")
 
 
 def sizes(strategy, n):
-    wide = n * P
-    return [M, 16, P if strategy in ("independent", "split_trunk") else wide], [
-        D,
-        16,
-        P if strategy in ("independent", "split_branch") else wide,
-    ]
+    """Hidden layers of 16, and the last widths that the strategy needs for p = 12."""
+    branch = P if strategy in ("independent", "split_trunk") else n * P
+    trunk = P if strategy in ("independent", "split_branch") else n * P
+    return [M, 16, branch], [D, 16, trunk]
 
 
 def pairs(network, peer):
