@@ -1,0 +1,1 @@
+"""Problems with known solution operators: equations, and triples of their inputs and solutions."""
