@@ -1,18 +1,18 @@
 """Training as published: Adam on the mean squared error, keeping the weights of the lowest training loss."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from separata import states
+from separata.loop import Loop, Track
 
 from .configs import TrainConfig
 from .triples import TripleDataset, predict, predict_all
 
-Track = Callable[[Iterable[int], str], Iterable[int]]
 Row = dict[str, float]
 
 
@@ -53,15 +53,27 @@ class Trainer:
         log: Callable[[Row], None] | None = None,
     ) -> None:
         weight = next(model.parameters())
-        self.model, self.config, self.checkpoint = model, config, checkpoint
+        self.model, self.config = model, config
         self.data = data.to(weight.device, weight.dtype)
         self.test = None if test is None else test.to(weight.device, weight.dtype)
-        self.track, self.log = track, log
         self.optimizer = torch.optim.Adam(model.parameters(), config.lr, fused=True)
         self._order = torch.empty(0, dtype=torch.long)
-        self.done, self.best = 0, math.inf
+        self.best = math.inf
         self._best: dict[str, Tensor] = {}
-        self._restore()
+        self.loop = Loop(
+            self,
+            config.steps,
+            checkpoint=checkpoint,
+            checkpoint_every=config.check_every,
+            log_every=config.check_every,
+            track=track,
+            log=log,
+        )
+
+    @property
+    def done(self) -> int:
+        """Steps done."""
+        return self.loop.done
 
     def fit(self) -> None:
         """Train to the last step, and leave the best weights in the model.
@@ -70,20 +82,20 @@ class Trainer:
             FloatingPointError: if the loss is not finite; the last checkpoint is kept.
         """
         self.model.train()
-        steps: Iterable[int] = range(self.done, self.config.steps)
-        for step in self.track(steps, "steps") if self.track else steps:
-            self._step(step)
-            self.done = step + 1
-            if self.done % self.config.check_every == 0 or self.done == self.config.steps:
-                self._check()
+        self.loop.run()
         if self._best:
             self.model.load_state_dict(self._best)
         self.model.eval()
 
-    def _step(self, step: int) -> None:
+    def gradients(self, step: int) -> dict[str, Tensor]:
+        """Leave the gradients of a step's batch, for the loop; its loss is measured on all data, at each check."""
         u, y, s = self._batch(step)
         self.optimizer.zero_grad()
         (predict(self.model, u, y) - s).square().mean().backward()
+        return {}
+
+    def update(self) -> None:
+        """Update the weights, for the loop."""
         self.optimizer.step()
 
     def _batch(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -100,8 +112,12 @@ class Trainer:
         return data.u[index], data.y if data.is_grid else data.y[index], data.s[index]
 
     @torch.no_grad()
-    def _check(self) -> None:
-        """Compare with the best so far, log, and write the progress."""
+    def row(self, losses: dict[str, float]) -> Row:
+        """A row of the history, for the loop: compare with the best so far.
+
+        Raises:
+            FloatingPointError: if the loss is not finite.
+        """
         self.model.eval()
         loss = self._error(self.data)
         if not math.isfinite(loss):
@@ -111,39 +127,36 @@ class Trainer:
         if loss < self.best:
             self.best = loss
             self._best = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
-        row = {"step": self.done, "loss": loss}
+        row = {**losses, "loss": loss}
         if self.test is not None:
             row["test_loss"] = self._error(self.test)
         self.model.train()
-        if self.log:
-            self.log(row)
-        self.save()
+        return row
 
     def _error(self, data: TripleDataset) -> float:
         return float((predict_all(self.model, data) - data.s).square().mean())
 
     def save(self) -> None:
         """Write the progress to the checkpoint, if there is to be one."""
-        if self.checkpoint is None:
-            return
-        state = {
+        self.loop.save()
+
+    def state_dict(self) -> dict[str, Any]:
+        """What the training goes on from."""
+        return {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "best_model": self._best,
             "best": self.best,
-            "done": self.done,
         }
-        states.save(self.checkpoint, state)
 
-    def _restore(self) -> None:
-        if self.checkpoint is None or not self.checkpoint.is_file():
-            return
-        state = states.load(self.checkpoint)
-        try:
-            self.model.load_state_dict(state["model"])
-            self.optimizer.load_state_dict(state["optimizer"])
-            self.best, self.done = float(state["best"]), int(state["done"])
-            device = next(self.model.parameters()).device
-            self._best = {name: value.to(device) for name, value in state["best_model"].items()}
-        except (KeyError, TypeError, ValueError, RuntimeError):
-            raise ValueError(f"{self.checkpoint} is not the checkpoint of this training") from None
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from there.
+
+        Raises:
+            KeyError, TypeError, ValueError, RuntimeError: if it is of another training.
+        """
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.best = float(state["best"])
+        device = next(self.model.parameters()).device
+        self._best = {name: value.to(device) for name, value in state["best_model"].items()}
