@@ -86,7 +86,7 @@ def load_fixer(weights: str, seed: int, device: Device) -> Fixer:
 
 
 def methods(trial: Comparison, fixer: Fixer) -> dict[str, Complete]:
-    """What is compared, by name; all that generate have the same prior and sampler."""
+    """What is compared, by name; all that generate share the prior, sampled as the trial or else the weights say."""
     seed, sampler = trial.seed, trial.sampler
     scenes = [generate_scene(trial.head_scenes, i) for i in range(trial.n_head_scenes)]
     generator = torch.Generator().manual_seed(trial.seed)
