@@ -80,6 +80,8 @@ def test_wrong_sizes_are_refused():
         JoinedNet(5, 1, [3, 1])(torch.zeros(2, 4), torch.zeros(2, 1))
     with pytest.raises(ValueError, match="d=1 coordinates, got 2"):
         JoinedNet(5, 1, [3, 1]).grid(torch.zeros(2, 5), torch.zeros(2, 2))
+    with pytest.raises(ValueError, match="1 functions and points for 4"):
+        JoinedNet(5, 1, [3, 1])(torch.zeros(1, 5), torch.zeros(4, 1))
     with pytest.raises(ValueError, match="at least one block"):
         ResNet(5, n_blocks=0)
     with pytest.raises(ValueError, match="knows 4 points, not 3"):

@@ -1,5 +1,8 @@
 """Files: this package's, DeepXDE's, one's own, and those of strangers."""
 
+import io
+import zipfile
+
 import numpy as np
 import pytest
 import torch
@@ -72,6 +75,16 @@ def test_a_table_has_its_columns_named(tmp_path):
     assert data.s.flatten().tolist() == [1, 2, 3, 4]
 
 
+def test_columns_of_a_table_are_in_the_order_of_their_numbers(tmp_path):
+    # As programs write them that sort names as words.
+    names = sorted(f"u{i}" for i in range(12))
+    path = tmp_path / "sorted.csv"
+    path.write_text(",".join([*names, "s0", "y1", "y0"]) + "\n" + ",".join([*(n[1:] for n in names), "9", "1", "0"]))
+    data = load_triples(path)
+    assert data.u.tolist() == [list(range(12))]
+    assert data.y.tolist() == [[[0, 1]]]
+
+
 def test_numbers_are_read_with_or_without_names(tmp_path):
     (tmp_path / "named.csv").write_text("a,b\n1,2\n3,4\n")
     (tmp_path / "bare.csv").write_text("1,2\n3,4\n")
@@ -91,6 +104,7 @@ def test_numbers_are_read_with_or_without_names(tmp_path):
         ("a.csv", "u0,y0,s0\n1,2,x\n", "line 2 has a cell that is no number"),
         ("a.csv", "u0,y0,z\n1,2,3\n", "column z is none"),
         ("a.csv", "u0,s0\n1,2\n", "no column of y"),
+        ("a.csv", "u0,y0,u0,s0\n1,2,3,4\n", "two columns u0"),
         ("a.csv", "1,2,3\n4,5,6\n", "must name the columns"),
         ("a.csv", "u0,y0,s0\n1,2,nan\n", "not finite in row 0"),
         ("a.npz", "nothing", "not a whole .npz"),
@@ -123,6 +137,57 @@ def test_files_without_the_arrays_are_refused(tmp_path):
         load_triples(write(tmp_path / "b.npz", u=np.array(["x"]), y=Y, s=S))
     with pytest.raises(FileNotFoundError, match="no file"):
         load_triples(tmp_path / "absent.npz")
+
+
+def test_numbers_too_large_for_single_precision_are_refused(tmp_path, recwarn):
+    with pytest.raises(ValueError, match="s has a number that is too large for single precision"):
+        load_triples(write(tmp_path / "huge.npz", u=U, y=Y, s=1e300 * np.ones(6)))
+    np.save(tmp_path / "huge.npy", np.full((1, 4), -1e300))
+    with pytest.raises(ValueError, match="too large"):
+        load_numbers(tmp_path / "huge.npy")
+    assert not recwarn.list
+
+
+def test_files_without_rows_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="have no rows"):
+        load_triples(write(tmp_path / "none.npz", u=U[:0], y=Y[:0], s=S[:0]))
+
+
+def npy(array):
+    with io.BytesIO() as file:
+        np.save(file, array)
+        return file.getvalue()
+
+
+def test_archives_of_other_things_than_arrays_are_refused(tmp_path):
+    for name, content, words in (
+        ("u", b"text", "part u is no array"),
+        ("u.npy", b"text", "part u is no array"),
+        ("u.npy", npy(U)[:-20], "array u is damaged"),
+    ):
+        with zipfile.ZipFile(tmp_path / "a.npz", "w") as file:
+            file.writestr(name, content)
+            file.writestr("y.npy", npy(Y))
+            file.writestr("s.npy", npy(S))
+        with pytest.raises(ValueError, match=rf"a\.npz: its {words}"):
+            load_triples(tmp_path / "a.npz")
+    with zipfile.ZipFile(tmp_path / "b.npy", "w") as file:
+        file.writestr("u.npy", npy(U))
+    with pytest.raises(ValueError, match="archive of arrays"):
+        load_numbers(tmp_path / "b.npy")
+
+
+def test_a_compressed_file_is_read_and_a_damaged_one_refused(tmp_path):
+    path = tmp_path / "a.npz"
+    np.savez_compressed(path, u=U, y=Y, s=S)
+    np.testing.assert_allclose(load_triples(path).u, U, rtol=1e-6)
+    whole = path.read_bytes()
+    start = whole.index(b"u.npy")
+    # Behind the name and the size of a large file, whose damage is not seen, come the numbers.
+    for place in range(start + 30, start + 150, 7):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        with pytest.raises(ValueError, match=r"a\.npz: it is not a whole \.npz file"):
+            load_triples(path)
 
 
 def test_a_truncated_file_is_refused(tmp_path):

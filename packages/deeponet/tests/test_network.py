@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from deeponet import FNN, DeepONet, StackedBranch, StackedMLP
+from deeponet.fnn import check_points
 from separata.training import seeded
 
 M, D, P = 7, 2, 6
@@ -199,11 +200,18 @@ def test_stacking_needs_sizes():
         ((4, 5), (4, D), "m=7 sensor values, got 5"),
         ((4, M), (4, 3), "d=2 coordinates, got 3"),
         ((4, M), (3, D), "4 functions and points for 3"),
+        ((4, M), (4, 3, 2, D), r"y must be \(functions, d\) or \(functions, points, d\), not of shape \(4, 3, 2, 2\)"),
     ],
 )
 def test_wrong_shapes_are_refused(u, y, words):
     with pytest.raises(ValueError, match=words):
         make()(torch.zeros(u).double(), torch.zeros(y).double())
+
+
+def test_a_grid_has_points_that_all_functions_share():
+    check_points(torch.zeros(3, D), own=False)
+    with pytest.raises(ValueError, match=r"y must be \(points, d\), not of shape \(4, 3, 2\)"):
+        check_points(torch.zeros(4, 3, D), own=False)
 
 
 def test_mixed_types_are_refused():

@@ -172,6 +172,14 @@ def test_points_are_drawn_from_the_grid_and_the_whole_grid_is_shared():
     torch.testing.assert_close(data.s[1, :, 0], whole.s[1, index, 0])
 
 
+@pytest.mark.parametrize("length", [0.05, 1.0, 1.5])
+def test_the_grid_of_an_equation_has_both_ends(length):
+    data = Antiderivative(constant(1.0, length)).sample(1, generator(), n_points=0)
+    assert (data.y[0], data.y[-1]) == (0, length)
+    assert data.n_points <= 101
+    torch.testing.assert_close(data.s[0], data.y)
+
+
 @pytest.mark.parametrize("name", ["antiderivative", "advection-2", "sode"])
 def test_the_same_seed_gives_the_same_data_whatever_the_parts(name, monkeypatch):
     problem = make_problem(name, ProblemConfig(n_grid=10) if name == "advection-2" else ProblemConfig())

@@ -15,7 +15,7 @@ from deeponet import (
     ProblemConfig,
     wasserstein2,
 )
-from deeponet.spaces import make_space
+from deeponet.spaces import _covariance, make_space
 
 X = torch.linspace(0, 1, 7, dtype=torch.float64)
 
@@ -89,10 +89,21 @@ def test_spaces_are_made_by_name():
     assert make_space(ProblemConfig(space="chebyshev"), 1.0) == ChebyshevSeries(20)
 
 
+@pytest.mark.parametrize("length", [0.3, 1.7])
+@pytest.mark.parametrize("kind", [GaussianRandomField, KarhunenLoeveField, PowerSeries, ChebyshevSeries])
+def test_points_in_single_precision_reach_the_end_of_the_interval(kind, length):
+    space = kind(length=length)
+    features = space.sample(2, generator())
+    single, double = (torch.linspace(0, length, 5, dtype=dtype) for dtype in (torch.float32, torch.float64))
+    torch.testing.assert_close(space.evaluate(features, single), space.evaluate(features, double), atol=1e-4, rtol=1e-4)
+
+
 def test_bad_numbers_and_points_outside_are_refused():
     for make in (GaussianRandomField, KarhunenLoeveField):
         with pytest.raises(ValueError, match="length scale must be positive"):
             make(length_scale=0.0)
+    with pytest.raises(ValueError, match="one of rbf, matern12, not 'matern'"):
+        _covariance("matern")
     with pytest.raises(ValueError, match="bound must be positive"):
         PowerSeries(3, bound=-1.0)
     with pytest.raises(ValueError, match="at least as many points"):

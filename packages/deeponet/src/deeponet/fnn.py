@@ -41,6 +41,26 @@ def check_sizes(sizes: Sequence[int]) -> None:
         raise ValueError(f"a network needs two or more positive sizes, input first and output last, not {list(sizes)}")
 
 
+def check_points(y: Tensor, *, own: bool) -> None:
+    """See that points are a matrix of coordinates, or, of functions with points of their own, also one for each.
+
+    Raises:
+        ValueError: if they have another shape.
+    """
+    if y.ndim == 2 or (own and y.ndim == 3):
+        return
+    shapes = "(functions, d) or (functions, points, d)" if own else "(points, d)"
+    raise ValueError(f"y must be {shapes}, not of shape {tuple(y.shape)}")
+
+
+def mismatch(u: Tensor, y: Tensor) -> str:
+    """What is wrong where functions and points differ in number."""
+    return (
+        f"there are {u.shape[0]} functions and points for {y.shape[0]}: give each function its own, or use grid() for "
+        "all functions at all points"
+    )
+
+
 def linear(n_in: int, n_out: int, *, bias: bool = True) -> nn.Linear:
     """An affine layer with weights from Glorot's normal distribution and biases of zero."""
     layer = nn.Linear(n_in, n_out, bias=bias)
@@ -118,21 +138,34 @@ class JoinedNet(nn.Module):
         return FNN(sizes, activation)
 
     def forward(
-        self, u: Float[Tensor, "batch sensors"], y: Float[Tensor, "batch *points coordinates"]
+        self, u: Float[Tensor, "batch sensors"], y: Float[Tensor, "n *points coordinates"]
     ) -> Float[Tensor, "batch ..."]:
-        """G(u)(y) for each function at its own points, as `DeepONet.forward`."""
+        """G(u)(y) for each function at its own points, as `DeepONet.forward`.
+
+        Raises:
+            ValueError: if u or y has other sizes than the network, or they differ in number.
+        """
+        check_points(y, own=True)
+        if u.shape[0] != y.shape[0]:
+            raise ValueError(mismatch(u, y))
         values = self._values(self._of_u(u).view(u.shape[0], *(1,) * (y.ndim - 2), -1), y)
         return _without_last(values, self.n_outputs) if y.ndim > 2 else values
 
     def grid(
         self, u: Float[Tensor, "batch sensors"], y: Float[Tensor, "points coordinates"]
     ) -> Float[Tensor, "batch points ..."]:
-        """G(u)(y) of every function at every point, as `DeepONet.grid`."""
+        """G(u)(y) of every function at every point, as `DeepONet.grid`.
+
+        Raises:
+            ValueError: if u or y has other sizes than the network.
+        """
+        check_points(y, own=False)
         return _without_last(self._values(self._of_u(u)[:, None], y), self.n_outputs)
 
     def _of_u(self, u: Tensor) -> Tensor:
-        if u.shape[-1] != self.n_sensors:
-            raise ValueError(f"the network expects m={self.n_sensors} sensor values, got {u.shape[-1]}")
+        if u.ndim != 2 or u.shape[1] != self.n_sensors:
+            given = u.shape[1] if u.ndim == 2 else f"the shape {tuple(u.shape)}"
+            raise ValueError(f"the network expects m={self.n_sensors} sensor values, got {given}")
         return F.linear(u, self.first.weight[:, : self.n_sensors], self.first.bias)
 
     def _values(self, of_u: Tensor, y: Tensor) -> Tensor:

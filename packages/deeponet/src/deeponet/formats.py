@@ -3,6 +3,7 @@
 import csv
 import re
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any, Literal
 
@@ -47,7 +48,7 @@ def load_triples(path: Path | str, part: Part = "train") -> TripleDataset:
     | --- | --- |
     | .npz with `u`, `y`, `s` | functions (N, m); points of each, (N, d) or (N, P, d), or of all, (P, d); values |
     | .npz with `X_train0`, `X_train1`, `y_train`, or the same with `test` | DeepXDE's rows |
-    | .csv | rows with columns u0, u1, ..., y0, ..., s0, ...; the names are in the first line |
+    | .csv | rows with columns u0, u1, ..., y0, ..., s0, ..., in any order; the names are in the first line |
 
     Values are (N,) or (N, outputs) for one point each, and (N, P) or (N, P, outputs) for several. Rows that repeat
     their function are stored once for each function.
@@ -94,6 +95,8 @@ def load_numbers(path: Path | str) -> Tensor:
             array = np.load(path, allow_pickle=False)
         except (ValueError, EOFError, OSError):
             raise ValueError(f"{path} is not an .npy file of numbers") from None
+        if not isinstance(array, np.ndarray):
+            raise ValueError(f"{path} is an archive of arrays; save one array as .npy")
         values = _tensor(path.name, array)
         values = values[:, None] if values.ndim == 1 else values
     elif path.suffix == ".csv":
@@ -117,18 +120,25 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
         raise ValueError("it is not a whole .npz file")
     try:
         with np.load(path, allow_pickle=False) as archive:
-            arrays = {}
-            for name in archive.files:
-                try:
-                    arrays[name] = archive[name]
-                except ValueError:
-                    raise ValueError(
-                        f"its array {name} is of Python objects, which are not read, since they can run code; save the "
-                        "parts as arrays u, y and s"
-                    ) from None
-            return arrays
-    except (zipfile.BadZipFile, EOFError, OSError):
+            return {name: _array(archive, name) for name in archive.files}
+    # A zip file that is damaged, encrypted, or compressed in a way that is not known here.
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError):
         raise ValueError("it is not a whole .npz file") from None
+
+
+def _array(archive: "np.lib.npyio.NpzFile", name: str) -> np.ndarray:
+    try:
+        array = archive[name]
+    except ValueError as error:
+        if "allow_pickle" not in str(error):
+            raise ValueError(f"its array {name} is damaged") from None
+        raise ValueError(
+            f"its array {name} is of Python objects, which are not read, since they can run code; save the parts as "
+            "arrays u, y and s"
+        ) from None
+    if not isinstance(array, np.ndarray):
+        raise ValueError(f"its part {name} is no array")
+    return array
 
 
 def _from_arrays(arrays: dict[str, np.ndarray], part: Part) -> TripleDataset:
@@ -161,9 +171,12 @@ def _from_table(path: Path) -> TripleDataset:
     if unknown := [name for name, match in zip(names, found, strict=True) if match is None]:
         raise ValueError(f"its column {unknown[0]} is none of u0, u1, ..., y0, ..., s0, ...")
     values = torch.tensor(rows, dtype=torch.float64).float()
-    kinds = [match[1].lower() for match in found if match]
-    parts = {kind: [index for index, one in enumerate(kinds) if one == kind] for kind in "uys"}
-    if empty := [kind for kind, columns in parts.items() if not columns]:
+    columns = [(match[1].lower(), int(match[2] or 0)) for match in found if match]
+    if twice := [name for index, name in enumerate(names) if columns[index] in columns[:index]]:
+        raise ValueError(f"it has two columns {twice[0].strip()}")
+    # Their numbers count, and not their order in the file: u10 may stand before u2.
+    parts = {kind: [columns.index(one) for one in sorted(columns) if one[0] == kind] for kind in "uys"}
+    if empty := [kind for kind, of_kind in parts.items() if not of_kind]:
         raise ValueError(f"it has no column of {empty[0]}; the columns are u0, u1, ..., y0, ..., s0, ...")
     return group_rows(*(values[:, parts[kind]] for kind in "uys"))
 
@@ -203,7 +216,11 @@ def _tensor(name: str, array: np.ndarray) -> Tensor:
     """An array of numbers as a tensor in single precision."""
     if array.dtype.kind not in "fiub" or array.ndim == 0:
         raise ValueError(f"{name} is no array of numbers")
-    return torch.from_numpy(array.astype(np.float32))
+    with np.errstate(over="ignore"):
+        single = array.astype(np.float32)
+    if np.any(np.isinf(single) & np.isfinite(array)):
+        raise ValueError(f"{name} has a number that is too large for single precision")
+    return torch.from_numpy(single)
 
 
 def _columns(values: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from .configs import Activation, Strategy
-from .fnn import FNN, check_sizes
+from .fnn import FNN, check_points, check_sizes, mismatch
 from .outputs import features_per_output, groups, merge_grid, merge_rows
 from .stacked import StackedBranch, StackedMLP
 
@@ -84,12 +84,10 @@ class DeepONet(nn.Module):
         Raises:
             ValueError: if u or y has other sizes than the network, or they differ in number or type.
         """
+        check_points(y, own=True)
         self._check(u, y)
         if u.shape[0] != y.shape[0]:
-            raise ValueError(
-                f"there are {u.shape[0]} functions and points for {y.shape[0]}: give each function its own, or use "
-                "grid() for all functions at all points"
-            )
+            raise ValueError(mismatch(u, y))
         values = merge_rows(*self._features(u, y))
         return self._output(values, is_row=y.ndim == 2)
 
@@ -108,6 +106,7 @@ class DeepONet(nn.Module):
         Raises:
             ValueError: if u or y has other sizes than the network, or another type.
         """
+        check_points(y, own=False)
         self._check(u, y)
         return self._output(merge_grid(*self._features(u, y)))
 

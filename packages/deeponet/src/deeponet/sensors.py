@@ -54,7 +54,7 @@ def solution_errors(problem: OdeProblem, n_sensors: Sequence[int], n: int, gener
 
 
 def sufficient_error(kappa: float, lipschitz: float, length: float) -> float:
-    """C (b - a) kappa e^(c (b - a)): the error that a network of the sensors' values can reach in s' = g(s, u, x).
+    """The error c (b - a) kappa e^(c (b - a)) that a network of the sensors' values can reach in s' = g(s, u, x).
 
     Args:
         kappa: max |u - u_m| over the functions.

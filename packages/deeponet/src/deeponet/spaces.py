@@ -4,7 +4,7 @@ import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol, runtime_checkable
+from typing import Protocol, get_args, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -61,7 +61,8 @@ class Expansion(ABC):
         """
         if not bool(((x >= 0) & (x <= self.length)).all()):
             raise ValueError(f"the functions are known on [0, {self.length:g}], not from {x.min():g} to {x.max():g}")
-        return features @ self.basis(x).to(features)
+        # In single precision the end of the interval may lie a rounding error beyond it.
+        return features @ self.basis(x.double().clamp(0, self.length)).to(features)
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class GaussianRandomField(Expansion):
         kernel: `rbf`, exp(-d^2 / (2 l^2)), or `matern12`, exp(-d / l).
 
     Raises:
-        ValueError: if a length is not positive.
+        ValueError: if a length is not positive, or there is no such kernel.
     """
 
     length_scale: float = 0.2
@@ -87,6 +88,7 @@ class GaussianRandomField(Expansion):
 
     def __post_init__(self) -> None:
         check_positive(length_scale=self.length_scale, length=self.length)
+        _covariance(self.kernel)
 
     @property
     def points(self) -> Float[Tensor, "m"]:
@@ -99,8 +101,7 @@ class GaussianRandomField(Expansion):
     @property
     def field(self) -> pde.GaussianField:
         """The field on the fine grid."""
-        kernel = pde.RBF if self.kernel == "rbf" else pde.Matern12
-        return pde.GaussianField(self.points, kernel(self.length_scale))
+        return pde.GaussianField(self.points, _covariance(self.kernel)(self.length_scale))
 
     @cached_property
     def modes(self) -> Float[Tensor, "features m"]:
@@ -130,7 +131,7 @@ class KarhunenLoeveField(Expansion):
         n_grid: Points at which the modes are computed, by Nystrom's method; between them are cubic splines.
 
     Raises:
-        ValueError: if a length is not positive, or there are fewer points than modes.
+        ValueError: if a length is not positive, there are fewer points than modes, or there is no such kernel.
     """
 
     length_scale: float = 0.2
@@ -141,15 +142,15 @@ class KarhunenLoeveField(Expansion):
 
     def __post_init__(self) -> None:
         check_positive(length_scale=self.length_scale, length=self.length, n_modes=self.n_modes)
+        _covariance(self.kernel)
         if self.n_grid < max(4, self.n_modes):
             raise ValueError(f"{self.n_modes} modes need at least as many points, and 4, not {self.n_grid}")
 
     @cached_property
     def eigenpairs(self) -> tuple[Float[Tensor, "modes"], Float[Tensor, "m modes"]]:
         """Eigenvalues and eigenfunctions of the covariance, on the points of the grid."""
-        kernel = pde.RBF if self.kernel == "rbf" else pde.Matern12
         x = torch.linspace(0, self.length, self.n_grid, dtype=torch.float64)
-        return pde.karhunen_loeve(x, kernel(self.length_scale), self.n_modes)
+        return pde.karhunen_loeve(x, _covariance(self.kernel)(self.length_scale), self.n_modes)
 
     def basis(self, x: Float[Tensor, "k"]) -> Float[Tensor, "features k"]:
         """Eigenfunctions times the roots of their eigenvalues, at points."""
@@ -163,8 +164,8 @@ class KarhunenLoeveField(Expansion):
 
 
 @dataclass(frozen=True)
-class _Series(Expansion):
-    """Series with coefficients from the uniform distribution on [-bound, bound].
+class RandomSeries(Expansion):
+    """Series sum_i a_i phi_i(x / length) with a_i uniform on [-bound, bound]; what phi_i is, a subclass says.
 
     Args:
         n_terms: Number of terms.
@@ -188,17 +189,8 @@ class _Series(Expansion):
 
 
 @dataclass(frozen=True)
-class PowerSeries(_Series):
-    """Polynomials sum_i a_i x^i with a_i uniform on [-bound, bound].
-
-    Args:
-        n_terms: Number of terms.
-        bound: Largest coefficient.
-        length: Length of the interval; the series is one in x / length.
-
-    Raises:
-        ValueError: if a number is not positive.
-    """
+class PowerSeries(RandomSeries):
+    """Random polynomials in powers: phi_i(z) = z^i, 100 terms if not given otherwise; see `RandomSeries`."""
 
     n_terms: int = 100
 
@@ -208,17 +200,8 @@ class PowerSeries(_Series):
 
 
 @dataclass(frozen=True)
-class ChebyshevSeries(_Series):
-    """Polynomials sum_i a_i T_i(2x - 1) with a_i uniform on [-bound, bound].
-
-    Args:
-        n_terms: Number of terms.
-        bound: Largest coefficient.
-        length: Length of the interval; the series is one in x / length.
-
-    Raises:
-        ValueError: if a number is not positive.
-    """
+class ChebyshevSeries(RandomSeries):
+    """Random polynomials phi_i(z) = T_i(2z - 1), 20 terms if not given otherwise; see `RandomSeries`."""
 
     n_terms: int = 20
 
@@ -246,6 +229,12 @@ def make_space(config: ProblemConfig, length: float) -> Expansion:
     if config.space == "power":
         return PowerSeries(config.n_modes or 100, config.bound, length)
     return ChebyshevSeries(config.n_modes or 20, config.bound, length)
+
+
+def _covariance(name: str) -> type[pde.RBF] | type[pde.Matern12]:
+    if name not in get_args(KernelName):
+        raise ValueError(f"the kernel must be one of {', '.join(get_args(KernelName))}, not '{name}'")
+    return pde.RBF if name == "rbf" else pde.Matern12
 
 
 def _normal(n: int, n_features: int, generator: torch.Generator) -> Float[Tensor, "n features"]:

@@ -138,10 +138,12 @@ def group_rows(
     They are grouped where every function has equally many rows; otherwise each row is a function with one point.
 
     Raises:
-        ValueError: if the numbers of rows differ.
+        ValueError: if the numbers of rows differ, or there are none.
     """
     if not len(u) == len(y) == len(s):
         raise ValueError(f"u, y and s need equally many rows, not {len(u)}, {len(y)} and {len(s)}")
+    if not len(u):
+        raise ValueError("u, y and s have no rows")
     is_new = torch.ones(len(u), dtype=torch.bool)
     is_new[1:] = (u[1:] != u[:-1]).flatten(1).any(1)
     starts = is_new.nonzero()[:, 0]

@@ -42,7 +42,7 @@ class Advection2(SpaceTimeProblem):
     """s_t + s_x = 0, s(x, 0) = x V(x), s(0, t) = 0: the initial function, shifted to the right."""
 
     def solution(self, features: Float[Tensor, "n features"]) -> Float[Tensor, "n times places"]:
-        """X V(x) at x - t, and zero where that is negative, exactly."""
+        """The function x V(x) at x - t, and zero where that is negative, exactly."""
         x = self.grid
         shifted = (x - x[:, None]).flatten()
         inside = shifted.clamp(min=0)

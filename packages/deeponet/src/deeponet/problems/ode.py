@@ -14,6 +14,8 @@ from .base import LineProblem
 
 PER_LENGTH = 500
 """Steps of a solver per unit length."""
+N_SHOWN = 100
+"""Intervals of the grid at which all functions are known, both ends of the whole among its points."""
 MOST_DRAWS = 20
 """Of a function whose solution is finite."""
 
@@ -42,8 +44,8 @@ class OdeProblem(LineProblem):
         features, s = self._bounded(n, generator)
         u = self.space.evaluate(features, self.sensors)
         if n_points == 0:
-            step = max(1, (len(times) - 1) // 100)
-            return TripleDataset(u, times[::step, None], s[:, ::step])
+            shown = torch.linspace(0, len(times) - 1, min(N_SHOWN + 1, len(times))).round().long()
+            return TripleDataset(u, times[shown, None], s[:, shown])
         y = self.space.length * torch.rand(n, n_points, generator=generator, dtype=torch.float64)
         return TripleDataset(u, y[..., None], pde.interpolate(times, s, y, "cubic"))
 

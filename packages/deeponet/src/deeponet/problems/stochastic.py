@@ -88,7 +88,7 @@ class RandomGrowth(ProcessProblem):
     lengths: ClassVar[tuple[float, float]] = (1.0, 2.0)
 
     def process(self, length_scale: float) -> KarhunenLoeveField:
-        """K."""
+        """The rate k, cut off."""
         return KarhunenLoeveField(length_scale, self.n_modes, kernel="matern12")
 
     def mean(
@@ -99,7 +99,7 @@ class RandomGrowth(ProcessProblem):
         return pde.growth_mean(lengths, x)
 
     def paths(self, inputs: Float[Tensor, "n k"]) -> Float[Tensor, "n k"]:
-        """Exp of the integral of k."""
+        """The exponential of the integral of k."""
         return pde.growth_paths(inputs, 1 / (inputs.shape[1] - 1))
 
 
@@ -124,7 +124,7 @@ class RandomMedium(ProcessProblem):
     forcing: ClassVar[float] = 10.0
 
     def process(self, length_scale: float) -> KarhunenLoeveField:
-        """B / 0.1."""
+        """The logarithm b of the medium over 0.1, cut off."""
         return KarhunenLoeveField(length_scale, self.n_modes)
 
     def mean(
@@ -141,5 +141,5 @@ class RandomMedium(ProcessProblem):
         )
 
     def paths(self, inputs: Float[Tensor, "n k"]) -> Float[Tensor, "n k"]:
-        """S for each medium."""
+        """The solution for each medium."""
         return pde.elliptic_paths(self.amplitude * inputs, self.forcing)
