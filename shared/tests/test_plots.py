@@ -1,3 +1,4 @@
+import math
 import re
 import statistics
 from itertools import combinations
@@ -146,6 +147,25 @@ class TestBars:
         assert [line.get_ydata().tolist() for line in dots] == [[3.0, 5.0, 7.0], [1.0, 2.0], [-4.0, -2.0, 0.0]]
         for line, bar in zip(dots, sorted(axes.patches, key=lambda bar: bar.get_height())[::-1]):
             assert bar.get_x() < min(line.get_xdata()) < max(line.get_xdata()) < bar.get_x() + bar.get_width()
+
+    def test_a_logarithmic_axis_shows_numbers_of_several_orders(self):
+        values = {"ours": [5e-5, 7e-5, 6e-5], "theirs": [1e-3, 9e-3, 5e-3]}
+        figure = plots.bars(values, paper={"ours": 1e-6, "theirs": None}, log=True)
+        axes = figure.axes[0]
+        assert axes.get_yscale() == "log"
+        low, high = axes.get_ylim()
+        assert (low, high > 9e-3) == (pytest.approx(1e-7), True)
+        bars, frame = places(figure, axes.patches), axes.get_window_extent()
+        heights = [bar.y1 - frame.y0 for bar in bars]
+        assert heights[1] / heights[0] == pytest.approx(math.log(5e-3 / low) / math.log(6e-5 / low), rel=0.01)
+        assert all(frame.y0 <= text.y0 and text.y1 <= frame.y1 for text in places(figure, axes.texts))
+        for text, bar in zip(places(figure, axes.texts), bars, strict=True):
+            assert bar.y1 < text.y0 < bar.y1 + 0.3 * frame.height
+
+    def test_what_has_no_logarithm_is_refused_or_left_out(self):
+        with pytest.raises(ValueError, match="not -2"):
+            plots.bars({"a": 1.0, "b": -2.0}, log=True)
+        assert plots.bars({"a": [3.0, -1.0], "b": math.nan}, log=True).axes[0].get_ylim()[0] == pytest.approx(0.1)
 
     def test_seeds_that_agree_have_no_spread(self):
         axes = plots.bars({"x": [4.0, 4.0, 4.0], "y": [4.0]}).axes[0]

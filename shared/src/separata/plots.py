@@ -20,7 +20,7 @@ from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from . import files
-from .canvas import PALETTE, STYLE, add_legend, add_reference, canvas, in_house_style, label_columns
+from .canvas import PALETTE, STYLE, add_legend, add_reference, canvas, in_house_style, label_columns, make_logarithmic
 
 if TYPE_CHECKING:
     from .run import Run
@@ -112,6 +112,7 @@ def bars(
     title: str | None = None,
     reference: float | Mapping[str, float] | None = None,
     fmt: str | None = "auto",
+    log: bool = False,
 ) -> Figure:
     """Draw numbers as bars: one a group, or in each group one a series, such as a method, in a colour of its own.
 
@@ -128,9 +129,12 @@ def bars(
         title: Title of the figure.
         reference: A value to compare with, drawn as a dashed line; or several by name.
         fmt: Format of the number above each bar: `auto` has three digits; None for no numbers.
+        log: Draw on a logarithmic axis, for numbers of several orders of magnitude. It begins at a power of ten below
+            all numbers; how long a bar is says nothing there, where it ends does.
 
     Raises:
-        ValueError: if there are no values, or groups with series are mixed with groups without.
+        ValueError: if there are no values, groups with series are mixed with groups without, or a mean has no
+            logarithm and there is to be one.
     """
     table, spread, stated = _table(values), _table(errors or {}), _table(paper or {})
     series = list(dict.fromkeys(name for row in table.values() for name in row))
@@ -160,12 +164,16 @@ def bars(
             capsize=3,
         )
         columns += drawn
+    if log:
+        others = [value for column in columns for value in (*column.seeds, column.end, column.paper)]
+        make_logarithmic(axes, [column.mean for column in columns], others)
     _draw_seeds(axes, columns, width)
     if fmt is not None:
         _draw_means(axes, columns, fmt)
     axes.grid(visible=False, axis="x")
-    axes.margins(y=0.12)
-    axes.axhline(0, color="#444444", linewidth=0.8)
+    if not log:
+        axes.margins(y=0.12)
+        axes.axhline(0, color="#444444", linewidth=0.8)
     label_columns(figure, axes, list(table))
     add_reference(axes, reference)
     add_legend(figure, axes)
@@ -181,6 +189,7 @@ def claim(
     title: str | None = None,
     reference: float | Mapping[str, float] | None = None,
     fmt: str | None = "auto",
+    log: bool = False,
 ) -> Figure:
     """Draw what a run has measured of a claim as bars: the seeds, their mean and spread, and the paper's numbers.
 
@@ -195,9 +204,10 @@ def claim(
         title: Title of the figure.
         reference: A value to compare with, drawn as a dashed line; or several by name.
         fmt: Format of the number above each bar, as in `bars`.
+        log: Draw on a logarithmic axis, as in `bars`.
 
     Raises:
-        ValueError: if nothing of the claim was measured, or it has no such key.
+        ValueError: if nothing of the claim was measured, it has no such key, or a number has no logarithm.
     """
     what = run.paper.claim(claim_id)
     measured = run.measurements.get(claim_id, [])
@@ -214,6 +224,7 @@ def claim(
         title=title,
         reference=reference,
         fmt=fmt,
+        log=log,
     )
 
 
@@ -344,9 +355,11 @@ def _draw_seeds(axes: Axes, columns: Sequence[_Column], width: float) -> None:
 
 def _draw_means(axes: Axes, columns: Sequence[_Column], fmt: str) -> None:
     """The means as numbers beyond the ends of the bars, and beyond a diamond that would cover them."""
-    span = np.ptp([0.0, *(column.end for column in columns)])
+    is_log = axes.get_yscale() == "log"
+    span = np.ptp(np.log10(axes.get_ylim())) if is_log else np.ptp([0.0, *(column.end for column in columns)])
     for column in columns:
-        beyond = math.inf if column.paper is None else column.sign * (column.paper - column.end) / (span or 1)
+        paper, end = math.inf if column.paper is None else column.paper, column.end
+        beyond = (math.log10(paper / end) if is_log else column.sign * (paper - end)) / (span or 1)
         is_covered = -0.02 < beyond < 0.07
         axes.annotate(
             _written(column.mean, fmt),
