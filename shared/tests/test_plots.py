@@ -162,10 +162,14 @@ class TestBars:
         for text, bar in zip(places(figure, axes.texts), bars, strict=True):
             assert bar.y1 < text.y0 < bar.y1 + 0.3 * frame.height
 
-    def test_what_has_no_logarithm_is_refused_or_left_out(self):
-        with pytest.raises(ValueError, match="not -2"):
-            plots.bars({"a": 1.0, "b": -2.0}, log=True)
-        assert plots.bars({"a": [3.0, -1.0], "b": math.nan}, log=True).axes[0].get_ylim()[0] == pytest.approx(0.1)
+    def test_what_has_no_logarithm_has_a_number_and_no_bar(self):
+        figure = plots.bars({"a": [3.0, -1.0], "b": -2.0, "c": 0.0}, paper={"c": -1.0}, log=True)
+        axes = figure.axes[0]
+        assert axes.get_ylim()[0] == pytest.approx(0.1)
+        numbers, frame = places(figure, axes.texts), axes.get_window_extent()
+        assert all(frame.y0 <= text.y0 < text.y1 <= frame.y1 for text in numbers)
+        assert texts(axes) == ["1", "-2", "0"]
+        plots.bars({"a": -1.0, "b": math.nan}, log=True)
 
     def test_seeds_that_agree_have_no_spread(self):
         axes = plots.bars({"x": [4.0, 4.0, 4.0], "y": [4.0]}).axes[0]

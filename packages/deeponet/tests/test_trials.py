@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from deeponet import ModelConfig, ProblemConfig, TrainConfig
-from deeponet.experiments import EquationConfig, Networks
+from deeponet.candidates import Networks, RecurrentNetworks
+from deeponet.experiments import EquationConfig
 from deeponet.trials import SensorTrial, SequenceTrial, Trial, make_data, run_sensors, run_sequences, run_trial
 
 TRIAL = Trial(
@@ -82,6 +83,29 @@ def test_candidates_are_all_combinations_on_held_out_data():
         ("10,10", 1e-3),
     ]
     assert all(one.is_held_out and one.model.kind == "fnn" for one in candidates)
+
+
+def test_residual_and_recurrent_networks_are_tuned_like_others():
+    residual = Networks((2, 3), (128,), (1e-2, 1e-3)).candidates(TRIAL, "resnet")
+    assert [(one.model.branch, one.train.lr) for one in residual] == [
+        ("128", 1e-2),
+        ("128", 1e-3),
+        ("128,128", 1e-2),
+        ("128,128", 1e-3),
+    ], "the published one is among them, once"
+    assert ("128,128", 1e-3) in [
+        (one.model.branch, one.train.lr) for one in Networks((2,), (10,)).candidates(TRIAL, "resnet")
+    ]
+    recurrent = RecurrentNetworks((5, 10), (1e-2, 1e-3)).candidates(TRIAL, "lstm")
+    assert [(one.hidden_size, one.trial.train.lr) for one in recurrent] == [
+        (5, 1e-2),
+        (5, 1e-3),
+        (10, 1e-2),
+        (10, 1e-3),
+    ]
+    assert {one.cell for one in recurrent} == {"lstm"}
+    assert all(one.is_held_out and one.model.kind == "resnet" for one in residual)
+    assert all(one.trial.is_held_out for one in recurrent)
 
 
 def test_the_law_of_sensors_is_measured_for_each_length():

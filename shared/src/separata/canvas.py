@@ -104,24 +104,17 @@ def label_columns(figure: Figure, axes: Axes, names: Sequence[object]) -> None:
             label.set(rotation=30, ha="right", rotation_mode="anchor")
 
 
-def make_logarithmic(axes: Axes, means: Sequence[float], others: Iterable[float | None]) -> None:
+def make_logarithmic(axes: Axes, drawn: Iterable[float | None]) -> None:
     """A logarithmic vertical axis, from a power of ten below all that is drawn to room for a number above it.
 
     Args:
         axes: The axes.
-        means: Heights of the bars.
-        others: What else is drawn; what has no logarithm is left out.
-
-    Raises:
-        ValueError: if a mean has no logarithm.
+        drawn: What is drawn; what has no logarithm does not count.
     """
-    if any(mean <= 0 for mean in means):
-        raise ValueError(f"only positive numbers have a place on a logarithmic axis, not {min(means):g}")
-    drawn = [value for value in (*means, *others) if value is not None and 0 < value < math.inf]
-    low = 10.0 ** math.floor(math.log10(min(drawn, default=1.0)) - 0.15)
-    high = max(drawn, default=10.0)
+    logarithms = [math.log10(value) for value in drawn if value is not None and 0 < value < math.inf] or [0.0]
+    low, high = math.floor(min(logarithms) - 0.15), max(logarithms)
     axes.set_yscale("log")
-    axes.set_ylim(low, high * (high / low) ** 0.12)
+    axes.set_ylim(10.0**low, 10.0 ** (high + 0.12 * (high - low)))
 
 
 def add_reference(axes: Axes, reference: float | Mapping[str, float] | None) -> None:

@@ -130,11 +130,10 @@ def bars(
         reference: A value to compare with, drawn as a dashed line; or several by name.
         fmt: Format of the number above each bar: `auto` has three digits; None for no numbers.
         log: Draw on a logarithmic axis, for numbers of several orders of magnitude. It begins at a power of ten below
-            all numbers; how long a bar is says nothing there, where it ends does.
+            all numbers; a mean that is not positive has no bar there, only its number.
 
     Raises:
-        ValueError: if there are no values, groups with series are mixed with groups without, or a mean has no
-            logarithm and there is to be one.
+        ValueError: if there are no values, or groups with series are mixed with groups without.
     """
     table, spread, stated = _table(values), _table(errors or {}), _table(paper or {})
     series = list(dict.fromkeys(name for row in table.values() for name in row))
@@ -165,8 +164,7 @@ def bars(
         )
         columns += drawn
     if log:
-        others = [value for column in columns for value in (*column.seeds, column.end, column.paper)]
-        make_logarithmic(axes, [column.mean for column in columns], others)
+        make_logarithmic(axes, [v for one in columns for v in (*one.seeds, one.mean, one.end, one.paper)])
     _draw_seeds(axes, columns, width)
     if fmt is not None:
         _draw_means(axes, columns, fmt)
@@ -207,7 +205,7 @@ def claim(
         log: Draw on a logarithmic axis, as in `bars`.
 
     Raises:
-        ValueError: if nothing of the claim was measured, it has no such key, or a number has no logarithm.
+        ValueError: if nothing of the claim was measured, or it has no such key.
     """
     what = run.paper.claim(claim_id)
     measured = run.measurements.get(claim_id, [])
@@ -355,19 +353,20 @@ def _draw_seeds(axes: Axes, columns: Sequence[_Column], width: float) -> None:
 
 def _draw_means(axes: Axes, columns: Sequence[_Column], fmt: str) -> None:
     """The means as numbers beyond the ends of the bars, and beyond a diamond that would cover them."""
-    is_log = axes.get_yscale() == "log"
-    span = np.ptp(np.log10(axes.get_ylim())) if is_log else np.ptp([0.0, *(column.end for column in columns)])
+    is_log, (low, high) = axes.get_yscale() == "log", axes.get_ylim()
+    span = math.log10(high / low) if is_log else np.ptp([0.0, *(column.end for column in columns)])
     for column in columns:
-        paper, end = math.inf if column.paper is None else column.paper, column.end
-        beyond = (math.log10(paper / end) if is_log else column.sign * (paper - end)) / (span or 1)
+        sign, end = (1, max(column.end, low)) if is_log else (column.sign, column.end)
+        paper = math.inf if column.paper is None or (is_log and column.paper <= 0) else column.paper
+        beyond = (math.log10(paper / end) if is_log else sign * (paper - end)) / (span or 1)
         is_covered = -0.02 < beyond < 0.07
         axes.annotate(
             _written(column.mean, fmt),
-            (column.x, column.paper if is_covered else column.end),
-            xytext=(0, column.sign * (6 if is_covered else 2)),
+            (column.x, paper if is_covered else end),
+            xytext=(0, sign * (6 if is_covered else 2)),
             textcoords="offset points",
             ha="center",
-            va="top" if column.sign < 0 else "bottom",
+            va="top" if sign < 0 else "bottom",
             fontsize=8,
         )
 

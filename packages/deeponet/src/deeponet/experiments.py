@@ -1,15 +1,16 @@
 """How the claims of Lu et al. (2019) are measured."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
 
 from separata import Run, experiment, plots
 
+from .candidates import Networks, RecurrentNetworks
 from .configs import Cell, ModelConfig, ProblemConfig, TrainConfig
 from .sensors import log_slope
-from .trials import SensorTrial, SequenceTrial, Trial, run_sensors, run_sequences, run_trial
+from .trials import SensorTrial, Trial, run_sensors, run_sequences, run_trial
 
 APART = 1.4
 """Ratio of ticks that have room for their numbers."""
@@ -30,28 +31,15 @@ def _trial(
 SMOKE = _trial(60, 100, 500)
 QUICK = _trial(4000, 2000)
 PAPER_SIZE = _trial(50_000, 10_000, 100_000)
+RATES = (1e-2, 1e-3, 1e-4)
 
 
 @dataclass(frozen=True)
-class Networks:
-    """Fully connected networks of which the best is compared with: all combinations."""
+class GridsConfig:
+    """Functions that are known on a grid, for residual and recurrent networks beside the others."""
 
-    depths: tuple[int, ...] = (2, 3, 4)
-    """Layers with weights."""
-    widths: tuple[int, ...] = (10, 100)
-    rates: tuple[float, ...] = (1e-2, 1e-3)
-
-    def candidates(self, trial: Trial) -> list[Trial]:
-        """The trial with each of them, evaluated on held-out data."""
-        return [
-            replace(
-                trial,
-                model=ModelConfig("fnn", ",".join([str(width)] * (depth - 1))),
-                train=replace(trial.train, lr=lr),
-                is_held_out=True,
-            )
-            for depth, width, lr in product(self.depths, self.widths, self.rates)
-        ]
+    trial: Trial
+    recurrent: RecurrentNetworks = field(default_factory=RecurrentNetworks)
 
 
 @dataclass(frozen=True)
@@ -59,25 +47,33 @@ class GapConfig:
     """A DeepONet beside the best of several fully connected networks, on the same data with the same steps."""
 
     trial: Trial
-    networks: Networks = Networks()
-    sequences: Trial | None = None
-    """Functions that are known on a grid, for residual and recurrent networks beside both."""
+    networks: Networks = field(default_factory=Networks)
+    """Of which the best is compared with."""
+    grids: GridsConfig | None = None
 
 
 @experiment(
     "gap-vs-fnn",
-    smoke=GapConfig(SMOKE, Networks((2,), (10,), (1e-2, 1e-3)), _trial(10, 20, 10, problem=ProblemConfig(n_sensors=5))),
+    smoke=GapConfig(
+        SMOKE,
+        Networks((2,), (10,), (1e-2, 1e-3)),
+        GridsConfig(_trial(10, 20, 10, n_points=0, problem=ProblemConfig(n_sensors=5)), RecurrentNetworks((2,))),
+    ),
     quick=GapConfig(QUICK),
-    gpu=GapConfig(_trial(20_000, 10_000, 100_000), Networks(widths=(10, 100, 1000)), _trial(5000, 1000, 1000)),
+    gpu=GapConfig(
+        _trial(20_000, 10_000, 100_000),
+        Networks(widths=(10, 100, 1000)),
+        GridsConfig(_trial(5000, 1000, 1000, n_points=0)),
+    ),
     paper=GapConfig(
         PAPER_SIZE,
-        Networks(widths=(10, 100, 1000), rates=(1e-2, 1e-3, 1e-4)),
-        _trial(50_000, 1000, 1000),
+        Networks(widths=(10, 100, 1000), rates=RATES),
+        GridsConfig(_trial(50_000, 1000, 1000, n_points=0), RecurrentNetworks((5, 10, 100), RATES)),
     ),
 )
 def generalization(config: GapConfig, run: Run) -> None:
     candidates = {"fnn": config.networks.candidates(config.trial)}
-    chosen = run.choose(run_trial, candidates, lambda found: -_number(found["mse"]), "fully connected networks")["fnn"]
+    chosen = run.choose(run_trial, candidates, _score, "fully connected networks")["fnn"]
     settings = {
         "deeponet": config.trial,
         "fnn": replace(chosen, is_held_out=False),
@@ -103,31 +99,37 @@ def generalization(config: GapConfig, run: Run) -> None:
         "test error": {"DeepONet": "deeponet_test", "best fully connected network": "fnn_test"},
         "generalization gap": {"DeepONet": "deeponet_gap", "best fully connected network": "fnn_gap"},
     }
-    figure = plots.claim(run, "gap-vs-fnn", groups, ylabel="mean squared error")
+    figure = plots.claim(run, "gap-vs-fnn", groups, ylabel="mean squared error", log=True)
     run.figure("gap", figure, caption="Test error and generalization gap of both networks on the antiderivative.")
-    if config.sequences is not None:
-        _compare_on_grids(replace(config.sequences, n_points=0), chosen.model, run)
+    if config.grids is not None:
+        _compare_on_grids(config.grids, config.networks, run)
 
 
-def _compare_on_grids(trial: Trial, fnn: ModelConfig, run: Run) -> None:
-    """Residual and recurrent networks beside both, where functions are known on a grid."""
-    models = {
-        "DeepONet": trial.model,
-        f"fully connected, {fnn.branch}": fnn,
-        "residual": ModelConfig("resnet", "128,128"),
-    }
-    found = run.over_seeds(
-        run_trial, {name: replace(trial, model=model) for name, model in models.items()}, "on a grid"
-    )
+def _compare_on_grids(config: GridsConfig, networks: Networks, run: Run) -> None:
+    """The DeepONet, and the best networks of each other kind by held-out data, where functions are known on a grid."""
+    trial = config.trial
+    joined = {"fully connected": networks.candidates(trial), "residual": networks.candidates(trial, "resnet")}
     cells: tuple[Cell, ...] = ("rnn", "gru", "lstm")
-    recurrent = {f"recurrent, {cell}": SequenceTrial(trial, cell) for cell in cells}
-    found |= run.over_seeds(run_sequences, recurrent, "recurrent networks")
+    recurrent = {f"recurrent, {cell}": config.recurrent.candidates(trial, cell) for cell in cells}
+    best = run.choose(run_trial, joined, _score, "networks on a grid")
+    best_recurrent = run.choose(run_sequences, recurrent, _score, "recurrent networks")
+    settings = {"DeepONet": trial} | {name: replace(one, is_held_out=False) for name, one in best.items()}
+    sequences = {
+        name: replace(one, trial=replace(one.trial, is_held_out=False)) for name, one in best_recurrent.items()
+    }
+    found = run.over_seeds(run_trial, settings, "on a grid")
+    found |= run.over_seeds(run_sequences, sequences, "on a grid, recurrent")
     errors = {name: [_number(one["mse"]) for one in of_seeds] for name, of_seeds in found.items()}
-    figure = plots.bars(errors, ylabel="mean squared error")
-    figure.axes[0].set_yscale("log")
+    told = [f"{name} {one.model.branch} at {one.train.lr:g}" for name, one in best.items()]
+    told += [f"{name} {one.hidden_size} at {one.trial.train.lr:g}" for name, one in best_recurrent.items()]
+    run.note(
+        "gap-vs-fnn",
+        f"On a grid, with {trial.n_train:,} functions and {trial.train.steps:,} steps, the best on held-out data, with "
+        f"hidden sizes and learning rates: {'; '.join(told)}.",
+    )
     run.figure(
         "grids",
-        figure,
+        plots.bars(errors, ylabel="mean squared error", log=True),
         ["gap-vs-fnn"],
         caption=f"Test error after {trial.train.steps:,} steps on {trial.n_train:,} functions known on a grid.",
     )
@@ -370,6 +372,11 @@ def variants(config: VariantsConfig, run: Run) -> None:
 def _number(value: float | None) -> float:
     """A number that JSON kept; that of a training that diverged is none."""
     return float("nan") if value is None else value
+
+
+def _score(found: Mapping[str, Any]) -> float:
+    """What settings are chosen by."""
+    return -_number(found["mse"])
 
 
 def _mean_ratio(a: Sequence[float], b: Sequence[float]) -> float:
