@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from house import PACKAGES
+from separata.training import seeded
 
 
 @pytest.mark.composes("bab-verify", "ncap-swimmer")
@@ -24,6 +26,37 @@ def test_a_swimming_circuit_is_proven_to_bend_the_right_way(ipsi, status, tmp_pa
     (tmp_path / "wrong-sign.vnnlib").write_text(wrong_sign_property(5))
     result = Verifier(tmp_path / "circuit.onnx").verify(load_vnnlib(tmp_path / "wrong-sign.vnnlib"))
     assert result.status == status
+
+
+@pytest.mark.composes("bab-verify", "deeponet")
+def test_the_integral_of_every_function_of_a_box_is_bounded():
+    """deeponet learns to integrate; bab-verify bounds the integral at a point over all functions within a distance."""
+    from bab_verify import compute_bounds
+    from deeponet import DeepONet, ProblemConfig, TrainConfig, Trainer, make_problem
+
+    problem = make_problem("antiderivative", ProblemConfig(n_sensors=10))
+    with seeded(0):
+        model = DeepONet([10, 16, 8], [1, 16, 8])
+    data = problem.sample(300, torch.Generator().manual_seed(0))
+    Trainer(model, data, TrainConfig(steps=300, lr=1e-2, check_every=100)).fit()
+    # At a fixed point, the features of the trunk are the weights of one more layer behind the branch.
+    y = torch.tensor([[0.7]])
+    first, second = model.branch.layers
+    last = nn.Linear(8, 1)
+    with torch.no_grad():
+        last.weight.copy_(model.trunk(y))
+        last.bias.copy_(model.bias)
+    network = nn.Sequential(first, nn.ReLU(), second, last)
+    u, eps = data.u[:4].float(), 0.1
+    lower, upper = compute_bounds(network, u - eps, u + eps)
+    samples = u + eps * (2 * torch.rand(2000, 4, 10, generator=torch.Generator().manual_seed(1)) - 1)
+    corners = u + eps * (samples - u).sign()
+    with torch.no_grad():
+        values = model.grid(torch.cat([samples, corners]).flatten(0, 1), y).view(-1, 4, 1)
+    low, high = values.amin(0), values.amax(0)
+    assert (lower <= low).all()
+    assert (high <= upper).all()
+    assert ((upper - lower) < 2 * (high - low)).all(), "tight enough to say something"
 
 
 def functions():

@@ -35,8 +35,9 @@ def test_grid(benchmark, data):
     assert loss.isfinite()
 
 
-def test_deepxde(benchmark, data):
+def test_deepxde(benchmark, data, monkeypatch):
     """The peer's network for the same Cartesian product, with the same optimizer."""
+    monkeypatch.setenv("DDE_BACKEND", "pytorch")
     pytest.importorskip("deepxde", reason="DeepXDE is not installed")
     from deepxde.nn.pytorch import DeepONetCartesianProd
 
