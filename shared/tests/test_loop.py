@@ -123,3 +123,4 @@ def test_steps_draw_from_generators_of_their_own():
     draws = [torch.rand(4, generator=step_generator(seed, step)) for seed, step in ((0, 0), (0, 1), (1, 0), (0, 0))]
     assert torch.equal(draws[0], draws[3])
     assert not any(torch.equal(draws[0], other) for other in draws[1:3])
+    step_generator(2**63 - 1, 5)

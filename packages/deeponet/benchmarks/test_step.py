@@ -41,6 +41,8 @@ def test_deepxde(benchmark, data, monkeypatch):
     pytest.importorskip("deepxde", reason="DeepXDE is not installed")
     from deepxde.nn.pytorch import DeepONetCartesianProd
 
+    # It makes a GPU the default of the whole process.
+    torch.set_default_device(None)
     model = DeepONetCartesianProd(*SIZES, "relu", "Glorot normal")
     loss = benchmark(step, model, lambda: model((data.u, data.y))[..., None], data.s, adam(model))
     assert loss.isfinite()

@@ -182,6 +182,7 @@ def test_data_of_deepxde_is_trained_on_and_evaluated_by_its_parts(tmp_path):
         (["train", "train.npz", "--out", "new", "--branch", "8,9", "--trunk", "8,8"], ["9 of the branch and 8"]),
         (["train", "train.npz", "--out", "new", "--branch", "wide"], ["40,40"]),
         (["train", "train.npz", "--out", "new", "--steps", "0"], ["steps must be at least 1"]),
+        (["train", "train.npz", "--out", "new", "--kind", "fnn", "--stacked"], ["stacked does not apply", "fnn"]),
         (["train", "train.npz", "--out", "run"], ["--resume"]),
         (["train", "few.npz", "--out", "new", "--test", "train.npz"], ["different shapes"]),
         (["evaluate", "absent", "test.npz"], ["absent"]),

@@ -6,6 +6,8 @@ import torch
 from deeponet import DeepONet
 
 deepxde = pytest.importorskip("deepxde", reason="DeepXDE is not installed")
+# It makes a GPU the default of the whole process.
+torch.set_default_device(None)
 
 M, D, P = 20, 2, 12
 STRATEGIES = ("independent", "split_both", "split_branch", "split_trunk")

@@ -18,7 +18,7 @@ Track = Callable[[Iterable[int], str], Iterable[int]]
 
 def step_generator(seed: int, step: int) -> torch.Generator:
     """A generator on the CPU for the randomness of a step, which depends on nothing but the seed and the step."""
-    return torch.Generator().manual_seed(seed * 1_000_003 + step)
+    return torch.Generator().manual_seed((seed * 1_000_003 + step) % 2**63)
 
 
 @runtime_checkable

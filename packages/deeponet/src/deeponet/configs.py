@@ -53,7 +53,7 @@ class ModelConfig:
         strategy: How several outputs are made: independent networks, or one branch, trunk or both split.
 
     Raises:
-        ValueError: if the widths are no numbers.
+        ValueError: if the widths are no numbers, or an option does not apply to a baseline.
     """
 
     kind: Kind = "deeponet"
@@ -67,6 +67,10 @@ class ModelConfig:
     def __post_init__(self) -> None:
         widths(self.branch)
         widths(self.trunk)
+        idle = {"stacked": self.stacked, "bias": not self.bias, "strategy": self.strategy != "independent"}
+        if self.kind != "deeponet" and any(idle.values()):
+            named = " and ".join(name for name, is_set in idle.items() if is_set)
+            raise ValueError(f"{named} does not apply to the network {self.kind}")
 
 
 @dataclass(frozen=True)

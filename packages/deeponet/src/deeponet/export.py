@@ -38,7 +38,7 @@ def save_onnx(model: nn.Module, path: Path | str, shape: DataShape, *, grid: boo
     of the network on the CPU, in evaluation mode; the network itself stays as it is.
 
     Args:
-        model: A `DeepONet`, a baseline, or your own with the same call.
+        model: A `DeepONet`, a `JoinedNet`, a `ResNet`, or your own with the same call.
         path: File to write, whole or not at all.
         shape: Sensors, coordinates and outputs.
         grid: Take all functions at all points, u (functions, m) and y (points, d), instead of a point for each

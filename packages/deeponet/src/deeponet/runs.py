@@ -169,9 +169,9 @@ def train(
         log=log,
     )
     folder.history.resume(lambda row: row["step"] <= trainer.done)
-    points = "point" if data.n_points == 1 else "points"
+    functions, points = "function" if len(data) == 1 else "functions", "point" if data.n_points == 1 else "points"
     reporter.say(
-        f"{len(data):,} functions of {data.n_points:,} {points}; {n_parameters:,} parameters; to {folder.path}"
+        f"{len(data):,} {functions} of {data.n_points:,} {points}; {n_parameters:,} parameters; to {folder.path}"
     )
     if told := _unscaled(data):
         reporter.say(f"Warning: {told}; networks learn best from numbers of the order of one, so scale them.")
