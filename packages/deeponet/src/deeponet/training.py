@@ -21,8 +21,8 @@ class Trainer:
 
     Each step takes all functions, or a batch of them drawn without replacement in each pass. After every `check_every`
     steps, the loss of all training data is compared with the best so far; training ends with the weights of the best.
-    The same seed gives the same training, also where it was interrupted and continued; but for a model that draws random
-    numbers itself, as dropout does.
+    The same seed gives the same training, also where it was interrupted and continued, unless the model itself draws
+    random numbers, as dropout does.
 
     Args:
         model: Called as `model(u, y)`, or `model.grid(u, y)` where the functions share their points: a `DeepONet`, a
