@@ -1,0 +1,1 @@
+"""The networks that MgNO is compared with."""
