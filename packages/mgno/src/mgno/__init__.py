@@ -1,4 +1,4 @@
-"""The first principal component, learned by a single linear neuron (Oja's rule)."""  # TODO: what the package is for.
+"""Learn maps between functions on grids with linear operators that are multigrid cycles (MgNO)."""
 
 import lazy_loader
 

@@ -95,7 +95,9 @@ class GridDataset:
         """
         is_zero = (self.y == 0).flatten(1).all(1)
         if bool(is_zero.any()):
-            raise ValueError(f"y is zero everywhere in sample {int(is_zero.nonzero()[0])} (from 0): it has no relative error")
+            raise ValueError(
+                f"y is zero everywhere in sample {int(is_zero.nonzero()[0])} (from 0): it has no relative error"
+            )
 
 
 @dataclass(frozen=True, eq=False)

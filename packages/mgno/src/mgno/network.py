@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import ClassVar, Literal, Self, get_args
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 

@@ -25,7 +25,9 @@ def rollout(model: nn.Module, x0: Float[Tensor, "n c h w"], steps: int) -> Float
     for _ in range(steps):
         x = model(x)
         if x.shape != x0.shape:
-            raise ValueError(f"the next state is {tuple(x.shape)}, and the first one {tuple(x0.shape)}: none can follow")
+            raise ValueError(
+                f"the next state is {tuple(x.shape)}, and the first one {tuple(x0.shape)}: none can follow"
+            )
         states.append(x)
     model.train(was_training)
     return torch.stack(states, 1)

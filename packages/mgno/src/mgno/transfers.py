@@ -50,9 +50,7 @@ def restriction(
     """
     padding = 1 if transfer == "cell" else 0
     mode = padding_mode if padding else "zeros"
-    return CONVOLUTIONS[n_dims](
-        in_channels, out_channels, 3, stride=2, padding=padding, padding_mode=mode, bias=bias
-    )
+    return CONVOLUTIONS[n_dims](in_channels, out_channels, 3, stride=2, padding=padding, padding_mode=mode, bias=bias)
 
 
 def coarser(n: int, transfer: Transfer) -> int:

@@ -55,10 +55,7 @@ class Problem(ABC, Generic[D]):
         # Drawn before they are solved for, so that the parts make no difference to the samples.
         starts: Iterable[int] = range(0, n, size)
         functions = self.draw(n, generator)
-        parts = [
-            self.solve(functions[start : start + size])
-            for start in (track(starts, "parts") if track else starts)
-        ]
+        parts = [self.solve(functions[start : start + size]) for start in (track(starts, "parts") if track else starts)]
         return self._joined(functions, parts)
 
     @abstractmethod

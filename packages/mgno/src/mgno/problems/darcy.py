@@ -17,7 +17,7 @@ N_SCALES = 6
 
 class _Darcy(PairProblem):
     def solve(self, functions: Float[Tensor, "n fine fine"]) -> Float[Tensor, "n coarse coarse"]:
-        """u at the nodes, those on the boundary among them."""
+        """U at the nodes, those on the boundary among them."""
         return self._coarse(solve_darcy(functions))
 
 
