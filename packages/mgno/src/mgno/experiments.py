@@ -84,7 +84,9 @@ def networks(config: CompareConfig, run: Run) -> None:
         for name in config.problems
         for kind in KINDS
     }
-    found = run.over_seeds(run_trial, {**spread, **best}, "networks")
+    # One after the other: what both hold is then computed once.
+    found: dict[Any, list[dict[str, Any]]] = {**run.over_seeds(run_trial, spread, "learning rates")}
+    found |= run.over_seeds(run_trial, best, "networks")
     first = config.problems[0]
     for number, seed in enumerate(run.seeds):
         of_seed = {key: results[number] for key, results in found.items()}
@@ -141,8 +143,8 @@ def _tell(config: CompareConfig, rates: Mapping[str, float], found: Mapping[Any,
     run.note(
         "accuracy",
         f"{', '.join(config.problems)} on {_size(trial)}; {trial.n_train:,} training samples, {trial.train.epochs} "
-        f"epochs in batches of {trial.train.batch_size}. Of {len(config.networks.rates)} learning rates, those with the "
-        f"best validation error are {told}.",
+        f"epochs in batches of {trial.train.batch_size}. Of {len(config.networks.rates)} learning rates, those with "
+        f"the best validation error are {told}.",
     )
     run.figure(
         "accuracy",
@@ -252,7 +254,7 @@ class BoundaryConfig:
     trial: Trial
     networks: Networks
     heat: HeatTrial
-    exact: ExactTrial = ExactTrial()
+    exact: ExactTrial
 
 
 CONDITIONS: dict[str, PaddingName] = {"dirichlet": "zeros", "periodic": "circular", "neumann": "reflect"}
@@ -268,9 +270,9 @@ HEAT = HeatTrial(train=TrainConfig(epochs=20, lr=1e-2, loss="l2", weight_decay=0
         replace(HEAT, resolution=8, n_train=16, n_test=8, train=replace(HEAT.train, epochs=2)),
         ExactTrial(16, 2),
     ),
-    quick=BoundaryConfig(QUICK, MEDIUM, replace(HEAT, n_train=100)),
-    gpu=BoundaryConfig(GPU, PUBLISHED_SIZE, replace(HEAT, resolution=32, n_train=1000)),
-    paper=BoundaryConfig(FULL, PUBLISHED_SIZE, replace(HEAT, resolution=64, n_train=1000)),
+    quick=BoundaryConfig(QUICK, MEDIUM, replace(HEAT, n_train=100), ExactTrial()),
+    gpu=BoundaryConfig(GPU, PUBLISHED_SIZE, replace(HEAT, resolution=32, n_train=1000), ExactTrial()),
+    paper=BoundaryConfig(FULL, PUBLISHED_SIZE, replace(HEAT, resolution=64, n_train=1000), ExactTrial()),
 )
 def boundaries(config: BoundaryConfig, run: Run) -> None:
     lr = _choose(config.trial, config.networks, run)["mgno"]
@@ -308,8 +310,8 @@ def boundaries(config: BoundaryConfig, run: Run) -> None:
         run.measure("linearity", cycle=of_random["linear"], network=of_random["linear_network"])
     run.note(
         "boundary",
-        f"Heat flow, exact by sums of eigenfunctions, on {config.heat.resolution} x {config.heat.resolution} points, with "
-        "a linear network of one hidden layer.",
+        f"Heat flow, exact by sums of eigenfunctions, on {config.heat.resolution} x {config.heat.resolution} points, "
+        "with a linear network of one hidden layer.",
     )
     bars = {
         name: {f"{mode} padding": [_counted(one) for one in heat[name, mode]] for mode in CONDITIONS.values()}

@@ -1,13 +1,13 @@
 """Linear operators between multi-channel functions on a grid, parameterized by a multigrid V-cycle."""
 
 from collections.abc import Sequence
-from typing import ClassVar, Self, get_args
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from .transfers import PaddingMode, Prolongation, Transfer, coarser, convolution, least_size, restriction
+from .transfers import PaddingMode, Prolongation, Transfer, check_names, coarser, convolution, least_size, restriction
 
 Cycles = Sequence[tuple[int, int]]
 """Smoothing steps on the way down and on the way up for each level, the finest first."""
@@ -177,10 +177,7 @@ class MultigridConv(nn.Module):
         if self.in_channels < 1 or self.out_channels < 1:
             raise ValueError(f"channels must be at least 1, not {self.in_channels} and {self.out_channels}")
         check_cycles(self.cycles)
-        if self.padding_mode not in get_args(PaddingMode):
-            raise ValueError(f"padding_mode must be one of {', '.join(get_args(PaddingMode))}, not {self.padding_mode}")
-        if self.transfer not in get_args(Transfer):
-            raise ValueError(f"transfer must be one of {', '.join(get_args(Transfer))}, not {self.transfer}")
+        check_names(padding_mode=(self.padding_mode, PaddingMode), transfer=(self.transfer, Transfer))
         if self.transfer == "vertex" and self.padding_mode == "circular":
             raise ValueError('the transfer "vertex" leaves out the first point, so it is not for periodic functions')
 
@@ -227,7 +224,7 @@ class MultigridConv(nn.Module):
 
     @classmethod
     @torch.no_grad()
-    def from_poisson(cls, n_levels: int, omega: float = 0.8, spacing: float = 1.0) -> Self:
+    def from_poisson(cls, n_levels: int, omega: float = 0.8, spacing: float = 1.0) -> "MultigridConv":
         """Classical multigrid for `-Δu = f` with u = 0 just outside: the V(1,1)-cycle with damped Jacobi smoothing.
 
         Full weighting down, linear interpolation up, and the five-point stencil (three points on a line) on every
@@ -267,16 +264,14 @@ class MultigridConv(nn.Module):
 
 
 class MultigridConv1d(MultigridConv):
-    __doc__ = (MultigridConv.__doc__ or "").replace(
-        "Use `MultigridConv1d` or `MultigridConv2d`.", "Functions on a line: (batch, channels, points)."
-    )
+    """`MultigridConv` of functions on a line: (batch, channels, points)."""
+
     n_dims = 1
 
 
 class MultigridConv2d(MultigridConv):
-    __doc__ = (MultigridConv.__doc__ or "").replace(
-        "Use `MultigridConv1d` or `MultigridConv2d`.", "Functions on a plane: (batch, channels, height, width)."
-    )
+    """`MultigridConv` of functions on a plane: (batch, channels, height, width)."""
+
     n_dims = 2
 
 

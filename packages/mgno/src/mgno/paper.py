@@ -111,8 +111,8 @@ PAPER = Paper(
                 m["share_unet"] <= HALF and m["share_dilated_resnet"] <= HALF and m["spread_mgno"] < m["spread_unet"]
             ),
             note=(
-                "An error that is never reached counts as a share of 2, and an error above 1, that of the zero function, "
-                "as 1."
+                "An error that is never reached counts as a share of 2, and an error above 1, that of the zero "
+                "function, as 1."
             ),
         ),
         Claim(

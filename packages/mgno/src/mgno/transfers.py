@@ -4,7 +4,7 @@ A field is (batch, channels, *grid) on a grid of one or two dimensions. Both tra
 grid, so that a network is not bound to a resolution.
 """
 
-from typing import Literal
+from typing import Any, Literal, get_args
 
 import torch
 from jaxtyping import Float
@@ -118,3 +118,17 @@ class Prolongation(nn.Module):
         for axis, points in enumerate(size, 2):
             fine = fine.narrow(axis, skipped, points)
         return fine
+
+
+def check_names(**names: tuple[str, Any]) -> None:
+    """See that names are among those of their kind.
+
+    Args:
+        names: Each name with the `Literal` of its kind.
+
+    Raises:
+        ValueError: naming the first that is not, and what it may be.
+    """
+    for what, (name, kind) in names.items():
+        if name not in get_args(kind):
+            raise ValueError(f"{what} must be one of {', '.join(get_args(kind))}, not {name}")

@@ -60,7 +60,7 @@ class Data:
 
 
 def make_data(trial: Trial) -> Data:
-    """Generated data, the same for all networks and settings of a seed; fewer training samples are the first of more."""
+    """Generated data, the same for all networks and settings of a seed."""
     problem = make_problem(trial.name, config=trial.problem)
     sizes = {TRAIN: trial.n_train, VALIDATION: trial.n_validation, TEST: trial.n_test}
     made = {
