@@ -41,8 +41,7 @@ def test_trajectories_are_pairs_of_neighboring_frames():
         (lambda: GridDataset(torch.zeros(2, 3, 3), torch.full((2, 3, 3), torch.nan)), "y has .* sample 0"),
         (lambda: data().split(6, torch.Generator()), "1 to 5 can be held out"),
         (lambda: data().coarsened(0), "stride must be at least 1"),
-        (lambda: GridDataset(torch.ones(2, 3, 3), torch.eye(3)[[0, 0]][:, None] * torch.tensor([1, 0])[:, None, None])
-         .check_nonzero(), r"zero everywhere in sample 1 \(from 0\)"),
+        (lambda: GridDataset(*2 * [torch.tensor([1.0, 0]).expand(2, 2, 2).permute(2, 0, 1)]).check_nonzero(), "zero .* sample 1 "),
         (lambda: TrajectoryDataset(torch.zeros(2, 1, 3, 3)), "at least two times"),
     ],
 )
@@ -67,14 +66,6 @@ def test_the_helmholtz_loss_of_a_plane_is_known():
     error = 3 * torch.arange(n) / n * torch.ones(n, 1)
     expected = (10 * error.square().sum() + 9 * n * n).sqrt()
     torch.testing.assert_close(HelmholtzLoss()(error[None, None], torch.zeros(1, 1, n, n)), expected[None])
-
-
-def test_unknown_losses_are_refused():
-    with pytest.raises(ValueError, match=r"violates type hint|losses are h1, l2"):
-        try:
-            make_loss("l3")
-        except Exception as error:
-            raise ValueError(str(error)) from None
 
 
 class Doubled(nn.Module):
