@@ -26,7 +26,7 @@ class GridDataset:
     """
 
     x: Float[Tensor, "n *in_shape"]
-    y: Float[Tensor, "n *out_shape"]
+    y: Float[Tensor, "n_y *out_shape"]
 
     def __post_init__(self) -> None:
         for name in ("x", "y"):
