@@ -1,0 +1,125 @@
+"""A training step of each network: its time, and its memory in a fresh process.
+
+`python mgno_steps.py FNO 64 1 4 3` prints what `measure` finds, as JSON.
+"""
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import torch
+
+import mgno
+from mgno.baselines.dilated_resnet import DilatedResNet
+from mgno.baselines.fno import FNO
+from mgno.baselines.unet import UNet
+
+PEER = "FNO of neuraloperator"
+
+
+def peer():
+    """The library's FNO with the modes, width and number of layers of ours."""
+    from neuralop.models import FNO as Peer
+
+    return Peer(n_modes=(24, 22), in_channels=1, out_channels=1, hidden_channels=32, n_layers=4)
+
+
+NETWORKS = {
+    "MgNO": lambda: mgno.MgNO(1, 1),
+    "FNO": lambda: FNO(1, 1),
+    PEER: peer,
+    "U-Net": lambda: UNet(1, 1),
+    "dilated ResNet": lambda: DilatedResNet(1, 1),
+}
+"""Each in the size of the literature, for one function to one function."""
+
+
+def count(module):
+    """Its parameters, of which a complex one counts as two."""
+    return sum(p.numel() * (2 if p.is_complex() else 1) for p in module.parameters())
+
+
+def make_step(module, size, batch):
+    """One step of Adam on random functions on a grid of size x size, as a function without arguments."""
+    generator = torch.Generator().manual_seed(0)
+    x, y = (torch.randn(batch, 1, size, size, generator=generator) for _ in range(2))
+    optimizer = torch.optim.Adam(module.parameters(), 1e-3)
+
+    def step():
+        optimizer.zero_grad()
+        loss = (module(x) - y).square().mean()
+        loss.backward()
+        optimizer.step()
+        return loss.detach()
+
+    return step
+
+
+def resident(which):
+    """Of this process, in MiB: what is resident now (`VmRSS`), or the most that was (`VmHWM`); None but on Linux.
+
+    Not `getrusage`, whose maximum a process inherits from the one that started it.
+    """
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return None
+    lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
+    return int(lines[which].split()[0]) / 1024
+
+
+def forget_the_most():
+    """Let `VmHWM` begin again at what is resident now, where that is allowed."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        pass
+
+
+def measure(name, size, n_threads, batch, n_steps):
+    """Parameters, median milliseconds of a step, and MiB that training takes beside the libraries.
+
+    The memory is that of the network, its gradients, the optimizer's averages, and all that a step keeps.
+    """
+    torch.set_num_threads(n_threads)
+    make_step(NETWORKS[name](), 16, 2)()
+    forget_the_most()
+    before = resident("VmRSS")
+    module = NETWORKS[name]()
+    step, seconds = make_step(module, size, batch), []
+    for _ in range(n_steps + 1):
+        start = time.perf_counter()
+        step()
+        seconds.append(time.perf_counter() - start)
+    memory = before and resident("VmHWM") - before
+    return {"parameters": count(module), "ms": 1000 * statistics.median(seconds[1:]), "memory": memory}
+
+
+def measured_apart(*arguments):
+    """What `measure` finds in a process of its own."""
+    command = [sys.executable, __file__, *map(str, arguments)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def table(names, sizes, threads, batch, n_steps):
+    """The README's table: a row for each network, times with each number of threads, memory with the first."""
+    squares = [f"{size}²" for size in sizes]
+    head = ["", "parameters", *(f"ms at {s}" for s in squares), *(f"MiB at {s}" for s in squares)]
+    lines = [head, ["---", *["---:"] * (len(head) - 1)]]
+    for name in names:
+        found = {(size, n): measured_apart(name, size, n, batch, n_steps) for size in sizes for n in threads}
+        times = [" / ".join(f"{found[size, n]['ms']:,.0f}" for n in threads) for size in sizes]
+        memories = [found[size, threads[0]]["memory"] for size in sizes]
+        n_parameters = found[sizes[0], threads[0]]["parameters"]
+        lines.append(
+            [name, f"{n_parameters:,}", *times, *("" if memory is None else f"{memory:,.0f}" for memory in memories)]
+        )
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+if __name__ == "__main__":
+    chosen, *numbers = sys.argv[1:]
+    sys.stdout.write(f"{json.dumps(measure(chosen, *map(int, numbers)))}\n")
