@@ -3,6 +3,7 @@
 `python mgno_steps.py FNO 64 1 4 3` prints what `measure` finds, as JSON.
 """
 
+import contextlib
 import json
 import statistics
 import subprocess
@@ -12,10 +13,9 @@ from pathlib import Path
 
 import torch
 
-import mgno
-from mgno.baselines.dilated_resnet import DilatedResNet
-from mgno.baselines.fno import FNO
-from mgno.baselines.unet import UNet
+from mgno.configs import DataShape, ModelConfig
+from mgno.network import count_parameters
+from mgno.operators import make_network
 
 PEER = "FNO of neuraloperator"
 
@@ -27,19 +27,13 @@ def peer():
     return Peer(n_modes=(24, 22), in_channels=1, out_channels=1, hidden_channels=32, n_layers=4)
 
 
-NETWORKS = {
-    "MgNO": lambda: mgno.MgNO(1, 1),
-    "FNO": lambda: FNO(1, 1),
-    PEER: peer,
-    "U-Net": lambda: UNet(1, 1),
-    "dilated ResNet": lambda: DilatedResNet(1, 1),
-}
-"""Each in the size of the literature, for one function to one function."""
+KINDS = {"MgNO": "mgno", "FNO": "fno", "U-Net": "unet", "dilated ResNet": "dilated-resnet"}
+NAMES = ["MgNO", "FNO", PEER, "U-Net", "dilated ResNet"]
 
 
-def count(module):
-    """Its parameters, of which a complex one counts as two."""
-    return sum(p.numel() * (2 if p.is_complex() else 1) for p in module.parameters())
+def make(name, size):
+    """The network in the size of the literature, for one function to one function."""
+    return peer() if name == PEER else make_network(ModelConfig(kind=KINDS[name]), DataShape(1, 1, size, size))
 
 
 def make_step(module, size, batch):
@@ -72,10 +66,8 @@ def resident(which):
 
 def forget_the_most():
     """Let `VmHWM` begin again at what is resident now, where that is allowed."""
-    try:
+    with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
-    except OSError:
-        pass
 
 
 def measure(name, size, n_threads, batch, n_steps):
@@ -84,17 +76,17 @@ def measure(name, size, n_threads, batch, n_steps):
     The memory is that of the network, its gradients, the optimizer's averages, and all that a step keeps.
     """
     torch.set_num_threads(n_threads)
-    make_step(NETWORKS[name](), 16, 2)()
+    make_step(make(name, 16), 16, 2)()
     forget_the_most()
     before = resident("VmRSS")
-    module = NETWORKS[name]()
+    module = make(name, size)
     step, seconds = make_step(module, size, batch), []
     for _ in range(n_steps + 1):
         start = time.perf_counter()
         step()
         seconds.append(time.perf_counter() - start)
     memory = before and resident("VmHWM") - before
-    return {"parameters": count(module), "ms": 1000 * statistics.median(seconds[1:]), "memory": memory}
+    return {"parameters": count_parameters(module), "ms": 1000 * statistics.median(seconds[1:]), "memory": memory}
 
 
 def measured_apart(*arguments):
@@ -104,13 +96,13 @@ def measured_apart(*arguments):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def table(names, sizes, threads, batch, n_steps):
+def table(names, sizes, threads, batch, n_steps, measure=measured_apart):
     """The README's table: a row for each network, times with each number of threads, memory with the first."""
     squares = [f"{size}²" for size in sizes]
     head = ["", "parameters", *(f"ms at {s}" for s in squares), *(f"MiB at {s}" for s in squares)]
     lines = [head, ["---", *["---:"] * (len(head) - 1)]]
     for name in names:
-        found = {(size, n): measured_apart(name, size, n, batch, n_steps) for size in sizes for n in threads}
+        found = {(size, n): measure(name, size, n, batch, n_steps) for size in sizes for n in threads}
         times = [" / ".join(f"{found[size, n]['ms']:,.0f}" for n in threads) for size in sizes]
         memories = [found[size, threads[0]]["memory"] for size in sizes]
         n_parameters = found[sizes[0], threads[0]]["parameters"]

@@ -54,7 +54,10 @@ def test_spectral_convolution_is_the_same_map_at_all_resolutions():
 def test_the_operator_converges_under_refinement(padding):
     with seeded(0):
         network = FNO(2, 1, width=8, n_modes=4, padding=padding).double()
-    values = [network(u).detach()[..., :: n // 16, :: n // 16] for u, n in zip(random_fields(16, 32, 64, 128), (16, 32, 64, 128))]
+    values = [
+        network(u).detach()[..., :: n // 16, :: n // 16]
+        for u, n in zip(random_fields(16, 32, 64, 128), (16, 32, 64, 128))
+    ]
     errors = [float((v - values[-1]).norm() / values[-1].norm()) for v in values[:-1]]
     assert errors[1] < 0.05
     # Coordinates, and zeros beyond the boundary, jump: first order. Without them: below.
