@@ -20,20 +20,22 @@ from mgno.operators import make_network
 PEER = "FNO of neuraloperator"
 
 
-def peer():
-    """The library's FNO with the modes, width and number of layers of ours."""
-    from neuralop.models import FNO as Peer
+def peer(width):
+    """The library's FNO with the modes and layers of ours."""
+    from neuralop.models import FNO
 
-    return Peer(n_modes=(24, 22), in_channels=1, out_channels=1, hidden_channels=32, n_layers=4)
+    return FNO(n_modes=(24, 22), in_channels=1, out_channels=1, hidden_channels=width or 32, n_layers=4)
 
 
 KINDS = {"MgNO": "mgno", "FNO": "fno", "U-Net": "unet", "dilated ResNet": "dilated-resnet"}
 NAMES = ["MgNO", "FNO", PEER, "U-Net", "dilated ResNet"]
 
 
-def make(name, size):
-    """The network in the size of the literature, for one function to one function."""
-    return peer() if name == PEER else make_network(ModelConfig(kind=KINDS[name]), DataShape(1, 1, size, size))
+def make(name, size, width=None):
+    """The network for one function to one function, in the width of the literature if none is given."""
+    if name == PEER:
+        return peer(width)
+    return make_network(ModelConfig(kind=KINDS[name], width=width), DataShape(1, 1, size, size))
 
 
 def make_step(module, size, batch):
@@ -76,7 +78,8 @@ def measure(name, size, n_threads, batch, n_steps):
     The memory is that of the network, its gradients, the optimizer's averages, and all that a step keeps.
     """
     torch.set_num_threads(n_threads)
-    make_step(make(name, 16), 16, 2)()
+    # Loads code. What a larger network would leave behind could be used again, and would not be seen below.
+    make_step(make(name, 16, width=2), 16, 2)()
     forget_the_most()
     before = resident("VmRSS")
     module = make(name, size)
