@@ -3,7 +3,10 @@
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from .grids import PaddingMode, check_input, check_sizes, convolution
+from mgno.transfers import PaddingMode
+
+from .checks import check_input, check_sizes
+from .convolutions import convolution
 
 DILATIONS = (1, 2, 4, 8, 4, 2, 1)
 """Those of the convolutions of a block."""
@@ -14,7 +17,7 @@ class DilatedBlock(nn.Module):
 
     Args:
         width: Channels.
-        padding_mode: How functions continue beyond the boundary.
+        padding_mode: The boundary condition: zeros (Dirichlet), circular (periodic) or reflect (Neumann).
     """
 
     def __init__(self, width: int, padding_mode: PaddingMode) -> None:
@@ -42,7 +45,7 @@ class DilatedResNet(nn.Module):
         out_channels: Channels of the output function.
         width: Channels of the hidden functions.
         n_blocks: Residual blocks.
-        padding_mode: How functions continue beyond the boundary.
+        padding_mode: The boundary condition: zeros (Dirichlet), circular (periodic) or reflect (Neumann).
 
     Raises:
         ValueError: if a size is not positive, or there is no such padding mode.

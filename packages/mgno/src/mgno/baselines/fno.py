@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from .grids import check_input, check_sizes
+from .checks import check_input, check_sizes
 
 
 def coordinates(height: int, width: int, like: Tensor) -> Float[Tensor, "2 height width"]:

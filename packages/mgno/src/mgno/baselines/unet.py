@@ -6,7 +6,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from .grids import PaddingMode, check_input, check_sizes, convolution
+from mgno.transfers import PaddingMode
+
+from .checks import check_input, check_sizes
+from .convolutions import convolution
 
 Norm = Literal["batch", "group", "none"]
 """Normalization of the hidden functions: over the batch, over all channels of a sample, or not at all."""
@@ -31,7 +34,7 @@ class DoubleConvolution(nn.Sequential):
     Args:
         in_channels: Channels of its input.
         channels: Channels of its output.
-        padding_mode: How functions continue beyond the boundary.
+        padding_mode: The boundary condition: zeros (Dirichlet), circular (periodic) or reflect (Neumann).
         norm: Normalization; with one, the convolutions have no bias.
     """
 
@@ -58,7 +61,7 @@ class UNet(nn.Module):
         out_channels: Channels of the output function.
         width: Channels at the finest level.
         n_levels: Times that the grid is halved.
-        padding_mode: How functions continue beyond the boundary.
+        padding_mode: The boundary condition: zeros (Dirichlet), circular (periodic) or reflect (Neumann).
         norm: Normalization of the hidden functions. That over the batch suits batches of several samples; over all
             channels of a sample, any.
 
