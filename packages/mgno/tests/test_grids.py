@@ -41,7 +41,10 @@ def test_trajectories_are_pairs_of_neighboring_frames():
         (lambda: GridDataset(torch.zeros(2, 3, 3), torch.full((2, 3, 3), torch.nan)), "y has .* sample 0"),
         (lambda: data().split(6, torch.Generator()), "1 to 5 can be held out"),
         (lambda: data().coarsened(0), "stride must be at least 1"),
-        (lambda: GridDataset(*2 * [torch.tensor([1.0, 0]).expand(2, 2, 2).permute(2, 0, 1)]).check_nonzero(), "zero .* sample 1 "),
+        (
+            lambda: GridDataset(*2 * [torch.tensor([1.0, 0]).expand(2, 2, 2).permute(2, 0, 1)]).check_nonzero(),
+            "zero .* sample 1 ",
+        ),
         (lambda: TrajectoryDataset(torch.zeros(2, 1, 3, 3)), "at least two times"),
     ],
 )

@@ -26,7 +26,11 @@ def network(seed=0):
 
 @pytest.mark.parametrize(
     "config",
-    [TrainConfig(epochs=50), TrainConfig(epochs=37, lr=1e-3, pct_start=0.1, final_div_factor=50), TrainConfig(epochs=3)],
+    [
+        TrainConfig(epochs=50),
+        TrainConfig(epochs=37, lr=1e-3, pct_start=0.1, final_div_factor=50),
+        TrainConfig(epochs=3),
+    ],
 )
 def test_the_schedule_is_that_of_pytorch_stepped_once_an_epoch(config):
     optimizer = torch.optim.Adam([nn.Parameter(torch.zeros(1))])

@@ -51,7 +51,9 @@ def test_a_trial_gives_its_numbers_again():
     assert found["validation"] == min(found["curve"])
     assert len(found["curve"]) == SMOKE.train.epochs
     assert 0 < found["mean"] < 1
-    flow = replace(SMOKE, name="navier-stokes", problem=ProblemConfig(8, n_frames=3), n_train=4, n_validation=2, n_test=2)
+    flow = replace(
+        SMOKE, name="navier-stokes", problem=ProblemConfig(8, n_frames=3), n_train=4, n_validation=2, n_test=2
+    )
     model = ModelConfig(width=3, num_layers=1, padding_mode="circular", residual=True)
     assert run_trial(replace(flow, model=model), "cpu")["rollout"] > 0
 

@@ -114,6 +114,7 @@ def _choose(trial: Trial, networks: Networks, run: Run) -> dict[str, float]:
 def _costs(one: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
     return {
         "unet_parameters": one["unet"]["n_parameters"],
+        "mean": one["mgno"]["mean"],
         **{f"{kind}_parameters": one[kind]["n_parameters"] for kind in ("mgno", "fno")},
         **{f"{kind}_error": _number(one[kind]["test"]) for kind in ("mgno", "fno")},
         **{f"{kind}_{cost}": _number(one[kind][cost]) for kind in ("mgno", "fno") for cost in ("ms", "megabytes")},
@@ -194,6 +195,7 @@ def overfitting(config: OverfitConfig, run: Run) -> None:
             "less-overfit",
             **{f"{kind}_{size}": _number(one["test"]) / _number(one["train"]) for (kind, size), one in of_seed.items()},
             **{f"{kind}_error": _number(of_seed[kind, "few"]["test"]) for kind in ("mgno", "fno")},
+            mean=of_seed["mgno", "few"]["mean"],
         )
     run.note(
         "less-overfit",
