@@ -6,11 +6,8 @@ import pytest
 
 from mgno.paper import PAPER
 
-HEAT = {
-    f"heat_{name}{other}": 0.5 if other else 0.1
-    for name in ("dirichlet", "periodic", "neumann")
-    for other in ("", "_other")
-}
+CONDITIONS = ("dirichlet", "periodic", "neumann")
+HEAT = {f"heat_{name}{other}": 0.5 if other else 0.1 for name in CONDITIONS for other in ("", "_other")}
 WITH = {
     "accuracy": {"mgno": 0.01, "fno": 0.02, "unet": 0.03, "dilated_resnet": 0.02, "worst": 0.6, "mean": 0.3},
     "efficiency": {

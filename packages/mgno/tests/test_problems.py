@@ -57,9 +57,8 @@ def test_an_unforced_flow_commutes_with_shifts_and_a_forced_one_does_not():
 
 
 def test_pressures_oscillate_with_the_frequency():
-    slow, fast = (
-        make_problem("helmholtz", 33, ProblemConfig(frequency=f)).sample(1, generator()) for f in (100.0, 800.0)
-    )
+    problems = [make_problem("helmholtz", 33, ProblemConfig(frequency=f)) for f in (100.0, 800.0)]
+    slow, fast = (problem.sample(1, generator()) for problem in problems)
     assert float(slow.x.min()) > 19
     signs = [int((u.diff(dim=0).sign().diff(dim=0) != 0).sum()) for u in (slow.y[0, 0], fast.y[0, 0])]
     assert signs[1] > 2 * signs[0]

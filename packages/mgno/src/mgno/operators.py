@@ -53,7 +53,9 @@ class Operator(nn.Module):
         return y if self.y_normalizer is None else self.y_normalizer.decode(y)
 
     def fit_normalizers(self, data: GridDataset) -> None:
-        """Take means and deviations from training data."""
+        """Take means and deviations from training data, in the type of the network's weights and on its device."""
+        weight = next(self.network.parameters())
+        data = data.to(weight.device, weight.dtype)
         for normalizer, samples in ((self.x_normalizer, data.x), (self.y_normalizer, data.y)):
             if normalizer is not None:
                 normalizer.fit(samples)
