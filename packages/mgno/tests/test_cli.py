@@ -1,6 +1,8 @@
 """The commands on files, those of strangers among them."""
 
 import json
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -83,6 +85,23 @@ def test_fno_s_files_and_flows_are_trained_on_with_every_kind(folder, tmp_path):
     found = json.loads(call("evaluate", tmp_path / "flow", tmp_path / "flow.npz", "--json").out)
     assert (found["n_steps"], found["n_samples"]) == (2, 6)
     assert found["rollout_l2"] > 0
+
+
+def test_the_darcy_set_of_neuraloperator_is_learned_at_16_and_evaluated_at_32(tmp_path):
+    data = Path(os.environ.get("SEPARATA_DATA", "nowhere")) / "pde"
+    if not (data / "darcy_train_16.pt").is_file():
+        pytest.skip("the Darcy set of neuraloperator is not in $SEPARATA_DATA/pde")
+    words = ("--width", 8, "--num-layers", 2, "--epochs", 6, "--lr", 3e-3, "--n", 120, "--device", "cpu")
+    done = call("train", data / "darcy_train_16.pt", "--out", tmp_path / "run", *words)
+    assert done.code == 0, done.err
+    errors = []
+    for size in (16, 32):
+        answer = call("evaluate", tmp_path / "run", data / f"darcy_test_{size}.pt", "--n", 20, "--json")
+        found = json.loads(answer.out)
+        assert found["height"] == size
+        errors.append(found["relative_l2"])
+    assert errors[0] < 0.35
+    assert errors[1] < 0.6
 
 
 @pytest.mark.slow

@@ -45,7 +45,7 @@ def _networks(widths: Sequence[int], num_layers: int, n_blocks: int, **settings:
 
 
 SMALL = _networks((4, 4, 4, 4), 1, 1)
-MEDIUM = _networks((16, 32, 16, 24), 3, 2)
+MEDIUM = _networks((16, 32, 16, 16), 3, 2)
 PUBLISHED_SIZE = _networks((24, 32, 32, 48), 5, 4)
 SMOKE = Trial("darcy", ProblemConfig(16), 16, 8, 8, SMALL.mgno, TrainConfig(epochs=2))
 QUICK = Trial("darcy", ProblemConfig(32), 160, 40, 100, MEDIUM.mgno, TrainConfig(epochs=12))
