@@ -1,7 +1,7 @@
 """Linear operators between multi-channel functions on a grid, parameterized by a multigrid V-cycle."""
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
@@ -55,8 +55,8 @@ class Smoothing(nn.Module):
     def forward(self, f: Float[Tensor, "b cf *grid"], u: Float[Tensor, "b cu *grid"] | None) -> Tensor:
         """The next u."""
         if self.A is None or u is None:
-            return self.S(f)  # type: ignore[no-any-return] # a tensor
-        return u + self.S(f - self.A(u))  # type: ignore[no-any-return] # a tensor
+            return self.S(f)
+        return u + self.S(f - self.A(u))
 
 
 class Level(nn.Module):
@@ -207,20 +207,21 @@ class MultigridConv(nn.Module):
                 f"{len(self.cycles)} levels need at least {self.least_size} points along each side, not "
                 f"{min(f.shape[2:])}; use fewer cycles"
             )
-        u: Tensor | None = None
+        u: Any = None
         kept = []
-        for level in self.levels:
+        levels: list[Any] = list(self.levels)
+        for level in levels:
             for step in level.down:
                 u = step(f, u)
             if level.P is not None:
                 kept.append((u, f))
                 f, u = level.R(f if level.A is None else f - level.A(u)), level.Pi(u)
-        for level, (fine, f_fine) in zip(reversed(self.levels[:-1]), reversed(kept), strict=True):
+        for level, (fine, f_fine) in zip(reversed(levels[:-1]), reversed(kept), strict=True):
             u = fine + level.P(u, fine.shape[2:])
             u = u if level.norm is None else level.norm(u)
             for step in level.up:
                 u = step(f_fine, u)
-        return u
+        return u  # type: ignore[no-any-return] # a tensor
 
     @classmethod
     @torch.no_grad()
@@ -243,7 +244,8 @@ class MultigridConv(nn.Module):
             raise ValueError(f"levels, omega and spacing must be positive, not {n_levels}, {omega} and {spacing}")
         cycles = ((1, 1),) * (n_levels - 1) + ((2, 0),)
         cycle = cls(1, 1, cycles, residual_restriction=True, transfer="vertex")
-        for number, level in enumerate(cycle.levels):
+        levels: list[Any] = list(cycle.levels)
+        for number, level in enumerate(levels):
             h2 = (spacing * 2**number) ** 2
             stencil = laplacian(cls.n_dims) / h2
             for step in [*level.down, *level.up]:

@@ -1,7 +1,7 @@
 """MgNO: neural operators whose layers are linear operators between functions, without lifting and projection."""
 
 from collections.abc import Callable
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -57,7 +57,7 @@ class OperatorLayer(nn.Module):
         u = u if self.pointwise is None else u + self.pointwise(h)
         u = u if self.bias is None else u + self.bias(u)
         u = self.activation(u)
-        return u if self.norm is None else self.norm(u)  # type: ignore[no-any-return] # a tensor
+        return u if self.norm is None else self.norm(u)
 
 
 class MgNO(nn.Module):
@@ -168,7 +168,8 @@ class MgNO(nn.Module):
     @property
     def least_size(self) -> int:
         """The fewest points along a side of the grid."""
-        return self.layers[0].operator.least_size  # type: ignore[no-any-return, union-attr] # an OperatorLayer
+        first: Any = self.layers[0]
+        return int(first.operator.least_size)
 
     def forward(self, a: Float[Tensor, "b c *grid"]) -> Float[Tensor, "b d *grid"]:
         """The output functions.
