@@ -221,7 +221,7 @@ class MultigridConv(nn.Module):
             u = u if level.norm is None else level.norm(u)
             for step in level.up:
                 u = step(f_fine, u)
-        return u  # type: ignore[no-any-return] # a tensor
+        return u
 
     @classmethod
     @torch.no_grad()
