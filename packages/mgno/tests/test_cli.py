@@ -91,7 +91,7 @@ def test_the_darcy_set_of_neuraloperator_is_learned_at_16_and_evaluated_at_32(tm
     data = Path(os.environ.get("SEPARATA_DATA", "nowhere")) / "pde"
     if not (data / "darcy_train_16.pt").is_file():
         pytest.skip("the Darcy set of neuraloperator is not in $SEPARATA_DATA/pde")
-    words = ("--width", 8, "--num-layers", 2, "--epochs", 6, "--lr", 3e-3, "--n", 120, "--device", "cpu")
+    words = ("--width", 8, "--num-layers", 2, "--epochs", 4, "--lr", 5e-3, "--n", 80, "--device", "cpu")
     done = call("train", data / "darcy_train_16.pt", "--out", tmp_path / "run", *words)
     assert done.code == 0, done.err
     errors = []
@@ -100,8 +100,8 @@ def test_the_darcy_set_of_neuraloperator_is_learned_at_16_and_evaluated_at_32(tm
         found = json.loads(answer.out)
         assert found["height"] == size
         errors.append(found["relative_l2"])
-    assert errors[0] < 0.35
-    assert errors[1] < 0.6
+    assert errors[0] < 0.5
+    assert errors[1] < 0.8
 
 
 @pytest.mark.slow
