@@ -1,0 +1,195 @@
+"""Files of functions on grids: .npz, MATLAB's .mat of FNO's data sets, and neuraloperator's .pt."""
+
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from separata import files
+from separata.extras import require
+
+from .grids import GridDataset, TrajectoryDataset, check_finite
+
+PAIRS = (("x", "y"), ("coeff", "sol"), ("a", "u"))
+"""Names of given and wanted functions, in the order in which they are looked for."""
+KNOWN = tuple(dict.fromkeys(["frames", *(name for pair in PAIRS for name in pair)]))
+HDF5 = b"\x89HDF\r\n\x1a\n"
+"""How the content of a .mat file of version 7.3 begins, after a header of 512 bytes."""
+HEADER = 512
+
+
+def save_data(data: GridDataset | TrajectoryDataset, path: Path | str) -> None:
+    """Write data as .npz, whole or not at all, in single precision: `x` and `y`, or `frames`.
+
+    Raises:
+        ValueError: if the name does not end in .npz.
+        OSError: if the file cannot be written.
+    """
+    path = Path(path)
+    if path.suffix != ".npz":
+        raise ValueError(f"data is written as .npz, not as {path.name}")
+    parts = {"frames": data.frames} if isinstance(data, TrajectoryDataset) else {"x": data.x, "y": data.y}
+    arrays: dict[str, Any] = {name: value.cpu().float().numpy() for name, value in parts.items()}
+    with files.replacing(path) as part:
+        np.savez(part, **arrays)
+
+
+def load_data(path: Path | str, *, stride: int = 1, n: int | None = None) -> GridDataset | TrajectoryDataset:
+    """Read functions on grids.
+
+    | arrays | hold |
+    | --- | --- |
+    | `x` and `y`, or `coeff` and `sol` | pairs, (n, height, width) or (n, channels, height, width) |
+    | `a` and `u` (n, height, width) | pairs |
+    | `u` (n, height, width, times), perhaps with `a` before it | trajectories, as FNO's Navier-Stokes files have them |
+    | `frames` (n, times, height, width) | trajectories |
+
+    Args:
+        path: .npz; .mat of version 5, or 7.3 with the extra `mat`; or .pt with a dict of tensors.
+        stride: Take every stride-th point of the grid.
+        n: Take the first n samples.
+
+    Returns:
+        Samples in single precision.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        MissingExtraError: if the extra `mat` is needed and not installed.
+        ValueError: if it is no such file, or has numbers that are not finite; one sentence.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}")
+    if stride < 1 or (n is not None and n < 1):
+        raise ValueError(f"stride and number of samples must be at least 1, not {stride} and {n}")
+    readers: dict[str, Callable[[Path], dict[str, np.ndarray]]] = {".npz": _npz, ".mat": _mat, ".pt": _pt}
+    if path.suffix not in readers:
+        raise ValueError(f"data is read from {', '.join(readers)}, not from {path.name}")
+    try:
+        data = _data(readers[path.suffix](path))
+        if n is not None and n > len(data):
+            raise ValueError(f"it has {len(data)} samples, not {n}")
+        data = data if n is None else data[:n]
+        if stride == 1:
+            return data
+        if isinstance(data, TrajectoryDataset):
+            return TrajectoryDataset(data.frames[..., ::stride, ::stride])
+        return data.coarsened(stride)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def load_functions(path: Path | str) -> Tensor:
+    """Given functions alone: (n, channels, height, width) from .npy, or `x` of a file that `load_data` reads.
+
+    A .npy file may also hold (height, width), one function, or (n, height, width).
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it holds anything else; one sentence.
+    """
+    path = Path(path)
+    if path.suffix != ".npy":
+        data = load_data(path)
+        return data.x if isinstance(data, GridDataset) else data.frames[:, :1]
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}")
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError, OSError):
+        raise ValueError(f"{path} is not an .npy file of numbers") from None
+    try:
+        values = _tensor("its array", array)
+        if values.ndim not in {2, 3, 4} or not values.numel():
+            raise ValueError(
+                f"functions are (height, width), (n, height, width) or (n, channels, height, width), not {array.shape}"
+            )
+        values = values[None] if values.ndim == 2 else values
+        check_finite("it", values)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    return values[:, None] if values.ndim == 3 else values
+
+
+def _npz(path: Path) -> dict[str, np.ndarray]:
+    if not zipfile.is_zipfile(path):
+        raise ValueError("it is not a whole .npz file")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files if name in KNOWN}
+    except (zipfile.BadZipFile, EOFError, OSError):
+        raise ValueError("it is not a whole .npz file") from None
+    except ValueError:
+        raise ValueError("it holds Python objects, which are not read, since they can run code") from None
+
+
+def _mat(path: Path) -> dict[str, np.ndarray]:
+    with path.open("rb") as file:
+        start = file.read(HEADER + len(HDF5))
+    if HDF5 in {start[: len(HDF5)], start[HEADER:]}:
+        return _mat73(path)
+    from scipy.io import loadmat
+
+    try:
+        return {name: value for name, value in loadmat(path, variable_names=KNOWN).items() if name in KNOWN}
+    except Exception:  # noqa: BLE001 - SciPy raises whatever a damaged file makes it run into
+        raise ValueError("it is not a whole .mat file") from None
+
+
+def _mat73(path: Path) -> dict[str, np.ndarray]:
+    require("h5py", extra="mgno[mat]")
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            # MATLAB stores arrays column by column, so that their axes are the other way round here.
+            return {name: file[name][()].T for name in KNOWN if isinstance(file.get(name), h5py.Dataset)}
+    except OSError:
+        raise ValueError("it is not a whole .mat file of version 7.3") from None
+
+
+def _pt(path: Path) -> dict[str, np.ndarray]:
+    try:
+        held = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception:  # noqa: BLE001 - PyTorch raises whatever a damaged or foreign file makes it run into
+        raise ValueError(
+            "it is not a whole .pt file of tensors alone; other things are not read, since they can run code"
+        ) from None
+    if not isinstance(held, Mapping):
+        raise ValueError(f"it must hold a dict with tensors x and y, not a {type(held).__name__}")
+    return {name: held[name].numpy() for name in KNOWN if isinstance(held.get(name), Tensor)}
+
+
+def _data(arrays: Mapping[str, np.ndarray]) -> GridDataset | TrajectoryDataset:
+    tensors = {name: _tensor(name, array) for name, array in arrays.items()}
+    if "frames" in tensors:
+        return TrajectoryDataset(tensors["frames"])
+    u = tensors.get("u")
+    if u is not None and u.ndim == 4:
+        return _trajectories(u, tensors.get("a"))
+    for x, y in PAIRS:
+        if x in tensors and y in tensors:
+            return GridDataset(tensors[x], tensors[y])
+    found = f"; it has {', '.join(tensors)}" if tensors else ""
+    raise ValueError(f"it needs the arrays x and y, coeff and sol, a and u, or frames{found}")
+
+
+def _trajectories(u: Tensor, a: Tensor | None) -> TrajectoryDataset:
+    """Frames from times along the last axis, after the one at the beginning if there is one."""
+    later = u.movedim(-1, 1)
+    if a is None:
+        return TrajectoryDataset(later.contiguous())
+    if a.shape != later[:, 0].shape:
+        raise ValueError(f"a must be {tuple(later[:, 0].shape)}, as u is at each time, not {tuple(a.shape)}")
+    return TrajectoryDataset(torch.cat([a[:, None], later], 1))
+
+
+def _tensor(name: str, array: np.ndarray) -> Tensor:
+    """An array of numbers as a tensor in single precision."""
+    if array.dtype.kind not in "fiub" or array.ndim == 0:
+        raise ValueError(f"{name} is no array of numbers")
+    return torch.from_numpy(np.ascontiguousarray(array, np.float32))

@@ -1,0 +1,186 @@
+"""Trainings on disk: folders with the weights, all that they depend on, and how the training went."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from separata import configs
+from separata.progress import Reporter
+from separata.run import Compute
+from separata.runs import MODEL, RunFolder
+from separata.training import seeded
+
+from .configs import DataShape, ModelConfig, RunConfig
+from .grids import GridDataset
+from .network import count_parameters
+from .operators import Operator, make_operator
+from .training import Row, Trainer
+
+HELD_OUT = 0.1
+"""Share of the training data that chooses the best epoch, where there is no other validation data."""
+MAY_CHANGE = ("device", "version")
+"""What may differ when a training goes on."""
+
+
+@dataclass(frozen=True)
+class TrainReport:
+    """How a training ended.
+
+    Attributes:
+        out: Its folder.
+        validation_l2: Relative L2 error on the validation data, of the weights that were kept.
+        best_epoch: The epoch that they are of.
+        epochs: Epochs done.
+        n_parameters: Trainable numbers.
+    """
+
+    out: Path
+    validation_l2: float
+    best_epoch: int
+    epochs: int
+    n_parameters: int
+
+    def summary(self) -> str:
+        """For a person."""
+        return (
+            f"{self.out}: relative L2 error {self.validation_l2:.3g} on validation data after epoch "
+            f"{self.best_epoch} of {self.epochs}; {self.n_parameters:,} parameters"
+        )
+
+
+def train(
+    data: GridDataset,
+    out: Path | str,
+    config: RunConfig = RunConfig(),  # noqa: B008 - immutable
+    *,
+    validation: GridDataset | None = None,
+    device: str = "auto",
+    resume: bool = False,
+    reporter: Reporter | None = None,
+) -> TrainReport:
+    """Train a network on pairs of functions and write it to a folder, which `load` reads.
+
+    Nothing is written before the settings are checked.
+
+    Args:
+        data: What it is trained on.
+        out: The folder, which may be missing.
+        config: The network and how it is trained.
+        validation: Data by which the best epoch is chosen; a tenth of the training data if not given.
+        device: `auto`, `cpu` or `cuda`.
+        resume: Go on with the training in the folder.
+        reporter: Says how it goes.
+
+    Raises:
+        ValueError: if a setting is wrong, the training diverges, or the folder holds another training or one that is
+            not to be resumed.
+        PermissionError: if the folder cannot be written to.
+    """
+    reporter = reporter or Reporter(quiet=True)
+    given = {"data": fingerprint(data)} | ({} if validation is None else {"validation": fingerprint(validation)})
+    data, validation = _parts(data.to(dtype=torch.float32), validation, config.train.seed)
+    with seeded(config.train.seed):
+        model = make_operator(config.model, data.shape, data)
+    described = _described(config.model, data.shape) | {"train": configs.plain(config.train), "sha256": given}
+    folder = RunFolder.begin(out, described, resume=resume, may_change=MAY_CHANGE)
+    model.to(Compute(device).torch_device)
+
+    def log(row: Row) -> None:
+        folder.history.add(row)
+        reporter.say(
+            f"  epoch {row['epoch']:,}, loss {row['loss']:.3g}, validation {row['validation_l2']:.3g} (relative L2)"
+        )
+
+    trainer = Trainer(
+        model,
+        data,
+        config.train,
+        validation=validation,
+        checkpoint=folder.checkpoint,
+        track=reporter.track,
+        log=log,
+    )
+    folder.history.resume(lambda row: row["step"] <= trainer.loop.done)
+    n_parameters = count_parameters(model)
+    reporter.say(
+        f"{len(data):,} samples on {data.shape.height} x {data.shape.width} points, {len(validation):,} held out; "
+        f"{n_parameters:,} parameters; to {folder.path}"
+    )
+    with folder.training(reporter):
+        try:
+            trainer.fit()
+        except FloatingPointError as error:
+            raise ValueError(str(error)) from None
+    folder.save_weights(model)
+    return TrainReport(folder.path, trainer.best, trainer.best_epoch, trainer.done, n_parameters)
+
+
+def _parts(data: GridDataset, validation: GridDataset | None, seed: int) -> tuple[GridDataset, GridDataset]:
+    """What is trained on, and what chooses the best epoch."""
+    if validation is not None:
+        ends = [(part.shape.in_channels, part.shape.out_channels) for part in (data, validation)]
+        if ends[0] != ends[1]:
+            raise ValueError(f"training and validation data have other channels: {ends[0]} and {ends[1]}")
+        return data, validation
+    if len(data) < 2:
+        raise ValueError("one sample leaves none to validate on; give more, or validation data")
+    return data.split(max(1, round(HELD_OUT * len(data))), torch.Generator().manual_seed(seed))
+
+
+def save(model: nn.Module, path: Path | str) -> None:
+    """Write a network of `make_operator` to a folder, which `load` reads.
+
+    Raises:
+        ValueError: if the folder holds a training, or the network was made otherwise.
+    """
+    RunFolder.save(path, _described(*describe(model)), model)
+
+
+def describe(model: nn.Module) -> tuple[ModelConfig, DataShape]:
+    """The configuration and shape from which `make_operator` makes a network like this one.
+
+    Raises:
+        ValueError: if it was made otherwise.
+    """
+    if not isinstance(model, Operator) or model.config is None or model.shape is None:
+        raise ValueError(
+            "only a network of make_operator is saved as a training; save another one's state_dict() and what made it"
+        )
+    return model.config, model.shape
+
+
+def load(path: Path | str, device: str = "auto") -> Operator:
+    """The network of a folder, or of the file `model.safetensors` in one, ready to be evaluated.
+
+    Raises:
+        FileNotFoundError: if there is none, or its training has not ended.
+        ValueError: if a file is damaged, or holds the weights of another network.
+    """
+    path = Path(path)
+    folder = RunFolder.open(path.parent if path.name == MODEL else path)
+    values = folder.values()
+    if not {"model", "shape"} <= values.keys():
+        raise ValueError(f"{folder.path} does not hold a network of this package")
+    config = configs.from_plain(ModelConfig, values["model"], folder.path)
+    model = make_operator(config, configs.from_plain(DataShape, values["shape"], folder.path))
+    folder.load_weights(model)
+    return model.to(Compute(device).torch_device).eval()
+
+
+def fingerprint(data: GridDataset) -> str:
+    """SHA-256 of the functions."""
+    digest = hashlib.sha256()
+    for part in (data.x, data.y):
+        digest.update(f"{tuple(part.shape)} {part.dtype}".encode())
+        digest.update(part.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _described(config: ModelConfig, shape: DataShape) -> dict[str, Any]:
+    from importlib.metadata import version
+
+    return {"model": configs.plain(config), "shape": configs.plain(shape), "version": version("mgno")}
