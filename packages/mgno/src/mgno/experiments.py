@@ -68,7 +68,7 @@ class CompareConfig:
     "efficiency",
     "ease-of-training",
     smoke=CompareConfig(SMOKE, replace(SMALL, rates=(1.5e-3,))),
-    quick=CompareConfig(QUICK, MEDIUM),
+    quick=CompareConfig(QUICK, MEDIUM, ("darcy", "darcy-rough")),
     gpu=CompareConfig(GPU, PUBLISHED_SIZE, ("darcy", "darcy-rough")),
     paper=CompareConfig(FULL, PUBLISHED_SIZE, ("darcy", "darcy-rough", "darcy-multiscale")),
 )
