@@ -17,6 +17,8 @@ from .evaluation import compare as compare
 from .evaluation import evaluate as evaluate
 from .evaluation import nearest_design as nearest_design
 from .export import save_onnx as save_onnx
+from .fine_tuning import freeze_except as freeze_except
+from .fine_tuning import transfer as transfer
 from .formats import load_data as load_data
 from .formats import save_data as save_data
 from .geometry import load_mask as load_mask
@@ -57,8 +59,6 @@ from .sources import make_reaction as make_reaction
 from .surrogate import Surrogate as Surrogate
 from .surrogate import make_model as make_model
 from .training import Trainer as Trainer
-from .fine_tuning import freeze_except as freeze_except
-from .fine_tuning import transfer as transfer
 from .trunks import ResidualTrunk as ResidualTrunk
 from .trunks import Trunk as Trunk
 

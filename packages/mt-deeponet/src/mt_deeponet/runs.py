@@ -16,10 +16,10 @@ from separata.training import seeded
 
 from .configs import TARGET, DataShape, ModelConfig, RunConfig, TrainConfig
 from .data import MultiTaskData
+from .fine_tuning import prepare
 from .network import count_parameters
 from .surrogate import Surrogate, make_model
 from .training import Row, Trainer
-from .fine_tuning import prepare
 
 MAY_CHANGE = ("device", "version")
 """What may differ when a training goes on."""
