@@ -31,10 +31,10 @@ class MultiTaskData:
 
     functions: Float[Tensor, "n *function"]
     points: Float[Tensor, "points coordinates"]
-    values: Float[Tensor, "n points"]
-    mask: Bool[Tensor, "n points"] | None = None
-    codes: Float[Tensor, "n codes"] | None = None
-    task: Int[Tensor, "n"] | None = None
+    values: Float[Tensor, "n_values n_points"]
+    mask: Bool[Tensor, "n_masks n_nodes"] | None = None
+    codes: Float[Tensor, "n_codes codes"] | None = None
+    task: Int[Tensor, "n_tasks"] | None = None
     names: tuple[str, ...] = ("task",)
 
     def __post_init__(self) -> None:
@@ -160,7 +160,7 @@ def make_task(
     name: str,
     functions: Float[Tensor, "n *function"],
     points: Float[Tensor, "points coordinates"],
-    values: Float[Tensor, "n points"],
+    values: Float[Tensor, "n n_points"],
     mask: Bool[Tensor, "*n points"] | None = None,
     codes: Float[Tensor, "*n codes"] | None = None,
 ) -> MultiTaskData:

@@ -24,9 +24,9 @@ NEAR = 1.1
 
 
 def _schedule(steps: int, lr: float = 2e-3, **settings: Any) -> TrainConfig:  # noqa: ANN401 - of a training
-    """A short training whose learning rate falls to a thirtieth."""
+    """A short training whose learning rate falls to a twentieth."""
     return TrainConfig(
-        steps=steps, lr=lr, decay=0.5, decay_every=max(1, steps // 6), check_every=max(1, steps // 30), **settings
+        steps=steps, lr=lr, decay=0.6, decay_every=max(1, steps // 6), check_every=max(1, steps // 30), **settings
     )
 
 
@@ -56,7 +56,7 @@ FISHER_QUICK = FisherTrial(
     n_train=100,
     problem=ProblemConfig(resolution=64, n_times=20),
     model=SMALL,
-    train=_schedule(1500, batch_size=100, n_points=320),
+    train=_schedule(1000, batch_size=100, n_points=320),
 )
 
 
@@ -158,9 +158,9 @@ class ShapesConfig:
     """Darcy flow on several shapes: masks left out, and transfer to a new shape."""
 
     trial: DarcyTrial
-    rates: tuple[float, ...] = (1e-3, 3e-3)
+    rates: tuple[float, ...] = (2e-3, 5e-3)
     """Learning rates of every source training."""
-    tuned: tuple[float, ...] = (1e-3, 3e-3, 6e-3)
+    tuned: tuple[float, ...] = (2e-3, 6e-3)
     """Learning rates of every fine-tuning."""
     single: str = "square"
     """The shape of the network of one shape."""
@@ -169,8 +169,8 @@ class ShapesConfig:
 
 
 SHAPES_QUICK = DarcyTrial(
-    model=ModelConfig(branch="64,64", trunk="64,64,64", filters="8,16,16,16", latent=64, dropout=0.0),
-    train=_schedule(600, batch_size=25),
+    model=ModelConfig(branch="64,64", trunk="64,64,64", filters="8,16,16", kernel=3, latent=64, dropout=0.0),
+    train=_schedule(900, batch_size=25, n_points=400),
     tune=_schedule(200, batch_size=25, loss="relative"),
 )
 

@@ -108,4 +108,4 @@ def transfer(
         tuned, target, replace(config, batch_size=size), test=test, checkpoint=checkpoint, track=track, log=log
     )
     trainer.fit()
-    return tuned.requires_grad_(True)  # noqa: FBT003 - PyTorch's own
+    return tuned.requires_grad_()

@@ -57,8 +57,8 @@ def load_data(path: Path | str) -> MultiTaskData:
     | .npz with `inputs`, `outputs`, `n_samples` | Fisher's: 4 coefficients and u(x, 0) a row; u(t, x); samples a law |
     | .mat with `k_train`, `u_train`, `shape_train`, `xx`, `yy` | Darcy's: k, u and masks on a grid; or with `test` |
 
-    Values may be (n, points) or (n, rows, columns). Of a .mat, rows of numbers are reshaped as MATLAB orders them, or
-    as NumPy does if only that agrees with where u is not zero.
+    Values may be (n, points) or (n, rows, columns). Of a .mat, rows of numbers are reshaped as MATLAB orders them; the
+    masks are read in that order of memory, MATLAB's or NumPy's, which agrees with where u is not zero.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -182,23 +182,22 @@ def _grid(arrays: Mapping[str, np.ndarray], u: Tensor) -> tuple[int, int]:
 
 
 def _best_order(k: Tensor, u: Tensor, shape: Tensor, rows: int, columns: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Images of k, u and the mask, reshaped so that u is zero outside the mask."""
-    n = len(u)
-    shape = shape[None] if shape.shape == (rows, columns) else shape
-    shape = shape.expand(n, *shape.shape[1:]) if len(shape) == 1 else shape
+    """Images of k, u and the mask, whose numbers may be in another order of memory than those of u."""
+    k, u = (_image(part, rows, columns, "F") for part in (k, u))
+    if shape.numel() == rows * columns:
+        shape = shape.reshape(1, -1)
+    shape = shape.expand(len(u), *shape.shape[1:]) if len(shape) == 1 else shape
     found = []
-    for order in "FC":
-        images = tuple(_image(part, rows, columns, order) for part in (k, u, shape.float()))
-        inside = images[2] > 0.5
-        agreed = float(inside[images[1] != 0].float().mean())
-        found.append((agreed, (images[0], images[1], inside)))
-    agreed, best = max(found, key=lambda one: one[0])
+    for order in "FC" if shape.ndim == 2 else "CF":
+        inside = _image(shape.flatten(1).float(), rows, columns, order) > 0.5
+        found.append((float(inside[u != 0].float().mean()), inside))
+    agreed, inside = max(found, key=lambda one: one[0])
     if not agreed >= AGREED:
         raise ValueError(
             f"masks and solutions do not agree in either order of memory: {1 - agreed:.1%} of the nodes where u is not "
             "zero are outside"
         )
-    return best
+    return k, u, inside
 
 
 def _image(part: Tensor, rows: int, columns: int, order: str) -> Tensor:

@@ -32,7 +32,7 @@ class MaskedDeepONet(DeepONet):
         self,
         u: Float[Tensor, "batch *inputs"],
         y: Float[Tensor, "points coordinates"],
-        mask: Bool[Tensor, "batch points"] | None = None,
+        mask: Bool[Tensor, "n_masks n_nodes"] | None = None,
     ) -> Float[Tensor, "batch points"]:
         """The solution of every sample at every point; the trunk is computed once for all.
 
