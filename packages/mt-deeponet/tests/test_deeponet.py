@@ -37,7 +37,7 @@ def test_both_learn_darcy_flow_on_one_s_own_domain_and_are_compared_on_one_plot(
         ours = make_model(ModelConfig(branch="32", trunk="32,32", latent=32, filters="4,8", dropout=0.0), train.shape)
     ours.fit_normalizers(train)
     PlainTrainer(plain, triples(train), PlainConfig(steps=300, lr=3e-3, check_every=50)).fit()
-    Trainer(ours, train, TrainConfig(steps=300, lr=3e-3, batch_size=20, check_every=50)).fit()
+    Trainer(ours, train, TrainConfig(steps=200, lr=3e-3, batch_size=20, check_every=50)).fit()
 
     spread = torch.zeros_like(test.values)
     spread[:, inside] = predict_all(plain, triples(test))[..., 0] / 10

@@ -151,6 +151,11 @@ def test_sampled_plates_are_of_the_design():
     known = {tuple(row) for row in plate_designs().tolist()}
     assert {tuple(row) for row in data.functions.tolist()} <= known
     assert len(data) == 5
+    parts = [
+        sample_plates(None, generator(), ProblemConfig(resolution=8, depth=3, designs=part))
+        for part in ("train", "test")
+    ]
+    assert [len(part) for part in parts] == [24, 40]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ def derivatives(function, n):
     value, found = function(u), []
     for order in range(1, n + 1):
         (value,) = torch.autograd.grad(value, u, create_graph=True)
-        found.append(float(value) / math.factorial(order))
+        found.append(float(value.detach()) / math.factorial(order))
     return torch.tensor(found, dtype=torch.float64)
 
 

@@ -32,7 +32,7 @@ def test_training_lowers_the_error(kind):
     samples = data(kind, 6)
     surrogate = model(kind, samples)
     before = evaluate(surrogate, samples).relative_l2
-    settings = replace(CONFIG, steps=150, batch_size=None)
+    settings = replace(CONFIG, steps=100, batch_size=None)
     Trainer(surrogate, samples, settings).fit()
     assert evaluate(surrogate, samples).relative_l2 < 0.7 * before
 
@@ -217,7 +217,7 @@ def test_one_network_is_told_its_law_by_the_coefficients():
     with seeded(0):
         surrogate = make_model(MODELS["fisher"], samples.shape)
     surrogate.fit_normalizers(samples)
-    Trainer(surrogate, samples, TrainConfig(steps=400, lr=5e-3, batch_size=60, check_every=100)).fit()
+    Trainer(surrogate, samples, TrainConfig(steps=200, lr=1e-2, batch_size=60, check_every=100)).fit()
     right = evaluate(surrogate, samples).frobenius
     swapped = MultiTaskData(samples.functions, samples.points, samples.values, codes=samples.codes.roll(40, 0))
     assert evaluate(surrogate, swapped).frobenius > 1.2 * right

@@ -14,7 +14,7 @@ def generate(
     config: ProblemConfig,
     *,
     out: Path,
-    n: int = 200,
+    n: int | None = None,
     seed: int = 0,
     json: bool = False,
 ) -> None:
@@ -24,7 +24,7 @@ def generate(
         problem: fisher, darcy or plate.
         config: The problem.
         out: File for the data, .npz.
-        n: Samples of each law or shape; of plate, number of designs, at most 64.
+        n: Samples of each law or shape, 200 if not given; of plate, number of designs, all if not given.
         seed: Random seed; training and test data need different ones.
         json: Print a summary as JSON.
     """

@@ -33,10 +33,11 @@ from .problems.fisher import sample_fisher
 from .problems.plate import sample_plates
 from .sources import PolynomialSource
 
-PROBLEMS = {"fisher": sample_fisher, "darcy": sample_darcy, "plate": sample_plates}
+N_SAMPLES = 200
+"""Of each law or shape, if nothing else is asked for."""
 
 
-def generate(name: ProblemName, config: ProblemConfig, out: Path, *, n: int, seed: int) -> Output:
+def generate(name: ProblemName, config: ProblemConfig, out: Path, *, n: int | None, seed: int) -> Output:
     """Write data of a problem.
 
     Raises:
@@ -47,7 +48,12 @@ def generate(name: ProblemName, config: ProblemConfig, out: Path, *, n: int, see
     if out.suffix != ".npz":
         raise ValueError(f"data is written as .npz, not as {out.name}")
     files.check_writable(out)
-    data = PROBLEMS[name](n, torch.Generator().manual_seed(seed), config)
+    generator = torch.Generator().manual_seed(seed)
+    if name == "plate":
+        data = sample_plates(n, generator, config)
+    else:
+        sample = sample_fisher if name == "fisher" else sample_darcy
+        data = sample(N_SAMPLES if n is None else n, generator, config)
     save_data(data, out)
     tasks = runs.count_tasks(data)
     value = {"problem": name, "out": str(out), "tasks": tasks, "n_points": len(data.points)}

@@ -9,6 +9,7 @@ Architecture = Literal["auto", "mlp", "conv", "residual"]
 """Networks as published: mlp for source terms (Fisher), conv for shapes (Darcy), residual for designs (plates)."""
 Loss = Literal["mse", "relative"]
 ProblemName = Literal["fisher", "darcy", "plate"]
+Designs = Literal["all", "train", "test"]
 FAMILIES: Mapping[str, Sequence[str]] = {"F1": ("a",), "F2": ("a",), "F4": ("a", "b")}
 """Reaction laws of the Fisher equation, and their parameters."""
 TRANSFER = "branch.conv.0,branch.dense,trunk.out"
@@ -222,6 +223,7 @@ class ProblemConfig:
         resolution: Nodes along an edge; of fisher, points in space.
         n_times: Of fisher: times.
         depth: Of plate: nodes through the thickness.
+        designs: Of plate: all 64, the 24 that the paper trains on, or the 40 of its test.
         diffusivity: Of fisher: D.
         length_scale: Correlation length of the random fields.
         sigma: Of darcy: standard deviation of the logarithm of the coefficient; 0 makes it the Poisson equation.
@@ -235,6 +237,7 @@ class ProblemConfig:
     resolution: int = 64
     n_times: int = 20
     depth: int = 6
+    designs: Designs = "all"
     diffusivity: float = 0.01
     length_scale: float = 0.2
     sigma: float = 1.0

@@ -170,7 +170,7 @@ class ShapesConfig:
 
 SHAPES_QUICK = DarcyTrial(
     model=ModelConfig(branch="64,64", trunk="64,64,64", filters="8,16,16", kernel=3, latent=64, dropout=0.0),
-    train=_schedule(900, batch_size=25, n_points=400),
+    train=_schedule(800, batch_size=25, n_points=400),
     tune=_schedule(200, batch_size=25, loss="relative"),
 )
 
@@ -302,12 +302,12 @@ class PlatesConfig:
     """Plates with holes, three-dimensional."""
 
     trial: PlateTrial
-    rates: tuple[float, ...] = (1e-3, 3e-3, 1e-2)
+    rates: tuple[float, ...] = (5e-3, 1e-2)
 
 
 PLATES_QUICK = PlateTrial(
-    model=ModelConfig(branch="32,64,64", trunk="32,64,64,64,64", latent=64, dropout=0.0),
-    train=_schedule(1200, beta2=0.95, batch_size=None, n_points=500, lion_steps=0),
+    model=ModelConfig(branch="32,64,64", trunk="32,32,48,48,48", latent=64, dropout=0.0),
+    train=_schedule(1500, beta2=0.95, batch_size=None),
 )
 
 

@@ -90,18 +90,25 @@ def make_plates(designs: Float[Tensor, "n 2"], rows: int, columns: int, layers: 
     return make_task("plate", designs, points, values.flatten(1), mask.flatten(1))
 
 
-def sample_plates(n: int, generator: torch.Generator, config: ProblemConfig = ProblemConfig()) -> MultiTaskData:  # noqa: B008 - immutable
-    """Plates of n of the 64 designs, drawn without replacement; all of them, in order, for n = 64.
+def sample_plates(
+    n: int | None,
+    generator: torch.Generator,
+    config: ProblemConfig = ProblemConfig(),  # noqa: B008 - immutable
+) -> MultiTaskData:
+    """Plates of the paper's designs.
 
     Args:
-        n: How many.
+        n: How many, drawn without replacement; all of them if not given.
         generator: Source of randomness.
-        config: Its resolution and depth count.
+        config: Its resolution, depth and designs count.
 
     Raises:
-        ValueError: if n is not in 1 to 64.
+        ValueError: if there are not so many designs.
     """
     designs = plate_designs()
+    if config.designs != "all":
+        designs = designs[is_trained() == (config.designs == "train")]
+    n = len(designs) if n is None else n
     if not 1 <= n <= len(designs):
         raise ValueError(f"there are {len(designs)} designs of plates: n must be 1 to {len(designs)}, not {n}")
     chosen = torch.randperm(len(designs), generator=generator)[:n].sort().values
