@@ -1,0 +1,243 @@
+"""Domains as masks on a grid of nodes, from shapes, polygons, pictures, arrays and meshes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from separata import pictures
+from separata.extras import require
+
+from .shapes import NUDGE, SHAPES, SignedDistance, make_shape, polygon
+
+if TYPE_CHECKING:
+    import trimesh
+
+SUFFIXES = (".png", ".npy", ".csv", ".stl")
+"""Files that masks are read from."""
+CHUNK = 1 << 22
+"""Pairs of triangles and columns that are looked at together."""
+
+
+def nodes(*sizes: int) -> Float[Tensor, "points d"]:
+    """Nodes of a grid over the unit square or cube, those on the boundary among them, as rows of coordinates.
+
+    The grid has `sizes` nodes, (rows, columns) or (rows, columns, layers); nodes are in the order of its memory.
+    Coordinates are x along columns, y along rows upwards from row 0, and z along layers.
+
+    Raises:
+        ValueError: if there are not two or three sizes, of at least 2.
+    """
+    if len(sizes) not in {2, 3} or min(sizes) < 2:
+        raise ValueError(f"a grid has two or three sizes of at least 2, not {sizes}")
+    axes = [torch.linspace(0, 1, size, dtype=torch.float64) for size in sizes]
+    grid = torch.meshgrid(*axes, indexing="ij")
+    return torch.stack([grid[1], grid[0], *grid[2:]], -1).flatten(0, -2)
+
+
+def grid_sizes(points: Float[Tensor, "points d"]) -> tuple[int, ...]:
+    """Rows and columns, and layers, of points that are a grid in the order of its memory; else their number.
+
+    The rows of times and places (t, x) are times, of nodes (x, y) those of y.
+    """
+    counts = [len(column.unique()) for column in points.T]
+    if len(counts) not in {2, 3} or torch.Size(counts).numel() != len(points):
+        return (len(points),)
+    is_time_first = len(counts) == 2 and bool(points[0, 0] == points[1, 0])
+    return (counts[0], counts[1]) if is_time_first else (counts[1], counts[0], *counts[2:])
+
+
+def rasterize(
+    shape: SignedDistance | str | Float[Tensor, "corners 2"] | Sequence[Sequence[float]], *sizes: int
+) -> Bool[Tensor, "..."]:
+    """The mask of a shape: the nodes inside it or on its edge.
+
+    Args:
+        shape: A signed distance function of points in the unit square or cube, negative inside; a name; or the corners
+            of a polygon in the unit square.
+        sizes: Rows and columns of the grid, and layers of a solid.
+
+    Returns:
+        (rows, columns), or (rows, columns, layers).
+
+    Raises:
+        ValueError: if there is no such shape, or no node is inside.
+    """
+    if isinstance(shape, str):
+        shape = make_shape(shape)
+    elif not callable(shape):
+        shape = polygon(shape)
+    mask = (shape(nodes(*sizes)) <= NUDGE).reshape(sizes)
+    if not bool(mask.any()):
+        raise ValueError("no node of the grid is inside the shape: use a finer grid, or a larger shape")
+    return mask
+
+
+def load_mask(path: Path | str, *sizes: int) -> Bool[Tensor, "..."]:
+    """Read a domain.
+
+    | file | holds |
+    | --- | --- |
+    | .png | a picture, upright: white or opaque is inside, black or transparent outside |
+    | .npy | an array of zeros and ones; row 0 is the lowest |
+    | .csv | corners of a polygon in the unit square, one a line |
+    | .stl | a closed mesh, scaled into the unit cube; for a plane grid, its slice at half the height |
+
+    Args:
+        path: The file.
+        sizes: Rows and columns of the grid, and layers of a solid, to which the nearest pixels are taken; of a picture
+            or an array, its own if not given.
+
+    Returns:
+        (rows, columns), or (rows, columns, layers).
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is no such file, an array is not binary, a mesh is not closed, or nothing is inside.
+        MissingExtraError: for an .stl, if the extra `stl` is not installed.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}")
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise ValueError(f"masks are read from {', '.join(SUFFIXES)}, not from {path.name}")
+    try:
+        if suffix == ".png":
+            mask = _resized(_of_picture(path), sizes)
+        elif suffix == ".npy":
+            mask = _resized(_of_array(path), sizes)
+        elif not sizes:
+            raise ValueError("its grid must be given: rows and columns, and layers of a solid")
+        elif suffix == ".csv":
+            mask = rasterize(_corners(path), *sizes)
+        else:
+            mask = _of_mesh(path, sizes)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}".replace(f"{path}: {path}", str(path))) from None
+    if not bool(mask.any()):
+        raise ValueError(f"{path}: nothing is inside; in a picture, the domain is white on black")
+    return mask
+
+
+def make_mask(geometry: str, *sizes: int) -> Bool[Tensor, "..."]:
+    """The mask of a name in `SHAPES`, or of a file.
+
+    Raises:
+        FileNotFoundError: if it looks like a file, and there is none.
+        ValueError: if it is neither.
+    """
+    is_file = geometry not in SHAPES and Path(geometry).suffix.lower() in SUFFIXES
+    return load_mask(geometry, *sizes) if is_file else rasterize(geometry, *sizes)
+
+
+def _of_picture(path: Path) -> Tensor:
+    from PIL import Image
+
+    where, pixels = pictures.decode(None, (str(path), path.read_bytes()))
+    grey = np.asarray(pixels, dtype=np.float64).mean(0)
+    with Image.open(path) as picture:
+        if "A" in picture.getbands():
+            alpha = np.asarray(picture.getchannel("A"), dtype=np.float64)
+            # Of a drawing on transparent ground the opaque part is meant, whatever its color.
+            grey = alpha if alpha.min() < alpha.max() else grey
+    del where
+    return torch.from_numpy(np.flipud(grey > 127.5).copy())
+
+
+def _of_array(path: Path) -> Tensor:
+    try:
+        array = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError, OSError):
+        raise ValueError("it is not an .npy file of numbers") from None
+    if array.dtype.kind not in "biuf" or array.ndim not in {2, 3} or not array.size:
+        raise ValueError(f"a mask is an array of two or three dimensions, not of shape {array.shape}")
+    if not np.isin(array, (0, 1)).all():
+        raise ValueError("a mask has zeros and ones only; for a signed distance d, save d <= 0")
+    return torch.from_numpy(array.astype(bool))
+
+
+def _corners(path: Path) -> Tensor:
+    try:
+        rows = np.loadtxt(path, delimiter=",", ndmin=2)
+    except ValueError:
+        raise ValueError("corners are two numbers a line, with a comma between them") from None
+    return torch.from_numpy(rows)
+
+
+def _resized(mask: Tensor, sizes: Sequence[int]) -> Tensor:
+    """The nearest nodes of another grid."""
+    if not sizes or tuple(mask.shape) == tuple(sizes):
+        return mask
+    if mask.ndim != len(sizes):
+        raise ValueError(f"it has {mask.ndim} dimensions, and the grid {len(sizes)}")
+    for axis, size in enumerate(sizes):
+        at = torch.linspace(0, mask.shape[axis] - 1, size).round().long()
+        mask = mask.index_select(axis, at)
+    return mask
+
+
+def _of_mesh(path: Path, sizes: Sequence[int]) -> Tensor:
+    require("trimesh", extra="mt-deeponet[stl]")
+    import trimesh
+
+    try:
+        mesh = trimesh.load_mesh(path, file_type="stl")
+    except Exception as error:
+        raise ValueError("it is not an STL file") from error
+    return voxelize(mesh, *sizes)
+
+
+def voxelize(mesh: "trimesh.Trimesh", *sizes: int) -> Bool[Tensor, "..."]:
+    """The nodes inside a closed mesh, which is scaled into the unit cube and centered, keeping its proportions.
+
+    A node is inside if the ray from it upwards crosses the surface an odd number of times.
+
+    Args:
+        mesh: Of `trimesh`: its x is along columns, y along rows, z along layers.
+        sizes: Rows, columns and layers; of a plane grid, rows and columns: it gets the slice at half the mesh's height.
+
+    Returns:
+        (rows, columns, layers), or (rows, columns).
+
+    Raises:
+        ValueError: if the mesh is empty or not closed.
+    """
+    if not len(mesh.faces) or not mesh.is_watertight:
+        raise ValueError("the mesh is empty or not closed, so it has no inside: repair it first")
+    low, high = (torch.from_numpy(np.array(bound)) for bound in mesh.bounds)
+    scale = float((high - low)[: len(sizes)].max())
+    corners = (torch.from_numpy(np.array(mesh.triangles)) - (low + high) / 2) / scale + 0.5
+    rows, columns = sizes[:2]
+    heights = torch.linspace(0, 1, sizes[2], dtype=torch.float64) if len(sizes) == 3 else torch.tensor([0.5]).double()
+    # Rays that meet no edge, and planes of the grid that are in none of the mesh's.
+    inner = 1 - 4 * NUDGE
+    planes = nodes(rows, columns)
+    at = 0.5 + (planes - 0.5) * inner + torch.tensor([1.1, 1.7]) * NUDGE
+    crossed = torch.zeros(len(at), len(heights), dtype=torch.long)
+    for part in corners.split(max(1, CHUNK // len(at))):
+        crossed += _crossings(part, at, 0.5 + (heights - 0.5) * inner)
+    mask = (crossed % 2 == 1).reshape(rows, columns, len(heights))
+    return mask if len(sizes) == 3 else mask[..., 0]
+
+
+def _crossings(triangles: Tensor, at: Tensor, heights: Tensor) -> Tensor:
+    """How many triangles are above each height at each place."""
+    a, b, c = triangles.unbind(1)
+    first, second = b - a, c - a
+    area = first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]
+    usable = area.abs() > 1e-18
+    a, first, second, area = (part[usable] for part in (a, first, second, area))
+    to = at[:, None] - a[:, :2]
+    s = (to[..., 0] * second[:, 1] - to[..., 1] * second[:, 0]) / area
+    t = (first[:, 0] * to[..., 1] - first[:, 1] * to[..., 0]) / area
+    hits = (s >= 0) & (t >= 0) & (s + t <= 1)
+    z = a[:, 2] + s * first[:, 2] + t * second[:, 2]
+    counts = torch.zeros(len(at), len(heights), dtype=torch.long)
+    place, triangle = hits.nonzero(as_tuple=True)
+    counts.index_add_(0, place, (z[place, triangle][:, None] > heights).long())
+    return counts
