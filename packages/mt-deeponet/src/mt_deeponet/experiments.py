@@ -302,7 +302,7 @@ class PlatesConfig:
     """Plates with holes, three-dimensional."""
 
     trial: PlateTrial
-    rates: tuple[float, ...] = (5e-3, 1e-2)
+    rates: tuple[float, ...] = (2e-3, 5e-3, 1e-2)
 
 
 PLATES_QUICK = PlateTrial(
