@@ -48,7 +48,7 @@ SMALL = _networks((4, 4, 4, 4), 1, 1)
 MEDIUM = _networks((16, 32, 16, 16), 3, 2)
 PUBLISHED_SIZE = _networks((24, 32, 32, 48), 5, 4)
 SMOKE = Trial("darcy", ProblemConfig(16), 16, 8, 8, SMALL.mgno, TrainConfig(epochs=2))
-QUICK = Trial("darcy", ProblemConfig(32), 160, 40, 100, MEDIUM.mgno, TrainConfig(epochs=12))
+QUICK = Trial("darcy", ProblemConfig(32), 128, 32, 100, MEDIUM.mgno, TrainConfig(epochs=10))
 GPU = Trial("darcy", ProblemConfig(64), 1000, 100, 100, PUBLISHED_SIZE.mgno, TrainConfig(epochs=60))
 FULL = Trial("darcy", ProblemConfig(211, 2), 1000, 100, 100, PUBLISHED_SIZE.mgno, TrainConfig())
 
@@ -176,7 +176,7 @@ class OverfitConfig:
 @experiment(
     "less-overfit",
     smoke=OverfitConfig(SMOKE, replace(SMALL, rates=(1.5e-3,)), 8),
-    quick=OverfitConfig(QUICK, MEDIUM, 80),
+    quick=OverfitConfig(QUICK, MEDIUM, 64),
     gpu=OverfitConfig(GPU, PUBLISHED_SIZE, 100),
     paper=OverfitConfig(FULL, PUBLISHED_SIZE, 100),
 )
