@@ -20,7 +20,9 @@ OUTSIDE = "#e6e6e6"
 def draw_predictions(
     predicted: Float[Tensor, "n points"], data: MultiTaskData, *, with_truth: bool = True, n_shown: int = 3
 ) -> Figure:
-    """Draw the first sample of each task: true, predicted and the difference, blank outside the domain.
+    """Draw the first sample of each task, or samples from the first to the last of a single one.
+
+    Shown are true and predicted values and the difference, blank outside the domain.
 
     Solids are drawn by their middle layer. What is on no grid is drawn as predicted against true values.
 
@@ -33,7 +35,8 @@ def draw_predictions(
     predicted, data = predicted.detach().cpu(), data.to("cpu")
     task: Tensor = data.task  # type: ignore[assignment] # set at first
     first = [int((task == number).nonzero()[0]) for number in range(len(data.names)) if bool((task == number).any())]
-    rows = first[:n_shown] if len(first) > 1 else list(range(min(n_shown, len(predicted))))
+    spread = torch.linspace(0, len(predicted) - 1, min(n_shown, len(predicted))).round().int().tolist()
+    rows = first[:n_shown] if len(first) > 1 else spread
     plane = _Plane(data.points)
     if not plane.is_grid:
         return _against(predicted, data)
