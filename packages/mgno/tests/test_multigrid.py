@@ -171,6 +171,8 @@ def test_growing_channels_and_few_levels():
         ({"cycles": ((1, 0), (1, 1))}, r"give its steps as \(2, 0\)"),
         ({"transfer": "vertex", "padding_mode": "circular"}, "not for periodic"),
         ({"in_channels": 0}, "at least 1, not 0"),
+        ({"cycles": (1, 2)}, r"pairs of steps \(down, up\)"),
+        ({"cycles": ((1,), (2,))}, r"pairs of steps \(down, up\)"),
     ],
 )
 def test_wrong_settings_are_refused(arguments, words):

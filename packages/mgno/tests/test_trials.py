@@ -15,8 +15,10 @@ from mgno import (
     ProblemConfig,
     RunConfig,
     TrainConfig,
+    TrajectoryDataset,
     load,
     make_operator,
+    runs,
     save,
     train,
 )
@@ -94,6 +96,22 @@ def test_a_training_is_written_and_loaded(tmp_path):
     assert torch.isfinite(load(tmp_path / "copy", "cpu")(torch.randn(1, 1, 13, 11))).all(), "another grid"
 
 
+def test_trajectories_are_held_out_whole(tmp_path, monkeypatch):
+    seen = {}
+
+    class Seen(runs.Trainer):
+        def __init__(self, model, data, config, **options):
+            seen.update(train=data.x, held_out=options["validation"].x)
+            super().__init__(model, data, config, **options)
+
+    monkeypatch.setattr(runs, "Trainer", Seen)
+    numbers = torch.arange(1.0, 6)[:, None, None, None]
+    train(TrajectoryDataset(numbers + torch.rand(5, 4, 8, 8) / 4), tmp_path / "run", TINY, device="cpu")
+    of = {name: set(x.mean((1, 2, 3)).floor().int().tolist()) for name, x in seen.items()}
+    assert (len(of["train"]), len(of["held_out"])) == (4, 1)
+    assert not of["train"] & of["held_out"]
+
+
 @pytest.mark.parametrize("kind", ["mgno", "fno", "unet", "dilated-resnet"])
 def test_every_kind_is_made_and_its_functions_are_normalized(kind):
     data = GridDataset(100 + 5 * torch.randn(20, 2, 16, 16), torch.rand(20, 1, 16, 16) - 7)
@@ -137,6 +155,9 @@ def test_what_cannot_be_run_is_refused_and_leaves_nothing(tmp_path):
         train(pairs(), tmp_path / "run", TINY, validation=GridDataset(torch.ones(2, 2, 8, 8), torch.ones(2, 1, 8, 8)))
     with pytest.raises(ValueError, match="two digits a level"):
         ModelConfig(cycles="1,0")
+    for setting in ("kind", "x_normalizer", "y_normalizer"):
+        with pytest.raises(ValueError, match=r"must be one of .*, not gaussian"):
+            ModelConfig(**{setting: "gaussian"})
     with pytest.raises(ValueError, match="only a network of make_operator"):
         save(MgNO(1, 1, 3, 1, ((1, 0),)), tmp_path / "run")
     assert not contents(tmp_path)
