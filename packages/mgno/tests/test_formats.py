@@ -121,6 +121,14 @@ def broken(folder, name):
             np.savez(path, x=X, y=Y[:3])
         case "flow.npz":
             np.savez(path, u=np.zeros((2, 4, 4, 3)), a=np.zeros((3, 4, 4)))
+        case _:
+            write_damaged(path)
+    return path
+
+
+def write_damaged(path):
+    """Another file of a stranger: damaged, or with something else than arrays of numbers under the right names."""
+    match path.name:
         case "damaged.npz":
             np.savez_compressed(path, x=X, y=Y)
             content = path.read_bytes()
@@ -133,7 +141,6 @@ def broken(folder, name):
         case "text73.mat":
             with pytest.importorskip("h5py", reason="h5py is not installed").File(path, "w") as file:
                 file["x"], file["y"] = "no array", Y.T
-    return path
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,7 @@ def test_the_memory_that_is_kept_for_gradients_counts_each_piece_once():
 
 def test_each_padding_suits_its_own_heat_flow():
     trial = HeatTrial(
-        resolution=8, width=4, n_train=64, n_test=20, train=TrainConfig(epochs=6, lr=3e-2, loss="l2", weight_decay=0.0)
+        resolution=8, width=4, n_train=32, n_test=20, train=TrainConfig(epochs=6, lr=3e-2, loss="l2", weight_decay=0.0)
     )
     for flow in ("zeros", "circular"):
         errors = {mode: run_heat(replace(trial, flow=flow, padding_mode=mode), "cpu") for mode in ("zeros", "circular")}

@@ -138,7 +138,8 @@ def _mat(path: Path) -> dict[str, np.ndarray]:
     from scipy.io import loadmat
 
     try:
-        return {name: value for name, value in loadmat(path, variable_names=KNOWN).items() if name in KNOWN}
+        held = loadmat(path, variable_names=KNOWN)
+        return {name: np.asarray(value) for name, value in held.items() if name in KNOWN}
     except Exception:  # noqa: BLE001 - SciPy raises whatever a damaged file makes it run into
         raise ValueError("it is not a whole .mat file") from None
 
@@ -201,6 +202,6 @@ def _trajectories(u: Tensor, a: Tensor | None) -> TrajectoryDataset:
 
 def _tensor(name: str, array: np.ndarray) -> Tensor:
     """An array of numbers as a tensor in single precision."""
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub" or array.ndim == 0:
+    if array.dtype.kind not in "fiub" or array.ndim == 0:
         raise ValueError(f"{name} is no array of numbers")
     return torch.from_numpy(np.ascontiguousarray(array, np.float32))

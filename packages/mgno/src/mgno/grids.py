@@ -176,7 +176,7 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 
 def type_and_device(model: nn.Module) -> tuple[torch.device, torch.dtype]:
-    """Where a model takes its functions, and in what type: that of its real weights, which may stand beside complex ones.
+    """Where a model takes its functions, and in what type: that of its real weights, if some are complex.
 
     A model without weights takes single precision on the CPU.
     """

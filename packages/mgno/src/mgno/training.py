@@ -45,9 +45,10 @@ class Trainer:
     """Trains a network on pairs of functions, in place.
 
     In every epoch, the data is shuffled and gone through in batches, of which the last may be smaller; the loss of a
-    batch is the sum over its samples, and their mean for Helmholtz, both as published. After every epoch, the relative L2 error of the validation data is compared with
-    the best so far; training ends with the weights of the best epoch, or the last one's without validation data. The
-    same seed gives the same training, also where it was interrupted and continued.
+    batch is the sum over its samples, and their mean for Helmholtz, both as published. After every epoch, the relative
+    L2 error of the validation data is compared with the best so far; training ends with the weights of the best epoch,
+    or the last one's without validation data. The same seed gives the same training, also where it was interrupted and
+    continued.
 
     Args:
         model: Called as `model(x)` with (batch, channels, height, width): an `Operator`, an `MgNO`, a baseline, or your
