@@ -171,13 +171,17 @@ def test_growing_channels_and_few_levels():
         ({"cycles": ((1, 0), (1, 1))}, r"give its steps as \(2, 0\)"),
         ({"transfer": "vertex", "padding_mode": "circular"}, "not for periodic"),
         ({"in_channels": 0}, "at least 1, not 0"),
-        ({"cycles": (1, 2)}, r"pairs of steps \(down, up\)"),
-        ({"cycles": ((1,), (2,))}, r"pairs of steps \(down, up\)"),
     ],
 )
 def test_wrong_settings_are_refused(arguments, words):
     with pytest.raises(ValueError, match=words):
         MultigridConv2d(**{"in_channels": 1, "out_channels": 1, **arguments})
+
+
+@pytest.mark.parametrize("cycles", [(1, 2), ((1,), (2,))])
+def test_cycles_that_are_no_pairs_are_refused(cycles, unchecked):
+    with pytest.raises(ValueError, match=r"pairs of steps \(down, up\)"):
+        MultigridConv2d(1, 1, cycles)
 
 
 def test_unknown_names_are_refused():
