@@ -2,11 +2,13 @@
 
 import importlib.util
 import os
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 import scipy.io
+import scipy.sparse
 import torch
 
 from mgno import GridDataset, TrajectoryDataset, load_data, load_functions, save_data
@@ -72,6 +74,13 @@ def test_pt_files_of_neuraloperator(tmp_path):
     same(found.x[:, 0], X > 0)
 
 
+def test_pt_files_of_tensors_that_numpy_does_not_know(tmp_path):
+    x, y = torch.tensor(X), torch.tensor(Y)
+    for name, odd in {"grad": x.clone().requires_grad_(), "sparse": x.to_sparse(), "bf16": x.bfloat16()}.items():
+        torch.save({"x": odd, "y": y}, tmp_path / f"{name}.pt")
+        same(load_data(tmp_path / f"{name}.pt").x[:, 0], (x.bfloat16().double() if name == "bf16" else x).numpy())
+
+
 def test_the_darcy_set_of_neuraloperator():
     folder = Path(os.environ.get("SEPARATA_DATA", "nowhere")) / "pde"
     if not (folder / "darcy_train_16.pt").is_file():
@@ -112,7 +121,26 @@ def broken(folder, name):
             np.savez(path, x=X, y=Y[:3])
         case "flow.npz":
             np.savez(path, u=np.zeros((2, 4, 4, 3)), a=np.zeros((3, 4, 4)))
+        case _:
+            write_damaged(path)
     return path
+
+
+def write_damaged(path):
+    """Another file of a stranger: damaged, or with something else than arrays of numbers under the right names."""
+    match path.name:
+        case "damaged.npz":
+            np.savez_compressed(path, x=X, y=Y)
+            content = path.read_bytes()
+            path.write_bytes(content[:100] + bytes(50 * [255]) + content[150:])
+        case "text_inside.npz":
+            with zipfile.ZipFile(path, "w") as archive:
+                archive.writestr("x", "no array")
+        case "sparse.mat":
+            scipy.io.savemat(path, {"x": scipy.sparse.csc_matrix(X[0]), "y": Y})
+        case "text73.mat":
+            with pytest.importorskip("h5py", reason="h5py is not installed").File(path, "w") as file:
+                file["x"], file["y"] = "no array", Y.T
 
 
 @pytest.mark.parametrize(
@@ -130,6 +158,10 @@ def broken(folder, name):
         ("words.npz", "x is no array of numbers"),
         ("sizes.npz", "as many samples"),
         ("flow.npz", "a must be"),
+        ("damaged.npz", "not a whole .npz"),
+        ("text_inside.npz", "x is no array of numbers"),
+        ("sparse.mat", "x is no array of numbers"),
+        ("text73.mat", "x is no array of numbers"),
     ],
 )
 def test_files_of_strangers_are_refused_in_a_sentence(tmp_path, name, words):
@@ -156,3 +188,6 @@ def test_wrong_requests_are_refused(tmp_path):
     np.save(tmp_path / "line.npy", X[0, 0])
     with pytest.raises(ValueError, match="functions are"):
         load_functions(tmp_path / "line.npy")
+    (tmp_path / "archive.npy").write_bytes((tmp_path / "d.npz").read_bytes())
+    with pytest.raises(ValueError, match="not an .npy file of numbers"):
+        load_functions(tmp_path / "archive.npy")

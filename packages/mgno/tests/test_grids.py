@@ -1,5 +1,6 @@
 """Data on grids, losses and roll-outs."""
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -71,6 +72,14 @@ def test_the_helmholtz_loss_of_a_plane_is_known():
     torch.testing.assert_close(HelmholtzLoss()(error[None, None], torch.zeros(1, 1, n, n)), expected[None])
 
 
+def test_the_helmholtz_loss_has_the_slopes_of_numpy_s_gradient():
+    error = torch.randn(2, 1, 5, 7, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    found = HelmholtzLoss()(error, torch.zeros_like(error))
+    for one, e in zip(found, error[:, 0].numpy(), strict=True):
+        down, right = np.gradient(e, 1 / 5, 1 / 7)
+        assert float(one) == pytest.approx(np.sqrt((10 * e**2 + down**2 + right**2).sum()))
+
+
 class Doubled(nn.Module):
     """The next state is twice the state."""
 
@@ -90,6 +99,10 @@ def test_a_rollout_goes_on_from_predictions():
         rollout(Doubled(), x, 0)
     with pytest.raises(ValueError, match="none can follow"):
         rollout(nn.Conv2d(1, 2, 1), x, 2)
+    model = nn.Conv2d(1, 2, 1).train()
+    with pytest.raises(ValueError, match="none can follow"):
+        rollout(model, x, 2)
+    assert model.training, "in the mode that it was in"
 
 
 def test_errors_of_pairs_and_of_trajectories():

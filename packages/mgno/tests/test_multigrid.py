@@ -178,6 +178,12 @@ def test_wrong_settings_are_refused(arguments, words):
         MultigridConv2d(**{"in_channels": 1, "out_channels": 1, **arguments})
 
 
+@pytest.mark.parametrize("cycles", [(1, 2), ((1,), (2,))])
+def test_cycles_that_are_no_pairs_are_refused(cycles, unchecked):
+    with pytest.raises(ValueError, match=r"pairs of steps \(down, up\)"):
+        MultigridConv2d(1, 1, cycles)
+
+
 def test_unknown_names_are_refused():
     with pytest.raises(ValueError, match="padding_mode must be one of zeros, circular, reflect, not valid"):
         check_names(transfer=("cell", Transfer), padding_mode=("valid", PaddingMode))

@@ -40,6 +40,27 @@ def test_a_layer_is_what_the_formula_says():
     torch.testing.assert_close(network(a), expected)
 
 
+def test_a_normalized_layer_is_normalized_before_its_activation():
+    layer = MgNO(1, 1, 3, 1, TWO, norm="layer", activation="relu").layers[0]
+    a = torch.randn(4, 1, 8, 8)
+    inner = layer.operator(a) + layer.pointwise(a)
+    expected = nn.functional.relu(nn.functional.layer_norm(inner, inner.shape[1:]))
+    torch.testing.assert_close(layer(a), expected)
+
+
+@pytest.mark.parametrize("norm", ["cycle", "both"])
+def test_the_last_map_is_linear_so_that_functions_have_their_own_sizes(norm):
+    network = MgNO(1, 1, 4, 1, TWO, norm=norm, head="operator", bias="none")
+    h = torch.randn(2, 4, 8, 8)
+    torch.testing.assert_close(network.head(3 * h), 3 * network.head(h))
+
+
+def test_the_bias_of_operators_is_that_of_smoothing_steps_as_published():
+    names = [name for name, _ in MgNO.navier_stokes().layers[0].operator.named_parameters() if name.endswith("bias")]
+    assert names
+    assert all(".norm." in name or ".A." in name or ".S." in name for name in names)
+
+
 def test_a_residual_network_adds_its_input():
     with torch.random.fork_rng():
         torch.manual_seed(0)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from mgno import GridDataset, MgNO, TrainConfig, Trainer, one_cycle
+from mgno import GridDataset, MgNO, TrainConfig, Trainer, evaluate, one_cycle
 from separata.testing import interrupted_after
 
 TWO = ((1, 0), (2, 0))
@@ -106,6 +106,38 @@ def test_a_module_and_a_loss_of_one_s_own_are_trained():
     expected = torch.zeros(1, 1, 3, 3)
     expected[0, 0, 1, 1], expected[0, 0, 0, 1] = 2, 1
     torch.testing.assert_close(model.weight.detach(), expected, atol=0.05, rtol=0)
+
+
+class Spectral(nn.Module):
+    """A user's own layer with complex weights, as other libraries' Fourier operators have them."""
+
+    def __init__(self):
+        super().__init__()
+        self.modes = nn.Parameter(torch.ones(8, 5, dtype=torch.complex64))
+        self.scale = nn.Parameter(torch.ones(1))
+
+    def forward(self, x):
+        return self.scale * torch.fft.irfft2(self.modes * torch.fft.rfft2(x), s=x.shape[2:])
+
+
+def test_networks_with_complex_weights_are_trained_and_evaluated():
+    """The wanted map is a convolution on the torus, which one complex number a mode is."""
+    model = Spectral()
+    before = evaluate(model, data()).relative_l2
+    config = TrainConfig(epochs=30, batch_size=5, lr=0.1, loss="l2", weight_decay=0.0)
+    Trainer(model, data(), config, validation=data(3)).fit()
+    assert evaluate(model, data()).relative_l2 < 0.1 * before
+
+
+def test_the_loss_of_a_batch_is_the_sum_over_samples_and_for_helmholtz_their_mean():
+    gradients = {}
+    for loss, n in ((name, n) for name in ("l2", "helmholtz") for n in (1, 3)):
+        model = network()
+        same = GridDataset(data(1).x.expand(n, -1, -1, -1), data(1).y.expand(n, -1, -1, -1))
+        Trainer(model, same, TrainConfig(loss=loss)).gradients(0)
+        gradients[loss, n] = model.head.weight.grad.clone()
+    torch.testing.assert_close(gradients["l2", 3], 3 * gradients["l2", 1])
+    torch.testing.assert_close(gradients["helmholtz", 3], gradients["helmholtz", 1])
 
 
 def test_what_cannot_be_trained_on_is_refused():

@@ -15,8 +15,10 @@ from mgno import (
     ProblemConfig,
     RunConfig,
     TrainConfig,
+    TrajectoryDataset,
     load,
     make_operator,
+    runs,
     save,
     train,
 )
@@ -68,7 +70,7 @@ def test_the_memory_that_is_kept_for_gradients_counts_each_piece_once():
 
 def test_each_padding_suits_its_own_heat_flow():
     trial = HeatTrial(
-        resolution=8, width=4, n_train=64, n_test=20, train=TrainConfig(epochs=6, lr=3e-2, loss="l2", weight_decay=0.0)
+        resolution=8, width=4, n_train=32, n_test=20, train=TrainConfig(epochs=6, lr=3e-2, loss="l2", weight_decay=0.0)
     )
     for flow in ("zeros", "circular"):
         errors = {mode: run_heat(replace(trial, flow=flow, padding_mode=mode), "cpu") for mode in ("zeros", "circular")}
@@ -92,6 +94,22 @@ def test_a_training_is_written_and_loaded(tmp_path):
     save(model, tmp_path / "copy")
     assert torch.equal(load(tmp_path / "copy", "cpu")(x), model(x))
     assert torch.isfinite(load(tmp_path / "copy", "cpu")(torch.randn(1, 1, 13, 11))).all(), "another grid"
+
+
+def test_trajectories_are_held_out_whole(tmp_path, monkeypatch):
+    seen = {}
+
+    class Seen(runs.Trainer):
+        def __init__(self, model, data, config, **options):
+            seen.update(train=data.x, held_out=options["validation"].x)
+            super().__init__(model, data, config, **options)
+
+    monkeypatch.setattr(runs, "Trainer", Seen)
+    numbers = torch.arange(1.0, 6)[:, None, None, None]
+    train(TrajectoryDataset(numbers + torch.rand(5, 4, 8, 8) / 4), tmp_path / "run", TINY, device="cpu")
+    of = {name: set(x.mean((1, 2, 3)).floor().int().tolist()) for name, x in seen.items()}
+    assert (len(of["train"]), len(of["held_out"])) == (4, 1)
+    assert not of["train"] & of["held_out"]
 
 
 @pytest.mark.parametrize("kind", ["mgno", "fno", "unet", "dilated-resnet"])
@@ -140,3 +158,9 @@ def test_what_cannot_be_run_is_refused_and_leaves_nothing(tmp_path):
     with pytest.raises(ValueError, match="only a network of make_operator"):
         save(MgNO(1, 1, 3, 1, ((1, 0),)), tmp_path / "run")
     assert not contents(tmp_path)
+
+
+@pytest.mark.parametrize("setting", ["kind", "x_normalizer", "y_normalizer"])
+def test_unknown_names_are_refused(setting, unchecked):
+    with pytest.raises(ValueError, match=r"must be one of .*, not gaussian"):
+        ModelConfig(**{setting: "gaussian"})

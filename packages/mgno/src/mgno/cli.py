@@ -55,7 +55,8 @@ def train(
         model: The network.
         config: How it is trained.
         out: Output folder, for model.safetensors, the settings and the history.
-        validation: Functions by which the best epoch is chosen; a tenth of the data, drawn at random, if not given.
+        validation: Functions by which the best epoch is chosen; a tenth of the data, drawn at random and in whole
+            trajectories, if not given.
         stride: Take every stride-th point of the grid.
         n: Take the first n samples of the data; all if not given.
         device: Where to train: auto, cpu or cuda.

@@ -16,7 +16,7 @@ from .configs import ProblemConfig, ProblemName, RunConfig, check_seed
 from .evaluation import evaluate
 from .export import save_onnx
 from .formats import load_data, load_functions, save_data
-from .grids import GridDataset, TrajectoryDataset, predict
+from .grids import TrajectoryDataset, as_pairs, predict
 from .operators import Operator
 from .problems.registry import make_problem
 from .rollout import rollout
@@ -49,7 +49,7 @@ def generate(name: ProblemName, config: ProblemConfig, out: Path, *, n: int, see
     files.check_writable(out)
     data = problem.sample(n, torch.Generator().manual_seed(seed), Reporter().track)
     save_data(data, out)
-    shape = _pairs(data).shape
+    shape = as_pairs(data).shape
     value = {"problem": name, "out": str(out), "n_samples": len(data), "height": shape.height, "width": shape.width}
     kind = "sample"
     if isinstance(data, TrajectoryDataset):
@@ -68,10 +68,10 @@ def train(
         ValueError: if a setting or a file is wrong, the training diverges, or the folder holds another one.
     """
     report = runs.train(
-        _pairs(load_data(path, stride=part.stride, n=part.n)),
+        load_data(path, stride=part.stride, n=part.n),
         out,
         config,
-        validation=None if validation is None else _pairs(load_data(validation, stride=part.stride)),
+        validation=None if validation is None else load_data(validation, stride=part.stride),
         device=device,
         resume=resume,
         reporter=Reporter(),
@@ -97,7 +97,7 @@ def evaluate_run(run: Path, path: Path, *, part: Part, plot: Path | None, device
         _check_plot(plot)
     model = runs.load(run, device)
     data = load_data(path, stride=part.stride, n=part.n)
-    pairs = _pairs(data)
+    pairs = as_pairs(data)
     _check_channels(model, pairs.x, path)
     report = evaluate(model, data)
     if plot is not None:
@@ -156,10 +156,6 @@ def export(run: Path, out: Path) -> Output:
     value = {"out": str(out), "x": ["samples", *given], "y": ["samples", *wanted]}
     told = " to ".join(f"{name} (samples, {', '.join(map(str, value[name][1:]))})" for name in "xy")
     return Output(value, f"{out}: from {told}, equal to PyTorch's")
-
-
-def _pairs(data: GridDataset | TrajectoryDataset) -> GridDataset:
-    return data.pairs() if isinstance(data, TrajectoryDataset) else data
 
 
 def _check_channels(model: Operator, x: Tensor, path: Path) -> None:

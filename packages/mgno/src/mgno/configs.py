@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 Kind = Literal["mgno", "fno", "unet", "dilated-resnet"]
 PaddingName = Literal["zeros", "circular", "reflect"]
@@ -79,10 +79,10 @@ class ModelConfig:
         activation: Activation function.
         pointwise_skip: Add a map of the channels at each point to every layer.
         residual: Add the input function to the output: for the change over a time step.
-        norm: Where functions are normalized: nowhere, on the way up of cycles, after layers, or both.
+        norm: Where functions are normalized: nowhere, on the way up of cycles, before activations, or both.
         bias: What is added to each neuron: nothing, a number, or a function on the domain.
         head: Last linear map: at each point, or another cycle.
-        operator_bias: Add a number to each channel of every convolution of the cycles.
+        operator_bias: Add a number to each channel of A and S in the cycles.
         lift_project: Lift the input and project the output at each point, as other neural operators do.
         growth: Use more channels on coarser levels.
         transfer: How coarse grids lie on finer ones.
@@ -118,6 +118,10 @@ class ModelConfig:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"{name.replace('_', ' ')} must be at least 1, not {value}")
+        for name, kind in {"kind": Kind, "x_normalizer": NormalizerName, "y_normalizer": NormalizerName}.items():
+            if getattr(self, name) not in get_args(kind):
+                given = f"{', '.join(get_args(kind))}, not {getattr(self, name)}"
+                raise ValueError(f"{name.replace('_', ' ')} must be one of {given}")
         if self.cycles is not None:
             cycles_of(self.cycles)
 

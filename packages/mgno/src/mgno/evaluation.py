@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from separata.pde import RelativeH1, relative_l2
 
-from .grids import GridDataset, TrajectoryDataset, predict
+from .grids import GridDataset, TrajectoryDataset, as_pairs, evaluating, predict, type_and_device
 from .rollout import rollout
 
 
@@ -52,20 +52,17 @@ def evaluate(model: nn.Module, data: GridDataset | TrajectoryDataset) -> Evaluat
     Raises:
         ValueError: if one of the true functions is zero everywhere.
     """
-    weight = next(model.parameters())
-    moved = data.to(weight.device, weight.dtype)
-    was_training = model.training
-    model.eval()
-    pairs = moved.pairs() if isinstance(moved, TrajectoryDataset) else moved
+    moved = data.to(*type_and_device(model))
+    pairs = as_pairs(moved)
     pairs.check_nonzero()
-    report = compare(predict(model, pairs.x), pairs.y)
+    with evaluating(model):
+        report = compare(predict(model, pairs.x), pairs.y)
     if isinstance(moved, TrajectoryDataset):
         later = moved.frames[:, 1:].double()
         found = rollout(model, moved.frames[:, :1], later.shape[1])[:, :, 0].double()
         report = EvaluationReport(
             **{**report.to_json(), "rollout_l2": float(relative_l2(found, later).mean()), "n_steps": later.shape[1]}  # type: ignore[arg-type] # its own fields
         )
-    model.train(was_training)
     return report
 
 

@@ -101,7 +101,10 @@ def load_functions(path: Path | str) -> Tensor:
     try:
         array = np.load(path, allow_pickle=False)
     except (ValueError, EOFError, OSError):
-        raise ValueError(f"{path} is not an .npy file of numbers") from None
+        array = None
+    # NumPy goes by the content: another archive gives no array.
+    if not isinstance(array, np.ndarray):
+        raise ValueError(f"{path} is not an .npy file of numbers")
     try:
         values = _tensor("its array", array)
         if values.ndim not in {2, 3, 4} or not values.numel():
@@ -120,11 +123,11 @@ def _npz(path: Path) -> dict[str, np.ndarray]:
         raise ValueError("it is not a whole .npz file")
     try:
         with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files if name in KNOWN}
-    except (zipfile.BadZipFile, EOFError, OSError):
+            return {name: np.asarray(archive[name]) for name in archive.files if name in KNOWN}
+    except Exception as error:  # noqa: BLE001 - zipfile and zlib raise whatever a damaged file makes them run into
+        if "allow_pickle" in str(error):
+            raise ValueError("it holds Python objects, which are not read, since they can run code") from None
         raise ValueError("it is not a whole .npz file") from None
-    except ValueError:
-        raise ValueError("it holds Python objects, which are not read, since they can run code") from None
 
 
 def _mat(path: Path) -> dict[str, np.ndarray]:
@@ -135,7 +138,8 @@ def _mat(path: Path) -> dict[str, np.ndarray]:
     from scipy.io import loadmat
 
     try:
-        return {name: value for name, value in loadmat(path, variable_names=KNOWN).items() if name in KNOWN}
+        held = loadmat(path, variable_names=KNOWN)
+        return {name: np.asarray(value) for name, value in held.items() if name in KNOWN}
     except Exception:  # noqa: BLE001 - SciPy raises whatever a damaged file makes it run into
         raise ValueError("it is not a whole .mat file") from None
 
@@ -147,8 +151,9 @@ def _mat73(path: Path) -> dict[str, np.ndarray]:
     try:
         with h5py.File(path, "r") as file:
             # MATLAB stores arrays column by column, so that their axes are the other way round here.
-            return {name: file[name][()].T for name in KNOWN if isinstance(file.get(name), h5py.Dataset)}
-    except OSError:
+            held = {name: file[name][()] for name in KNOWN if isinstance(file.get(name), h5py.Dataset)}
+            return {name: np.asarray(value).T for name, value in held.items()}
+    except (OSError, RuntimeError, KeyError):
         raise ValueError("it is not a whole .mat file of version 7.3") from None
 
 
@@ -161,7 +166,14 @@ def _pt(path: Path) -> dict[str, np.ndarray]:
         ) from None
     if not isinstance(held, Mapping):
         raise ValueError(f"it must hold a dict with tensors x and y, not a {type(held).__name__}")
-    return {name: held[name].numpy() for name in KNOWN if isinstance(held.get(name), Tensor)}
+    return {name: _plain(held[name]) for name in KNOWN if isinstance(held.get(name), Tensor)}
+
+
+def _plain(tensor: Tensor) -> np.ndarray:
+    """An array for NumPy, which knows neither gradients, nor sparse tensors, nor bfloat16."""
+    dense = tensor.detach().to_dense()
+    array: np.ndarray = (dense.float() if dense.is_floating_point() else dense).resolve_conj().numpy()
+    return array
 
 
 def _data(arrays: Mapping[str, np.ndarray]) -> GridDataset | TrajectoryDataset:

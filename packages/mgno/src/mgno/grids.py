@@ -1,6 +1,7 @@
 """Data of operator learning on grids: pairs of functions, and trajectories of a function in time."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import torch
@@ -67,10 +68,8 @@ class GridDataset:
         Raises:
             ValueError: if it would leave one part empty.
         """
-        if not 0 < n < len(self):
-            raise ValueError(f"of {len(self)} samples, 1 to {len(self) - 1} can be held out, not {n}")
-        order = torch.randperm(len(self), generator=generator).to(self.x.device)
-        return self[order[n:]], self[order[:n]]
+        rest, held = _drawn(len(self), n, generator)
+        return self[rest.to(self.x.device)], self[held.to(self.x.device)]
 
     def coarsened(self, stride: int) -> "GridDataset":
         """Every stride-th point of the grid, from the first.
@@ -131,9 +130,31 @@ class TrajectoryDataset:
         """The same on a device, as numbers of a type."""
         return TrajectoryDataset(self.frames.to(device=device, dtype=dtype))
 
+    def split(self, n: int, generator: torch.Generator) -> tuple["TrajectoryDataset", "TrajectoryDataset"]:
+        """All but n trajectories, and these n, drawn at random.
+
+        Raises:
+            ValueError: if it would leave one part empty.
+        """
+        rest, held = _drawn(len(self), n, generator)
+        return self[rest.to(self.frames.device)], self[held.to(self.frames.device)]
+
     def pairs(self) -> GridDataset:
         """Each frame with the next one, all trajectories and times together, as published."""
         return GridDataset(self.frames[:, :-1].flatten(0, 1)[:, None], self.frames[:, 1:].flatten(0, 1)[:, None])
+
+
+def as_pairs(data: GridDataset | TrajectoryDataset) -> GridDataset:
+    """Pairs as they are, and trajectories as pairs."""
+    return data.pairs() if isinstance(data, TrajectoryDataset) else data
+
+
+def _drawn(n_samples: int, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """The numbers of all but n samples, and of these n."""
+    if not 0 < n < n_samples:
+        raise ValueError(f"of {n_samples} samples, 1 to {n_samples - 1} can be held out, not {n}")
+    order = torch.randperm(n_samples, generator=generator)
+    return order[n:], order[:n]
 
 
 @torch.no_grad()
@@ -141,6 +162,27 @@ def predict(model: nn.Module, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n d
     """What a model gives for all functions, in parts that fit in memory; the model is in the mode that it is in."""
     size = max(1, CHUNK // max(1, x[0].numel()))
     return torch.cat([model(part) for part in x.split(size)])
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Let a model be in evaluation mode, and then in the mode that it was in, whatever happens."""
+    was_training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(was_training)
+
+
+def type_and_device(model: nn.Module) -> tuple[torch.device, torch.dtype]:
+    """Where a model takes its functions, and in what type: that of its real weights, if some are complex.
+
+    A model without weights takes single precision on the CPU.
+    """
+    weights = list(model.parameters())
+    dtype = next((p.dtype for p in weights if p.is_floating_point()), torch.float32)
+    return weights[0].device if weights else torch.device("cpu"), dtype
 
 
 def check_finite(name: str, values: Tensor) -> None:

@@ -6,10 +6,11 @@ The relative errors are those of `separata.pde`: `relative_l2`, `RelativeH1` and
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from separata.pde import RelativeH1, h1_norm, relative_h1, relative_l2
+from separata.pde import RelativeH1, relative_h1, relative_l2
 
 from .configs import LossName
 
@@ -21,7 +22,8 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 class HelmholtzLoss:
     """`sqrt(Σ 10 e² + e_x² + e_y²)` of each sample, not relative, as published for the Helmholtz equation.
 
-    Derivatives are differences on a grid with the spacing 1/height and 1/width; the sum is over the points.
+    Derivatives are differences on a grid with the spacing 1/height and 1/width, central ones inside and one-sided ones
+    at the edge (of first order, as published); the sum is over the points.
 
     Attributes:
         value_weight: Of the values against the gradient.
@@ -33,10 +35,15 @@ class HelmholtzLoss:
         """The error of each sample.
 
         Raises:
-            ValueError: if the plane has fewer than 3 x 3 points.
+            ValueError: if the plane has fewer than 2 x 2 points.
         """
-        spacing = [1 / points for points in true.shape[-2:]]
-        return h1_norm(pred - true, spacing, value_weight=self.value_weight)
+        error = pred - true
+        if min(error.shape[-2:]) < 2:
+            raise ValueError(f"a gradient needs at least 2 x 2 points, not {tuple(error.shape[-2:])}")
+        spacing = [1 / points for points in error.shape[-2:]]
+        slopes = torch.gradient(error, spacing=spacing, dim=(-2, -1))
+        squares = self.value_weight * error.square() + sum(slope.square() for slope in slopes)
+        return squares.flatten(1).sum(1).sqrt()
 
 
 def make_loss(name: LossName, h1_weight: float = 1.0) -> Loss:

@@ -95,7 +95,7 @@ class MultigridConv(nn.Module):
         out_channels: Of u.
         cycles: Smoothing steps (down, up) on each level, the finest first; the last level has no way up.
         padding_mode: The boundary condition: zeros (Dirichlet), circular (periodic) or reflect (Neumann).
-        bias: Add a trainable number to each channel of every convolution; the map is then affine.
+        bias: Add a trainable number to each channel of A and S; the map is then affine.
         residual_restriction: Restrict the residual, `f <- R(f - A u)` with an A of its own, as the textbook does,
             instead of f.
         transfer: How coarse grids lie on finer ones; "vertex" is for sizes 2^k - 1 (classical multigrid), and not for
@@ -127,7 +127,7 @@ class MultigridConv(nn.Module):
     ) -> None:
         super().__init__()
         self.in_channels, self.out_channels = in_channels, out_channels
-        self.cycles = tuple((int(down), int(up)) for down, up in cycles)
+        self.cycles = _pairs(cycles)
         self.padding_mode, self.transfer = padding_mode, transfer
         self.bias, self.norm, self.growth = bias, norm, growth
         self.residual_restriction, self.wrap_prolongation = residual_restriction, wrap_prolongation
@@ -150,7 +150,7 @@ class MultigridConv(nn.Module):
             return Level(down, up)
         next_f, next_u = (self._width(channels, number + 1) for channels in (self.in_channels, self.out_channels))
         restrict_f, restrict_u = (
-            restriction(self.n_dims, fine, coarse, self.padding_mode, self.transfer, bias=self.bias)
+            restriction(self.n_dims, fine, coarse, self.padding_mode, self.transfer)
             for fine, coarse in ((of_f, next_f), (of_u, next_u))
         )
         prolong = Prolongation(
@@ -160,7 +160,6 @@ class MultigridConv(nn.Module):
             self.padding_mode,
             self.transfer,
             wrap=self.wrap_prolongation,
-            bias=self.bias,
         )
         residual = convolution(self.n_dims, of_u, of_f, self.padding_mode, bias=self.bias)
         return Level(
@@ -292,6 +291,18 @@ def check_cycles(cycles: Cycles) -> None:
         raise ValueError(f"the finest and the coarsest level need a step on the way down, unlike {tuple(cycles)}")
     if cycles[-1][1]:
         raise ValueError(f"the coarsest level has no way up: give its steps as ({sum(cycles[-1])}, 0)")
+
+
+def _pairs(cycles: Cycles) -> tuple[tuple[int, int], ...]:
+    """The cycles as whole numbers.
+
+    Raises:
+        ValueError: if they are no pairs of numbers.
+    """
+    try:
+        return tuple((int(down), int(up)) for down, up in cycles)
+    except (TypeError, ValueError):
+        raise ValueError(f"cycles are pairs of steps (down, up), such as ((1, 0), (2, 0)), not {cycles!r}") from None
 
 
 def laplacian(n_dims: int) -> Float[Tensor, "*kernel"]:

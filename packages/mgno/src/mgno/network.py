@@ -21,7 +21,8 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 Bias = Literal["none", "scalar", "function"]
 """What is added to each neuron: nothing, a number, or a function on the domain."""
 Norm = Literal["none", "cycle", "layer", "both"]
-"""Where channels and grid are normalized together: on the way up of each cycle, after each layer, both, or nowhere."""
+"""Where channels and grid are normalized together: on the way up of each layer's cycle, before each activation, both,
+or nowhere."""
 Head = Literal["pointwise", "operator"]
 """The last linear map: at each point, or another cycle."""
 HIDDEN = 128
@@ -36,7 +37,7 @@ class OperatorLayer(nn.Module):
         pointwise: K, or nothing.
         bias: B as a module that is given the functions, or nothing.
         activation: sigma.
-        norm: What the result passes, or nothing.
+        norm: What the sum passes before sigma, or nothing.
     """
 
     def __init__(
@@ -56,8 +57,8 @@ class OperatorLayer(nn.Module):
         u = self.operator(h)
         u = u if self.pointwise is None else u + self.pointwise(h)
         u = u if self.bias is None else u + self.bias(u)
-        u = self.activation(u)
-        return u if self.norm is None else self.norm(u)
+        u = u if self.norm is None else self.norm(u)
+        return self.activation(u)
 
 
 class MgNO(nn.Module):
@@ -78,10 +79,11 @@ class MgNO(nn.Module):
         activation: gelu, relu, tanh, silu or identity.
         pointwise_skip: Add K.
         residual: Add the input function to the output: for the change over a time step.
-        norm: Where functions are normalized: none, cycle, layer or both.
+        norm: Where functions are normalized: none, cycle, layer or both. The last map never normalizes, since its
+            functions have a size of their own.
         bias: B: none, a number a neuron (scalar), or a function each (function), which lets the network know places.
         head: The last map: pointwise, or another cycle (operator).
-        operator_bias: Add a number to each channel of every convolution of the cycles.
+        operator_bias: Add a number to each channel of A and S in the cycles.
         lift_project: Lift the input to `width` channels at each point, and project the last layer with a small network
             at each point, as other neural operators do.
         growth: Coarser levels have more channels.
@@ -130,7 +132,7 @@ class MgNO(nn.Module):
         self.in_channels, self.out_channels, self.is_residual = in_channels, out_channels, residual
         n_dims = self.layer_class.n_dims
 
-        def operator(inputs: int, outputs: int) -> MultigridConv:
+        def operator(inputs: int, outputs: int, *, has_norm: bool) -> MultigridConv:
             return self.layer_class(
                 inputs,
                 outputs,
@@ -140,7 +142,7 @@ class MgNO(nn.Module):
                 residual_restriction=residual_restriction,
                 transfer=transfer,
                 wrap_prolongation=wrap_prolongation,
-                norm=norm in {"cycle", "both"},
+                norm=has_norm,
                 growth=growth,
             )
 
@@ -151,7 +153,8 @@ class MgNO(nn.Module):
             if bias == "function" or (has_scalar and pointwise is None):
                 added = BiasFunction(width, n_dims, 1 if has_scalar else None, padding_mode)
             after = nn.GroupNorm(1, width) if norm in {"layer", "both"} else None
-            return OperatorLayer(operator(inputs, width), pointwise, added, ACTIVATIONS[activation](), after)
+            cycle = operator(inputs, width, has_norm=norm in {"cycle", "both"})
+            return OperatorLayer(cycle, pointwise, added, ACTIVATIONS[activation](), after)
 
         self.lift = CONVOLUTIONS[n_dims](in_channels, width, 1) if lift_project else None
         first = width if lift_project else in_channels
@@ -161,7 +164,7 @@ class MgNO(nn.Module):
             wider = CONVOLUTIONS[n_dims](width, HIDDEN, 1)
             self.head = nn.Sequential(wider, ACTIVATIONS[activation](), CONVOLUTIONS[n_dims](HIDDEN, out_channels, 1))
         elif head == "operator":
-            self.head = operator(width, out_channels)
+            self.head = operator(width, out_channels, has_norm=False)
         else:
             self.head = CONVOLUTIONS[n_dims](width, out_channels, 1, bias=False)
 
@@ -222,8 +225,11 @@ class MgNO(nn.Module):
             width=20,
             cycles=((1, 0),) * 4 + ((2, 0),),
             padding_mode="reflect",
-            norm="both",
+            pointwise_skip=False,
+            norm="layer",
+            bias="none",
             head="operator",
+            operator_bias=True,
             growth=True,
             transfer="vertex",
         )

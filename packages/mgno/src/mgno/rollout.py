@@ -4,6 +4,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from .grids import evaluating
+
 
 @torch.no_grad()
 def rollout(model: nn.Module, x0: Float[Tensor, "n c h w"], steps: int) -> Float[Tensor, "n steps c h w"]:
@@ -19,15 +21,13 @@ def rollout(model: nn.Module, x0: Float[Tensor, "n c h w"], steps: int) -> Float
     """
     if steps < 1:
         raise ValueError(f"there must be at least 1 step, not {steps}")
-    was_training = model.training
-    model.eval()
     states, x = [], x0
-    for _ in range(steps):
-        x = model(x)
-        if x.shape != x0.shape:
-            raise ValueError(
-                f"the next state is {tuple(x.shape)}, and the first one {tuple(x0.shape)}: none can follow"
-            )
-        states.append(x)
-    model.train(was_training)
+    with evaluating(model):
+        for _ in range(steps):
+            x = model(x)
+            if x.shape != x0.shape:
+                raise ValueError(
+                    f"the next state is {tuple(x.shape)}, and the first one {tuple(x0.shape)}: none can follow"
+                )
+            states.append(x)
     return torch.stack(states, 1)

@@ -15,7 +15,7 @@ from separata.runs import MODEL, RunFolder
 from separata.training import seeded
 
 from .configs import DataShape, ModelConfig, RunConfig
-from .grids import GridDataset
+from .grids import GridDataset, TrajectoryDataset, as_pairs
 from .network import count_parameters
 from .operators import Operator, make_operator
 from .training import Row, Trainer
@@ -53,16 +53,16 @@ class TrainReport:
 
 
 def train(
-    data: GridDataset,
+    data: GridDataset | TrajectoryDataset,
     out: Path | str,
     config: RunConfig = RunConfig(),  # noqa: B008 - immutable
     *,
-    validation: GridDataset | None = None,
+    validation: GridDataset | TrajectoryDataset | None = None,
     device: str = "auto",
     resume: bool = False,
     reporter: Reporter | None = None,
 ) -> TrainReport:
-    """Train a network on pairs of functions and write it to a folder, which `load` reads.
+    """Train a network on pairs of functions, or on the steps of trajectories; write it to a folder, for `load`.
 
     Nothing is written before the settings are checked.
 
@@ -70,7 +70,8 @@ def train(
         data: What it is trained on.
         out: The folder, which may be missing.
         config: The network and how it is trained.
-        validation: Data by which the best epoch is chosen; a tenth of the training data if not given.
+        validation: Data by which the best epoch is chosen; a tenth of the training data, in whole trajectories, if not
+            given.
         device: `auto`, `cpu` or `cuda`.
         resume: Go on with the training in the folder.
         reporter: Says how it goes.
@@ -81,11 +82,15 @@ def train(
         PermissionError: if the folder cannot be written to.
     """
     reporter = reporter or Reporter(quiet=True)
-    given = {"data": fingerprint(data)} | ({} if validation is None else {"validation": fingerprint(validation)})
-    data, validation = _parts(data.to(dtype=torch.float32), validation, config.train.seed)
+    given = {
+        name: fingerprint(as_pairs(part))
+        for name, part in (("data", data), ("validation", validation))
+        if part is not None
+    }
+    pairs, held_out = _parts(data.to(dtype=torch.float32), validation, config.train.seed)
     with seeded(config.train.seed):
-        model = make_operator(config.model, data.shape, data)
-    described = _described(config.model, data.shape) | {"train": configs.plain(config.train), "sha256": given}
+        model = make_operator(config.model, pairs.shape, pairs)
+    described = _described(config.model, pairs.shape) | {"train": configs.plain(config.train), "sha256": given}
     folder = RunFolder.begin(out, described, resume=resume, may_change=MAY_CHANGE)
     model.to(Compute(device).torch_device)
 
@@ -97,9 +102,9 @@ def train(
 
     trainer = Trainer(
         model,
-        data,
+        pairs,
         config.train,
-        validation=validation,
+        validation=held_out,
         checkpoint=folder.checkpoint,
         track=reporter.track,
         log=log,
@@ -107,7 +112,7 @@ def train(
     folder.history.resume(lambda row: row["step"] <= trainer.loop.done)
     n_parameters = count_parameters(model)
     reporter.say(
-        f"{len(data):,} samples on {data.shape.height} x {data.shape.width} points, {len(validation):,} held out; "
+        f"{len(pairs):,} samples on {pairs.shape.height} x {pairs.shape.width} points, {len(held_out):,} held out; "
         f"{n_parameters:,} parameters; to {folder.path}"
     )
     with folder.training(reporter):
@@ -119,16 +124,22 @@ def train(
     return TrainReport(folder.path, trainer.best, trainer.best_epoch, trainer.done, n_parameters)
 
 
-def _parts(data: GridDataset, validation: GridDataset | None, seed: int) -> tuple[GridDataset, GridDataset]:
+def _parts(
+    data: GridDataset | TrajectoryDataset, validation: GridDataset | TrajectoryDataset | None, seed: int
+) -> tuple[GridDataset, GridDataset]:
     """What is trained on, and what chooses the best epoch."""
     if validation is not None:
-        ends = [(part.shape.in_channels, part.shape.out_channels) for part in (data, validation)]
+        train, held_out = as_pairs(data), as_pairs(validation)
+        ends = [(part.shape.in_channels, part.shape.out_channels) for part in (train, held_out)]
         if ends[0] != ends[1]:
             raise ValueError(f"training and validation data have other channels: {ends[0]} and {ends[1]}")
-        return data, validation
+        return train, held_out
+    # States of one trajectory are too much alike to be on both sides, unless there is no other.
+    data = as_pairs(data) if len(data) == 1 else data
     if len(data) < 2:
         raise ValueError("one sample leaves none to validate on; give more, or validation data")
-    return data.split(max(1, round(HELD_OUT * len(data))), torch.Generator().manual_seed(seed))
+    rest, held = data.split(max(1, round(HELD_OUT * len(data))), torch.Generator().manual_seed(seed))
+    return as_pairs(rest), as_pairs(held)
 
 
 def save(model: nn.Module, path: Path | str) -> None:

@@ -12,7 +12,7 @@ from separata.loop import Loop, Track
 from separata.pde import relative_l2
 
 from .configs import TrainConfig
-from .grids import GridDataset, predict
+from .grids import GridDataset, predict, type_and_device
 from .losses import make_loss
 
 Row = dict[str, float]
@@ -45,9 +45,10 @@ class Trainer:
     """Trains a network on pairs of functions, in place.
 
     In every epoch, the data is shuffled and gone through in batches, of which the last may be smaller; the loss of a
-    batch is the sum over its samples. After every epoch, the relative L2 error of the validation data is compared with
-    the best so far; training ends with the weights of the best epoch, or the last one's without validation data. The
-    same seed gives the same training, also where it was interrupted and continued.
+    batch is the sum over its samples, and their mean for Helmholtz, both as published. After every epoch, the relative
+    L2 error of the validation data is compared with the best so far; training ends with the weights of the best epoch,
+    or the last one's without validation data. The same seed gives the same training, also where it was interrupted and
+    continued.
 
     Args:
         model: Called as `model(x)` with (batch, channels, height, width): an `Operator`, an `MgNO`, a baseline, or your
@@ -80,18 +81,21 @@ class Trainer:
         track: Track | None = None,
         log: Callable[[Row], None] | None = None,
     ) -> None:
-        weight = next(model.parameters())
+        place = type_and_device(model)
         self.model, self.config = model, config
-        self.data = data.to(weight.device, weight.dtype)
-        self.validation = None if validation is None else validation.to(weight.device, weight.dtype)
-        if loss is None and config.loss != "helmholtz":
+        self.data = data.to(*place)
+        self.validation = None if validation is None else validation.to(*place)
+        self.is_mean = loss is None and config.loss == "helmholtz"
+        if loss is None and not self.is_mean:
             self.data.check_nonzero()
         if self.validation is not None:
             self.validation.check_nonzero()
         self.loss = loss or make_loss(config.loss, config.h1_weight)
         self.per_epoch = math.ceil(len(data) / config.batch_size)
+        # PyTorch's fused step takes no complex weights, which other libraries' spectral networks have.
+        is_fused = place[0].type != "mps" and not any(p.is_complex() for p in model.parameters())
         self.optimizer = torch.optim.Adam(
-            model.parameters(), config.lr, weight_decay=config.weight_decay, fused=weight.device.type != "mps"
+            model.parameters(), config.lr, weight_decay=config.weight_decay, fused=is_fused
         )
         self._order = torch.empty(0, dtype=torch.long)
         self.best, self.best_epoch = math.inf, 0
@@ -132,7 +136,7 @@ class Trainer:
         index = self._order[place * self.config.batch_size :][: self.config.batch_size]
         self.optimizer.zero_grad()
         errors = self.loss(self.model(self.data.x[index]), self.data.y[index])
-        errors.sum().backward()
+        (errors.mean() if self.is_mean else errors.sum()).backward()
         return {"loss": errors.detach().mean()}
 
     def update(self) -> None:

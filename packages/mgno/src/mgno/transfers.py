@@ -40,8 +40,6 @@ def restriction(
     out_channels: int,
     padding_mode: PaddingMode,
     transfer: Transfer,
-    *,
-    bias: bool = False,
 ) -> nn.Conv1d | nn.Conv2d:
     """A convolution with stride 2: from n points to ceil(n/2) ("cell"), or to those that no padding reaches ("vertex").
 
@@ -50,7 +48,7 @@ def restriction(
     """
     padding = 1 if transfer == "cell" else 0
     mode = padding_mode if padding else "zeros"
-    return CONVOLUTIONS[n_dims](in_channels, out_channels, 3, stride=2, padding=padding, padding_mode=mode, bias=bias)
+    return CONVOLUTIONS[n_dims](in_channels, out_channels, 3, stride=2, padding=padding, padding_mode=mode, bias=False)
 
 
 def coarser(n: int, transfer: Transfer) -> int:
@@ -84,7 +82,6 @@ class Prolongation(nn.Module):
         padding_mode: The boundary condition.
         transfer: How the coarse grid lies on the fine one; that of vertices is never wrapped.
         wrap: Extend the coarse field as its condition says.
-        bias: Add a trainable number to each channel.
     """
 
     def __init__(
@@ -96,16 +93,13 @@ class Prolongation(nn.Module):
         transfer: Transfer = "cell",
         *,
         wrap: bool = True,
-        bias: bool = False,
     ) -> None:
         super().__init__()
         self.n_dims, self.padding_mode, self.transfer = n_dims, padding_mode, transfer
         self.is_wrapped = wrap and transfer == "cell" and padding_mode != "zeros"
         kind = nn.ConvTranspose1d if n_dims == 1 else nn.ConvTranspose2d
         # Its initial weights are those of PyTorch's own transposed convolution.
-        template = kind(in_channels, out_channels, UPWARD, bias=bias)
-        self.weight = nn.Parameter(template.weight.detach().clone())
-        self.bias = None if template.bias is None else nn.Parameter(template.bias.detach().clone())
+        self.weight = nn.Parameter(kind(in_channels, out_channels, UPWARD, bias=False).weight.detach().clone())
 
     def forward(
         self, coarse: Float[Tensor, "b c *grid"], size: torch.Size | tuple[int, ...]
@@ -114,7 +108,7 @@ class Prolongation(nn.Module):
         padding, skipped = (1, 0) if self.transfer == "cell" else (0, 0)
         if self.is_wrapped:
             coarse, skipped = pad(coarse, self.padding_mode), 2
-        fine = TRANSPOSED[self.n_dims](coarse, self.weight, self.bias, stride=2, padding=padding)
+        fine = TRANSPOSED[self.n_dims](coarse, self.weight, stride=2, padding=padding)
         for axis, points in enumerate(size, 2):
             fine = fine.narrow(axis, skipped, points)
         return fine
