@@ -164,6 +164,7 @@ def test_other_files_are_refused_in_a_sentence(tmp_path):
     (tmp_path / "archive.npz").rename(tmp_path / "archive.npy")
     np.savetxt(tmp_path / "pixels.csv", [[0, 0], [100, 0], [50, 100]], delimiter=",")
     (tmp_path / "empty.csv").write_text("")
+    (tmp_path / "solid.csv").write_text("0,0,0\n1,0,0\n0,1,0\n")
     (tmp_path / "text.png").write_text("no picture")
     (tmp_path / "text.csv").write_text("a,b\n")
     for name, words in (
@@ -173,6 +174,7 @@ def test_other_files_are_refused_in_a_sentence(tmp_path):
         ("archive.npy", "an archive of arrays"),
         ("pixels.csv", "unit square, and these go from 0 to 100"),
         ("empty.csv", "three or more corners"),
+        ("solid.csv", "two coordinates"),
         ("text.png", "not an image"),
         ("text.csv", "two numbers a line"),
         ("mask.gif", "no file"),

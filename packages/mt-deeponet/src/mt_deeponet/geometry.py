@@ -218,6 +218,10 @@ def _corners(path: Path) -> Tensor:
             rows = np.loadtxt(path, delimiter=",", ndmin=2)
     except ValueError:
         raise ValueError("corners are two numbers a line, with a comma between them") from None
+    if len(rows) < 3 or rows.shape[1] != 2:
+        raise ValueError(
+            f"a polygon needs three or more corners of two coordinates, and the file has {len(rows)} of {rows.shape[1]}"
+        )
     return torch.from_numpy(rows)
 
 
