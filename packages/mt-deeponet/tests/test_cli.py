@@ -1,6 +1,8 @@
 """The commands on files, those of strangers among them."""
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -111,6 +113,42 @@ def test_a_mesh_and_a_field_of_one_s_own_are_taken(folder, tmp_path):
     assert json.loads(done.out)["inside"] == pytest.approx(np.pi / 4 * 225, rel=0.1)
 
 
+def test_the_coefficient_counts_inside_the_domain_alone(folder, tmp_path):
+    mask = rasterize("l-shape", 16, 16).numpy()
+    k = np.random.default_rng(0).normal(size=(16, 16))
+    np.save(tmp_path / "mask.npy", mask)
+    np.save(tmp_path / "whole.npy", k)
+    np.save(tmp_path / "inside.npy", np.where(mask, k, 0))
+    words = ("predict", folder / "run", "--mask", tmp_path / "mask.npy", "--json", "--inputs")
+    whole = call(*words, tmp_path / "whole.npy").out
+    assert whole == call(*words, tmp_path / "inside.npy").out
+    samples = load_data(folder / "d.npz")[:1]
+    samples = replace(
+        samples,
+        functions=torch.from_numpy(np.where(mask, k, 0)[None]).float(),
+        mask=torch.from_numpy(mask).flatten()[None],
+    )
+    assert json.loads(whole)["max"] == pytest.approx(
+        float(load(folder / "run", "cpu").predict(samples)[samples.mask].max())
+    )
+
+
+def test_the_first_samples_of_a_file_may_be_of_fewer_tasks(folder, tmp_path):
+    done = call(
+        "transfer",
+        folder / "run",
+        folder / "d.npz",
+        "--samples",
+        "4",
+        "--out",
+        tmp_path / "t",
+        "--steps",
+        "2",
+        "--json",
+    )
+    assert json.loads(done.out)["tasks"] == {"square": 4}
+
+
 def test_a_law_is_named_with_its_parameters(folder, tmp_path):
     inputs = ",".join(["0.5"] * 8)
     words = ("predict", folder / "laws", "--inputs", inputs, "--json")
@@ -139,6 +177,7 @@ def test_a_network_is_exported(folder, tmp_path):
         (["generate", "darcy", "--out", "a.npz", "--geometry", "circle"], ["one of square", "circle"]),
         (["generate", "darcy", "--out", "a.npz", "--geometry", "none.png"], ["no file none.png"]),
         (["generate", "darcy", "--out", "a.npz", "--geometry", "disc,disc"], ["stand once each"]),
+        (["generate", "darcy", "--out", "a.npz", "--geometry", "ones.npy,b/ones.npy"], ["two geometries are called"]),
         (["generate", "fisher", "--out", "a.npz", "--families", "F3"], ["not F3"]),
         (["generate", "plate", "--out", "a.npz", "--n", "65"], ["1 to 64"]),
         (["generate", "heat", "--out", "a.npz"], ["heat"]),
@@ -161,6 +200,8 @@ def test_a_network_is_exported(folder, tmp_path):
         (["evaluate", "run", "d.npz", "--plot", "a.gif"], [".svg"]),
         (["predict", "run", "--mask", "grey.npy"], ["zeros and ones only"]),
         (["predict", "run", "--mask", "solid.npy"], ["3 dimensions, and the grid 2"]),
+        (["predict", "run", "--mask", "archive.npy"], ["an archive of arrays"]),
+        (["predict", "run", "--inputs", "archive.npy"], ["not an .npy file of numbers"]),
         (["predict", "run", "--inputs", "1,2"], ["(16, 16)"]),
         (["predict", "run", "--inputs", "k.csv"], ["no file k.csv"]),
         (["predict", "run", "--source", "F1,a=1"], ["takes no --source"]),
@@ -182,6 +223,9 @@ def test_bad_input_costs_one_line_and_leaves_nothing(folder, words, expected, mo
         save_data(load_data("d.npz")[:1], "one.npz")
         np.save("grey.npy", np.full((16, 16), 0.5))
         np.save("solid.npy", np.ones((4, 4, 4)))
+        np.save("ones.npy", np.ones((16, 16)))
+        np.savez("archive.npz", a=np.ones((16, 16)))
+        Path("archive.npz").rename("archive.npy")
     before = contents(folder)
     call(*words).assert_refused(*expected)
     assert contents(folder) == before

@@ -33,6 +33,14 @@ def test_a_mask_of_one_task_makes_the_others_whole():
     assert not pooled.mask[:3, 0].any()
 
 
+def test_masks_of_zeros_and_ones_are_taken_and_others_refused():
+    inside = torch.tensor([0.0, 1.0] * 8)
+    made = make_task("t", torch.zeros(2, 4, 4), nodes(4, 4).float(), torch.ones(2, 16), inside)
+    assert torch.equal(made.mask, (inside > 0).expand(2, -1))
+    with pytest.raises(ValueError, match="zeros and ones only"):
+        make_task("t", torch.zeros(2, 4, 4), nodes(4, 4).float(), torch.ones(2, 16), 255 * inside)
+
+
 def test_numbers_of_tasks_are_a_code_of_their_own():
     pooled = data("fisher", 2).with_task_numbers()
     assert pooled.codes.shape == (6, 3)

@@ -1,5 +1,6 @@
 """Errors, and the baseline without a network."""
 
+import numpy as np
 import pytest
 import torch
 from tiny import data, model
@@ -44,15 +45,35 @@ def test_the_nearest_design_is_looked_up_and_its_holes_are_filled():
     assert continued(torch.tensor([3.0, 0.0]), torch.tensor([True, False]), points[:2]).tolist() == [3.0, 3.0]
 
 
-@pytest.mark.parametrize(("kind", "n_axes"), [("fisher", 18), ("darcy", 18), ("plate", 18)])
-def test_pictures_show_solutions_on_their_domains(kind, n_axes):
+@pytest.mark.parametrize("kind", ["fisher", "darcy", "plate"])
+def test_pictures_show_solutions_on_their_domains(kind):
     samples = data(kind)
+    sizes = {"fisher": (5, 12), "darcy": (16, 16), "plate": (9, 8, 3)}[kind]
     figure = draw_predictions(samples.values, samples)
-    assert len(figure.axes) == n_axes
+    assert len(figure.axes) == 18
     image = figure.axes[0].collections[0].get_array()
-    assert image.mask.any() == (kind == "darcy" and False) or image.mask is not None
+    expected, inside = (part[0].reshape(sizes) for part in (samples.values, samples.domain))
+    if kind == "plate":
+        expected, inside = expected[..., 1], inside[..., 1]
+    np.testing.assert_array_equal(image.data[inside], expected[inside])
+    assert (np.ma.getmaskarray(image) == ~inside.numpy()).all()
     alone = draw_predictions(samples.values, samples, with_truth=False)
     assert len(alone.axes) == 6
+
+
+def test_samples_of_one_task_are_drawn_from_first_to_last():
+    samples = data("plate")
+    figure = draw_predictions(samples.values, samples)
+    titles = [axes.get_title("left") or axes.get_title() for axes in figure.axes]
+    assert [title for title in titles if ":" in title] == ["sample 0: true", "sample 2: true", "sample 3: true"]
+
+
+def test_pictures_do_not_depend_on_the_order_of_points():
+    samples = data("darcy").select("triangle")
+    order = torch.arange(256).reshape(16, 16).T.flip(1).flatten()
+    other = make_task("t", samples.functions, samples.points[order], samples.values[:, order], samples.mask[:, order])
+    images = [draw_predictions(one.values, one).axes[0].collections[0].get_array() for one in (samples, other)]
+    np.testing.assert_array_equal(images[0].filled(-1), images[1].filled(-1))
 
 
 def test_what_is_outside_is_blank():
@@ -64,3 +85,5 @@ def test_what_is_outside_is_blank():
 def test_scattered_points_are_drawn_against_the_truth():
     scattered = make_task("t", torch.rand(3, 2), torch.rand(7, 2), torch.rand(3, 7))
     assert len(draw_predictions(scattered.values, scattered).axes) == 1
+    alone = draw_predictions(scattered.values, scattered, with_truth=False)
+    np.testing.assert_allclose(alone.axes[0].collections[0].get_array(), scattered.values[0])

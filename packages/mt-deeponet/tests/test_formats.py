@@ -1,14 +1,16 @@
 """Files of data, those of the paper's program among them."""
 
+import importlib.util
 import math
 
 import numpy as np
 import pytest
 import torch
-from scipy.io import savemat
+from scipy.io import loadmat, savemat
 from tiny import data
 
 from mt_deeponet import load_data, nodes, rasterize, save_data
+from separata.extras import MissingExtraError
 from separata.testing import write_bomb
 
 
@@ -68,6 +70,86 @@ def test_masks_that_disagree_with_solutions_in_either_order_are_refused(tmp_path
         load_data(tmp_path / "wrong.mat")
 
 
+def test_files_of_version_7_3_are_read(tmp_path):
+    h5py = pytest.importorskip("h5py", reason="h5py is not installed")
+    write_darcy(tmp_path / "old.mat")
+    path = tmp_path / "new.mat"
+    with h5py.File(path, "w", userblock_size=512) as file:
+        for name, array in loadmat(tmp_path / "old.mat").items():
+            if not name.startswith("_"):
+                # As MATLAB does: (n, points) is stored as (points, n).
+                file[name] = array.T
+        file["note"] = "not read"
+    with path.open("r+b") as file:
+        file.write(b"MATLAB 7.3 MAT-file".ljust(512))
+    found, expected = (load_data(tmp_path / name) for name in ("new.mat", "old.mat"))
+    for name in ("functions", "points", "values", "mask"):
+        assert torch.equal(getattr(found, name), getattr(expected, name)), name
+    path.write_bytes(path.read_bytes()[:3000])
+    with pytest.raises(ValueError, match=r"new.mat: it is not a whole MATLAB file of version 7.3"):
+        load_data(path)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("h5py") is not None, reason="h5py is installed")
+def test_without_h5py_the_extra_is_named(tmp_path):
+    (tmp_path / "v73.mat").write_bytes(b"MATLAB 7.3 MAT-file".ljust(512) + b"\x89HDF\r\n\x1a\n" + bytes(100))
+    with pytest.raises(MissingExtraError, match=r"mt-deeponet\[mat\]"):
+        load_data(tmp_path / "v73.mat")
+
+
+def test_coordinates_may_be_axes_or_vectors(tmp_path):
+    write_darcy(tmp_path / "grid.mat")
+    x, y = np.linspace(0, 1, 8), np.linspace(0, 1, 6)
+    write_darcy(tmp_path / "axes.mat", xx=x, yy=y[:, None])
+    expected = load_data(tmp_path / "grid.mat")
+    assert torch.equal(load_data(tmp_path / "axes.mat").points, expected.points)
+    write_darcy(
+        tmp_path / "vectors.mat",
+        flat=False,
+        **dict(zip(("xx", "yy"), (part.ravel(order="F") for part in np.meshgrid(x, y)))),
+    )
+    assert torch.equal(load_data(tmp_path / "vectors.mat").points, expected.points)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"k_train": np.ones((2, 48))}, "2 coefficients, 3 solutions and 3 masks"),
+        ({"shape_train": np.ones((2, 48))}, "3 coefficients, 3 solutions and 2 masks"),
+        ({"k_train": np.ones((3, 5, 5))}, r"grid of \(5, 5\) nodes, and another of \(6, 8\)"),
+        ({"k_train": -np.ones((3, 48))}, "not positive"),
+        ({"u_train": np.zeros((3, 48))}, "zero everywhere"),
+        ({"u_train": np.ones((6, 8, 3))}, "24 values, and xx and yy are of 48 nodes"),
+        ({"u_train": np.full((3, 48), np.nan)}, "not finite in sample 0|do not agree"),
+        ({"yy": np.ones((4, 12))}, "two grids of one shape"),
+    ],
+)
+def test_damaged_mat_files_are_refused(changes, words, tmp_path):
+    write_darcy(tmp_path / "m.mat", **changes)
+    with pytest.raises(ValueError, match=rf"m.mat: .*({words})"):
+        load_data(tmp_path / "m.mat")
+
+
+def test_archives_that_are_damaged_anywhere_are_refused(tmp_path):
+    parts = {
+        "functions": np.zeros((2, 4, 4)),
+        "points": nodes(4, 4).numpy(),
+        "values": np.random.default_rng(0).random((2, 16)),
+    }
+    np.savez_compressed(tmp_path / "whole.npz", **parts)
+    whole = (tmp_path / "whole.npz").read_bytes()
+    n_refused = 0
+    for place in range(0, len(whole), 11):
+        damaged = bytearray(whole)
+        damaged[place] ^= 0x55
+        (tmp_path / "d.npz").write_bytes(damaged)
+        try:
+            load_data(tmp_path / "d.npz")
+        except ValueError as error:
+            n_refused += str(error).startswith(str(tmp_path / "d.npz"))
+    assert n_refused > len(whole) / 11 / 3
+
+
 def test_fisher_files_are_read(tmp_path):
     rng = np.random.default_rng(0)
     inputs, outputs = rng.normal(size=(7, 4 + 10)), rng.normal(size=(7, 5, 10))
@@ -80,6 +162,8 @@ def test_fisher_files_are_read(tmp_path):
     assert found.points[11].tolist() == pytest.approx([0.25, 1 / 9])
     np.savez(tmp_path / "one.npz", inputs=inputs, outputs=outputs.reshape(7, 50), n_samples=7)
     assert load_data(tmp_path / "one.npz").names == ("law 1",)
+    np.savez(tmp_path / "odd.npz", inputs=inputs, outputs=outputs, n_samples=np.array([-1, 8]))
+    assert load_data(tmp_path / "odd.npz").names == ("law 1",)
 
 
 def test_one_s_own_arrays_need_only_three(tmp_path):
@@ -102,6 +186,9 @@ def test_files_of_strangers_are_only_data(tmp_path):
     assert not (tmp_path / "mark").exists()
 
 
+OWN = {"functions": np.zeros((2, 3)), "points": np.zeros((4, 2)), "values": np.ones((2, 4))}
+
+
 @pytest.mark.parametrize(
     ("arrays", "words"),
     [
@@ -117,6 +204,10 @@ def test_files_of_strangers_are_only_data(tmp_path):
         ),
         ({"inputs": np.zeros((2, 14)), "outputs": np.zeros((2, 51))}, "none at 10 places"),
         ({"functions": np.zeros((2, 3)), "points": np.zeros((4, 2)), "values": np.array(["a"])}, "values is no array"),
+        (OWN | {"codes": np.ones(2)}, "codes are"),
+        (OWN | {"task": np.array(["a", "b"])}, "task is no array of numbers"),
+        (OWN | {"task": np.array([0, 0.5])}, "task has a value that is no whole number"),
+        ({"inputs": np.zeros((2, 14)), "outputs": np.zeros((2, 10, 5))}, "times, 10 places"),
     ],
 )
 def test_damaged_files_are_refused(arrays, words, tmp_path):

@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 
 from mt_deeponet import SHAPES, difference, disc, load_mask, make_mask, nodes, polygon, rasterize, voxelize
+from mt_deeponet.geometry import mask_at
 
 AREAS = {
     "square": 1,
@@ -69,6 +70,38 @@ def test_pictures_are_upright_and_take_white_or_what_is_opaque(tmp_path):
     color[:2, 4:, 3] = 255
     Image.fromarray(color).save(tmp_path / "drawn.png")
     assert torch.equal(load_mask(tmp_path / "drawn.png"), mask)
+    # The transparent ground of a palette, and of a single color, has no band.
+    palette = Image.fromarray(np.uint8(pixels > 0)).convert("P")
+    palette.putpalette([0, 0, 0, 200, 30, 30])
+    palette.save(tmp_path / "palette.png", transparency=0)
+    red = np.zeros((8, 8, 3), np.uint8)
+    red[:2, 4:, 0] = 200
+    Image.fromarray(red).save(tmp_path / "red.png", transparency=(0, 0, 0))
+    for name in ("palette.png", "red.png"):
+        assert torch.equal(load_mask(tmp_path / name), mask), name
+
+
+def test_the_edge_of_a_smooth_picture_is_at_half_its_brightness(tmp_path):
+    grid = nodes(64, 64) - 0.5
+    brightness = 255 * (0.5 + (0.3 - grid.norm(dim=1)) / 0.05).clamp(0, 1)
+    Image.fromarray(brightness.reshape(64, 64).flip(0).byte().numpy()).save(tmp_path / "smooth.png")
+    assert torch.equal(load_mask(tmp_path / "smooth.png"), (brightness > 127.99).reshape(64, 64))
+
+
+def test_masks_are_read_at_points_in_whatever_order_a_file_has_them(tmp_path):
+    pixels = np.zeros((9, 12), np.uint8)
+    pixels[:3, 5:] = 255
+    Image.fromarray(pixels).save(tmp_path / "corner.png")
+    grid = nodes(9, 12)
+    expected = load_mask(tmp_path / "corner.png", 9, 12).flatten()
+    order = torch.randperm(108, generator=torch.Generator().manual_seed(0))
+    noise = 1e-7 * torch.rand(108, 2, generator=torch.Generator().manual_seed(1))
+    assert torch.equal(mask_at(tmp_path / "corner.png", (2 * grid - 1 + noise).float()), expected)
+    assert torch.equal(mask_at(tmp_path / "corner.png", grid[order]), expected[order])
+    upside_down = mask_at(tmp_path / "corner.png", grid.reshape(9, 12, 2).flip(0).flatten(0, 1))
+    assert torch.equal(upside_down.reshape(9, 12), expected.reshape(9, 12).flip(0))
+    with pytest.raises(ValueError, match="no grid"):
+        mask_at(tmp_path / "corner.png", torch.rand(7, 2))
 
 
 def test_arrays_and_corners_are_read(tmp_path):
@@ -112,6 +145,8 @@ def test_stl_files_are_read_and_open_ones_refused(trimesh, tmp_path):
     solid = load_mask(tmp_path / "box.stl", 9, 9, 9)
     assert solid[..., 2:7].all()
     assert not solid[..., :2].any()
+    (tmp_path / "text.STL").write_text(trimesh.exchange.stl.export_stl_ascii(box))
+    assert torch.equal(load_mask(tmp_path / "text.STL", 9, 9, 9), solid)
     box.update_faces([True] * 11 + [False])
     box.export(tmp_path / "open.stl")
     with pytest.raises(ValueError, match=r"open.stl: the mesh is empty or not closed"):
@@ -124,11 +159,22 @@ def test_stl_files_are_read_and_open_ones_refused(trimesh, tmp_path):
 def test_other_files_are_refused_in_a_sentence(tmp_path):
     np.save(tmp_path / "grey.npy", np.full((4, 4), 0.5))
     np.save(tmp_path / "zeros.npy", np.zeros((4, 4)))
+    np.save(tmp_path / "bytes.npy", np.full((4, 4), 255, np.uint8))
+    np.savez(tmp_path / "archive.npz", mask=np.ones((4, 4)))
+    (tmp_path / "archive.npz").rename(tmp_path / "archive.npy")
+    np.savetxt(tmp_path / "pixels.csv", [[0, 0], [100, 0], [50, 100]], delimiter=",")
+    (tmp_path / "empty.csv").write_text("")
+    (tmp_path / "solid.csv").write_text("0,0,0\n1,0,0\n0,1,0\n")
     (tmp_path / "text.png").write_text("no picture")
     (tmp_path / "text.csv").write_text("a,b\n")
     for name, words in (
         ("grey.npy", "zeros and ones only"),
         ("zeros.npy", "nothing is inside"),
+        ("bytes.npy", "save picture > 127"),
+        ("archive.npy", "an archive of arrays"),
+        ("pixels.csv", "unit square, and these go from 0 to 100"),
+        ("empty.csv", "three or more corners"),
+        ("solid.csv", "two coordinates"),
         ("text.png", "not an image"),
         ("text.csv", "two numbers a line"),
         ("mask.gif", "no file"),
@@ -137,6 +183,9 @@ def test_other_files_are_refused_in_a_sentence(tmp_path):
             load_mask(tmp_path / name, 8, 8)
     with pytest.raises(ValueError, match="must be one of square"):
         make_mask("circle", 8, 8)
+    for shape in ("disc", [[0, 0], [1, 0], [0, 1]]):
+        with pytest.raises(ValueError, match="shapes in a plane, and the grid has 3"):
+            rasterize(shape, 8, 8, 4)
     with pytest.raises(ValueError, match="no node"):
         rasterize(disc(radius=0.01), 4, 4)
     with pytest.raises(ValueError, match="three or more corners"):

@@ -134,7 +134,7 @@ def predict(
         mask: Domain: a picture (.png, white is inside), an array of zeros and ones (.npy), a polygon (.csv) or a closed
             mesh (.stl); everything if not given.
         inputs: Input functions as in the data, a file (.npy or .csv) or numbers with commas: the logarithm of the
-            coefficient, u(x, 0), or the design; zero on a grid if not given.
+            coefficient (outside the mask it counts as 0), u(x, 0), or the design; zero on a grid if not given.
         source: Law of a network for source terms, such as F4,a=0.5,b=1, or its coefficients.
         out: File for the solutions, .npy.
         plot: Figure to write: .svg, .png or .pdf.

@@ -27,7 +27,7 @@ from .data import MultiTaskData, make_task
 from .evaluation import evaluate
 from .export import save_onnx
 from .formats import load_all, load_data, save_data
-from .geometry import grid_sizes, load_mask
+from .geometry import grid_sizes, mask_at
 from .problems.darcy import sample_darcy
 from .problems.fisher import sample_fisher
 from .problems.plate import sample_plates
@@ -176,7 +176,10 @@ def predict_samples(
     functions = _functions(inputs, model.shape)
     points = model.grid.cpu()
     sizes = grid_sizes(points)
-    domain = None if mask is None else load_mask(mask, *sizes).flatten()
+    domain = None if mask is None else mask_at(mask, points)
+    if domain is not None and len(model.shape.functions) == 2:
+        # As in the data of `generate` and of the paper: the coefficient is not known outside.
+        functions = torch.where(domain.reshape(model.shape.functions), functions, 0.0)
     codes = None if source is None else encode_source(source)
     n_codes = 0 if codes is None else len(codes)
     if n_codes != model.shape.n_codes:
@@ -260,9 +263,13 @@ def _array(path: Path) -> Tensor:
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
     try:
-        return torch.from_numpy(np.load(path, allow_pickle=False).astype(np.float32))
-    except (ValueError, EOFError, OSError, TypeError):
+        array = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError, OSError):
         raise ValueError(f"{path} is not an .npy file of numbers") from None
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub":
+        raise ValueError(f"{path} is not an .npy file of numbers")
+    with np.errstate(over="ignore"):
+        return torch.from_numpy(array.astype(np.float32))
 
 
 def export(run: Path, out: Path) -> Output:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
 from .configs import DataShape
@@ -161,7 +161,7 @@ def make_task(
     functions: Float[Tensor, "n *function"],
     points: Float[Tensor, "points coordinates"],
     values: Float[Tensor, "n n_points"],
-    mask: Bool[Tensor, "*n points"] | None = None,
+    mask: Shaped[Tensor, "*n points"] | None = None,
     codes: Float[Tensor, "*n codes"] | None = None,
 ) -> MultiTaskData:
     """The data of one task; mask and codes may be one for all its samples.
@@ -171,10 +171,17 @@ def make_task(
         functions: As in `MultiTaskData`.
         points: As there.
         values: As there.
-        mask: The domain of each sample, or of all.
+        mask: The domain of each sample, or of all; truth values, or zeros and ones.
         codes: Of each sample, or of all.
+
+    Raises:
+        ValueError: as `MultiTaskData`, and if a mask is not binary.
     """
     n = len(functions)
+    if mask is not None and mask.dtype != torch.bool:
+        if not bool(((mask == 0) | (mask == 1)).all()):
+            raise ValueError("a mask has truth values, or zeros and ones only; of a signed distance d take d <= 0")
+        mask = mask.bool()
     if mask is not None and mask.ndim == 1:
         mask = mask.expand(n, -1)
     if codes is not None and codes.ndim == 1:

@@ -10,7 +10,7 @@ from torch import Tensor
 from separata.canvas import PALETTE, add_legend, canvas, in_house_style
 
 from .data import MultiTaskData
-from .geometry import grid_sizes
+from .geometry import axes_of, grid_sizes
 
 OUTSIDE = "#e6e6e6"
 """Color of what is not in a domain."""
@@ -20,11 +20,12 @@ OUTSIDE = "#e6e6e6"
 def draw_predictions(
     predicted: Float[Tensor, "n points"], data: MultiTaskData, *, with_truth: bool = True, n_shown: int = 3
 ) -> Figure:
-    """Draw the first sample of each task, or samples from the first to the last of a single one.
+    """Draw the first sample of each task, or samples from first to last of a single one: true, predicted, difference.
 
-    Shown are true and predicted values and the difference, blank outside the domain.
+    What is outside the domain is blank.
 
-    Solids are drawn by their middle layer. What is on no grid is drawn as predicted against true values.
+    Solids are drawn by their middle layer. What is on no grid is drawn as predicted against true values or, without
+    those, at its points.
 
     Args:
         predicted: Predictions for the samples of `data`.
@@ -35,11 +36,10 @@ def draw_predictions(
     predicted, data = predicted.detach().cpu(), data.to("cpu")
     task: Tensor = data.task  # type: ignore[assignment] # set at first
     first = [int((task == number).nonzero()[0]) for number in range(len(data.names)) if bool((task == number).any())]
-    spread = torch.linspace(0, len(predicted) - 1, min(n_shown, len(predicted))).round().int().tolist()
-    rows = first[:n_shown] if len(first) > 1 else spread
-    plane = _Plane(data.points)
+    rows = first[:n_shown] if len(first) > 1 else _spread(len(predicted), n_shown)
+    plane = _Plane(data.points, is_time=data.functions.ndim == 2)
     if not plane.is_grid:
-        return _against(predicted, data)
+        return _against(predicted, data) if with_truth else _scattered(predicted[0], data)
     panels = ("true", "predicted", "predicted - true") if with_truth else ("predicted",)
     figure, _ = canvas(None, None, None)
     figure.clear()
@@ -57,25 +57,36 @@ def draw_predictions(
             largest = float(part[inside].abs().max()) or 1.0
             limits = (-largest, largest) if is_difference else (float(shared.min()), float(shared.max()))
             _field(axis, plane, part, inside, limits, "RdBu_r" if is_difference else "viridis")
-            axis.set_title(f"{name}: {title}" if axis is axes[0] and len(first) > 1 else title)
+            told = name if len(first) > 1 else f"sample {row}" if len(rows) > 1 else None
+            axis.set_title(f"{told}: {title}" if axis is axes[0] and told else title)
     return figure
+
+
+def _spread(n: int, n_shown: int) -> list[int]:
+    """Numbers of samples from first to last, evenly."""
+    return torch.linspace(0, n - 1, min(n, n_shown)).round().long().tolist()
 
 
 class _Plane:
     """The plane of a grid that is drawn: of a solid, its middle layer."""
 
-    def __init__(self, points: Float[Tensor, "points d"]) -> None:
-        self.sizes = grid_sizes(points)
-        self.is_grid = len(self.sizes) > 1
+    def __init__(self, points: Float[Tensor, "points d"], *, is_time: bool) -> None:
+        self.is_grid = len(grid_sizes(points)) > 1
+        if not self.is_grid:
+            return
         # Of times and places, the first coordinate is that of the rows; of nodes, the second.
-        is_time_first = points.shape[1] == 2 and bool(points[0, 0] == points[1, 0])
+        is_time_first = is_time and points.shape[1] == 2 and bool(points[0, 0] == points[1, 0])
         self.labels = ("x", "t") if is_time_first else None
-        rows, columns = (0, 1) if is_time_first else (1, 0)
-        self.x, self.y = points[:, columns].unique(), points[:, rows].unique()
+        axes = axes_of(points)
+        rows, columns, *layers = (axes[0], axes[1]) if is_time_first else (axes[1], axes[0], *axes[2:])
+        self.x, self.y = columns[0], rows[0]
+        self.order = (rows[1] * len(self.x) + columns[1]).argsort()
+        if layers:
+            middle = layers[0][1] == len(layers[0][0]) // 2
+            self.order = self.order[middle[self.order]]
 
     def __call__(self, values: Shaped[Tensor, "points"]) -> Shaped[Tensor, "rows columns"]:
-        image = values.reshape(self.sizes)
-        return image if image.ndim == 2 else image[..., image.shape[2] // 2]
+        return values[self.order].reshape(len(self.y), len(self.x))
 
 
 def _field(
@@ -97,6 +108,19 @@ def _field(
     image = axes.pcolormesh(plane.x.numpy(), plane.y.numpy(), shown, vmin=low, vmax=high, cmap=cmap, rasterized=True)
     axes.grid(visible=False)
     axes.figure.colorbar(image, ax=axes, fraction=0.05, pad=0.03)
+
+
+def _scattered(predicted: Tensor, data: MultiTaskData) -> Figure:
+    figure, axes = canvas("first coordinate", "second coordinate" if data.points.shape[1] > 1 else "prediction", None)
+    inside = data.domain[0]
+    x, *others = data.points[inside].T.numpy()
+    values = predicted[inside].numpy()
+    if others:
+        drawn = axes.scatter(x, others[0], c=values, s=8, cmap="viridis")
+        axes.figure.colorbar(drawn, ax=axes, fraction=0.05, pad=0.03)
+    else:
+        axes.plot(x, values, ".", color=PALETTE[0], markersize=3)
+    return figure
 
 
 def _against(predicted: Tensor, data: MultiTaskData) -> Figure:

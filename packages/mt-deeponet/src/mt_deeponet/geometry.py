@@ -1,5 +1,7 @@
 """Domains as masks on a grid of nodes, from shapes, polygons, pictures, arrays and meshes."""
 
+import math
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +19,8 @@ from .shapes import NUDGE, SHAPES, SignedDistance, make_shape, polygon
 if TYPE_CHECKING:
     import trimesh
 
+SLACK = 1e-6
+"""By which corners of a polygon may be outside the unit square."""
 SUFFIXES = (".png", ".npy", ".csv", ".stl")
 """Files that masks are read from."""
 CHUNK = 1 << 22
@@ -44,11 +48,40 @@ def grid_sizes(points: Float[Tensor, "points d"]) -> tuple[int, ...]:
 
     The rows of times and places (t, x) are times, of nodes (x, y) those of y.
     """
-    counts = [len(column.unique()) for column in points.T]
+    counts = [len(values) for values, _ in axes_of(points)]
     if len(counts) not in {2, 3} or torch.Size(counts).numel() != len(points):
         return (len(points),)
     is_time_first = len(counts) == 2 and bool(points[0, 0] == points[1, 0])
     return (counts[0], counts[1]) if is_time_first else (counts[1], counts[0], *counts[2:])
+
+
+def axes_of(points: Float[Tensor, "points d"]) -> list[tuple[Tensor, Tensor]]:
+    """For each coordinate, its values in increasing order, and which of them each point has.
+
+    Values that differ by less than a hundred-thousandth of their range are one, as single precision may not hold them.
+    """
+    found = []
+    for column in points.T.double():
+        low, high = column.aminmax()
+        scaled = ((column - low) / (high - low).clamp(min=1e-300) * 1e5).round()
+        steps, at = scaled.unique(return_inverse=True)
+        found.append((low + steps / 1e5 * (high - low), at))
+    return found
+
+
+def mask_at(path: Path | str, points: Float[Tensor, "points d"]) -> Bool[Tensor, "points"]:
+    """Read a domain, as `load_mask`, at points that are a grid: x along columns, y upwards, in whatever order they are.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: as `load_mask`, and if the points are no grid in two or three dimensions.
+    """
+    axes = axes_of(points)
+    counts = [len(values) for values, _ in axes]
+    if len(counts) not in {2, 3} or math.prod(counts) != len(points):
+        raise ValueError(f"{path}: the network's points are no grid, so that no file of a mask fits them")
+    order = (1, 0, 2)[: len(counts)]
+    return load_mask(path, *(counts[axis] for axis in order))[tuple(axes[axis][1] for axis in order)]
 
 
 def rasterize(
@@ -65,16 +98,27 @@ def rasterize(
         (rows, columns), or (rows, columns, layers).
 
     Raises:
-        ValueError: if there is no such shape, or no node is inside.
+        ValueError: if there is no such shape, a corner is outside the unit square, a name or polygon is to be a solid,
+            or no node is inside.
     """
-    if isinstance(shape, str):
-        shape = make_shape(shape)
-    elif not callable(shape):
-        shape = polygon(shape)
-    mask = (shape(nodes(*sizes)) <= NUDGE).reshape(sizes)
+    points = nodes(*sizes)
+    if not callable(shape):
+        if len(sizes) != 2:
+            raise ValueError(f"names and polygons are shapes in a plane, and the grid has {len(sizes)} dimensions")
+        shape = make_shape(shape) if isinstance(shape, str) else _polygon_in_box(shape)
+    mask = (shape(points) <= NUDGE).reshape(sizes)
     if not bool(mask.any()):
         raise ValueError("no node of the grid is inside the shape: use a finer grid, or a larger shape")
     return mask
+
+
+def _polygon_in_box(corners: Float[Tensor, "corners 2"] | Sequence[Sequence[float]]) -> SignedDistance:
+    shape = polygon(corners)
+    ends = torch.as_tensor(corners, dtype=torch.float64)
+    low, high = float(ends.min()), float(ends.max())
+    if low < -SLACK or high > 1 + SLACK:
+        raise ValueError(f"corners are in the unit square, and these go from {low:g} to {high:g}: scale them")
+    return shape
 
 
 def load_mask(path: Path | str, *sizes: int) -> Bool[Tensor, "..."]:
@@ -82,7 +126,7 @@ def load_mask(path: Path | str, *sizes: int) -> Bool[Tensor, "..."]:
 
     | file | holds |
     | --- | --- |
-    | .png | a picture, upright: white or opaque is inside, black or transparent outside |
+    | .png | a picture, upright: white is inside, black outside; of one that is partly transparent, what is opaque |
     | .npy | an array of zeros and ones; row 0 is the lowest |
     | .csv | corners of a polygon in the unit square, one a line |
     | .stl | a closed mesh, scaled into the unit cube; for a plane grid, its slice at half the height |
@@ -97,7 +141,8 @@ def load_mask(path: Path | str, *sizes: int) -> Bool[Tensor, "..."]:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it is no such file, an array is not binary, a mesh is not closed, or nothing is inside.
+        ValueError: if it is no such file, an array is not binary, a corner is outside the unit square, a mesh is not
+            closed, a plane domain is to be a solid, or nothing is inside.
         MissingExtraError: for an .stl, if the extra `stl` is not installed.
     """
     path = Path(path)
@@ -138,14 +183,14 @@ def make_mask(geometry: str, *sizes: int) -> Bool[Tensor, "..."]:
 def _of_picture(path: Path) -> Tensor:
     from PIL import Image
 
-    where, pixels = pictures.decode(None, (str(path), path.read_bytes()))
+    _, pixels = pictures.decode(None, (str(path), path.read_bytes()))
     grey = np.asarray(pixels, dtype=np.float64).mean(0)
     with Image.open(path) as picture:
-        if "A" in picture.getbands():
-            alpha = np.asarray(picture.getchannel("A"), dtype=np.float64)
+        # A palette or a single color can be transparent without a band for it.
+        if "A" in picture.getbands() or "transparency" in picture.info:
+            alpha = np.asarray(picture.convert("RGBA").getchannel("A"), dtype=np.float64)
             # Of a drawing on transparent ground the opaque part is meant, whatever its color.
             grey = alpha if alpha.min() < alpha.max() else grey
-    del where
     return torch.from_numpy(np.flipud(grey > 127.5).copy())
 
 
@@ -154,18 +199,29 @@ def _of_array(path: Path) -> Tensor:
         array = np.load(path, allow_pickle=False)
     except (ValueError, EOFError, OSError):
         raise ValueError("it is not an .npy file of numbers") from None
+    if not isinstance(array, np.ndarray):
+        raise ValueError("it is an archive of arrays: save the mask alone, as .npy")
     if array.dtype.kind not in "biuf" or array.ndim not in {2, 3} or not array.size:
         raise ValueError(f"a mask is an array of two or three dimensions, not of shape {array.shape}")
     if not np.isin(array, (0, 1)).all():
-        raise ValueError("a mask has zeros and ones only; for a signed distance d, save d <= 0")
+        raise ValueError(
+            "a mask has zeros and ones only: of a picture from 0 to 255 save picture > 127, of a signed distance d <= 0"
+        )
     return torch.from_numpy(array.astype(bool))
 
 
 def _corners(path: Path) -> Tensor:
     try:
-        rows = np.loadtxt(path, delimiter=",", ndmin=2)
+        with warnings.catch_warnings():
+            # Of an empty file it only warns; the polygon has too few corners then.
+            warnings.simplefilter("ignore")
+            rows = np.loadtxt(path, delimiter=",", ndmin=2)
     except ValueError:
         raise ValueError("corners are two numbers a line, with a comma between them") from None
+    if len(rows) < 3 or rows.shape[1] != 2:
+        raise ValueError(
+            f"a polygon needs three or more corners of two coordinates, and the file has {len(rows)} of {rows.shape[1]}"
+        )
     return torch.from_numpy(rows)
 
 

@@ -167,8 +167,9 @@ def _train(
 
 
 def count_tasks(data: MultiTaskData) -> dict[str, int]:
-    """Samples of each task."""
-    return {name: int((data.task == number).sum()) for number, name in enumerate(data.names)}  # type: ignore[union-attr] # set at first
+    """Samples of each task that has some."""
+    counts = torch.bincount(data.task.cpu(), minlength=len(data.names))  # type: ignore[union-attr] # set at first
+    return {name: n for name, n in zip(data.names, counts.tolist(), strict=True) if n}
 
 
 def save(model: Surrogate, path: Path | str, config: ModelConfig) -> None:

@@ -1,6 +1,6 @@
 """Darcy flow `-div(k grad u) = 1` on several shapes, u = 0 on their boundaries; the Poisson equation where k = 1."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from jaxtyping import Bool
@@ -34,12 +34,13 @@ def sample_darcy(
         Functions log k (rows, columns), the nodes of the unit square, values u and masks; one task for each shape.
 
     Raises:
-        ValueError: if n is not positive, there is no such shape, or a mask is not of the grid.
+        ValueError: if n is not positive, there is no such shape, two files have one name, or a mask is not of the
+            grid.
     """
     if n < 1:
         raise ValueError(f"n must be at least 1, not {n}")
     size = config.resolution
-    found = masks or {_name(one): make_mask(one, size, size) for one in names(config.geometry)}
+    found = masks or _masks(names(config.geometry), size)
     line = GaussianField(torch.linspace(0, 1, size, dtype=torch.float64), RBF(config.length_scale))
     points = nodes(size, size)
     tasks = []
@@ -51,6 +52,16 @@ def sample_darcy(
         functions = log_k if keeps_outside else torch.where(mask, log_k, 0.0)
         tasks.append(make_task(name, functions, points, u.flatten(1), mask.flatten()))
     return MultiTaskData.concat(tasks)
+
+
+def _masks(geometries: Sequence[str], size: int) -> dict[str, Tensor]:
+    found: dict[str, Tensor] = {}
+    for geometry in geometries:
+        name = _name(geometry)
+        if name in found:
+            raise ValueError(f"two geometries are called {name}: rename the file {geometry}")
+        found[name] = make_mask(geometry, size, size)
+    return found
 
 
 def _name(geometry: str) -> str:
