@@ -56,8 +56,8 @@ class GapConfig:
     "gap-vs-fnn",
     smoke=GapConfig(
         SMOKE,
-        Networks((2,), (10,), (1e-2, 1e-3)),
-        GridsConfig(_trial(10, 20, 10, n_points=0, problem=ProblemConfig(n_sensors=5)), RecurrentNetworks((2,))),
+        Networks((2,), (10,), (1e-2,)),
+        GridsConfig(_trial(9, 20, 9, n_points=0, problem=ProblemConfig(n_sensors=5)), RecurrentNetworks((2,), (1e-2,))),
     ),
     quick=GapConfig(QUICK),
     gpu=GapConfig(
