@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from mgno import DataShape, MgNO, draw_prediction, save_onnx
+from mgno import FNO, DataShape, MgNO, draw_prediction, save_onnx
 from mgno.export import _compare
 
 
@@ -21,6 +21,30 @@ def test_a_picture_shows_given_true_and_predicted_functions():
 def test_other_names_are_refused(tmp_path):
     with pytest.raises(ValueError, match="exported as .onnx, not as net.pt"):
         save_onnx(MgNO(1, 1, 2, 1, ((1, 0),)), tmp_path / "net.pt", DataShape(1, 1, 8, 8))
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_pytorch_cannot_export_is_refused_in_a_sentence(tmp_path, monkeypatch):
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    pytest.importorskip("onnxscript", reason="onnxscript is not installed")
+
+    def refuse(model, args, path, **options):
+        path.write_bytes(b"half")
+        raise torch.onnx.OnnxExporterError("step 3/3\nan operation has no counterpart")
+
+    monkeypatch.setattr(torch.onnx, "export", refuse)
+    with pytest.raises(ValueError, match="cannot export this network") as caught:
+        save_onnx(MgNO(1, 1, 2, 1, ((1, 0),)), tmp_path / "net.onnx", DataShape(1, 1, 8, 8))
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_an_fno_is_refused(tmp_path):
+    pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
+    pytest.importorskip("onnxscript", reason="onnxscript is not installed")
+    with pytest.raises(ValueError, match="Fourier transforms"):
+        save_onnx(FNO(1, 1, 2, 2, 1), tmp_path / "net.onnx", DataShape(1, 1, 8, 8))
     assert not list(tmp_path.iterdir())
 
 

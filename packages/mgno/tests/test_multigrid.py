@@ -63,7 +63,7 @@ def test_it_is_linear_and_autograd_is_its_adjoint(padding_mode, residual):
     assert found == pytest.approx(float((g * transposed).sum()), rel=1e-10)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(st.integers(-3, 3), st.integers(-3, 3), st.sampled_from([(8, 12), (16, 8), (20, 24)]))
 def test_periodic_cycles_commute_with_shifts_by_cells_of_the_coarsest_grid(down, right, size):
     cycle = MultigridConv2d(1, 2, THREE, "circular").double()

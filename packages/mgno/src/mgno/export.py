@@ -31,7 +31,7 @@ def save_onnx(model: nn.Module, path: Path | str, shape: DataShape) -> None:
         shape: Channels and grid.
 
     Raises:
-        ValueError: if the name does not end in .onnx, or the outputs differ.
+        ValueError: if the name does not end in .onnx, PyTorch cannot export the network, or the outputs differ.
         OSError: if the file cannot be written.
         MissingExtraError: if the extra `onnx` is not installed.
     """
@@ -45,17 +45,22 @@ def save_onnx(model: nn.Module, path: Path | str, shape: DataShape) -> None:
     with files.replacing(path) as part, warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-        torch.onnx.export(
-            model,
-            (x,),
-            part,
-            input_names=["x"],
-            output_names=["y"],
-            dynamic_shapes=({0: torch.export.Dim("samples")},),
-            dynamo=True,
-            external_data=False,
-            verbose=False,
-        )
+        try:
+            torch.onnx.export(
+                model,
+                (x,),
+                part,
+                input_names=["x"],
+                output_names=["y"],
+                dynamic_shapes=({0: torch.export.Dim("samples")},),
+                dynamo=True,
+                external_data=False,
+                verbose=False,
+            )
+        except torch.onnx.OnnxExporterError:
+            raise ValueError(
+                "PyTorch cannot export this network as ONNX; Fourier transforms, as in FNO, are among what it cannot"
+            ) from None
         _compare(model, part, x[1:])
 
 
