@@ -67,7 +67,7 @@ def test_lion_takes_the_last_steps():
 
     trainer.loop.log, trainer.loop.log_every = keep, 11
     trainer.fit()
-    moved = [(value - before[name]).abs() for name, value in surrogate.named_parameters()]
+    moved = [(value.detach() - before[name].detach()).abs() for name, value in surrogate.named_parameters()]
     assert isinstance(trainer.lion, Lion)
     # The last row of the history is after the last step, too.
     assert all(float(one.max()) <= 1.01e-3 for one in moved)
@@ -109,6 +109,14 @@ def test_points_are_drawn_without_bias():
     full = masked(trainer, slice(None))
     parts = [masked(trainer, torch.randperm(len(trainer.points))[:40]) for _ in range(300)]
     assert float(torch.stack(parts).mean()) == pytest.approx(float(full), rel=0.05)
+
+
+def test_too_few_points_of_a_step_are_told():
+    samples = data("darcy")
+    for settings in ({"batch_size": 1}, {"loss": "relative"}):
+        trainer = Trainer(model("darcy", samples), samples, replace(CONFIG, n_points=1, steps=50, **settings))
+        with pytest.raises(ValueError, match="the 1 points of a step .* draw more"):
+            trainer.fit()
 
 
 def masked(trainer, at):
@@ -213,11 +221,11 @@ def test_unknown_parts_and_other_data_are_refused(source):
 
 
 def test_one_network_is_told_its_law_by_the_coefficients():
-    samples = data("fisher", 40)
+    samples = data("fisher", 12)
     with seeded(0):
         surrogate = make_model(MODELS["fisher"], samples.shape)
     surrogate.fit_normalizers(samples)
-    Trainer(surrogate, samples, TrainConfig(steps=200, lr=1e-2, batch_size=60, check_every=100)).fit()
+    Trainer(surrogate, samples, TrainConfig(steps=300, lr=1e-2, batch_size=None, check_every=300)).fit()
     right = evaluate(surrogate, samples).frobenius
-    swapped = MultiTaskData(samples.functions, samples.points, samples.values, codes=samples.codes.roll(40, 0))
-    assert evaluate(surrogate, swapped).frobenius > 1.2 * right
+    swapped = MultiTaskData(samples.functions, samples.points, samples.values, codes=samples.codes.roll(12, 0))
+    assert evaluate(surrogate, swapped).frobenius > 1.4 * right

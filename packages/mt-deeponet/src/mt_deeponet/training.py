@@ -113,7 +113,14 @@ class Trainer:
         # Dropout draws from PyTorch's own generator.
         with seeded(config.seed % 2**40 * 1_000_003 + step):
             pred = self.model.network(self.inputs[rows], self.points[at])
-        loss = self._loss(pred, self.targets[rows][:, at], mask)
+        try:
+            loss = self._loss(pred, self.targets[rows][:, at], mask)
+        except ValueError as error:
+            if config.n_points is None:
+                raise
+            raise ValueError(
+                f"the {config.n_points} points of a step left a sample without a solution: draw more ({error})"
+            ) from None
         total = loss
         if config.l2:
             total = loss + config.l2 * torch.stack([kernel.square().sum() for kernel in self.kernels]).sum()
