@@ -31,7 +31,7 @@ from .geometry import grid_sizes, mask_at
 from .problems.darcy import sample_darcy
 from .problems.fisher import sample_fisher
 from .problems.plate import sample_plates
-from .sources import PolynomialSource
+from .sources import DEGREE, PolynomialSource
 
 N_SAMPLES = 200
 """Of each law or shape, if nothing else is asked for."""
@@ -221,7 +221,7 @@ def encode_source(text: str) -> Tensor:
     try:
         if words[0] in FAMILIES:
             params = {key.strip(): float(number) for key, _, number in (word.partition("=") for word in words[1:])}
-            return PolynomialSource.encode(words[0], **params).coefficients
+            return PolynomialSource.encode(words[0], DEGREE, **params).coefficients
         codes = torch.tensor([float(word) for word in words])
     except ValueError as error:
         told = str(error)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int, Shaped
@@ -57,7 +58,7 @@ class MultiTaskData:
             object.__setattr__(self, "values", torch.where(self.mask, self.values, 0.0))
         if self.task is None:
             object.__setattr__(self, "task", torch.zeros(n, dtype=torch.long, device=self.functions.device))
-        if not bool(((self.task >= 0) & (self.task < len(self.names))).all()):  # type: ignore[operator] # set above
+        if not bool(((self.task >= 0) & (self.task < len(self.names))).all()):  # type: ignore[operator,union-attr]
             raise ValueError(f"numbers of tasks are 0 to {len(self.names) - 1}")
 
     def _parts(self) -> dict[str, Tensor]:
@@ -84,7 +85,8 @@ class MultiTaskData:
 
     def __getitem__(self, index: slice | Sequence[int] | Tensor) -> "MultiTaskData":
         """Some of the samples."""
-        return replace(self, **{name: part[index] for name, part in self._parts().items() if name != "points"})
+        chosen: dict[str, Any] = {name: part[index] for name, part in self._parts().items() if name != "points"}
+        return replace(self, **chosen)
 
     def select(self, name: str) -> "MultiTaskData":
         """The samples of one task.
@@ -99,7 +101,7 @@ class MultiTaskData:
 
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> "MultiTaskData":
         """The same on a device, its numbers of a type."""
-        moved = {
+        moved: dict[str, Any] = {
             name: part.to(device=device, dtype=dtype if part.is_floating_point() else None)
             for name, part in self._parts().items()
         }

@@ -44,4 +44,4 @@ class Lion(torch.optim.Optimizer):
             momentum = state.setdefault("momentum", torch.zeros_like(parameter))
             direction = torch.lerp(parameter.grad, momentum, first).sign()  # type: ignore[arg-type] # there is one
             parameter.sub_(group["lr"] * direction)
-            momentum.lerp_(parameter.grad, 1 - second)  # type: ignore[arg-type] # there is one
+            momentum.lerp_(parameter.grad, 1 - second)

@@ -188,7 +188,7 @@ def architecture_of(config: ModelConfig, shape: DataShape) -> Literal["mlp", "co
     if (name == "conv") != (len(shape.functions) == 2):
         wanted = "functions on a grid of a plane" if name == "conv" else "functions that are rows of numbers"
         raise ValueError(f"the architecture {name} takes {wanted}, not of shape {shape.functions}")
-    return name  # type: ignore[return-value] # auto is resolved
+    return name
 
 
 def make_model(config: ModelConfig, shape: DataShape) -> Surrogate:

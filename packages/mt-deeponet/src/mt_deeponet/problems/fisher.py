@@ -6,7 +6,7 @@ from torch import Tensor
 
 from mt_deeponet.configs import FAMILIES, ProblemConfig, names
 from mt_deeponet.data import MultiTaskData, make_task
-from mt_deeponet.sources import PolynomialSource, make_reaction
+from mt_deeponet.sources import DEGREE, PolynomialSource, make_reaction
 from separata.pde import RBF, GaussianField, solve_reaction_diffusion
 
 RANGES = {"a": (0.1, 1.0), "b": (0.5, 2.0)}
@@ -56,7 +56,7 @@ def _family(
     u0 = torch.special.ndtr(field.sample(n, generator))
     params = {key: _draw(key, n, generator) for key in FAMILIES[name]}
     codes = [
-        PolynomialSource.encode(name, **dict(zip(params, map(float, values), strict=True))).coefficients
+        PolynomialSource.encode(name, DEGREE, **dict(zip(params, map(float, values), strict=True))).coefficients
         for values in zip(*params.values(), strict=True)
     ]
     times = torch.linspace(0, 1, config.n_times, dtype=torch.float64)

@@ -84,7 +84,7 @@ def make_plates(designs: Float[Tensor, "n 2"], rows: int, columns: int, layers: 
     Raises:
         ValueError: if a design does not fit on a plate.
     """
-    mask = torch.stack([plate_mask(*design, rows, columns, layers) for design in designs.tolist()])
+    mask = torch.stack([plate_mask(n, r, rows, columns, layers) for n, r in designs.tolist()])
     values = solve_plate(mask)
     points = plate_points(rows, columns, layers)
     return make_task("plate", designs, points, values.flatten(1), mask.flatten(1))
