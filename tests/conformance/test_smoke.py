@@ -5,6 +5,7 @@ import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import jsonschema
@@ -44,10 +45,14 @@ def smoke(package: Package, request: pytest.FixtureRequest, tmp_path_factory: py
 
 
 def slowness() -> float:
-    """How much slower than that this machine is now, 1 to 2."""
+    """How much slower than that this machine is now, 1 to 2: the median of three tries, as neighbors disturb each."""
+    return min(2.0, max(1.0, median(_seconds_of_work() for _ in range(3)) / 0.25))
+
+
+def _seconds_of_work() -> float:
     start = time.process_time()
     sum(i * i for i in range(4_000_000))
-    return min(2.0, max(1.0, (time.process_time() - start) / 0.25))
+    return time.process_time() - start
 
 
 def test_what_the_readme_reproduces(package: Package, smoke: Smoke):

@@ -1,7 +1,9 @@
 """Files of data, those of the paper's program among them."""
 
 import importlib.util
+import io
 import math
+import zipfile
 
 import numpy as np
 import pytest
@@ -228,3 +230,12 @@ def test_other_files_are_refused(tmp_path):
     savemat(tmp_path / "k.mat", {"k_train": np.ones((1, 4))})
     with pytest.raises(ValueError, match="no array u_train"):
         load_data(tmp_path / "k.mat")
+
+
+def test_a_damaged_array_is_not_called_python_objects(tmp_path):
+    with zipfile.ZipFile(tmp_path / "cut.npz", "w") as archive:
+        buffer = io.BytesIO()
+        np.save(buffer, np.ones((4, 4)))
+        archive.writestr("values.npy", buffer.getvalue()[:-40])
+    with pytest.raises(ValueError, match="an array in it is damaged"):
+        load_data(tmp_path / "cut.npz")

@@ -103,7 +103,9 @@ def _npz(path: Path) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files if name in NPZ_KEYS}
-    except ValueError:
+    except ValueError as error:
+        if "allow_pickle" not in str(error):
+            raise ValueError("an array in it is damaged") from None
         raise ValueError("an array in it is of Python objects, which are not read, since they can run code") from None
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, OSError):
         raise ValueError("it is not a whole .npz file") from None
