@@ -6,9 +6,10 @@ import torch
 from torch import nn
 
 from separata import files
+from separata.loop import Loop
 from separata.progress import Reporter
 from separata.runs import History, RunFolder, read_csv
-from separata.testing import contents, write_bomb
+from separata.testing import contents, interrupted_after, write_bomb
 
 
 @dataclass(frozen=True)
@@ -161,9 +162,122 @@ def test_a_failure_of_what_was_resumed_leaves_the_training(tmp_path):
     assert RunFolder.open(tmp_path).config(FitConfig) == FitConfig()
 
 
+class Trainer:
+    """Fits the same line, with a loop."""
+
+    def __init__(self, model, config, checkpoint, log, track=None):
+        self.model, self.optimizer = model, torch.optim.SGD(model.parameters(), config.lr)
+        self.x = torch.linspace(-1, 1, 16)[:, None]
+        self.loop = Loop(
+            self, config.n_steps, checkpoint=checkpoint, checkpoint_every=2, log_every=1, track=track, log=log
+        )
+
+    def fit(self):
+        self.loop.run()
+
+    def gradients(self, step):
+        self.model.zero_grad()
+        loss = (self.model(self.x) - 2 * self.x - 1).square().mean()
+        loss.backward()
+        return {"loss": loss}
+
+    def update(self):
+        self.optimizer.step()
+
+    def row(self, losses):
+        return losses
+
+    def state_dict(self):
+        return self.model.state_dict()
+
+    def load_state_dict(self, state):
+        self.model.load_state_dict(state)
+
+
+def fit_by_loop(out, config, *, resume=False, dtype=None):
+    """Fit a line on disk with a trainer, as a package's command would."""
+    reporter = Reporter()
+    folder = RunFolder.begin(out, config, resume=resume)
+    torch.manual_seed(config.seed)
+    model = nn.Linear(1, 1)
+    trainer = Trainer(model, config, folder.checkpoint, folder.log(reporter), reporter.track)
+    folder.fit(trainer, model, reporter, dtype)
+    return model
+
+
+@pytest.mark.parametrize("at", [1, 3, 6])
+def test_a_trainer_goes_on_to_what_an_undisturbed_one_gives(tmp_path, at, capsys):
+    model = fit_by_loop(tmp_path / "whole", FitConfig())
+    told = capsys.readouterr().err.splitlines()
+    assert [line.split(", ")[0] for line in told] == [f"  step {step}" for step in range(1, 7)]
+    with pytest.raises(KeyboardInterrupt), interrupted_after(at):
+        fit_by_loop(tmp_path / "broken", FitConfig())
+    assert "--resume" in capsys.readouterr().err
+    fit_by_loop(tmp_path / "broken", FitConfig(), resume=True)
+    assert contents(tmp_path / "broken") == contents(tmp_path / "whole")
+    loaded = nn.Linear(1, 1)
+    RunFolder.open(tmp_path / "broken").load_weights(loaded)
+    assert torch.equal(loaded.weight, model.weight)
+
+
+def test_rows_that_were_logged_after_the_last_checkpoint_are_logged_again(tmp_path):
+    fit_by_loop(tmp_path / "whole", FitConfig())
+    fit_by_loop(tmp_path / "part", FitConfig(n_steps=4))
+    folder = RunFolder.open(tmp_path / "part")
+    folder.history.resume(lambda _: True)
+    folder.history.add({"step": 5, "loss": 99.0})
+    (tmp_path / "part/config.json").write_bytes((tmp_path / "whole/config.json").read_bytes())
+    fit_by_loop(tmp_path / "part", FitConfig(), resume=True)
+    assert contents(tmp_path / "part") == contents(tmp_path / "whole")
+
+
+def test_a_training_that_diverges_is_an_error_of_a_sentence_and_leaves_nothing(tmp_path):
+    with pytest.raises(ValueError, match="diverged: the loss is not finite.*lower the learning rate"):
+        fit_by_loop(tmp_path / "run", FitConfig(lr=1e30))
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_is_logged_is_said_in_words(tmp_path, capsys):
+    RunFolder(tmp_path).log(Reporter())({"step": 12_000, "test_loss": 0.123456, "rate": 0.0, "left": math.nan})
+    assert capsys.readouterr().err == "  step 12,000, test loss 0.1235, rate 0, left nan\n"
+    assert read_csv(tmp_path / "history.csv")[0]["test_loss"] == 0.123456
+
+
+def test_a_trainer_may_leave_weights_in_another_format(tmp_path):
+    model = fit_by_loop(tmp_path, FitConfig(), dtype=torch.float16)
+    tensors, _ = files.load_tensors(tmp_path / "model.safetensors")
+    assert torch.equal(tensors["weight"], model.weight.half())
+
+
+def test_the_version_may_change_when_a_training_goes_on(tmp_path):
+    for version in ("1.0", "2.0"):
+        RunFolder.begin(tmp_path, {"version": version, "lr": 1}, resume=True)._write_config()
+    with pytest.raises(ValueError, match="begun with another lr;"):
+        RunFolder.begin(tmp_path, {"version": "3.0", "lr": 2}, resume=True)
+
+
 def test_a_folder_without_a_training_cannot_be_opened(tmp_path):
-    with pytest.raises(FileNotFoundError, match="holds no training: there is no config.json in it"):
-        RunFolder.open(tmp_path / "gone")
+    for name in ("gone", "gone/model.safetensors"):
+        with pytest.raises(FileNotFoundError, match="gone holds no training: there is no config.json in it"):
+            RunFolder.open(tmp_path / name)
+
+
+def test_a_training_is_opened_by_the_file_of_its_weights(tmp_path):
+    place = tmp_path / "model.safetensors"
+    RunFolder.save(place, FitConfig(0.5), nn.Linear(1, 1))
+    for path in (place, place / "model.safetensors", str(place / "model.safetensors")):
+        assert RunFolder.open(path).path == place
+        assert RunFolder.open(path).config(FitConfig) == FitConfig(0.5)
+
+
+def test_a_part_of_a_configuration_is_read_by_its_name(tmp_path):
+    RunFolder.save(tmp_path, {"line": FitConfig(0.5), "version": "1.0"}, nn.Linear(1, 1))
+    folder = RunFolder.open(tmp_path)
+    assert folder.config(FitConfig, "line") == FitConfig(0.5)
+    with pytest.raises(ValueError, match="does not hold a network of this kind: its config.json has no curve$"):
+        folder.config(FitConfig, "curve")
+    with pytest.raises(ValueError, match="config.json"):
+        folder.config(FitConfig, "version")
 
 
 @pytest.mark.parametrize("text", ["", "[]", "3", '{"lr": "fast"}', '{"rate": 1}', '{"lr": '])

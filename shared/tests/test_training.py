@@ -1,3 +1,4 @@
+import hashlib
 import subprocess
 import sys
 import textwrap
@@ -9,7 +10,7 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from separata.models import MLP
-from separata.training import accuracy, seeded, train
+from separata.training import accuracy, fingerprint, seeded, train
 
 
 def drawn_from(seed: int = 0) -> torch.Generator:
@@ -251,3 +252,19 @@ def test_initial_weights_depend_on_the_seed_alone_and_nothing_outside_changes():
         assert torch.equal(torch.rand(2), expected)
     assert torch.equal(drawn[0], drawn[1])
     assert not torch.equal(drawn[0], drawn[2])
+
+
+def test_a_fingerprint_is_that_of_shapes_types_and_numbers():
+    x, flag = torch.arange(6.0).view(2, 3), torch.ones((), dtype=torch.bool)
+    expected = hashlib.sha256(b"(2, 3) torch.float32" + x.numpy().tobytes() + b"() torch.bool" + b"\x01").hexdigest()
+    assert fingerprint(x, None, flag) == expected
+    assert fingerprint(x.T.contiguous().T.requires_grad_(), flag) == expected
+    others = [(x,), (flag, x), (x.T, flag), (x.int(), flag), (-x,), ()]
+    assert len({expected, *(fingerprint(*tensors) for tensors in others)}) == 1 + len(others)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.complex64, torch.int64])
+def test_a_fingerprint_takes_every_type(dtype):
+    x = torch.tensor([1, 2, 3]).to(dtype)
+    assert fingerprint(x) == fingerprint(x.clone())
+    assert len({fingerprint(one) for one in (x, x[:2], x[1:], x[:0])}) == 4

@@ -137,7 +137,7 @@ def test_a_clock_that_would_stand_still_is_not_exported(alone, tmp_path):
 def test_a_policy_that_is_exported_stays_as_it_is(tmp_path, monkeypatch):
     exported = []
     monkeypatch.setattr(torch.onnx, "export", lambda policy, *_, **__: exported.append(policy))
-    monkeypatch.setattr("ncap_swimmer.exports._compare", lambda *_: (tmp_path / "x.onnx").touch())
+    monkeypatch.setattr("separata.onnx.check", lambda *_: (tmp_path / "x.onnx").touch())
     policy = MLPPolicy(9, 2, (4,)).train()
     with pytest.raises(FileNotFoundError):
         save_onnx(policy, tmp_path / "x.onnx", 9)

@@ -5,6 +5,7 @@ from . import experiments as experiments
 from . import extras as extras
 from . import files as files
 from . import models as models
+from . import onnx as onnx
 from . import papers as papers
 from . import pde as pde
 from . import pictures as pictures
@@ -34,6 +35,7 @@ __all__ = [
     "extras",
     "files",
     "models",
+    "onnx",
     "papers",
     "pde",
     "pictures",

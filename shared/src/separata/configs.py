@@ -1,6 +1,7 @@
 """Configurations on disk: frozen dataclasses as JSON, checked against their annotations when they are read."""
 
 import json
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
@@ -39,6 +40,27 @@ def replaced(config: C, **settings: Any) -> C:  # noqa: ANN401 - values of field
         if counts[name] != 1:
             raise TypeError(f"{type(config).__name__} has {counts[name] or 'no'} settings named {name}")
     return _replaced(config, settings)
+
+
+def check_seed(seed: int) -> None:
+    """See that PyTorch can draw random numbers from a seed.
+
+    Raises:
+        ValueError: if it is negative or has more than 63 bits.
+    """
+    if not 0 <= seed < 2**63:
+        raise ValueError(f"the seed must be at least 0 and less than 2^63, not {seed}")
+
+
+def check_positive(**values: float) -> None:
+    """See that numbers are positive and finite.
+
+    Raises:
+        ValueError: if one is not; the sentence names it.
+    """
+    for name, value in values.items():
+        if not (value > 0 and math.isfinite(value)):
+            raise ValueError(f"{name.replace('_', ' ')} must be positive, not {value}")
 
 
 def _names(config: Any) -> Iterator[str]:  # noqa: ANN401 - a dataclass

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 """Errors of a write for which the system names no file: there is no space, or the device fails."""
+FIGURES = (".svg", ".png", ".pdf")
+"""How the names of figures end."""
 
 
 @contextmanager
@@ -201,6 +203,28 @@ def check_writable(file: Path | None) -> None:
         make_writable((file.resolve() if file.is_symlink() else file).parent)
     elif not os.access(file, os.W_OK):
         raise PermissionError(f"cannot write to {file}: Permission denied")
+
+
+def check_figure_format(path: Path) -> Path:
+    """The path, if its name ends as a figure's.
+
+    Raises:
+        ValueError: if it does not.
+    """
+    if path.suffix not in FIGURES:
+        raise ValueError(f"a figure is written as {', '.join(FIGURES[:-1])} or {FIGURES[-1]}, not as {path.name}")
+    return path
+
+
+def check_figure(path: Path | None) -> None:
+    """See that a figure can be written, before the work that it is to show; None is no figure.
+
+    Raises:
+        ValueError: if its name ends otherwise than a figure's.
+        IsADirectoryError, PermissionError: as `check_writable`.
+    """
+    if path is not None:
+        check_writable(check_figure_format(path))
 
 
 def save_tensors(path: Path, tensors: Mapping[str, "Tensor"], metadata: Mapping[str, str] | None = None) -> None:

@@ -1,4 +1,4 @@
-"""The baseline networks that many papers compare with."""
+"""The baseline networks that many papers compare with, and the size of any network."""
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -7,6 +7,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import pad
+
+
+def count_parameters(module: nn.Module) -> int:
+    """Trainable numbers; a complex one counts twice."""
+    return sum(p.numel() * (2 if p.is_complex() else 1) for p in module.parameters() if p.requires_grad)
 
 
 class MLP(nn.Module):

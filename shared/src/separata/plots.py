@@ -25,24 +25,10 @@ from .canvas import PALETTE, STYLE, add_legend, add_reference, canvas, in_house_
 if TYPE_CHECKING:
     from .run import Run
 
-__all__ = ["FORMATS", "PALETTE", "STYLE", "Bar", "bars", "check_format", "claim", "curves", "heatmap", "save"]
-
-FORMATS = (".svg", ".png", ".pdf")
-"""How the names of figures end."""
+__all__ = ["PALETTE", "STYLE", "Bar", "bars", "claim", "curves", "heatmap", "save"]
 
 Bar = float | Sequence[float] | Float[np.ndarray, " seeds"]
 """A number, or the numbers of several seeds."""
-
-
-def check_format(path: Path) -> Path:
-    """The path, if a figure can be written there: for commands, before they begin what takes long.
-
-    Raises:
-        ValueError: if its name ends otherwise than a figure's.
-    """
-    if path.suffix not in FORMATS:
-        raise ValueError(f"a figure is written as {', '.join(FORMATS[:-1])} or {FORMATS[-1]}, not as {path.name}")
-    return path
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -51,7 +37,7 @@ def save(figure: Figure, path: Path) -> None:
     Raises:
         ValueError: if its name ends otherwise than a figure's.
     """
-    with files.replacing(check_format(path)) as part:
+    with files.replacing(files.check_figure_format(path)) as part:
         figure.savefig(part, bbox_inches="tight")
 
 

@@ -4,7 +4,7 @@ import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 from . import configs, files, states
 from .progress import Reporter, stopped
@@ -12,6 +12,8 @@ from .progress import Reporter, stopped
 if TYPE_CHECKING:
     import torch
     from torch import nn
+
+    from .loop import Loop
 
 C = TypeVar("C")
 Row = Mapping[str, float]
@@ -57,6 +59,18 @@ def _number(cell: str) -> float:
     return int(cell) if cell.lstrip("-").isdecimal() else float(cell or "nan")
 
 
+@runtime_checkable
+class Trainer(Protocol):
+    """What trains step by step with a `separata.loop.Loop`."""
+
+    @property
+    def loop(self) -> "Loop":
+        """Its steps."""
+
+    def fit(self) -> None:
+        """Train to the last step."""
+
+
 class RunFolder:
     """A training on disk.
 
@@ -67,10 +81,16 @@ class RunFolder:
     | checkpoint.safetensors | what a training that was interrupted goes on from |
     | model.safetensors | the weights |
 
-    A training is begun, or resumed, by `begin`, which writes nothing yet, and then done inside `training`:
+    A training is begun, or resumed, by `begin`, which writes nothing yet, and then done by `fit`:
 
         folder = RunFolder.begin(out, config, resume=resume)
         ...  # read the data, make the model: whatever can go wrong before anything is written
+        trainer = Trainer(model, data, config, checkpoint=folder.checkpoint, log=folder.log(reporter))
+        folder.fit(trainer, model, reporter)
+
+    What `fit` does not fit, such as several trainers one after another, or a loop of one's own, is done inside
+    `training`:
+
         with folder.training(reporter):
             ...  # folder.history.add(row), folder.save_checkpoint(state) now and then
         folder.save_weights(model)
@@ -90,13 +110,13 @@ class RunFolder:
         config: object,
         *,
         resume: bool = False,
-        may_change: Sequence[str] = (),
+        may_change: Sequence[str] = ("version",),
     ) -> "RunFolder":
         """The folder of a new training, or of one that goes on. Nothing is written.
 
         Args:
             path: The folder; it may be missing.
-            config: All that the training depends on: a dataclass, or a mapping of what JSON holds.
+            config: All that the training depends on: a dataclass, or a mapping of dataclasses and what JSON holds.
             resume: Go on with the training in the folder, if there is one.
             may_change: Settings in which a training that goes on may differ from how it began.
 
@@ -125,12 +145,16 @@ class RunFolder:
     def open(cls, path: Path | str) -> "RunFolder":
         """The folder of a training.
 
+        Args:
+            path: The folder, or the file of the weights in it.
+
         Raises:
             FileNotFoundError: if it holds none.
         """
-        folder = cls(path)
+        path = Path(path)
+        folder = cls(path.parent if path.name == MODEL and not path.is_dir() else path)
         if not folder.has_begun:
-            raise FileNotFoundError(f"{path} holds no training: there is no {CONFIG} in it")
+            raise FileNotFoundError(f"{folder.path} holds no training: there is no {CONFIG} in it")
         return folder
 
     @classmethod
@@ -173,13 +197,43 @@ class RunFolder:
             raise ValueError(f"{self.path / CONFIG} does not hold the settings of a training")
         return values
 
-    def config(self, kind: type[C]) -> C:
-        """The configuration, as a dataclass of this kind.
+    def config(self, kind: type[C], part: str | None = None) -> C:
+        """The configuration, or a part of it, as a dataclass of this kind.
 
         Raises:
             ValueError: if the file is damaged, or holds another kind of configuration.
         """
-        return configs.from_plain(kind, self.values(), self.path / CONFIG)
+        values = self.values()
+        if part is not None and part not in values:
+            raise ValueError(f"{self.path} does not hold a network of this kind: its {CONFIG} has no {part}")
+        return configs.from_plain(kind, values if part is None else values[part], self.path / CONFIG)
+
+    def log(self, reporter: Reporter) -> Callable[[Row], None]:
+        """What a trainer logs with: it adds a row to the history, and says it."""
+
+        def log(row: Row) -> None:
+            self.history.add(row)
+            reporter.say("  " + ", ".join(f"{name.replace('_', ' ')} {_told(value)}" for name, value in row.items()))
+
+        return log
+
+    def fit(self, trainer: Trainer, model: "nn.Module", reporter: Reporter, dtype: "torch.dtype | None" = None) -> None:
+        """Train to the end, from the trainer's checkpoint on if there is one, and write the weights.
+
+        Args:
+            trainer: Has this folder's `checkpoint`, and logs rows with their "step", as a `Loop` does.
+            model: What it trains.
+            reporter: Says how it goes.
+            dtype: Number format of the weights that are written; by default their own.
+
+        Raises:
+            ValueError: if the training diverges, or the history is damaged.
+            PermissionError: if the folder cannot be written to.
+        """
+        self.history.resume(lambda row: row["step"] <= trainer.loop.done)
+        with self.training(reporter):
+            trainer.fit()
+        self.save_weights(model, dtype)
 
     @contextmanager
     def training(self, reporter: Reporter) -> Iterator[None]:
@@ -190,6 +244,7 @@ class RunFolder:
 
         Raises:
             PermissionError: if the folder cannot be written to.
+            ValueError: in place of a `FloatingPointError`, by which a training says that it diverged.
         """
         is_new, has_begun = not self.path.exists(), self.has_begun
         self._write_config()
@@ -199,9 +254,11 @@ class RunFolder:
             held = "everything up to the last checkpoint" if self.checkpoint.is_file() else "no checkpoint yet"
             reporter.say(f"Stopped; {self.path} has {held}. Continue with: {stopped()}")
             raise
-        except Exception:
+        except Exception as error:
             if not has_begun and not self.checkpoint.is_file():
                 self._withdraw(is_new=is_new)
+            if isinstance(error, FloatingPointError):
+                raise ValueError(str(error)) from None
             raise
 
     def _write_config(self) -> None:
@@ -253,6 +310,10 @@ class RunFolder:
             raise ValueError(
                 f"{path} holds the weights of another model than {CONFIG} describes: {_difference(model, tensors)}"
             ) from None
+
+
+def _told(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
 
 
 def _difference(model: "nn.Module", tensors: Mapping[str, "torch.Tensor"]) -> str:

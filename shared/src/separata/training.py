@@ -1,5 +1,6 @@
 """Plain supervised training of classifiers, the same for every method that is compared."""
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,19 @@ def seeded(seed: int) -> Iterator[None]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         yield
+
+
+def fingerprint(*tensors: Tensor | None) -> str:
+    """SHA-256 of tensors in their order: of the shape, the type and the numbers of each.
+
+    The same on every device. None stands for a tensor that is not there, and adds nothing.
+    """
+    digest = hashlib.sha256()
+    for tensor in tensors:
+        if tensor is not None:
+            digest.update(f"{tuple(tensor.shape)} {tensor.dtype}".encode())
+            digest.update(tensor.detach().cpu().resolve_conj().contiguous().flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()
 
 
 def accuracy(

@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 
 from separata import files
+from separata.configs import check_seed
 from separata.output import Output, finite
 from separata.progress import Reporter
 
 from . import runs
-from .configs import DataShape, ProblemConfig, ProblemName, RunConfig, check_seed
+from .configs import DataShape, ProblemConfig, ProblemName, RunConfig
 from .evaluation import evaluate
 from .export import save_onnx
 from .formats import load_numbers, load_triples, save_triples
@@ -88,8 +89,7 @@ def evaluate_run(run: Path, path: Path, *, plot: Path | None, device: str) -> Ou
         FileNotFoundError: if there is no such training or file.
         ValueError: if a file is wrong, or for another network.
     """
-    if plot is not None:
-        _check_plot(plot)
+    files.check_figure(plot)
     model = runs.load(run, device)
     data = load_triples(path, "test")
     expected = runs.describe(model)[1]
@@ -116,8 +116,7 @@ def predict_functions(
         FileNotFoundError: if there is no such training or file.
         ValueError: if a file is wrong, or for another network.
     """
-    if plot is not None:
-        _check_plot(plot)
+    files.check_figure(plot)
     if out is not None:
         if out.suffix != ".csv":
             raise ValueError(f"predictions are written as .csv, not as {out.name}")
@@ -168,12 +167,6 @@ def export(run: Path, out: Path, *, grid: bool) -> Output:
     inputs = {"u": ("functions", shape.n_sensors), "y": ("points" if grid else "functions", shape.n_coordinates)}
     told = ", ".join(f"{name} ({axis}, {n})" for name, (axis, n) in inputs.items())
     return Output({"out": str(out), "inputs": inputs}, f"{out}: from {told} to s, equal to PyTorch's")
-
-
-def _check_plot(path: Path) -> None:
-    from separata import plots
-
-    files.check_writable(plots.check_format(path))
 
 
 def _draw(path: Path, y: Tensor, predicted: Tensor, true: Tensor | None) -> None:

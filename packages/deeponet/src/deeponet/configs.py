@@ -1,8 +1,9 @@
 """Settings of networks, trainings and generated data; without PyTorch, so that the command line answers at once."""
 
-import math
 from dataclasses import dataclass, field
 from typing import Literal
+
+from separata.configs import check_positive, check_seed
 
 Strategy = Literal["independent", "split_both", "split_branch", "split_trunk"]
 """How branch and trunk share the work where there is more than one output."""
@@ -174,24 +175,3 @@ class RunConfig:
 
     model: ModelConfig = field(default_factory=ModelConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
-
-
-def check_seed(seed: int) -> None:
-    """See that random numbers can be drawn from a seed.
-
-    Raises:
-        ValueError: if it is negative or has more than 63 bits.
-    """
-    if not 0 <= seed < 2**63:
-        raise ValueError(f"the seed must be at least 0 and less than 2^63, not {seed}")
-
-
-def check_positive(**values: float) -> None:
-    """See that numbers are positive and finite.
-
-    Raises:
-        ValueError: if one is not; the sentence names it.
-    """
-    for name, value in values.items():
-        if not (value > 0 and math.isfinite(value)):
-            raise ValueError(f"{name.replace('_', ' ')} must be positive, not {value}")

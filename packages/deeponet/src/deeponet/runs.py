@@ -1,29 +1,27 @@
 """Trainings on disk: folders with the weights, all that they depend on, and how the training went."""
 
-import hashlib
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from separata import configs
+from separata.models import count_parameters
 from separata.progress import Reporter
 from separata.run import Compute
-from separata.runs import MODEL, RunFolder
-from separata.training import seeded
+from separata.runs import RunFolder
+from separata.training import fingerprint, seeded
 
 from .configs import DataShape, ModelConfig, RunConfig, widths
 from .fnn import JoinedNet
 from .network import DeepONet
 from .resnet import ResNet
-from .training import Row, Trainer
+from .training import Trainer
 from .triples import TripleDataset
 
 FAR = 100.0
 """How far numbers may be from the order of one before a training warns of them."""
-MAY_CHANGE = ("device", "version")
-"""What may differ when a training goes on."""
 
 
 @dataclass(frozen=True)
@@ -146,19 +144,11 @@ def train(
         raise ValueError(f"training and test data are of different shapes: {data.shape} and {test.shape}")
     with seeded(config.train.seed):
         model = make_model(config.model, data.shape)
-    described = _described(config.model, data.shape) | {
-        "train": configs.plain(config.train),
-        "sha256": {"data": fingerprint(data), **({} if test is None else {"test": fingerprint(test)})},
-    }
-    folder = RunFolder.begin(out, described, resume=resume, may_change=MAY_CHANGE)
+    parts = {"data": data, "test": test}
+    prints = {name: fingerprint(part.u, part.y, part.s) for name, part in parts.items() if part is not None}
+    described = _described(config.model, data.shape) | {"train": config.train, "sha256": prints}
+    folder = RunFolder.begin(out, described, resume=resume)
     model.to(Compute(device).torch_device)
-    n_parameters = sum(parameter.numel() for parameter in model.parameters())
-
-    def log(row: Row) -> None:
-        folder.history.add(row)
-        told = [f"step {row['step']:,}", f"loss {row['loss']:.3g}"]
-        reporter.say("  " + ", ".join([*told, *([f"test {row['test_loss']:.3g}"] if test else [])]))
-
     trainer = Trainer(
         model,
         data,
@@ -166,21 +156,16 @@ def train(
         test=test,
         checkpoint=folder.checkpoint,
         track=reporter.track,
-        log=log,
+        log=folder.log(reporter),
     )
-    folder.history.resume(lambda row: row["step"] <= trainer.done)
+    n_parameters = count_parameters(model)
     functions, points = "function" if len(data) == 1 else "functions", "point" if data.n_points == 1 else "points"
     reporter.say(
         f"{len(data):,} {functions} of {data.n_points:,} {points}; {n_parameters:,} parameters; to {folder.path}"
     )
     if told := _unscaled(data):
         reporter.say(f"Warning: {told}; networks learn best from numbers of the order of one, so scale them.")
-    with folder.training(reporter):
-        try:
-            trainer.fit()
-        except FloatingPointError as error:
-            raise ValueError(str(error)) from None
-    folder.save_weights(model)
+    folder.fit(trainer, model, reporter)
     return TrainReport(folder.path, trainer.best, trainer.done, n_parameters)
 
 
@@ -200,37 +185,18 @@ def load(path: Path | str, device: str = "auto") -> nn.Module:
         FileNotFoundError: if there is none, or its training has not ended.
         ValueError: if a file is damaged, or holds the weights of another network.
     """
-    folder = open_run(path)
-    values = folder.values()
-    if not {"model", "shape"} <= values.keys():
-        raise ValueError(f"{folder.path} does not hold a network of this package")
-    config = configs.from_plain(ModelConfig, values["model"], folder.path)
-    model = make_model(config, configs.from_plain(DataShape, values["shape"], folder.path))
+    folder = RunFolder.open(path)
+    model = make_model(folder.config(ModelConfig, "model"), folder.config(DataShape, "shape"))
     folder.load_weights(model)
     return model.to(Compute(device).torch_device).eval()
 
 
 def train_error(path: Path | str) -> float | None:
     """The lowest training error of a training, which is that of the weights that it kept; None if it is not known."""
-    history = open_run(path).history
+    history = RunFolder.open(path).history
     history.resume(lambda _: True)
     losses = [row["loss"] for row in history.rows if "loss" in row]
     return min(losses) if losses else None
-
-
-def open_run(path: Path | str) -> RunFolder:
-    """The folder of a training, given as the folder or as the file of its weights."""
-    path = Path(path)
-    return RunFolder.open(path.parent if path.name == MODEL else path)
-
-
-def fingerprint(data: TripleDataset) -> str:
-    """SHA-256 of the triples."""
-    digest = hashlib.sha256()
-    for part in (data.u, data.y, data.s):
-        digest.update(str(tuple(part.shape)).encode())
-        digest.update(part.cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
 
 
 def _unscaled(data: TripleDataset) -> str:
@@ -244,6 +210,4 @@ def _is_far(size: float) -> bool:
 
 
 def _described(config: ModelConfig, shape: DataShape) -> dict[str, Any]:
-    from importlib.metadata import version
-
-    return {"model": configs.plain(config), "shape": configs.plain(shape), "version": version("deeponet")}
+    return {"model": config, "shape": shape, "version": version("deeponet")}

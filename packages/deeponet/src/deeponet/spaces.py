@@ -11,8 +11,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from separata import pde
+from separata.configs import check_positive
 
-from .configs import KernelName, ProblemConfig, check_positive
+from .configs import KernelName, ProblemConfig
 
 PER_LENGTH = 1000
 """Most points per unit length on which Gaussian fields are drawn."""

@@ -77,9 +77,7 @@ def solve(
             image is of another format than figures.
     """
     if image is not None and image.suffix:
-        from separata import plots
-
-        plots.check_format(image)
+        files.check_figure_format(image)
     planner, named = _prepare(run, paths, make_rng(config.seed), device=device)
     if image is not None:
         _check_image(image)

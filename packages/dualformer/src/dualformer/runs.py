@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from separata import configs
+from separata.models import count_parameters
 from separata.progress import Reporter
 from separata.run import Compute
 from separata.runs import CONFIG, MODEL, RunFolder
@@ -81,7 +82,7 @@ def train(
         folder.save_weights(planner.model, DTYPES[config.weights])
     compute.wait_for_all()
     rows = folder.history.rows or [{"loss": math.nan, "step": 0, "sequences": 0}]
-    return Result(out, rows[-1], _n_parameters(planner.model))
+    return Result(out, rows[-1], count_parameters(planner.model))
 
 
 def _fit(
@@ -94,11 +95,6 @@ def _fit(
 ) -> None:
     """Train the planner's model on disk, and say how it goes."""
     reporter, kind = Reporter(quiet=compute.rank > 0), planner.tokenizer
-
-    def log(row: dict[str, float]) -> None:
-        folder.history.add(row)
-        reporter.say("  " + ", ".join(f"{key} {value:{'.4g' if value % 1 else '.0f'}}" for key, value in row.items()))
-
     trainer = Trainer(
         planner.model,
         data,
@@ -109,11 +105,11 @@ def _fit(
         log_every=max(1, min(200, config.train.steps // 40)),
         validation=validation,
         track=reporter.track,
-        log=log,
+        log=folder.log(reporter),
     )
     folder.history.resume(lambda row: row["step"] <= trainer.done)
     reporter.say(
-        f"{kind.kind} {kind.width}x{kind.height}, {len(data):,} for training; {_n_parameters(planner.model):,} "
+        f"{kind.kind} {kind.width}x{kind.height}, {len(data):,} for training; {count_parameters(planner.model):,} "
         f"parameters; to {folder.path}"
     )
     with folder.training(reporter) if compute.rank == 0 else nullcontext():
@@ -141,10 +137,6 @@ def _first(sources: Sources, config: RunConfig, tokenizer: TaskTokenizer) -> Pla
     if (planner.model.config, planner.tokenizer.spec()) != (network, tokenizer.spec()):
         raise ValueError(f"the model in {sources.start_from} is of another size or for other tasks than this training")
     return planner
-
-
-def _n_parameters(model: torch.nn.Module) -> int:
-    return sum(parameter.numel() for parameter in model.parameters())
 
 
 def _described(planner: Planner) -> dict[str, Any]:

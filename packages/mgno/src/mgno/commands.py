@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 
 from separata import files
+from separata.configs import check_seed
 from separata.output import Output, finite
 from separata.progress import Reporter
 
 from . import runs
-from .configs import ProblemConfig, ProblemName, RunConfig, check_seed
+from .configs import ProblemConfig, ProblemName, RunConfig
 from .evaluation import evaluate
 from .export import save_onnx
 from .formats import load_data, load_functions, save_data
@@ -93,8 +94,7 @@ def evaluate_run(run: Path, path: Path, *, part: Part, plot: Path | None, device
         FileNotFoundError: if there is no such training or file.
         ValueError: if a file is wrong, or for another network.
     """
-    if plot is not None:
-        _check_plot(plot)
+    files.check_figure(plot)
     model = runs.load(run, device)
     data = load_data(path, stride=part.stride, n=part.n)
     pairs = as_pairs(data)
@@ -122,8 +122,7 @@ def predict_functions(
     """
     if out.suffix != ".npy":
         raise ValueError(f"predictions are written as .npy, not as {out.name}")
-    if plot is not None:
-        _check_plot(plot)
+    files.check_figure(plot)
     model = runs.load(run, device)
     x = load_functions(inputs)
     _check_channels(model, x, inputs)
@@ -162,12 +161,6 @@ def _check_channels(model: Operator, x: Tensor, path: Path) -> None:
     expected = runs.describe(model)[1].in_channels
     if x.shape[1] != expected:
         raise ValueError(f"{path} has functions of {x.shape[1]} channels, but the network takes {expected}")
-
-
-def _check_plot(path: Path) -> None:
-    from separata import plots
-
-    files.check_writable(plots.check_format(path))
 
 
 def _draw(path: Path, model: Operator, x: Tensor, true: Tensor | None) -> None:

@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from separata.configs import check_seed
+
 Kind = Literal["mgno", "fno", "unet", "dilated-resnet"]
 PaddingName = Literal["zeros", "circular", "reflect"]
 ActivationName = Literal["gelu", "relu", "tanh", "silu", "identity"]
@@ -207,13 +209,3 @@ class RunConfig:
 
     model: ModelConfig = field(default_factory=ModelConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
-
-
-def check_seed(seed: int) -> None:
-    """See that random numbers can be drawn from a seed.
-
-    Raises:
-        ValueError: if it is negative or has more than 63 bits.
-    """
-    if not 0 <= seed < 2**63:
-        raise ValueError(f"the seed must be at least 0 and less than 2^63, not {seed}")

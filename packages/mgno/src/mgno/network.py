@@ -6,6 +6,8 @@ from typing import Any, ClassVar, Literal
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from separata.models import count_parameters as count_parameters  # noqa: PLC0414 - public here
+
 from .bias import BiasFunction
 from .multigrid import CYCLES, Cycles, MultigridConv, MultigridConv1d, MultigridConv2d
 from .transfers import CONVOLUTIONS, PaddingMode, Transfer, check_names
@@ -244,8 +246,3 @@ class MgNO1d(MgNO):
     """The same for functions on a line: (batch, channels, points)."""
 
     layer_class = MultigridConv1d
-
-
-def count_parameters(model: nn.Module) -> int:
-    """Trainable numbers; a complex one counts twice."""
-    return sum(p.numel() * (2 if p.is_complex() else 1) for p in model.parameters() if p.requires_grad)

@@ -1,29 +1,26 @@
 """Trainings on disk: folders with the weights, all that they depend on, and how the training went."""
 
-import hashlib
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from separata import configs
+from separata.models import count_parameters
 from separata.progress import Reporter
 from separata.run import Compute
-from separata.runs import MODEL, RunFolder
-from separata.training import seeded
+from separata.runs import RunFolder
+from separata.training import fingerprint, seeded
 
 from .configs import DataShape, ModelConfig, RunConfig
 from .grids import GridDataset, TrajectoryDataset, as_pairs
-from .network import count_parameters
 from .operators import Operator, make_operator
-from .training import Row, Trainer
+from .training import Trainer
 
 HELD_OUT = 0.1
 """Share of the training data that chooses the best epoch, where there is no other validation data."""
-MAY_CHANGE = ("device", "version")
-"""What may differ when a training goes on."""
 
 
 @dataclass(frozen=True)
@@ -82,24 +79,14 @@ def train(
         PermissionError: if the folder cannot be written to.
     """
     reporter = reporter or Reporter(quiet=True)
-    given = {
-        name: fingerprint(as_pairs(part))
-        for name, part in (("data", data), ("validation", validation))
-        if part is not None
-    }
+    given = {"data": as_pairs(data)} | ({} if validation is None else {"validation": as_pairs(validation)})
+    prints = {name: fingerprint(part.x, part.y) for name, part in given.items()}
     pairs, held_out = _parts(data.to(dtype=torch.float32), validation, config.train.seed)
     with seeded(config.train.seed):
         model = make_operator(config.model, pairs.shape, pairs)
-    described = _described(config.model, pairs.shape) | {"train": configs.plain(config.train), "sha256": given}
-    folder = RunFolder.begin(out, described, resume=resume, may_change=MAY_CHANGE)
+    described = _described(config.model, pairs.shape) | {"train": config.train, "sha256": prints}
+    folder = RunFolder.begin(out, described, resume=resume)
     model.to(Compute(device).torch_device)
-
-    def log(row: Row) -> None:
-        folder.history.add(row)
-        reporter.say(
-            f"  epoch {row['epoch']:,}, loss {row['loss']:.3g}, validation {row['validation_l2']:.3g} (relative L2)"
-        )
-
     trainer = Trainer(
         model,
         pairs,
@@ -107,20 +94,14 @@ def train(
         validation=held_out,
         checkpoint=folder.checkpoint,
         track=reporter.track,
-        log=log,
+        log=folder.log(reporter),
     )
-    folder.history.resume(lambda row: row["step"] <= trainer.loop.done)
     n_parameters = count_parameters(model)
     reporter.say(
         f"{len(pairs):,} samples on {pairs.shape.height} x {pairs.shape.width} points, {len(held_out):,} held out; "
         f"{n_parameters:,} parameters; to {folder.path}"
     )
-    with folder.training(reporter):
-        try:
-            trainer.fit()
-        except FloatingPointError as error:
-            raise ValueError(str(error)) from None
-    folder.save_weights(model)
+    folder.fit(trainer, model, reporter)
     return TrainReport(folder.path, trainer.best, trainer.best_epoch, trainer.done, n_parameters)
 
 
@@ -171,27 +152,11 @@ def load(path: Path | str, device: str = "auto") -> Operator:
         FileNotFoundError: if there is none, or its training has not ended.
         ValueError: if a file is damaged, or holds the weights of another network.
     """
-    path = Path(path)
-    folder = RunFolder.open(path.parent if path.name == MODEL else path)
-    values = folder.values()
-    if not {"model", "shape"} <= values.keys():
-        raise ValueError(f"{folder.path} does not hold a network of this package")
-    config = configs.from_plain(ModelConfig, values["model"], folder.path)
-    model = make_operator(config, configs.from_plain(DataShape, values["shape"], folder.path))
+    folder = RunFolder.open(path)
+    model = make_operator(folder.config(ModelConfig, "model"), folder.config(DataShape, "shape"))
     folder.load_weights(model)
     return model.to(Compute(device).torch_device).eval()
 
 
-def fingerprint(data: GridDataset) -> str:
-    """SHA-256 of the functions."""
-    digest = hashlib.sha256()
-    for part in (data.x, data.y):
-        digest.update(f"{tuple(part.shape)} {part.dtype}".encode())
-        digest.update(part.cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
-
-
 def _described(config: ModelConfig, shape: DataShape) -> dict[str, Any]:
-    from importlib.metadata import version
-
-    return {"model": configs.plain(config), "shape": configs.plain(shape), "version": version("mgno")}
+    return {"model": config, "shape": shape, "version": version("mgno")}

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from deeponet import load_numbers
 from separata import files
+from separata.configs import check_seed
 from separata.output import Output, finite
 from separata.progress import Reporter
 
@@ -20,7 +21,6 @@ from .configs import (
     ProblemName,
     RunConfig,
     TrainConfig,
-    check_seed,
     names,
 )
 from .data import MultiTaskData, make_task
@@ -135,8 +135,7 @@ def evaluate_run(run: Path, path: Path, *, plot: Path | None, device: str) -> Ou
         FileNotFoundError: if there is no such training or file.
         ValueError: if a file is wrong, or for another network.
     """
-    if plot is not None:
-        _check_plot(plot)
+    files.check_figure(plot)
     model, data = runs.load(run, device), load_data(path)
     if data.shape != model.shape:
         raise ValueError(f"{path} has {_told(data.shape)}, but the network takes {_told(model.shape)}")
@@ -166,8 +165,7 @@ def predict_samples(
         FileNotFoundError: if there is no such training or file.
         ValueError: if a file is wrong, or for another network.
     """
-    if plot is not None:
-        _check_plot(plot)
+    files.check_figure(plot)
     if out is not None:
         if out.suffix != ".npy":
             raise ValueError(f"solutions are written as .npy, not as {out.name}")
@@ -287,12 +285,6 @@ def export(run: Path, out: Path) -> Output:
     inputs = {"functions": ("n", *shape.functions), **second, "points": (shape.n_points, shape.n_coordinates)}
     told = ", ".join(f"{name} ({', '.join(map(str, sizes))})" for name, sizes in inputs.items())
     return Output({"out": str(out), "inputs": inputs}, f"{out}: from {told} to s, equal to PyTorch's")
-
-
-def _check_plot(path: Path) -> None:
-    from separata import plots
-
-    files.check_writable(plots.check_format(path))
 
 
 def _draw(path: Path, predicted: Tensor, data: MultiTaskData, *, with_truth: bool = True) -> None:

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from separata.configs import check_positive, check_seed
+
 Architecture = Literal["auto", "mlp", "conv", "residual"]
 """Networks as published: mlp for source terms (Fisher), conv for shapes (Darcy), residual for designs (plates)."""
 Loss = Literal["mse", "relative"]
@@ -38,16 +40,6 @@ def names(text: str) -> tuple[str, ...]:
     if not all(found) or len(set(found)) < len(found):
         raise ValueError(f"names stand once each, with commas between them, not '{text}'")
     return found
-
-
-def check_seed(seed: int) -> None:
-    """See that random numbers can be drawn from a seed.
-
-    Raises:
-        ValueError: if it is negative or has more than 63 bits.
-    """
-    if not 0 <= seed < 2**63:
-        raise ValueError(f"the seed must be at least 0 and less than 2^63, not {seed}")
 
 
 @dataclass(frozen=True)
@@ -246,8 +238,7 @@ class ProblemConfig:
         for name, least in (("resolution", 4), ("n_times", 2), ("depth", 3)):
             if getattr(self, name) < least:
                 raise ValueError(f"{name.replace('_', ' ')} must be at least {least}, not {getattr(self, name)}")
-        if not (self.length_scale > 0 and math.isfinite(self.length_scale)):
-            raise ValueError(f"length scale must be positive, not {self.length_scale}")
+        check_positive(length_scale=self.length_scale)
         for name in ("diffusivity", "sigma"):
             if not (getattr(self, name) >= 0 and math.isfinite(getattr(self, name))):
                 raise ValueError(f"{name} must not be negative, not {getattr(self, name)}")

@@ -5,6 +5,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from deeponet import DeepONet
+from separata.models import count_parameters as count_parameters  # noqa: PLC0414 - public here
 
 
 class MaskedDeepONet(DeepONet):
@@ -50,8 +51,3 @@ class MaskedDeepONet(DeepONet):
         if mask.shape != values.shape:
             raise ValueError(f"the mask must have the shape {tuple(values.shape)}, not {tuple(mask.shape)}")
         return torch.where(mask, values, 0.0)
-
-
-def count_parameters(module: nn.Module) -> int:
-    """Trainable numbers."""
-    return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)

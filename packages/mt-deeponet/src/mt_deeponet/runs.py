@@ -1,28 +1,26 @@
 """Trainings on disk: folders with the weights, all that they depend on, and how the training went."""
 
-import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from separata import configs
+from separata.models import count_parameters
 from separata.progress import Reporter
 from separata.run import Compute
-from separata.runs import MODEL, RunFolder
-from separata.training import seeded
+from separata.runs import RunFolder
+from separata.training import fingerprint, seeded
 
 from .configs import TARGET, DataShape, ModelConfig, RunConfig, TrainConfig
 from .data import MultiTaskData
 from .fine_tuning import prepare
-from .network import count_parameters
 from .surrogate import Surrogate, make_model
-from .training import Row, Trainer
+from .training import Trainer
 
-MAY_CHANGE = ("device", "version")
-"""What may differ when a training goes on."""
 FEWEST = 2
 """Samples of a task that can be trained on."""
 
@@ -120,7 +118,7 @@ def transfer_run(
     """
     _check(data, test)
     model = prepare(load(source, "cpu"), data.to(dtype=torch.float32), parts)
-    values = open_run(source).values()
+    values = RunFolder.open(source).values()
     described = {name: values[name] for name in ("model", "shape", "version")} | _training(config, data, test)
     described |= {"source": str(source), "parts": None if parts is None else list(parts)}
     return _train(model, data, out, described, config, test, device, reporter, resume=resume)
@@ -139,31 +137,24 @@ def _train(
     resume: bool,
 ) -> TrainReport:
     reporter = reporter or Reporter(quiet=True)
-    folder = RunFolder.begin(out, described, resume=resume, may_change=MAY_CHANGE)
+    folder = RunFolder.begin(out, described, resume=resume)
     model.to(Compute(device).torch_device)
+    trainer = Trainer(
+        model,
+        data,
+        config,
+        test=test,
+        checkpoint=folder.checkpoint,
+        track=reporter.track,
+        log=folder.log(reporter),
+    )
     n_parameters = count_parameters(model)
-    last = {"loss": float("nan")}
-
-    def log(row: Row) -> None:
-        folder.history.add(row)
-        last.update(row)
-        told = [f"step {row['step']:,}", f"loss {row['loss']:.3g}"]
-        reporter.say("  " + ", ".join([*told, *([f"test {row['test_error']:.3g}"] if test else [])]))
-
-    trainer = Trainer(model, data, config, test=test, checkpoint=folder.checkpoint, track=reporter.track, log=log)
-    folder.history.resume(lambda row: row["step"] <= trainer.done)
-    if folder.history.rows:
-        last.update(folder.history.rows[-1])
     tasks = count_tasks(data)
     told = ", ".join(f"{name} ({n:,})" for name, n in tasks.items())
     reporter.say(f"{len(data):,} samples of {told}; {n_parameters:,} parameters; to {folder.path}")
-    with folder.training(reporter):
-        try:
-            trainer.fit()
-        except FloatingPointError as error:
-            raise ValueError(str(error)) from None
-    folder.save_weights(model)
-    return TrainReport(folder.path, last["loss"], trainer.done, n_parameters, tasks)
+    folder.fit(trainer, model, reporter)
+    loss = folder.history.rows[-1]["loss"] if folder.history.rows else math.nan
+    return TrainReport(folder.path, loss, trainer.done, n_parameters, tasks)
 
 
 def count_tasks(data: MultiTaskData) -> dict[str, int]:
@@ -193,30 +184,10 @@ def load(path: Path | str, device: str = "auto") -> Surrogate:
         FileNotFoundError: if there is none, or its training has not ended.
         ValueError: if a file is damaged, or holds the weights of another network.
     """
-    folder = open_run(path)
-    values = folder.values()
-    if not {"model", "shape"} <= values.keys():
-        raise ValueError(f"{folder.path} does not hold a network of this package")
-    config = configs.from_plain(ModelConfig, values["model"], folder.path)
-    model = make_model(config, configs.from_plain(DataShape, values["shape"], folder.path))
+    folder = RunFolder.open(path)
+    model = make_model(folder.config(ModelConfig, "model"), folder.config(DataShape, "shape"))
     folder.load_weights(model)
     return model.to(Compute(device).torch_device).eval()
-
-
-def open_run(path: Path | str) -> RunFolder:
-    """The folder of a training, given as the folder or as the file of its weights."""
-    path = Path(path)
-    return RunFolder.open(path.parent if path.name == MODEL else path)
-
-
-def fingerprint(data: MultiTaskData) -> str:
-    """SHA-256 of the data."""
-    digest = hashlib.sha256()
-    for part in (data.functions, data.points, data.values, data.mask, data.codes, data.task):
-        if part is not None:
-            digest.update(str(tuple(part.shape)).encode())
-            digest.update(part.cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
 
 
 def _check(data: MultiTaskData, test: MultiTaskData | None) -> None:
@@ -228,11 +199,14 @@ def _check(data: MultiTaskData, test: MultiTaskData | None) -> None:
 
 
 def _training(config: TrainConfig, data: MultiTaskData, test: MultiTaskData | None) -> dict[str, Any]:
-    prints = {"data": fingerprint(data), **({} if test is None else {"test": fingerprint(test)})}
-    return {"train": configs.plain(config), "sha256": prints}
+    parts = {"data": data, "test": test}
+    prints = {
+        name: fingerprint(part.functions, part.points, part.values, part.mask, part.codes, part.task)
+        for name, part in parts.items()
+        if part is not None
+    }
+    return {"train": config, "sha256": prints}
 
 
 def _described(config: ModelConfig, shape: DataShape) -> dict[str, Any]:
-    from importlib.metadata import version
-
-    return {"model": configs.plain(config), "shape": configs.plain(shape), "version": version("mt-deeponet")}
+    return {"model": config, "shape": shape, "version": version("mt-deeponet")}

@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from separata.models import count_parameters as count_parameters  # noqa: PLC0414 - public here
+
 from .body import joint_limit
 from .circuit import CircuitActivity, SwimmerCircuit
 from .configs import Activation, PolicyConfig
@@ -236,8 +238,3 @@ def make_policy(config: PolicyConfig) -> nn.Module:
         generator=generator,
     )
     return CircuitPolicy(circuit, LearnedSteering() if steers and config.steering == "learned" else None)
-
-
-def count_parameters(policy: nn.Module) -> int:
-    """Trainable numbers of a module."""
-    return sum(parameter.numel() for parameter in policy.parameters() if parameter.requires_grad)

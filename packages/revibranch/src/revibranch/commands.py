@@ -220,8 +220,7 @@ def evaluate(
     if len(set(listed)) < len(listed):
         raise ValueError(f"--policies names a policy twice: {names}")
     paths = problem_files(instances)
-    if plot is not None:
-        files.check_writable(plots.check_format(plot))
+    files.check_figure(plot)
     report = evaluation.evaluate(
         {name: name for name in listed},
         paths,

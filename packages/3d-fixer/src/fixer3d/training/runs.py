@@ -23,8 +23,6 @@ from .stages import STARTS_FROM, make_loss, phases
 from .textures import texture_sources
 from .trainer import Trainer
 
-MAY_CHANGE = ("version", "device")
-"""What may differ when a training goes on."""
 HELD_OUT = 0.05
 """Share of the examples that the validation loss is measured on."""
 N_MEASURED = 512
@@ -93,7 +91,7 @@ def train_stage(
         "start_from": None if start_from is None else str(start_from),
         "version": version("3d-fixer"),
     }
-    folder = RunFolder.begin(out, described, resume=resume, may_change=MAY_CHANGE)
+    folder = RunFolder.begin(out, described, resume=resume)
     reporter = Reporter()
     networks.to(target)
     examples, held_out = _examples(stage, found, networks, config, reporter)
@@ -137,9 +135,10 @@ def trained_stages(folder: Path | str) -> list[str]:
         FileNotFoundError: if it holds no training.
         ValueError: if its configuration is damaged.
     """
-    stages = RunFolder.open(folder).values().get("stages")
+    run = RunFolder.open(folder)
+    stages = run.values().get("stages")
     if not isinstance(stages, list):
-        raise ValueError(f"{Path(folder) / CONFIG} does not hold the settings of a fixer")
+        raise ValueError(f"{run.path / CONFIG} does not hold the settings of a fixer")
     return [str(stage) for stage in stages]
 
 
@@ -151,7 +150,7 @@ def load_networks(folder: Path | str) -> FixerModel:
         ValueError: if a file is damaged.
     """
     run = RunFolder.open(folder)
-    config = configs.from_plain(ModelConfig, run.values().get("model"), run.path / CONFIG)
+    config = run.config(ModelConfig, "model")
     stages = trained_stages(folder)
     controls = tuple(stage for stage in stages if stage in ("control-pre", "coarse", "fine"))
     networks = FixerModel(config, controls, texture="texture" in stages)
@@ -217,12 +216,10 @@ def _fit(
     reporter: Reporter,
 ) -> dict[str, float]:
     """Train on disk, and say how it goes; the last row of the history."""
-    done = 0
+    done, keep = 0, folder.log(reporter)
 
     def log(row: dict[str, float]) -> None:
-        row = row | {"step": done + row["step"]}
-        folder.history.add(row)
-        reporter.say("  " + ", ".join(f"{key} {value:{'.4g' if value % 1 else '.0f'}}" for key, value in row.items()))
+        keep(row | {"step": done + row["step"]})
 
     with folder.training(reporter):
         for phase, part in enumerate(phases(stage, config)):
@@ -240,10 +237,7 @@ def _fit(
             folder.history.resume(_until(done + trainer.done))
             n = sum(one.numel() for one in trainer.parameters)
             reporter.say(f"{stage}: {len(examples):,} examples; {n:,} parameters are trained; to {folder.path}")  # type: ignore[arg-type]
-            try:
-                trainer.fit()
-            except FloatingPointError as error:
-                raise ValueError(str(error)) from None
+            trainer.fit()
             done += part.steps
     return folder.history.rows[-1] if folder.history.rows else {"step": 0, "loss": math.nan}
 

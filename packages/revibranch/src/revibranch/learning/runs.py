@@ -109,10 +109,7 @@ def train(
     )
     folder.history.resume(lambda row: row["episode"] < trainer.done)
     with folder.training(reporter):
-        try:
-            trainer.fit()
-        except FloatingPointError as error:
-            raise ValueError(str(error)) from None
+        trainer.fit()
     save(policy, folder.path / MODEL)
     if folder.history.rows:
         from separata import plots
