@@ -18,7 +18,7 @@ from tox.tox_env.errors import Fail
 LOGGER = logging.getLogger(__name__)
 ROOT = Path(__file__).parent
 PACKAGES = sorted(path.parent.name for path in ROOT.glob("packages/*/pyproject.toml"))
-CORE = "-e shared[onnx,ray]"
+CORE = "-e shared[mat,onnx,ray]"
 INSTALLED: dict[str, list[str]] = {}
 """What stands in the environments of this run."""
 

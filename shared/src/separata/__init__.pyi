@@ -1,3 +1,4 @@
+from . import arrays as arrays
 from . import cli as cli
 from . import data as data
 from . import evidence as evidence
@@ -27,6 +28,7 @@ __all__ = [
     "Reference",
     "Run",
     "Unmeasured",
+    "arrays",
     "cli",
     "data",
     "evidence",

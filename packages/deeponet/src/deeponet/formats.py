@@ -2,8 +2,6 @@
 
 import csv
 import re
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from separata import files
+from separata import arrays, files
 
 from .triples import TripleDataset, group_rows
 
@@ -36,9 +34,9 @@ def save_triples(data: TripleDataset, path: Path | str) -> None:
     if path.suffix != ".npz":
         raise ValueError(f"triples are written as .npz, not as {path.name}")
     tensors = {"u": data.u, "y": data.y, "s": data.s} | ({} if data.sensors is None else {"sensors": data.sensors})
-    arrays: dict[str, Any] = {name: value.cpu().float().numpy() for name, value in tensors.items()}
+    plain: dict[str, Any] = {name: value.cpu().float().numpy() for name, value in tensors.items()}
     with files.replacing(path) as part:
-        np.savez(part, **arrays)
+        np.savez(part, **plain)
 
 
 def load_triples(path: Path | str, part: Part = "train") -> TripleDataset:
@@ -67,14 +65,13 @@ def load_triples(path: Path | str, part: Part = "train") -> TripleDataset:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
+    if path.suffix not in {".npz", ".csv"}:
+        raise ValueError(f"triples are read from .npz and .csv, not from {path.name}")
+    held = arrays.load_npz(path) if path.suffix == ".npz" else None
     try:
-        if path.suffix == ".npz":
-            return _from_arrays(_arrays(path), part)
-        if path.suffix == ".csv":
-            return _from_table(path)
+        return _from_table(path) if held is None else _from_arrays(held, part)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
-    raise ValueError(f"triples are read from .npz and .csv, not from {path.name}")
 
 
 def load_numbers(path: Path | str) -> Tensor:
@@ -91,13 +88,7 @@ def load_numbers(path: Path | str) -> Tensor:
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
     if path.suffix == ".npy":
-        try:
-            array = np.load(path, allow_pickle=False)
-        except (ValueError, EOFError, OSError):
-            raise ValueError(f"{path} is not an .npy file of numbers") from None
-        if not isinstance(array, np.ndarray):
-            raise ValueError(f"{path} is an archive of arrays; save one array as .npy")
-        values = _tensor(path.name, array)
+        values = _tensor(path.name, arrays.load_npy(path))
         values = values[:, None] if values.ndim == 1 else values
     elif path.suffix == ".csv":
         try:
@@ -114,44 +105,17 @@ def load_numbers(path: Path | str) -> Tensor:
     return values.float()
 
 
-def _arrays(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of a file; nothing in it is executed."""
-    if not zipfile.is_zipfile(path):
-        raise ValueError("it is not a whole .npz file")
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: _array(archive, name) for name in archive.files}
-    # A zip file that is damaged, encrypted, or compressed in a way that is not known here.
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError):
-        raise ValueError("it is not a whole .npz file") from None
-
-
-def _array(archive: "np.lib.npyio.NpzFile", name: str) -> np.ndarray:
-    try:
-        array = archive[name]
-    except ValueError as error:
-        if "allow_pickle" not in str(error):
-            raise ValueError(f"its array {name} is damaged") from None
-        raise ValueError(
-            f"its array {name} is of Python objects, which are not read, since they can run code; save the parts as "
-            "arrays u, y and s"
-        ) from None
-    if not isinstance(array, np.ndarray):
-        raise ValueError(f"its part {name} is no array")
-    return array
-
-
-def _from_arrays(arrays: dict[str, np.ndarray], part: Part) -> TripleDataset:
-    if {"u", "y", "s"} <= arrays.keys():
-        u, y, s = (_tensor(name, arrays[name]) for name in "uys")
-        sensors = _tensor("sensors", arrays["sensors"]) if "sensors" in arrays else None
+def _from_arrays(held: dict[str, np.ndarray], part: Part) -> TripleDataset:
+    if {"u", "y", "s"} <= held.keys():
+        u, y, s = (_tensor(name, held[name]) for name in "uys")
+        sensors = _tensor("sensors", held["sensors"]) if "sensors" in held else None
         return _pairs(u, y, s, None if sensors is None or sensors.ndim != 1 else sensors)
     for one in (part, "train", "test"):
         names = [name.format(one) for name in DEEPXDE]
-        if set(names) <= arrays.keys():
-            u, y, s = (_tensor(name, arrays[name]) for name in names)
+        if set(names) <= held.keys():
+            u, y, s = (_tensor(name, held[name]) for name in names)
             return group_rows(_columns(u), _columns(y), _columns(s))
-    raise ValueError(f"it needs the arrays u, y and s, or X_train0, X_train1 and y_train, not {', '.join(arrays)}")
+    raise ValueError(f"it needs the arrays u, y and s, or X_train0, X_train1 and y_train, not {', '.join(held)}")
 
 
 def _pairs(u: Tensor, y: Tensor, s: Tensor, sensors: Tensor | None) -> TripleDataset:

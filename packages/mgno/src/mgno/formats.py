@@ -1,7 +1,7 @@
 """Files of functions on grids: .npz, MATLAB's .mat of FNO's data sets, and neuraloperator's .pt."""
 
-import zipfile
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +10,13 @@ import torch
 from torch import Tensor
 
 from separata import files
-from separata.extras import require
+from separata.arrays import load_mat, load_npy, load_npz
 
 from .grids import GridDataset, TrajectoryDataset, check_finite
 
 PAIRS = (("x", "y"), ("coeff", "sol"), ("a", "u"))
 """Names of given and wanted functions, in the order in which they are looked for."""
 KNOWN = tuple(dict.fromkeys(["frames", *(name for pair in PAIRS for name in pair)]))
-HDF5 = b"\x89HDF\r\n\x1a\n"
-"""How the content of a .mat file of version 7.3 begins, after a header of 512 bytes."""
-HEADER = 512
 
 
 def save_data(data: GridDataset | TrajectoryDataset, path: Path | str) -> None:
@@ -66,11 +63,11 @@ def load_data(path: Path | str, *, stride: int = 1, n: int | None = None) -> Gri
         raise FileNotFoundError(f"there is no file {path}")
     if stride < 1 or (n is not None and n < 1):
         raise ValueError(f"stride and number of samples must be at least 1, not {stride} and {n}")
-    readers: dict[str, Callable[[Path], dict[str, np.ndarray]]] = {".npz": _npz, ".mat": _mat, ".pt": _pt}
-    if path.suffix not in readers:
-        raise ValueError(f"data is read from {', '.join(readers)}, not from {path.name}")
+    if path.suffix not in READERS:
+        raise ValueError(f"data is read from {', '.join(READERS)}, not from {path.name}")
+    arrays = READERS[path.suffix](path)
     try:
-        data = _data(readers[path.suffix](path))
+        data = _data(arrays)
         if n is not None and n > len(data):
             raise ValueError(f"it has {len(data)} samples, not {n}")
         data = data if n is None else data[:n]
@@ -96,15 +93,7 @@ def load_functions(path: Path | str) -> Tensor:
     if path.suffix != ".npy":
         data = load_data(path)
         return data.x if isinstance(data, GridDataset) else data.frames[:, :1]
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}")
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, OSError):
-        array = None
-    # NumPy goes by the content: another archive gives no array.
-    if not isinstance(array, np.ndarray):
-        raise ValueError(f"{path} is not an .npy file of numbers")
+    array = load_npy(path)
     try:
         values = _tensor("its array", array)
         if values.ndim not in {2, 3, 4} or not values.numel():
@@ -118,55 +107,23 @@ def load_functions(path: Path | str) -> Tensor:
     return values[:, None] if values.ndim == 3 else values
 
 
-def _npz(path: Path) -> dict[str, np.ndarray]:
-    if not zipfile.is_zipfile(path):
-        raise ValueError("it is not a whole .npz file")
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: np.asarray(archive[name]) for name in archive.files if name in KNOWN}
-    except Exception as error:  # noqa: BLE001 - zipfile and zlib raise whatever a damaged file makes them run into
-        if "allow_pickle" in str(error):
-            raise ValueError("it holds Python objects, which are not read, since they can run code") from None
-        raise ValueError("it is not a whole .npz file") from None
-
-
-def _mat(path: Path) -> dict[str, np.ndarray]:
-    with path.open("rb") as file:
-        start = file.read(HEADER + len(HDF5))
-    if HDF5 in {start[: len(HDF5)], start[HEADER:]}:
-        return _mat73(path)
-    from scipy.io import loadmat
-
-    try:
-        held = loadmat(path, variable_names=KNOWN)
-        return {name: np.asarray(value) for name, value in held.items() if name in KNOWN}
-    except Exception:  # noqa: BLE001 - SciPy raises whatever a damaged file makes it run into
-        raise ValueError("it is not a whole .mat file") from None
-
-
-def _mat73(path: Path) -> dict[str, np.ndarray]:
-    require("h5py", extra="mgno[mat]")
-    import h5py
-
-    try:
-        with h5py.File(path, "r") as file:
-            # MATLAB stores arrays column by column, so that their axes are the other way round here.
-            held = {name: file[name][()] for name in KNOWN if isinstance(file.get(name), h5py.Dataset)}
-            return {name: np.asarray(value).T for name, value in held.items()}
-    except (OSError, RuntimeError, KeyError):
-        raise ValueError("it is not a whole .mat file of version 7.3") from None
-
-
 def _pt(path: Path) -> dict[str, np.ndarray]:
     try:
         held = torch.load(path, map_location="cpu", weights_only=True)
     except Exception:  # noqa: BLE001 - PyTorch raises whatever a damaged or foreign file makes it run into
         raise ValueError(
-            "it is not a whole .pt file of tensors alone; other things are not read, since they can run code"
+            f"{path}: it is not a whole .pt file of tensors alone; other things are not read, since they can run code"
         ) from None
     if not isinstance(held, Mapping):
-        raise ValueError(f"it must hold a dict with tensors x and y, not a {type(held).__name__}")
+        raise ValueError(f"{path}: it must hold a dict with tensors x and y, not a {type(held).__name__}")
     return {name: _plain(held[name]) for name in KNOWN if isinstance(held.get(name), Tensor)}
+
+
+READERS: Mapping[str, Callable[[Path], dict[str, np.ndarray]]] = {
+    ".npz": partial(load_npz, names=KNOWN),
+    ".mat": partial(load_mat, names=KNOWN, extra="mgno[mat]"),
+    ".pt": _pt,
+}
 
 
 def _plain(tensor: Tensor) -> np.ndarray:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from deeponet import load_numbers
 from separata import files
+from separata.arrays import load_npy
 from separata.configs import check_seed
 from separata.output import Output, finite
 from separata.progress import Reporter
@@ -258,13 +259,8 @@ def _functions(inputs: str | None, shape: DataShape) -> Tensor:
 
 
 def _array(path: Path) -> Tensor:
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}")
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, OSError):
-        raise ValueError(f"{path} is not an .npy file of numbers") from None
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub":
+    array = load_npy(path)
+    if array.dtype.kind not in "fiub":
         raise ValueError(f"{path} is not an .npy file of numbers")
     with np.errstate(over="ignore"):
         return torch.from_numpy(array.astype(np.float32))

@@ -1,8 +1,6 @@
 """Files of data: this package's .npz, and those of the paper's program, .mat for Darcy flow and .npz for Fisher's."""
 
 import math
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +10,7 @@ import torch
 from torch import Tensor
 
 from separata import files
-from separata.extras import require
+from separata.arrays import load_mat, load_npz
 
 from .configs import FAMILIES
 from .data import MultiTaskData, make_task
@@ -23,9 +21,6 @@ from .sources import DEGREE
 DARCY_KEYS = ("k_train", "u_train", "shape_train", "xx", "yy")
 """Arrays of the paper's files for Darcy flow; `test` may stand for `train`."""
 MAT_KEYS = tuple(dict.fromkeys([*DARCY_KEYS, *(name.replace("train", "test") for name in DARCY_KEYS)]))
-HDF5 = b"\x89HDF\r\n\x1a\n"
-"""How the content of a .mat file of version 7.3 begins, after a header of 512 bytes."""
-HEADER = 512
 FISHER_KEYS = ("inputs", "outputs", "n_samples")
 """Arrays of the paper's files for the Fisher equation."""
 NPZ_KEYS = ("functions", "points", "values", "mask", "codes", "task", "names", *FISHER_KEYS)
@@ -76,14 +71,14 @@ def load_data(path: Path | str) -> MultiTaskData:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
+    suffix = path.suffix.lower()
+    if suffix not in {".npz", ".mat"}:
+        raise ValueError(f"data is read from .npz and .mat, not from {path.name}")
+    arrays = load_npz(path, NPZ_KEYS) if suffix == ".npz" else load_mat(path, MAT_KEYS, extra="mt-deeponet[mat]")
     try:
-        if path.suffix.lower() == ".mat":
-            return _of_darcy(_mat(path), path.stem)
-        if path.suffix.lower() == ".npz":
-            return _of_arrays(_npz(path), path.stem)
+        return _of_arrays(arrays, path.stem) if suffix == ".npz" else _of_darcy(arrays, path.stem)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
-    raise ValueError(f"data is read from .npz and .mat, not from {path.name}")
 
 
 def load_all(paths: list[Path]) -> MultiTaskData:
@@ -94,50 +89,6 @@ def load_all(paths: list[Path]) -> MultiTaskData:
         ValueError: if one is no such file, or their grids differ.
     """
     return MultiTaskData.concat([load_data(path) for path in paths])
-
-
-def _npz(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of a file; nothing in it is executed."""
-    if not zipfile.is_zipfile(path):
-        raise ValueError("it is not a whole .npz file")
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files if name in NPZ_KEYS}
-    except ValueError as error:
-        if "allow_pickle" not in str(error):
-            raise ValueError("an array in it is damaged") from None
-        raise ValueError("an array in it is of Python objects, which are not read, since they can run code") from None
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, OSError):
-        raise ValueError("it is not a whole .npz file") from None
-    if foreign := [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]:
-        raise ValueError(f"{foreign[0]} is no array")
-    return arrays
-
-
-def _mat(path: Path) -> dict[str, np.ndarray]:
-    with path.open("rb") as file:
-        start = file.read(HEADER + len(HDF5))
-    if HDF5 in {start[: len(HDF5)], start[HEADER:]}:
-        return _mat73(path)
-    from scipy.io import loadmat
-
-    try:
-        found = loadmat(path, variable_names=MAT_KEYS)
-        return {name: value for name, value in found.items() if isinstance(value, np.ndarray)}
-    except Exception as error:
-        raise ValueError("it is not a MATLAB file") from error
-
-
-def _mat73(path: Path) -> dict[str, np.ndarray]:
-    require("h5py", extra="mt-deeponet[mat]")
-    import h5py
-
-    try:
-        with h5py.File(path, "r") as file:
-            # MATLAB stores arrays column by column, so that their axes are the other way round here.
-            return {name: file[name][()].T for name in MAT_KEYS if isinstance(file.get(name), h5py.Dataset)}
-    except Exception as error:
-        raise ValueError("it is not a whole MATLAB file of version 7.3") from error
 
 
 def _of_arrays(arrays: Mapping[str, np.ndarray], stem: str) -> MultiTaskData:

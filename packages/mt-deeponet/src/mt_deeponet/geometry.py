@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from separata import pictures
+from separata.arrays import load_npy
 from separata.extras import require
 
 from .shapes import NUDGE, SHAPES, SignedDistance, make_shape, polygon
@@ -195,12 +196,7 @@ def _of_picture(path: Path) -> Tensor:
 
 
 def _of_array(path: Path) -> Tensor:
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, OSError):
-        raise ValueError("it is not an .npy file of numbers") from None
-    if not isinstance(array, np.ndarray):
-        raise ValueError("it is an archive of arrays: save the mask alone, as .npy")
+    array = load_npy(path)
     if array.dtype.kind not in "biuf" or array.ndim not in {2, 3} or not array.size:
         raise ValueError(f"a mask is an array of two or three dimensions, not of shape {array.shape}")
     if not np.isin(array, (0, 1)).all():
