@@ -3,7 +3,7 @@ import math
 
 import pytest
 
-from separata.output import Output, finite, table
+from separata.output import Output, finite, listing, table
 
 ROWS = [
     {"layer": "fc1", "explained_energy": 0.51239, "of": 800},
@@ -29,6 +29,15 @@ def test_a_table_is_for_programs(capsys):
 
 def test_a_table_of_no_rows_has_its_totals():
     assert table([], {"n": 0}).text == "n 0"
+
+
+def test_numbers_under_their_names_are_for_people_and_for_programs(capsys):
+    values = {"relative_l2": 0.012345, "gap": None, "train_mse": math.nan, "n_samples": 12_000}
+    listing(values).show(as_json=False)
+    assert capsys.readouterr().out == "relative l2  1.234e-02\ntrain mse    not defined\nn samples    12,000\n"
+    listing(values).show(as_json=True)
+    assert json.loads(capsys.readouterr().out) == values | {"train_mse": None}
+    assert listing({}).text == ""
 
 
 def test_an_exit_code_tells_something_too(capsys):

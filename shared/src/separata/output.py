@@ -47,5 +47,23 @@ def table(rows: Sequence[Mapping[str, Any]], totals: Mapping[str, float] | None 
     return Output({**totals, "rows": [dict(row) for row in rows]}, "\n".join([*lines, *told]))
 
 
+def listing(values: Mapping[str, float | None]) -> Output:
+    """Numbers of one thing under their names.
+
+    As text, they are a line each, without those that are None, and a number that is not finite is not defined; as JSON,
+    an object, in which a number that is not finite is null.
+    """
+    shown = {key.replace("_", " "): _number(value) for key, value in values.items() if value is not None}
+    width = max(map(len, shown), default=0)
+    plain = {key: finite(value) if isinstance(value, float) else value for key, value in values.items()}
+    return Output(plain, "\n".join(f"{key:<{width}}  {value}" for key, value in shown.items()))
+
+
+def _number(value: float) -> str:
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.3e}" if math.isfinite(value) else "not defined"
+
+
 def _short(value: object) -> str:
     return f"{value:.4f}" if isinstance(value, float) else str(value)

@@ -1,6 +1,5 @@
 """What the commands do."""
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ from torch import Tensor
 
 from separata import files
 from separata.configs import check_seed
-from separata.output import Output, finite
+from separata.output import Output, finite, listing
 from separata.progress import Reporter
 
 from . import runs
@@ -100,11 +99,7 @@ def evaluate_run(run: Path, path: Path, *, plot: Path | None, device: str) -> Ou
         device_of = next(model.parameters()).device
         shown = data[: min(len(data), 5000)].to(device_of)
         _draw(plot, shown.y, predict_all(model, shown), shown.s)
-    rows = {name.replace("_", " "): value for name, value in report.to_json().items() if value is not None}
-    width = max(map(len, rows))
-    text = "\n".join(f"{name:<{width}}  {_number(value)}" for name, value in rows.items())
-    value = {name: finite(one) if isinstance(one, float) else one for name, one in report.to_json().items()}
-    return Output(value, text)
+    return listing(report.to_json())
 
 
 def predict_functions(
@@ -184,9 +179,3 @@ def _told(shape: DataShape) -> str:
 
 def _counted(n: int, what: str) -> str:
     return f"{n:,} {what}{'' if n == 1 else 's'}"
-
-
-def _number(value: float) -> str:
-    if isinstance(value, int):
-        return f"{value:,}"
-    return f"{value:.3e}" if math.isfinite(value) else "not defined"

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from separata import files
 from separata.configs import check_seed
-from separata.output import Output, finite
+from separata.output import Output, finite, listing
 from separata.progress import Reporter
 
 from . import runs
@@ -102,13 +102,7 @@ def evaluate_run(run: Path, path: Path, *, part: Part, plot: Path | None, device
     report = evaluate(model, data)
     if plot is not None:
         _draw(plot, model, pairs.x[:1], pairs.y[:1])
-    rows = {name.replace("_", " "): value for name, value in report.to_json().items() if value is not None}
-    width = max(map(len, rows))
-    text = "\n".join(
-        f"{name:<{width}}  {f'{value:,}' if isinstance(value, int) else f'{value:.3e}'}" for name, value in rows.items()
-    )
-    value = {name: finite(one) if isinstance(one, float) else one for name, one in report.to_json().items()}
-    return Output(value, text)
+    return listing(report.to_json())
 
 
 def predict_functions(

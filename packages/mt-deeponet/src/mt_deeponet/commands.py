@@ -10,7 +10,7 @@ from deeponet import load_numbers
 from separata import files
 from separata.arrays import load_npy
 from separata.configs import check_seed
-from separata.output import Output, finite
+from separata.output import Output, finite, listing
 from separata.progress import Reporter
 
 from . import runs
@@ -145,9 +145,7 @@ def evaluate_run(run: Path, path: Path, *, plot: Path | None, device: str) -> Ou
         _draw(plot, model.predict(data), data)
     rows = {"relative L2": report.relative_l2, "of all together": report.frobenius, "largest error": report.max_error}
     rows |= report.tasks if len(report.tasks) > 1 else {}
-    width = max(map(len, rows))
-    text = "\n".join(f"{name:<{width}}  {value:.3e}" for name, value in rows.items())
-    return Output(report.to_json(), f"{text}\n{'samples':<{width}}  {report.n_samples:,}")
+    return Output(report.to_json(), listing({**rows, "n_samples": report.n_samples}).text)
 
 
 def predict_samples(
