@@ -114,3 +114,21 @@ def test_a_setting_that_is_none_or_two_is_refused():
 def test_what_is_replaced_is_checked():
     with pytest.raises(ValueError, match="lr must be positive"):
         configs.replaced(CONFIGS[0], lr=0)
+
+
+@pytest.mark.parametrize("seed", [0, 2**63 - 1])
+def test_a_seed_is_one_that_pytorch_takes(seed):
+    configs.check_seed(seed)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**63])
+def test_other_seeds_are_refused(seed):
+    with pytest.raises(ValueError, match=rf"at least 0 and less than 2\^63, not {seed}"):
+        configs.check_seed(seed)
+
+
+def test_numbers_that_must_be_positive_are_named_if_they_are_not():
+    configs.check_positive(lr=0.1, n_steps=1)
+    for value in (0, -1.0, float("inf"), float("nan")):
+        with pytest.raises(ValueError, match=f"length scale must be positive, not {value}"):
+            configs.check_positive(lr=0.1, length_scale=value)

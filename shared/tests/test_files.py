@@ -81,6 +81,18 @@ def test_a_file_is_seen_to_be_writable_before_it_is_written(tmp_path):
         files.check_writable(tmp_path / "file" / "out.npz")
 
 
+def test_a_figure_is_seen_to_be_one_that_can_be_written(tmp_path):
+    files.check_figure(None)
+    for name in ("a.svg", "a.png", "new/a.pdf"):
+        files.check_figure(tmp_path / name)
+    with pytest.raises(ValueError, match=r"a figure is written as \.svg, \.png or \.pdf, not as a\.jpg"):
+        files.check_figure(tmp_path / "other" / "a.jpg")
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]
+    (tmp_path / "folder.svg").mkdir()
+    with pytest.raises(IsADirectoryError):
+        files.check_figure(tmp_path / "folder.svg")
+
+
 # ---- what is no regular file, links, and permissions
 
 

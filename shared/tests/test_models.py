@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from separata import data
-from separata.models import MLP, ResNet, SmallCNN
+from separata.models import MLP, ResNet, SmallCNN, count_parameters
 from separata.training import accuracy, train
 
 
@@ -135,3 +135,10 @@ def test_learns_digits(make, epochs):
         generator=torch.Generator().manual_seed(0),
     )
     assert accuracy(network, test.images, test.labels) > 0.9
+
+
+def test_parameters_are_the_trainable_numbers():
+    network = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2), nn.Linear(2, 5, dtype=torch.complex64))
+    assert count_parameters(network) == (3 * 2 + 2) + 2 * 2 + 2 * (2 * 5 + 5)
+    network[0].weight.requires_grad_(requires_grad=False)
+    assert count_parameters(network) == 2 + 2 * 2 + 2 * (2 * 5 + 5)

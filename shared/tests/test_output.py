@@ -32,9 +32,9 @@ def test_a_table_of_no_rows_has_its_totals():
 
 
 def test_numbers_under_their_names_are_for_people_and_for_programs(capsys):
-    values = {"relative_l2": 0.012345, "gap": None, "train_mse": math.nan, "n_samples": 12_000}
+    values = {"relative_l2": 0.0125, "gap": None, "train_mse": math.nan, "n_samples": 12_000}
     listing(values).show(as_json=False)
-    assert capsys.readouterr().out == "relative l2  1.234e-02\ntrain mse    not defined\nn samples    12,000\n"
+    assert capsys.readouterr().out == "relative l2  1.250e-02\ntrain mse    not defined\nn samples    12,000\n"
     listing(values).show(as_json=True)
     assert json.loads(capsys.readouterr().out) == values | {"train_mse": None}
     assert listing({}).text == ""
