@@ -115,6 +115,7 @@ def _fit(
     with folder.training(reporter) if compute.rank == 0 else nullcontext():
         try:
             trainer.fit()
+        # `training` turns it into this, too, but only the first process is in there.
         except FloatingPointError as error:
             raise ValueError(str(error)) from None
     guessing = math.log(len(kind.vocab))
