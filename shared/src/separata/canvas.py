@@ -9,6 +9,7 @@ from typing import Any, ParamSpec
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
+from matplotlib.backend_bases import RendererBase
 from matplotlib.container import Container
 from matplotlib.figure import Figure
 
@@ -76,6 +77,14 @@ class _Figure(Figure):
     def savefig(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - passed on
         with mpl.rc_context(STYLE):
             super().savefig(*args, **kwargs)
+
+    def draw(self, renderer: RendererBase) -> None:
+        engine = self.get_layout_engine()
+        if engine is not None and self.canvas.is_saving():
+            # Before matplotlib writes a figure, without its layout engine, it draws everything for the layout alone.
+            engine.execute(self)
+        else:
+            super().draw(renderer)
 
 
 def canvas(xlabel: str | None, ylabel: str | None, title: str | None) -> tuple[Figure, Axes]:
