@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -131,11 +130,10 @@ def cached_branching_table(
     path = _directory() / f"{_key(consumers, step, other_step)}.npz"
     shape = (1 if other_step is None else _n_pairs(other_step), _size(step), _size(step))
     try:
-        with np.load(path, allow_pickle=False) as file:
-            fractions = torch.from_numpy(file["fractions"].astype(np.float32))
+        fractions = torch.from_numpy(files.load_arrays(path)["fractions"].astype(np.float32))
         if tuple(fractions.shape) == shape and bool(((fractions > 0) & (fractions < 1)).all()):
             return BranchingTable(step, other_step, fractions)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except (OSError, ValueError, KeyError):
         pass
     table = make_branching_table(consumers, step, other_step)
     _save(path, table.fractions)
