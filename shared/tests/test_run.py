@@ -77,6 +77,16 @@ def test_map_gives_results_in_order_and_repeats_nothing(mapping):
     assert Setting(1) not in CALLS
 
 
+def test_map_computes_what_occurs_twice_once(mapping, tmp_path):
+    from oja_rule.work import Folder, leave_a_file
+
+    folder = tmp_path / "calls"
+    folder.mkdir()
+    settings = [Folder(str(folder), seed) for seed in (1, 2, 1, 2, 1)]
+    assert mapping.map(leave_a_file, settings, "calls") == [1, 2, 1, 2, 1]
+    assert len(list(folder.iterdir())) == 2
+
+
 def test_results_over_seeds_are_by_name_in_the_order_of_the_seeds(oja, tmp_path):
     from oja_rule.work import Seeded, digits
 
