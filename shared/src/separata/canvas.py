@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.backend_bases import RendererBase
 from matplotlib.container import Container
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#000000")
 """Colours that colour-blind readers can tell apart (Okabe and Ito 2008), without the yellow, which fades on white."""
@@ -80,8 +81,8 @@ class _Figure(Figure):
 
     def draw(self, renderer: RendererBase) -> None:
         engine = self.get_layout_engine()
-        if engine is not None and self.canvas.is_saving():
-            # Before matplotlib writes a figure, without its layout engine, it draws everything for the layout alone.
+        if isinstance(engine, ConstrainedLayoutEngine) and self.canvas.is_saving():
+            # Before matplotlib writes a figure, then without this engine, it draws all of it for the layout alone.
             engine.execute(self)
         else:
             super().draw(renderer)

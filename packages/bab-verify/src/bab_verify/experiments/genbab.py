@@ -138,7 +138,7 @@ VIT = Recipe("vit", hidden=(16, 1), epochs=80, radius=0.05, start=0.05)
 @experiment(
     "multi-dimensional",
     smoke=MultiDimensionalConfig(
-        Trial(replace(LSTM, hidden=(2,), epochs=1), budget=TINY, properties=1, validation=1, radius=0.3),
+        Trial(replace(LSTM, size=4, hidden=(2,), epochs=1), budget=TINY, properties=1, validation=1, radius=0.3),
         Trial(replace(VIT, hidden=(2, 1), epochs=1), budget=TINY, properties=1, validation=1, radius=0.02),
     ),
     quick=MultiDimensionalConfig(
