@@ -104,14 +104,13 @@ def make_branching_table(
     gaps[:, i, j] = _gaps(consumers, Interval(grid[i], grid[j]), other_step)
     gaps = torch.where(gaps.isfinite(), gaps, torch.inf)
     fractions = torch.full_like(gaps, 0.5)
-    index = torch.arange(n, dtype=grid.dtype)
+    steps = torch.arange(n, dtype=grid.dtype)
+    # Among equals the one next to the middle.
+    preference = 1e-9 * (steps[1:-1, None] / steps[2:] - 0.5).abs()
     for first in range(n - 2):
-        inner, ends = index[first + 1 : -1], index[first + 2 :]
         total = gaps[:, first, first + 1 : -1, None] + gaps[:, first + 1 : -1, first + 2 :]
-        share = (inner[:, None] - first) / (ends - first)
-        # Among equals the one next to the middle.
-        best = (total + 1e-9 * (share - 0.5).abs()).min(1)
-        chosen = (best.indices + 1) / (ends - first)
+        best = total.add_(preference[: n - 2 - first, : n - 2 - first]).min(1)
+        chosen = (best.indices + 1) / steps[2 : n - first]
         fractions[:, first, first + 2 :] = torch.where(best.values.isfinite(), chosen, 0.5)
     return BranchingTable(step, other_step, fractions.float())
 
