@@ -9,7 +9,6 @@ from typing import Any, ParamSpec
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
-from matplotlib.backend_bases import RendererBase
 from matplotlib.container import Container
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -79,7 +78,7 @@ class _Figure(Figure):
         with mpl.rc_context(STYLE):
             super().savefig(*args, **kwargs)
 
-    def draw(self, renderer: RendererBase) -> None:
+    def draw(self, renderer: Any) -> None:  # noqa: ANN401 - not all of matplotlib's renderers are `RendererBase`
         engine = self.get_layout_engine()
         if isinstance(engine, ConstrainedLayoutEngine) and self.canvas.is_saving():
             # Before matplotlib writes a figure, then without this engine, it draws all of it for the layout alone.
