@@ -159,8 +159,9 @@ def _gap(consumer: Consumer, x: Interval, other: Interval | None) -> Tensor:
     if operator.arity == 1 or other is None:
         inputs = [Interval(x.lower.unsqueeze(0), x.upper.unsqueeze(0))]
     else:
-        shape = torch.broadcast_shapes(x.lower.shape, other.lower.shape)
-        inputs = [Interval(*(bound.expand(shape) for bound in y)) for y in (x, other)]
+        # Not `torch.broadcast_shapes`, which imports SymPy.
+        bounds = torch.broadcast_tensors(*x, *other)
+        inputs = [Interval(*bounds[:2]), Interval(*bounds[2:])]
         inputs = inputs if index == 0 else inputs[::-1]
     planes = operator.relax(tuple(inputs))
     distance = planes.upper_intercept - planes.lower_intercept
