@@ -62,7 +62,7 @@ def build(recipe):
 
 steps = st.tuples(st.sampled_from(KINDS), st.integers(0, 9), st.integers(0, 9), st.integers(0, 99))
 recipes = st.lists(steps, min_size=1, max_size=10)
-few = settings(max_examples=settings().max_examples // 5, suppress_health_check=list(HealthCheck))
+few = settings(max_examples=settings().max_examples * 2 // 5, suppress_health_check=list(HealthCheck))
 
 
 @few

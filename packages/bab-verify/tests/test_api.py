@@ -187,10 +187,7 @@ def test_the_public_names_are_there():
     assert Oracle.__name__ == "Oracle"
 
 
-@pytest.mark.parametrize(
-    ("seed", "peer"),
-    [(0, 0.1897), *(pytest.param(*other, marks=pytest.mark.slow) for other in ((2, 0.2626), (7, 0.2378)))],
-)
+@pytest.mark.parametrize(("seed", "peer"), [(0, 0.1897), (2, 0.2626), (7, 0.2378)])
 def test_optimized_intervals_are_as_tight_as_a_peers_in_as_many_steps(seed, peer):
     """auto_LiRPA's CROWN-Optimized in 20 iterations: mean widths of the outputs, which it gave for these networks."""
     torch.manual_seed(seed)

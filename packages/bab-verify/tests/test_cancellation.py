@@ -227,7 +227,7 @@ seeds = st.integers(0, 2**32 - 1)
 def networks(count):
     """A share of the networks: hypothesis draws nothing but seeds, which do not get simpler."""
     return settings(
-        max_examples=count * (50 if NIGHTLY else 1),
+        max_examples=count * (20 if NIGHTLY else 1),
         phases=[Phase.explicit, Phase.reuse, Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
@@ -239,7 +239,7 @@ def told(group, k, d, config):
     )
 
 
-@networks(16)
+@networks(38)
 @given(seed=seeds)
 def test_no_bound_refutes_what_an_input_does(seed):
     """25 networks at once, each with a threshold of its own."""
@@ -253,7 +253,7 @@ def test_no_bound_refutes_what_an_input_does(seed):
         assert not margin > 0, told(group, k, d, config)
 
 
-@networks(20)
+@networks(50)
 @given(seed=seeds)
 def test_no_search_refutes_what_an_input_does(seed):
     rng = np.random.default_rng(seed)
@@ -265,7 +265,7 @@ def test_no_search_refutes_what_an_input_does(seed):
     assert found.status != "unsat", told(group, 0, d, config)
 
 
-@networks(8)
+@networks(20)
 @given(seed=seeds)
 def test_no_linear_program_refutes_what_an_input_does(seed):
     rng = np.random.default_rng(seed)
@@ -277,7 +277,7 @@ def test_no_linear_program_refutes_what_an_input_does(seed):
     assert found.status != "unsat", told(group, 0, d, config)
 
 
-@networks(8)
+@networks(20)
 @given(seed=seeds)
 def test_what_double_precision_can_tell_apart_is_decided(seed):
     """Networks that are linear over the box, and the violated and the safe side of their least output."""
@@ -315,14 +315,7 @@ def test_an_output_that_is_a_difference_of_large_terms(storage, dtype, branching
     query = Query(torch.ones(1), torch.full((1,), 2.0), (Clause(torch.ones(1, 1), torch.tensor([1.3]).double()),))
     for bounds in ("crown", "alpha-crown", "beta-crown"):
         config = VerifyConfig(
-            dtype=dtype,
-            branching=branching,
-            bounds=bounds,
-            attack_restarts=0,
-            device="cpu",
-            max_domains=100,
-            root_steps=2,
-            branch_steps=2,
+            dtype=dtype, branching=branching, bounds=bounds, attack_restarts=0, device="cpu", max_domains=100
         )
         found = Verifier(amplified(storage), config).verify(Specification((query,)))
         assert found.status != "unsat", bounds

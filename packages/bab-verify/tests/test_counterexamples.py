@@ -88,7 +88,6 @@ ends = st.floats(-1e30, 1e30).flatmap(
 )
 
 
-@hypothesis.settings(max_examples=hypothesis.settings().max_examples * 2 // 5)
 @hypothesis.given(st.lists(ends, min_size=2, max_size=2), st.lists(st.floats(-1e31, 1e31), min_size=2, max_size=2))
 def test_inputs_are_inside_and_float32_wherever_one_is_inside(box, wanted):
     lower = [low for low, _ in box]

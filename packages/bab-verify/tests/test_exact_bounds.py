@@ -3,13 +3,10 @@
 There is no tolerance: what is said to be a bound is one, in real arithmetic and of the weights as they are stored.
 """
 
-from functools import lru_cache
-
 import numpy as np
 import torch
 from exact_arithmetic import at_most, exact, exact_values
 from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import seed as seeded
 from hypothesis import strategies as st
 
 from bab_verify import compute_bounds
@@ -168,7 +165,7 @@ layers = st.tuples(st.sampled_from([*LAYERS, "dense", "pair", "relu"]), st.integ
 recipes = st.lists(layers, min_size=1, max_size=5)
 cases = given(recipe=recipes, seed=st.integers(0, 2**32 - 1), dtype=st.sampled_from([torch.float32, torch.float64]))
 few = settings(
-    max_examples=1500 if NIGHTLY else 30,
+    max_examples=1500 if NIGHTLY else 40,
     # A simpler seed is no simpler graph, and failures that are alike are many.
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     report_multiple_bugs=False,
@@ -192,27 +189,20 @@ class Case:
         return range(len(self.x))
 
 
-made = lru_cache(maxsize=64)(Case)
-"""A case, made once for all tests that draw it."""
-
-
-def drawn(test):
-    """By day all tests draw the same cases, by night each its own."""
-    return few(cases(test)) if NIGHTLY else seeded(0)(few(cases(test)))
-
-
-@drawn
+@few
+@cases
 def test_intervals_of_all_nodes(recipe, seed, dtype):
-    case = made(tuple(recipe), seed, dtype)
+    case = Case(recipe, seed, dtype)
     found = case.propagator.intervals(case.box)
     for k in case.boxes():
         for index, value in enumerate(case.values[k]):
             assert_encloses(found[index], k, value, f"node {index}")
 
 
-@drawn
+@few
+@cases
 def test_bounds_of_inner_nodes_by_backward_passes(recipe, seed, dtype):
-    case = made(tuple(recipe), seed, dtype)
+    case = Case(recipe, seed, dtype)
     recorded = {}
     with torch.no_grad():
         found, _ = case.propagator.crown(case.box)
@@ -227,9 +217,10 @@ def test_bounds_of_inner_nodes_by_backward_passes(recipe, seed, dtype):
             assert_below(a, b, k, x, -value, f"node {index}, above")
 
 
-@drawn
+@few
+@cases
 def test_bounds_of_inner_nodes_by_optimized_planes(recipe, seed, dtype):
-    case = made(tuple(recipe), seed, dtype)
+    case = Case(recipe, seed, dtype)
     with torch.no_grad():
         known, _ = case.propagator.crown(case.box)
         first = {i: Interval(x.lower[:1], x.upper[:1]) for i, x in known.items()}
@@ -238,10 +229,11 @@ def test_bounds_of_inner_nodes_by_optimized_planes(recipe, seed, dtype):
         assert_encloses(bound, 0, case.values[0][index], f"node {index}")
 
 
-@drawn
+@few
+@cases
 def test_margins_with_optimized_planes(recipe, seed, dtype):
     """Of the outputs and of their negatives, less thresholds that cancel most of them."""
-    case = made(tuple(recipe), seed, dtype)
+    case = Case(recipe, seed, dtype)
     c = torch.cat([torch.eye(2), -torch.eye(2)]).to(dtype).expand(2, -1, -1)
     y = [np.concatenate([v[-1].floats(), -v[-1].floats()], 1).min(0) for v in case.values]
     d = torch.tensor(np.array(y)).to(dtype)
@@ -256,9 +248,10 @@ def test_margins_with_optimized_planes(recipe, seed, dtype):
             assert held, f"a margin is above the exact one by {excess(found.margins[k, rows], exactly)}"
 
 
-@drawn
+@few
+@cases
 def test_bounds_of_rows_of_the_output(recipe, seed, dtype):
-    case = made(tuple(recipe), seed, dtype)
+    case = Case(recipe, seed, dtype)
     rows = numbers(np.random.default_rng(seed), 3, 2)
     for method in ("ibp", "crown", "alpha-crown"):
         found = compute_bounds(case.graph, *case.box, rows, method, config=REFINED)
@@ -266,10 +259,11 @@ def test_bounds_of_rows_of_the_output(recipe, seed, dtype):
             assert_encloses(found, k, case.values[k][-1] @ exact(rows).T, method)
 
 
-@drawn
+@few
+@cases
 def test_lines_below_and_above_rows_of_the_output(recipe, seed, dtype):
     """A x + b <= C f(x), as `compute_bounds` gives them to whoever goes on with them."""
-    case = made(tuple(recipe), seed, dtype)
+    case = Case(recipe, seed, dtype)
     rows = numbers(np.random.default_rng(seed), 3, 2)
     for method in ("crown", "alpha-crown"):
         _, (below, above) = compute_bounds(case.graph, *case.box, rows, method, return_linear=True, config=REFINED)

@@ -29,7 +29,7 @@ NIGHTLY = settings().max_examples > 100
 QUICK = {"attack_restarts": 0, "timeout": 20.0, "device": "cpu", "max_domains": 12, "root_steps": 1, "branch_steps": 1}
 cases = given(seed=st.integers(0, 2**32 - 1), dtype=st.sampled_from([SINGLE, DOUBLE]))
 few = settings(
-    max_examples=800 if NIGHTLY else 8,
+    max_examples=800 if NIGHTLY else 16,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     report_multiple_bugs=False,
     suppress_health_check=list(HealthCheck),

@@ -95,8 +95,8 @@ def build(recipe):
 layers = st.tuples(st.sampled_from(KINDS), st.integers(0, 2), st.integers(0, 5), st.integers(0, 99))
 recipes = st.lists(layers, min_size=1, max_size=5)
 radii = st.sampled_from([0.0, 1e-3, 0.1, 0.5, 2.0])
-many = settings(max_examples=3000 if NIGHTLY else 16, suppress_health_check=list(HealthCheck))
-few = settings(max_examples=600 if NIGHTLY else 10, suppress_health_check=list(HealthCheck))
+many = settings(max_examples=3000 if NIGHTLY else 35, suppress_health_check=list(HealthCheck))
+few = settings(max_examples=600 if NIGHTLY else 20, suppress_health_check=list(HealthCheck))
 
 
 def boxed(radius, seed, batch=2):

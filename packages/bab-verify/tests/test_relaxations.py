@@ -42,7 +42,7 @@ N_RANDOM = 500
 each_curve = pytest.mark.parametrize("name", CURVES)
 each_smooth = pytest.mark.parametrize("name", SMOOTH)
 NIGHTLY = settings().max_examples > 100
-few = settings(max_examples=500 if NIGHTLY else 8, suppress_health_check=list(HealthCheck))
+few = settings(max_examples=500 if NIGHTLY else 15, suppress_health_check=list(HealthCheck))
 
 
 def reals(low, high):
