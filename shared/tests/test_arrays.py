@@ -1,6 +1,7 @@
 import io
 import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -82,19 +83,75 @@ def test_a_part_that_is_no_array_or_damaged_is_named(tmp_path):
             load_npz(npz(tmp_path / "d.npz", **{name: content}, y__npy=npy(Y)))
 
 
-def test_damage_anywhere_in_a_compressed_file_is_an_error_of_a_sentence_or_none(tmp_path):
-    path = tmp_path / "d.npz"
-    np.savez_compressed(path, x=np.random.default_rng(0).random((4, 5)))
-    whole = path.read_bytes()
+@pytest.fixture(params=[np.savez, np.savez_compressed], ids=["stored", "compressed"])
+def archive(request, tmp_path):
+    """A file with two arrays."""
+    request.param(tmp_path / "a.npz", x=np.arange(600.0).reshape(2, -1), n=np.array(3))
+    return tmp_path / "a.npz"
+
+
+@pytest.mark.parametrize(
+    ("width", "damaged"),
+    [
+        (5, lambda part: b"\x00" * len(part)),
+        (5, lambda part: b"\xff" * len(part)),
+        (5, lambda part: b"\x5a" * len(part)),
+        (1, lambda part: bytes(byte ^ 0x55 for byte in part)),
+    ],
+    ids=["zeros", "ones", "letters", "bits"],
+)
+def test_damage_anywhere_in_an_archive_is_an_error_of_a_sentence_or_does_no_harm(archive, width, damaged):
+    """A wrong checksum, a compression that is broken or unknown, a shape that cannot be."""
+    whole, wanted = archive.read_bytes(), load_npz(archive)
+    assert (wanted["n"].shape, int(wanted["n"])) == ((), 3)
     n_refused = 0
-    for place in range(0, len(whole), 3):
-        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x55]) + whole[place + 1 :])
+    for start in range(0, len(whole), 1 + len(whole) // 80):
+        end = start + width
+        archive.write_bytes(whole[:start] + damaged(whole[start:end]) + whole[end:])
         try:
-            load_npz(path)
+            found = load_npz(archive)
         except ValueError as error:
-            assert "\n" not in str(error)
             n_refused += 1
-    assert n_refused > len(whole) // 6
+            assert str(error).startswith(f"{archive}: it")
+            assert "\n" not in str(error)
+        else:
+            assert all(np.array_equal(found[name], wanted[name]) for name in found.keys() & wanted.keys())
+    assert n_refused > 40
+
+
+def test_files_cut_off_anywhere_are_refused(archive, tmp_path):
+    whole = archive.read_bytes()
+    for end in range(0, len(whole), 1 + len(whole) // 40):
+        archive.write_bytes(whole[:end])
+        with pytest.raises(ValueError, match="a.npz: it is not a whole .npz file"):
+            load_npz(archive)
+    whole = npy(np.arange(60.0))
+    for end in range(0, len(whole), 7):
+        (tmp_path / "x.npy").write_bytes(whole[:end])
+        with pytest.raises(ValueError, match="x.npy: it is not an? .*npy file"):
+            load_npy(tmp_path / "x.npy")
+
+
+def test_a_shape_that_is_not_true_is_damage(tmp_path):
+    with io.BytesIO() as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "<f8", "fortran_order": False, "shape": (10**15,)})
+        huge = file.getvalue() + X.tobytes()
+    (tmp_path / "x.npy").write_bytes(huge)
+    with pytest.raises(ValueError, match="x.npy: it is not a whole .npy file$"):
+        load_npy(tmp_path / "x.npy")
+    with pytest.raises(ValueError, match="d.npz: .*its array x is damaged$"):
+        load_npz(npz(tmp_path / "d.npz", x__npy=huge))
+
+
+@pytest.mark.parametrize("read", [load_npy, load_npz])
+def test_a_file_that_may_not_be_read_is_not_called_damaged(read, tmp_path, monkeypatch):
+    def refuse(path, *args, **settings):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    (tmp_path / "d").write_bytes(npy(X))
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(PermissionError, match="Permission denied"):
+        read(tmp_path / "d")
 
 
 @pytest.mark.parametrize("length", [0, 10, 200])
@@ -128,6 +185,6 @@ def test_nothing_in_a_file_is_executed(name, tmp_path):
     with pytest.raises(ValueError, match=name):
         read[name](tmp_path / name)
     np.save(tmp_path / "o.npy", np.array([None]), allow_pickle=True)
-    with pytest.raises(ValueError, match="o.npy"):
+    with pytest.raises(ValueError, match="o.npy: its array is of Python objects, which are not read, .*run code"):
         load_npy(tmp_path / "o.npy")
     assert not (tmp_path / "mark").exists()

@@ -1,19 +1,19 @@
 """Arrays in files of strangers, NumPy's and MATLAB's; nothing in a file is ever executed."""
 
 import zipfile
-import zlib
 from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
+from numpy.lib.format import MAGIC_PREFIX, read_array
 
 from .extras import require
 
+ZIP = b"PK"
+"""How an .npz file begins."""
 HDF5 = b"\x89HDF\r\n\x1a\n"
 """How the content of a .mat file of version 7.3 begins, after a header of 512 bytes."""
 HEADER = 512
-DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, LookupError, OverflowError)
-"""What an archive that is damaged, encrypted, or compressed in a way that is not known here makes NumPy raise."""
 
 
 def load_npy(path: Path) -> np.ndarray:
@@ -21,18 +21,20 @@ def load_npy(path: Path) -> np.ndarray:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it is anything else; one sentence.
+        OSError: if it cannot be opened.
+        ValueError: if it is anything else, is damaged, or holds Python objects; one sentence.
     """
     _check_there(path)
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (ValueError, *DAMAGED):
-        raise ValueError(f"{path}: it is not an .npy file of numbers") from None
-    # NumPy goes by the content.
-    if not isinstance(array, np.ndarray):
-        array.close()
-        raise ValueError(f"{path}: it is not an .npy file of numbers, but an archive of arrays; save one as .npy")
-    return array
+    with path.open("rb") as file:
+        start = file.read(len(MAGIC_PREFIX))
+        file.seek(0)
+        if start != MAGIC_PREFIX:
+            hint = ", but an archive of arrays; save one as .npy" if start.startswith(ZIP) else ""
+            raise ValueError(f"{path}: it is not an .npy file of numbers{hint}")
+        try:
+            return read_array(file, allow_pickle=False)
+        except Exception as error:  # noqa: BLE001 - up to a lack of memory for a shape that is not true
+            raise ValueError(_refusal(error, f"{path}: its array", f"{path}: it is not a whole .npy file")) from None
 
 
 def load_npz(path: Path, names: Collection[str] | None = None) -> dict[str, np.ndarray]:
@@ -44,31 +46,41 @@ def load_npz(path: Path, names: Collection[str] | None = None) -> dict[str, np.n
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it is anything else, is damaged, or holds Python objects; one sentence.
+        OSError: if it cannot be opened.
+        ValueError: if it is anything else, or if what is read of it is damaged or Python objects; one sentence.
     """
     _check_there(path)
-    if not zipfile.is_zipfile(path):
-        raise ValueError(f"{path}: it is not a whole .npz file")
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            wanted = [name for name in archive.files if names is None or name in names]
-            return {name: _part(path, archive, name) for name in wanted}
-    except DAMAGED:
-        raise ValueError(f"{path}: it is not a whole .npz file") from None
+    with path.open("rb") as file:
+        try:
+            archive = zipfile.ZipFile(file)
+        except Exception:  # noqa: BLE001 - zipfile raises whatever a damaged file makes it run into
+            raise ValueError(f"{path}: it is not a whole .npz file") from None
+        with archive:
+            parts = {part.removesuffix(".npy"): part for part in archive.namelist()}
+            return {
+                name: _part(path, archive, name, part) for name, part in parts.items() if names is None or name in names
+            }
 
 
-def _part(path: Path, archive: "np.lib.npyio.NpzFile", name: str) -> np.ndarray:
+def _part(path: Path, archive: zipfile.ZipFile, name: str, part: str) -> np.ndarray:
     try:
-        array = archive[name]
+        with archive.open(part) as file:
+            is_array = file.read(len(MAGIC_PREFIX)) == MAGIC_PREFIX
+            file.seek(0)
+            if is_array:
+                return read_array(file, allow_pickle=False)
     except ValueError as error:
-        if "allow_pickle" not in str(error):
-            raise ValueError(f"{path}: its array {name} is damaged") from None
-        raise ValueError(
-            f"{path}: its array {name} is of Python objects, which are not read, since they can run code; save numbers"
-        ) from None
-    if not isinstance(array, np.ndarray):
-        raise ValueError(f"{path}: its part {name} is no array of numbers")
-    return array
+        array = f"{path}: its array {name}"
+        raise ValueError(_refusal(error, array, f"{array} is damaged")) from None
+    except Exception:  # noqa: BLE001 - from a wrong checksum to a lack of memory for a shape that is not true
+        raise ValueError(f"{path}: it is not a whole .npz file; its array {name} is damaged") from None
+    raise ValueError(f"{path}: its part {name} is no array of numbers")
+
+
+def _refusal(error: Exception, array: str, damaged: str) -> str:
+    if "allow_pickle" in str(error):
+        return f"{array} is of Python objects, which are not read, since they can run code; save numbers"
+    return damaged
 
 
 def load_mat(path: Path, names: Collection[str], *, extra: str) -> dict[str, np.ndarray]:

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from separata import files
+from separata.arrays import load_npz
 
 from .benchmarks import Task, TaskSequence
 
@@ -77,7 +77,7 @@ def read_arrays(path: Path) -> list[np.ndarray]:
     """
     refusal = f"{path} is not a whole .npz file of numeric arrays"
     try:
-        found = files.load_arrays(path, ARRAYS)
+        found = load_npz(path, ARRAYS)
     except ValueError:
         raise ValueError(refusal) from None
     if missing := [name for name in ARRAYS if name not in found]:

@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from separata import files
+from separata.arrays import load_npy
 
 from .frames import Frame
 from .ply import needs_double, ply_bytes
@@ -225,7 +225,7 @@ def load_points(path: Path, n_samples: int = 20_000) -> Float[Tensor, "n 3"]:
 def _load_array(path: Path) -> Tensor:
     _check_there(path)
     try:
-        array = files.load_array(path)
+        array = load_npy(path)
     except ValueError:
         raise ValueError(f"{path} is not an NPY file of numbers") from None
     if array.ndim != 2 or array.shape[1] != 3 or array.dtype.kind not in "fiu":

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from separata import files
+from separata.arrays import load_npy, load_npz
 
 from .pictures import open_image
 from .sidecars import depth_range
@@ -94,14 +94,14 @@ def _read_image(path: Path) -> np.ndarray:
 
 def _read_npy(path: Path) -> np.ndarray:
     try:
-        return files.load_array(path)
+        return load_npy(path)
     except ValueError:
         raise ValueError(f"{path} is not a complete NPY file of numbers") from None
 
 
 def _read_npz(path: Path) -> np.ndarray:
     try:
-        arrays = files.load_arrays(path, ["depth"]) or files.load_arrays(path)
+        arrays = load_npz(path, ["depth"]) or load_npz(path)
     except ValueError:
         raise ValueError(f"{path} is not a complete NPZ file of numbers") from None
     if len(arrays) != 1:

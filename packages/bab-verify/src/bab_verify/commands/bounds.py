@@ -14,6 +14,7 @@ from bab_verify.graph import Graph
 from bab_verify.intervals import Interval
 from bab_verify.search.device import device_from_name
 from separata import files
+from separata.arrays import load_npy
 from separata.output import Output, finite
 
 from .outputs import check_output
@@ -60,7 +61,7 @@ def read_array(path: Path, graph: Graph) -> Tensor:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such file")
     try:
-        array = files.load_array(path)
+        array = load_npy(path)
     except ValueError:
         raise ValueError(f"{path}: not an .npy file of numbers") from None
     if array.dtype.kind not in "fiub":

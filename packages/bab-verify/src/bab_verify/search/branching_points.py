@@ -13,6 +13,7 @@ from torch import Tensor
 from bab_verify.intervals import Interval
 from bab_verify.operators.relaxation import Nonlinear
 from separata import files
+from separata.arrays import load_npz
 
 Consumer = tuple[Nonlinear, int]
 """An operation that takes a node, and as which of its inputs."""
@@ -129,7 +130,7 @@ def cached_branching_table(
     path = _directory() / f"{_key(consumers, step, other_step)}.npz"
     shape = (1 if other_step is None else _n_pairs(other_step), _size(step), _size(step))
     try:
-        fractions = torch.from_numpy(files.load_arrays(path)["fractions"].astype(np.float32))
+        fractions = torch.from_numpy(load_npz(path, ["fractions"])["fractions"].astype(np.float32))
         if tuple(fractions.shape) == shape and bool(((fractions > 0) & (fractions < 1)).all()):
             return BranchingTable(step, other_step, fractions)
     except (OSError, ValueError, KeyError):
