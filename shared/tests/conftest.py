@@ -105,6 +105,7 @@ def norms(config: Cloud, run: Run) -> None:
 """
 
 WORK = """
+import tempfile
 from dataclasses import dataclass
 
 import torch
@@ -116,6 +117,12 @@ CALLS = []
 class Setting:
     x: int
     y: tuple[float, ...] = (1.0,)
+
+
+@dataclass(frozen=True)
+class Folder:
+    path: str
+    seed: int = -1
 
 
 @dataclass(frozen=True)
@@ -153,6 +160,12 @@ def digits(setting, device):
 
 def halved(setting, device):
     return {"score": None if setting.x == 13 else -abs(setting.x - 5) // 2}
+
+
+def leave_a_file(setting, device):
+    # Tells of each call, in whichever process it is.
+    tempfile.mkstemp(dir=setting.path)
+    return setting.seed
 
 
 def square(setting, device="cpu"):

@@ -1,12 +1,14 @@
-"""Files are whole or absent; tensors from strangers are only data."""
+"""Files are whole or absent; arrays and tensors from strangers are only data."""
 
 import errno
 import os
 import pickle
 import stat
 import threading
+import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -62,6 +64,78 @@ def test_a_truncated_file_is_refused(tmp_path):
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(ValueError, match="not a whole safetensors file"):
         files.load_tensors(path)
+
+
+@pytest.fixture(params=[np.savez, np.savez_compressed], ids=["stored", "compressed"])
+def arrays(request, tmp_path):
+    """A file with two arrays."""
+    request.param(tmp_path / "a.npz", x=np.arange(600.0).reshape(2, -1), n=np.array(3))
+    return tmp_path / "a.npz"
+
+
+def test_arrays_come_back_all_or_those_that_are_asked_for(arrays, tmp_path):
+    found = files.load_arrays(arrays)
+    assert found["x"].tolist() == np.arange(600.0).reshape(2, -1).tolist()
+    assert (found["n"].shape, int(found["n"])) == ((), 3)
+    assert list(files.load_arrays(arrays, ["n", "other"])) == ["n"]
+    np.save(tmp_path / "x.npy", found["x"])
+    assert np.array_equal(files.load_array(tmp_path / "x.npy"), found["x"])
+
+
+def test_files_of_arrays_cut_anywhere_are_refused(arrays, tmp_path):
+    whole = arrays.read_bytes()
+    for end in range(0, len(whole), 1 + len(whole) // 40):
+        arrays.write_bytes(whole[:end])
+        with pytest.raises(ValueError, match="a.npz is not a whole .npz file"):
+            files.load_arrays(arrays)
+    np.save(tmp_path / "x.npy", np.arange(60.0))
+    whole = (tmp_path / "x.npy").read_bytes()
+    for end in range(0, len(whole), 7):
+        (tmp_path / "x.npy").write_bytes(whole[:end])
+        with pytest.raises(ValueError, match="x.npy is not a whole .npy file"):
+            files.load_array(tmp_path / "x.npy")
+
+
+@pytest.mark.parametrize("filler", [0x00, 0xFF, 0x5A])
+def test_damage_anywhere_in_a_file_of_arrays_is_one_sentence_or_does_no_harm(arrays, filler):
+    """A wrong checksum, a compression that is broken or unknown, a shape that cannot be."""
+    whole, wanted = arrays.read_bytes(), files.load_arrays(arrays)
+    n_refused = 0
+    for start in range(0, len(whole), 1 + len(whole) // 80):
+        damaged = bytearray(whole)
+        damaged[start : start + 5] = bytes([filler]) * 5
+        arrays.write_bytes(damaged)
+        try:
+            found = files.load_arrays(arrays)
+        except ValueError as error:
+            n_refused += 1
+            assert str(error).startswith(f"{arrays} is not a whole .npz file")
+            assert "\n" not in str(error)
+        else:
+            assert all(np.array_equal(found[name], wanted[name]) for name in found.keys() & wanted.keys())
+    assert n_refused > 40
+
+
+def test_arrays_of_objects_and_what_is_no_array_are_refused_and_never_run(tmp_path):
+    path, marker = tmp_path / "a.npz", tmp_path / "exploded"
+    np.savez(path, good=np.ones(2), bad=np.array([Bomb(marker)], dtype=object))
+    with pytest.raises(ValueError, match=r"its array bad cannot be read; it holds Python objects, which can run code"):
+        files.load_arrays(path)
+    assert files.load_arrays(path, ["good"])["good"].tolist() == [1, 1]
+    np.save(tmp_path / "x.npy", np.array([Bomb(marker)], dtype=object))
+    with pytest.raises(ValueError, match="it holds Python objects, which can run code"):
+        files.load_array(tmp_path / "x.npy")
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("note", b"no array")
+    with pytest.raises(ValueError, match="its array note cannot be read"):
+        files.load_arrays(path)
+    path.write_bytes(pickle.dumps(Bomb(marker)))
+    for load in (files.load_array, files.load_arrays):
+        with pytest.raises(ValueError, match="is not a whole"):
+            load(path)
+        with pytest.raises(FileNotFoundError, match="there is no file"):
+            load(tmp_path / "absent")
+    assert not marker.exists()
 
 
 def test_a_folder_that_cannot_be_written_to_is_named(tmp_path):

@@ -332,6 +332,19 @@ class TestStyle:
         found = re.findall(r"<text[^>]*>([^<]+)</text>", (tmp_path / "figure.svg").read_text())
         assert {"MNIST", "accuracy", "Learning"} <= set(found)
 
+    def test_files_are_those_of_figures_that_are_drawn_for_their_layout(self, tmp_path, monkeypatch):
+        def save(name):
+            logarithmic = plots.bars({"a long name": {"s": 1e-3, "t": 2.0}}, log=True, title="T", reference=1.0)
+            for i, figure in enumerate([*self.figures(), logarithmic]):
+                with mpl.rc_context({"svg.hashsalt": "salt"}):
+                    figure.savefig(tmp_path / f"{name}{i}.svg", bbox_inches="tight", metadata={"Date": None})
+            return [path.read_text() for path in sorted(tmp_path.glob(f"{name}*.svg"))]
+
+        ours = save("ours")
+        assert all("<text" in text for text in ours)
+        monkeypatch.setattr("separata.canvas._Figure.draw", mpl.figure.Figure.draw)
+        assert save("theirs") == ours
+
     @pytest.mark.parametrize("names", [["HLOP", "EWC"], ["the baseline, with settings of its own"] * 7, ["word " * 40]])
     def test_the_legend_covers_nothing(self, names):
         groups = [f"{name} {i}" for i, name in enumerate(names)]

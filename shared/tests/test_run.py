@@ -66,8 +66,8 @@ def test_work_is_done_again_for_other_settings(run, kind, fields):
     assert [work.Setting(3), other] == work.CALLS
 
 
-def test_map_gives_results_in_order_and_repeats_nothing(mapping):
-    from oja_rule.work import CALLS, Setting, square
+def test_map_gives_results_in_order_and_repeats_nothing(mapping, tmp_path):
+    from oja_rule.work import CALLS, Folder, Setting, leave_a_file, square
 
     settings = [Setting(x) for x in (5, 1, 4)]
     mapping.once(square, Setting(1))
@@ -75,6 +75,11 @@ def test_map_gives_results_in_order_and_repeats_nothing(mapping):
     assert [result["square"] for result in mapping.map(square, settings, "squares")] == [25, 1, 16]
     assert [result["square"] for result in mapping.map(square, settings, "squares")] == [25, 1, 16]
     assert Setting(1) not in CALLS
+    # Nor what occurs twice in one call.
+    calls = tmp_path / "calls"
+    calls.mkdir()
+    assert mapping.map(leave_a_file, [Folder(str(calls), seed) for seed in (1, 2, 1, 2, 1)], "calls") == [1, 2, 1, 2, 1]
+    assert len(list(calls.iterdir())) == 2
 
 
 def test_results_over_seeds_are_by_name_in_the_order_of_the_seeds(oja, tmp_path):

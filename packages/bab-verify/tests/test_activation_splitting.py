@@ -339,7 +339,7 @@ def test_where_nothing_can_be_split_nothing_is_refuted(branching, cuts):
         torch.tensor([3.3], dtype=DOUBLE),
         (Clause(-torch.ones(1, 1, dtype=DOUBLE), -torch.ones(1, dtype=DOUBLE)),),
     )
-    config = VerifyConfig(**CONFIG | FAST, branching=branching, cuts=cuts, relu_only=True)
+    config = VerifyConfig(**CONFIG, root_steps=1, branch_steps=1, branching=branching, cuts=cuts, relu_only=True)
     found = Verifier(difference_of_tanh(), config).verify(Specification((query,)))
     assert found.status != "unsat"
 

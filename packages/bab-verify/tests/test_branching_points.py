@@ -143,7 +143,10 @@ def test_the_cache_is_used_and_repaired(tmp_path, monkeypatch):
         fractions = file["fractions"]
     np.savez(path, fractions=np.full_like(fractions, 0.25))
     assert (cached_branching_table([(Tanh(), 0)], 0.5).fractions == 0.25).all()
-    for damaged in (b"", b"PK\x03\x04 nonsense", b"nothing"):
+    np.savez_compressed(path, fractions=fractions)
+    broken = bytearray(path.read_bytes())
+    broken[64:80] = b"\xff" * 16  # past the headers, in what is compressed
+    for damaged in (b"", b"PK\x03\x04 nonsense", b"nothing", broken):
         path.write_bytes(damaged)
         torch.testing.assert_close(cached_branching_table([(Tanh(), 0)], 0.5).fractions, built.fractions)
     np.savez(path, fractions=np.zeros((2, 2)))

@@ -74,6 +74,7 @@ def made(tmp_path_factory):
     save_vnnlib(at_most(0.0, n=3), tmp_path / "other.vnnlib")
     (tmp_path / "garbage").write_bytes(bytes(range(256)))
     (tmp_path / "broken.vnnlib").write_text("(assert (<= X_0")
+    (tmp_path / "archive.npy").write_bytes(b"PK\x03\x04 nonsense")
     np.save(tmp_path / "x.npy", np.float32([0.5, -0.5]))
     np.save(tmp_path / "three.npy", np.zeros(3))
     np.save(tmp_path / "nan.npy", np.float32([0.5, np.nan]))
@@ -278,6 +279,7 @@ GOOD = ("net.onnx", "holds.vnnlib")
         (("bounds", "net.onnx", "--center", "three.npy", "--eps", "1"), "three.npy: its shape is [3]"),
         (("bounds", "net.onnx", "--center", "objects.npy", "--eps", "1"), "objects.npy: not an .npy file of numbers"),
         (("bounds", "net.onnx", "--center", "garbage", "--eps", "1"), "garbage: not an .npy file of numbers"),
+        (("bounds", "net.onnx", "--center", "archive.npy", "--eps", "1"), "archive.npy: not an .npy file of numbers"),
         (("bounds", "net.onnx", "--center", "nan.npy", "--eps", "1"), "nan.npy: it holds NaN"),
         (("bounds", "net.onnx", "--center", "x.npy", "--eps", "1", "--method", "lp"), "the method is one of"),
         (("bounds", "net.onnx", "--center", "x.npy", "--eps", "1", "--out", "."), "is a folder"),

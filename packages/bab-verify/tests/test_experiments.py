@@ -72,6 +72,8 @@ EXPECTED = {
 @pytest.mark.parametrize("name", ["nonlinearities", "general-graphs", "multi-dimensional", "cutting-planes", "scale"])
 def test_what_experiments_measure_of_answers(name, run, monkeypatch):
     monkeypatch.setattr("bab_verify.experiments.findings.run_trial", trial_of_three)
+    # The preset smoke writes them all.
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda figure, path, **options: path.touch())
     (one,) = (found for found in core.of(PAPER) if found.name == name)
     measured = run(*one.claims)
     one(one.presets["smoke"], measured)
@@ -123,7 +125,7 @@ def test_networks_of_one_experiment_have_one_limit():
 
 
 def test_the_room_between_planes_is_an_area():
-    table, middle = room_left(Sigmoid(), 50, torch.Generator().manual_seed(0))
+    table, middle = room_left(Sigmoid(), 0.02, 50, torch.Generator().manual_seed(0))
     assert 0 < table < middle < 1
     lower, upper = torch.tensor([-3.0, 0.5], dtype=torch.float64), torch.tensor([2.0, 4.0], dtype=torch.float64)
     planes = Sigmoid().relax((Interval(lower[:, None, None], upper[:, None, None]),))

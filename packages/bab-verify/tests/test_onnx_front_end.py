@@ -172,6 +172,9 @@ def test_damaged_compression_and_missing_file(tmp_path):
     (tmp_path / "cut.onnx.gz").write_bytes(gzip.compress(network().SerializeToString())[:-12])
     with pytest.raises(NetworkError, match="cannot be read"):
         load_onnx(tmp_path / "cut.onnx.gz")
+    (tmp_path / "broken.onnx.gz").write_bytes(gzip.compress(network().SerializeToString())[:10] + b"\xff" * 100)
+    with pytest.raises(NetworkError, match="cannot be read"):
+        load_onnx(tmp_path / "broken.onnx.gz")
     with pytest.raises(FileNotFoundError, match="there is no such file"):
         load_onnx(tmp_path / "none.onnx")
 

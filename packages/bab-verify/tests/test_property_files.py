@@ -201,9 +201,10 @@ def test_files_that_are_none(tmp_path):
     (tmp_path / "b.vnnlib").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(SpecificationError, match="not a VNN-LIB file"):
         load_vnnlib(tmp_path / "b.vnnlib")
-    (tmp_path / "b.vnnlib.gz").write_bytes(b"plain")
-    with pytest.raises(SpecificationError, match="cannot be read"):
-        load_vnnlib(tmp_path / "b.vnnlib.gz")
+    for damaged in (b"plain", gzip.compress(BOX.encode())[:-4], gzip.compress(BOX.encode())[:10] + b"\xff" * 100):
+        (tmp_path / "b.vnnlib.gz").write_bytes(damaged)
+        with pytest.raises(SpecificationError, match="cannot be read"):
+            load_vnnlib(tmp_path / "b.vnnlib.gz")
 
 
 numbers = st.floats(-1e6, 1e6, allow_subnormal=False)

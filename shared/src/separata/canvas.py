@@ -11,6 +11,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.container import Container
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9", "#000000")
 """Colours that colour-blind readers can tell apart (Okabe and Ito 2008), without the yellow, which fades on white."""
@@ -76,6 +77,14 @@ class _Figure(Figure):
     def savefig(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - passed on
         with mpl.rc_context(STYLE):
             super().savefig(*args, **kwargs)
+
+    def draw(self, renderer: Any) -> None:  # noqa: ANN401 - not all of matplotlib's renderers are `RendererBase`
+        engine = self.get_layout_engine()
+        if isinstance(engine, ConstrainedLayoutEngine) and self.canvas.is_saving():
+            # Before matplotlib writes a figure, then without this engine, it draws all of it for the layout alone.
+            engine.execute(self)
+        else:
+            super().draw(renderer)
 
 
 def canvas(xlabel: str | None, ylabel: str | None, title: str | None) -> tuple[Figure, Axes]:

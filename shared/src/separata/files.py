@@ -1,4 +1,4 @@
-"""Files that are whole or absent, and tensors from strangers that are only data."""
+"""Files that are whole or absent, and arrays and tensors from strangers that are only data."""
 
 import csv
 import errno
@@ -6,12 +6,14 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+import zipfile
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import Tensor
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
@@ -244,3 +246,58 @@ def load_tensors(path: Path) -> tuple[dict[str, "Tensor"], dict[str, str]]:
         raise ValueError(
             f"{path} is not a whole safetensors file; other formats are not read, since they can run code"
         ) from None
+
+
+def load_array(path: Path) -> "np.ndarray":
+    """The array of an .npy file.
+
+    Nothing in the file is ever executed, whatever it is.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is not a whole .npy file, or one of Python objects.
+    """
+    from numpy.lib.format import read_array
+
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}")
+    with path.open("rb") as file, _refusing(f"{path} is not a whole .npy file"):
+        return read_array(file, allow_pickle=False)
+
+
+def load_arrays(path: Path, names: Collection[str] | None = None) -> "dict[str, np.ndarray]":
+    """The arrays of an .npz file by name: all of them, or those of `names` that it has.
+
+    Nothing in the file is ever executed, whatever it is.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is not a whole .npz file, or what is read of it is no array, or one of Python objects.
+    """
+    from numpy.lib.format import read_array
+
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}")
+    refusal = f"{path} is not a whole .npz file"
+    arrays = {}
+    with _refusing(refusal):
+        archive = zipfile.ZipFile(path)
+    with archive:
+        for entry in archive.namelist():
+            name = entry.removesuffix(".npy")
+            if names is None or name in names:
+                with _refusing(f"{refusal}: its array {name} cannot be read"), archive.open(entry) as file:
+                    arrays[name] = read_array(file, allow_pickle=False)
+    return arrays
+
+
+@contextmanager
+def _refusing(refusal: str) -> Iterator[None]:
+    """Make one sentence of whatever a damaged file makes `zipfile`, `zlib` and NumPy run into."""
+    try:
+        yield
+    except PermissionError:
+        raise
+    except Exception as error:  # noqa: BLE001 - from a bad checksum to a lack of memory for a shape that is not true
+        has_objects = "allow_pickle" in str(error)
+        raise ValueError(refusal + "; it holds Python objects, which can run code" * has_objects) from None

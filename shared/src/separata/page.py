@@ -6,13 +6,18 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from . import evidence, words
 from .evidence import ABSENT, DIRECTION, FAILS, HOLDS, Evidence, Finding
 from .paper import PRESETS, Reference
 from .words import Row, Tally
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 CLASSES = {HOLDS: "holds", DIRECTION: "direction", FAILS: "fails", ABSENT: "absent"}
 """What the style sheet calls each verdict."""
@@ -87,15 +92,19 @@ def html(found: Sequence[tuple[Evidence, Path]]) -> str:
 
     Evidence of one paper in one folder is shown together, each claim as it was measured at the largest preset.
     """
+    chapters = _chapters(found)
+    total = sum((chapter.tally for chapter in chapters), Tally())
+    return _template().render(chapters=chapters, total=total, words=words, is_open=len(chapters) <= OPEN)
+
+
+@cache
+def _template() -> "Template":
     from jinja2 import Environment
 
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters.update(prose=prose, verdict=words.verdict, support=words.support, mark=words.MARKS.__getitem__)
     environment.filters.update(duration=words.duration, summary=words.summary, css=CLASSES.__getitem__)
-    template = environment.from_string(resources.files(__package__).joinpath("report.html.j2").read_text("utf-8"))
-    chapters = _chapters(found)
-    total = sum((chapter.tally for chapter in chapters), Tally())
-    return template.render(chapters=chapters, total=total, words=words, is_open=len(chapters) <= OPEN)
+    return environment.from_string(resources.files(__package__).joinpath("report.html.j2").read_text("utf-8"))
 
 
 def _chapters(found: Sequence[tuple[Evidence, Path]]) -> list[Chapter]:

@@ -219,8 +219,9 @@ class Run:
     def map(self, function: Callable[..., T], settings: Sequence[Any], description: str) -> list[T]:
         """`[once(function, setting, device) for setting in settings]`, side by side on all cores or devices.
 
-        Each result is on disk as soon as it is there. On the CPU, the settings are spread over the cores, in processes
-        of `compute.threads` threads each, except at preset `smoke`; with several devices, over these.
+        Each result is on disk as soon as it is there; what occurs twice is computed once. On the CPU, the settings are
+        spread over the cores, in processes of `compute.threads` threads each, except at preset `smoke`; with several
+        devices, over these.
         `function(setting, device)` must be importable.
         """
         import joblib
@@ -229,9 +230,10 @@ class Run:
 
         device = str(self.device)
         places = [self._place(function, (setting,)) for setting in settings]
-        todo = [i for i, place in enumerate(places) if not place.is_file()]
-        mine = todo[self.compute.rank :: self.compute.devices * self.compute.nodes]
-        jobs = [_Job(_Kept(function, places[i]), settings[i], device) for i in mine]
+        # By place, so that a setting that occurs twice is computed once.
+        todo = {place: setting for place, setting in zip(places, settings, strict=True) if not place.is_file()}
+        mine = list(todo.items())[self.compute.rank :: self.compute.devices * self.compute.nodes]
+        jobs = [_Job(_Kept(function, place), setting, device) for place, setting in mine]
         # What `smoke` computes takes less time than starting processes.
         is_alone = self.preset == "smoke" or device != "cpu" or self.compute.is_distributed
         cores = 1 if is_alone else joblib.cpu_count()

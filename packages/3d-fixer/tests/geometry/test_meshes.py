@@ -153,6 +153,8 @@ def test_point_clouds_are_kept_in_files(tmp_path):
         ("mesh.glb", b"glTF but no more"),
         ("mesh.obj", b"nothing here"),
         ("mesh.obj.gz", b"not compressed"),
+        ("mesh.obj.gz", gzip.compress(b"v 0 0 0")[:10] + b"\xff" * 100),
+        ("cloud.npy", b"PK\x03\x04 nonsense"),
         ("mesh.txt", b"v 0 0 0"),
         ("mesh.ply", b""),
         ("mesh.stl", b"\0" * 84),

@@ -138,6 +138,15 @@ def test_exr_is_read_where_a_reader_is_installed(tmp_path, monkeypatch):
         load_depth(tmp_path / "d.exr")
 
 
+def broken_npz():
+    """A file of arrays whose compression is damaged."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, depth=np.arange(1000.0))
+    content = bytearray(buffer.getvalue())
+    content[64:80] = b"\xff" * 16
+    return bytes(content)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
@@ -148,7 +157,10 @@ def test_exr_is_read_where_a_reader_is_installed(tmp_path, monkeypatch):
         ("a.npy", np.array(["a"]), "one number for each pixel"),
         ("a.npy", np.array([None]), "not a complete NPY"),
         ("a.npy", b"nonsense", "not a complete NPY"),
+        ("a.npy", b"PK\x03\x04 nonsense", "not a complete NPY"),
         ("a.npz", b"nonsense", "not a complete NPZ"),
+        ("a.npz", b"PK\x03\x04 nonsense", "not a complete NPZ"),
+        ("a.npz", broken_npz(), "not a complete NPZ"),
         ("a.npz", {"x": DEPTH, "y": DEPTH}, "not x, y"),
         ("a.png", b"nonsense", "not an image"),
         ("a.png", Image.new("P", (W, H)), "palette"),

@@ -1,13 +1,13 @@
 """Your own tasks, from files of arrays."""
 
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from separata import files
 
 from .benchmarks import Task, TaskSequence
 
@@ -75,16 +75,16 @@ def read_arrays(path: Path) -> list[np.ndarray]:
     Raises:
         ValueError: if the file is not whole, or an array is missing or not numeric.
     """
+    refusal = f"{path} is not a whole .npz file of numeric arrays"
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = [file[key] for key in ARRAYS]
-    except KeyError as error:
-        raise ValueError(f"{path} lacks an array: {error.args[0]}") from None
-    except (ValueError, TypeError, AttributeError, OSError, EOFError, BadZipFile, zlib.error):
-        arrays = []
-    if len(arrays) != len(ARRAYS) or any(array.dtype.kind not in "biuf" for array in arrays):
-        raise ValueError(f"{path} is not a whole .npz file of numeric arrays")
-    return arrays
+        found = files.load_arrays(path, ARRAYS)
+    except ValueError:
+        raise ValueError(refusal) from None
+    if missing := [name for name in ARRAYS if name not in found]:
+        raise ValueError(f"{path} lacks an array: {missing[0]}")
+    if any(array.dtype.kind not in "biuf" for array in found.values()):
+        raise ValueError(refusal)
+    return [found[name] for name in ARRAYS]
 
 
 def labelled(path: Path, x: np.ndarray, y: np.ndarray) -> tuple[Tensor, Tensor]:

@@ -4,6 +4,7 @@ import gzip
 import io
 import itertools
 import struct
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +14,8 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+
+from separata import files
 
 from .frames import Frame
 from .ply import needs_double, ply_bytes
@@ -32,6 +35,7 @@ _BROKEN = (
     EOFError,
     OSError,
     struct.error,
+    zlib.error,
 )
 """What readers raise on damaged files."""
 
@@ -221,8 +225,8 @@ def load_points(path: Path, n_samples: int = 20_000) -> Float[Tensor, "n 3"]:
 def _load_array(path: Path) -> Tensor:
     _check_there(path)
     try:
-        array = np.load(path, allow_pickle=False)
-    except _BROKEN:
+        array = files.load_array(path)
+    except ValueError:
         raise ValueError(f"{path} is not an NPY file of numbers") from None
     if array.ndim != 2 or array.shape[1] != 3 or array.dtype.kind not in "fiu":
         raise ValueError(f"{path} must have shape (points, 3), not {array.shape}")

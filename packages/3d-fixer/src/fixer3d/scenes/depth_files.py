@@ -3,7 +3,6 @@
 import importlib
 import os
 import warnings
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from separata import files
+
 from .pictures import open_image
 from .sidecars import depth_range
-
-_BROKEN = (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile)
 
 
 def load_depth(path: Path, scale: float | None = None) -> Float[Tensor, "h w"]:
@@ -95,21 +94,19 @@ def _read_image(path: Path) -> np.ndarray:
 
 def _read_npy(path: Path) -> np.ndarray:
     try:
-        return np.asarray(np.load(path, allow_pickle=False))
-    except _BROKEN:
+        return files.load_array(path)
+    except ValueError:
         raise ValueError(f"{path} is not a complete NPY file of numbers") from None
 
 
 def _read_npz(path: Path) -> np.ndarray:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            names = list(arrays)
-            name = "depth" if "depth" in names else names[0] if len(names) == 1 else None
-            if name is not None:
-                return np.asarray(arrays[name])
-    except (*_BROKEN, AttributeError, TypeError):
+        arrays = files.load_arrays(path, ["depth"]) or files.load_arrays(path)
+    except ValueError:
         raise ValueError(f"{path} is not a complete NPZ file of numbers") from None
-    raise ValueError(f"{path} must hold one array, or one that is called depth, not {', '.join(names) or 'none'}")
+    if len(arrays) != 1:
+        raise ValueError(f"{path} must hold one array, or one that is called depth, not {', '.join(arrays) or 'none'}")
+    return next(iter(arrays.values()))
 
 
 def _read_exr(path: Path) -> np.ndarray:

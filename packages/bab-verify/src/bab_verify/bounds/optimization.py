@@ -1,8 +1,7 @@
 """Optimised bounds: alpha-CROWN (planes), beta-CROWN (multipliers of splits), GCP-CROWN (multipliers of cuts)."""
 
-import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -15,6 +14,7 @@ from bab_verify.intervals import FEW, Interval, ordered
 from bab_verify.operators.relaxation import Nonlinear, Relaxation
 from bab_verify.operators.relu import Relu
 
+from .adam import Adam
 from .cuts import CutMatrix, cut_backward, cut_error
 from .errors import Errors, Planes
 from .linear_bound import LinearBound
@@ -218,7 +218,7 @@ class _Bound:
         if not variables or not config.steps or not best.numel():
             return best
         kept = [tensor.clone() for tensor in variables]
-        adam = _Adam(rates, config.decay)
+        adam = Adam(rates)
         stale = 0
         for step in range(config.steps):
             is_last = step == config.steps - 1
@@ -236,7 +236,7 @@ class _Bound:
                 best = torch.maximum(best, now)
             if is_last or stale > config.patience or bool((best > target).all()) or time.monotonic() > deadline:
                 break
-            adam.step(torch.autograd.grad(loss, variables, allow_unused=True))
+            adam.step(torch.autograd.grad(loss, variables, allow_unused=True), config.decay**step)
             self._project()
         for tensor, last in zip(variables, kept, strict=True):
             tensor.requires_grad = False
@@ -254,31 +254,6 @@ class _Bound:
             tensor.clamp_(0, 1)
         for multiplier in self.multipliers:
             multiplier.clamp_(min=0)
-
-
-class _Adam:
-    """Adam with learning rates that decay, as in `torch.optim`, which takes over a second to load.
-
-    Args:
-        rates: Tensors to minimise over, each with its learning rate.
-        decay: What the learning rates are multiplied by after each step.
-    """
-
-    def __init__(self, rates: list[tuple[Tensor, float]], decay: float) -> None:
-        self.rates, self.decay, self.steps = rates, decay, 0
-        self.moments = [(torch.zeros_like(tensor), torch.zeros_like(tensor)) for tensor, _ in rates]
-
-    @torch.no_grad()
-    def step(self, gradients: Sequence[Tensor | None]) -> None:
-        """Move against the gradients; a tensor without one stays where it is."""
-        scale = self.decay**self.steps
-        self.steps += 1
-        first, second = 1 - 0.9**self.steps, math.sqrt(1 - 0.999**self.steps)
-        for (tensor, lr), (mean, square), gradient in zip(self.rates, self.moments, gradients, strict=True):
-            if gradient is not None:
-                mean.lerp_(gradient, 0.1)
-                square.mul_(0.999).addcmul_(gradient, gradient, value=0.001)
-                tensor.addcdiv_(mean, (square.sqrt() / second).add_(1e-8), value=-lr * scale / first)
 
 
 def _initial(

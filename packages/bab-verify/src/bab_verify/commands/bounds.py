@@ -60,10 +60,10 @@ def read_array(path: Path, graph: Graph) -> Tensor:
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such file")
     try:
-        array = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, OSError, MemoryError):
+        array = files.load_array(path)
+    except ValueError:
         raise ValueError(f"{path}: not an .npy file of numbers") from None
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub":
+    if array.dtype.kind not in "fiub":
         raise ValueError(f"{path}: not an .npy file of numbers")
     wanted = graph.input_shape
     fits = array.ndim == 1 or [n for n in array.shape if n != 1] == [n for n in wanted if n != 1]

@@ -60,6 +60,7 @@ def cactus(found: Found, methods: Sequence[str], run: Run, names: Mapping[str, s
         ylabel="properties decided by branching",
     )
     figure.axes[0].set_xscale("log", base=2)
+    figure.axes[0].xaxis.set_major_formatter("{x:g}")
     return figure
 
 

@@ -27,6 +27,8 @@ class NonlinearitiesConfig:
     validation: int = 16
     intervals: int = 2000
     """On which the points of the table are compared with the middle."""
+    step: float = 0.02
+    """Spacing of that table; the verifier's own has the default."""
     folder: str = ""
     """Of the instances instead of a recipe's, with a folder in it for each activation."""
     radius: float = 0.0
@@ -44,6 +46,7 @@ class NonlinearitiesConfig:
         1,
         1,
         5,
+        step=0.1,
         radius=0.06,
     ),
     quick=NonlinearitiesConfig(),
@@ -82,7 +85,10 @@ def nonlinearities(config: NonlinearitiesConfig, run: Run) -> None:
     }
     found = run_trials(named, run)
     compared = only_tried(found, methods)
-    gaps = {name: room_left(curve, config.intervals, run.generator(0, "intervals")) for name, curve in CURVES.items()}
+    gaps = {
+        name: room_left(curve, config.step, config.intervals, run.generator(0, "intervals"))
+        for name, curve in CURVES.items()
+    }
     limit = config.budget.max_domains
     for seed in run.seeds:
         run.measure("general-nonlinearities", **proven_of(found, seed), wrong=n_wrong(found, seed))
@@ -138,7 +144,7 @@ VIT = Recipe("vit", hidden=(16, 1), epochs=80, radius=0.05, start=0.05)
 @experiment(
     "multi-dimensional",
     smoke=MultiDimensionalConfig(
-        Trial(replace(LSTM, hidden=(2,), epochs=1), budget=TINY, properties=1, validation=1, radius=0.3),
+        Trial(replace(LSTM, size=4, hidden=(2,), epochs=1), budget=TINY, properties=1, validation=1, radius=0.3),
         Trial(replace(VIT, hidden=(2, 1), epochs=1), budget=TINY, properties=1, validation=1, radius=0.02),
     ),
     quick=MultiDimensionalConfig(

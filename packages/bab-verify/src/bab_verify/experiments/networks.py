@@ -1,5 +1,6 @@
 """The small networks that the experiments train and verify."""
 
+import math
 from collections.abc import Callable
 from itertools import product
 
@@ -8,6 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from bab_verify.bounds.adam import Adam
 from bab_verify.frontends.onnx_shapes import shape
 from separata import data
 from separata.models import MLP
@@ -219,16 +221,14 @@ def train_power_flow(model: PowerFlow, steps: int, generator: torch.Generator) -
     Returns:
         The mean mismatch at the end, per unit.
     """
-    optimizer = torch.optim.Adam(model.parameters(), 1e-2)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(1, steps))
+    parameters = list(model.parameters())
+    adam = Adam([(parameter, 1e-2) for parameter in parameters])
     device = model.start.device
-    for _ in range(steps):
+    for step in range(steps):
         loads = nominal_loads(128, generator)
         loads = loads + 0.1 * (torch.rand(loads.shape, generator=generator) - 0.5)
-        optimizer.zero_grad()
-        model.mismatch(loads.to(device)).square().mean().backward()
-        optimizer.step()
-        schedule.step()
+        loss = model.mismatch(loads.to(device)).square().mean()
+        adam.step(torch.autograd.grad(loss, parameters), _cosine(step, steps))
     with torch.no_grad():
         return model.mismatch(nominal_loads(512, generator).to(device)).abs().mean().item()
 
@@ -254,17 +254,20 @@ def train_classifier(
         generator: Draws the order and the starts.
         batch_size: Images in a step.
     """
-    optimizer = torch.optim.Adam(model.parameters(), 2e-3)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(1, epochs))
+    parameters = list(model.parameters())
+    adam = Adam([(parameter, 2e-3) for parameter in parameters])
     model.train()
-    for _ in range(epochs):
+    for epoch in range(epochs):
         for x, y in data.batches((images, labels), batch_size, generator):
             moved = _moved(model, x, y, radius, generator) if radius else x
-            optimizer.zero_grad()
-            cross_entropy(model(moved), y).backward()
-            optimizer.step()
-        schedule.step()
+            loss = cross_entropy(model(moved), y)
+            adam.step(torch.autograd.grad(loss, parameters), _cosine(epoch, epochs))
     model.eval()
+
+
+def _cosine(step: int, steps: int) -> float:
+    """Share of the learning rate at a step, counted from 0: it falls from 1 to 0 as half a period of the cosine."""
+    return (1 + math.cos(math.pi * step / steps)) / 2
 
 
 def _moved(model: nn.Module, x: Tensor, y: Tensor, radius: float, generator: torch.Generator) -> Tensor:

@@ -12,17 +12,18 @@ from bab_verify.search.branching_points import cached_branching_table
 CURVES: dict[str, Nonlinear] = {"sigmoid": Sigmoid(), "tanh": Tanh(), "sin": Sin(), "gelu": Gelu()}
 
 
-def room_left(curve: Nonlinear, intervals: int, generator: torch.Generator) -> tuple[float, float]:
+def room_left(curve: Nonlinear, step: float, intervals: int, generator: torch.Generator) -> tuple[float, float]:
     """The room between the planes after a split at the table's points and in the middle, as shares of that before.
 
     Args:
         curve: The function.
+        step: Spacing of the table.
         intervals: How many random ones, of [-5, 5], it is the mean over.
         generator: Draws them.
     """
     ends = 10 * torch.rand(2, intervals, generator=generator, dtype=torch.float64) - 5
     lower, upper = ends.amin(0), ends.amax(0)
-    table = cached_branching_table([(curve, 0)])
+    table = cached_branching_table([(curve, 0)], step)
     before = room(curve, lower, upper).mean()
     found = []
     for point in (table.lookup(lower, upper), (lower + upper) / 2):

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -96,7 +97,7 @@ class Case(NamedTuple):
     verifier: Verifier
     specification: Specification
     network: Callable[[Tensor], Tensor]
-    """What the verifier's answers are checked with: a flattened input to the flattened output."""
+    """What the verifier's answers are checked with: flattened inputs (batch, inputs) to outputs (batch, outputs)."""
 
 
 def run_trial(trial: Trial, device: str) -> dict[str, Any]:
@@ -141,20 +142,19 @@ def is_wrong(case: Case, results: Iterable[Result], seed: int) -> bool:
         return True
     for result in found:
         if result.counterexample is not None:
-            x = result.counterexample.x
+            x = result.counterexample.x[None]
             if float(case.specification.violation(x, case.network(x))) > 1e-5:
                 return True
     if "unsat" not in statuses:
         return False
     generator = torch.Generator().manual_seed(seed)
     for query in case.specification.queries:
-        for i in range(200):
-            share = torch.rand(query.n_inputs, generator=generator, dtype=torch.float64)
-            # Corners and inner points by turns.
-            x = query.lower + (query.upper - query.lower) * (share.round() if i % 2 else share)
-            y = case.network(x)
-            if min(float(clause.violation(y)) for clause in query.clauses) < -1e-5:
-                return True
+        share = torch.rand(200, query.n_inputs, generator=generator, dtype=torch.float64)
+        # Corners and inner points by turns.
+        share[1::2] = share[1::2].round()
+        y = case.network(query.lower + (query.upper - query.lower) * share)
+        if bool((torch.stack([clause.violation(y) for clause in query.clauses]) < -1e-5).any()):
+            return True
     return False
 
 
@@ -179,13 +179,18 @@ def _cases(trial: Trial, device: str) -> tuple[dict[str, Any], list[Case]]:
 
     @torch.no_grad()
     def network(x: Tensor) -> Tensor:
-        return module(x.float().reshape(example.shape)).flatten().double()
+        return module(x.float().reshape(-1, *example.shape[1:])).flatten(1).double()
 
     radii = [trial.radius] * len(properties)
     if not trial.radius:
         radii = chosen_radii(proves, (properties, validation), trial.recipe.start, trial.beyond)
     about = {"radii": radii, "quality": quality, "neurons": neurons(graph)}
     return about, [Case(verifier, prop(radius), network) for prop, radius in zip(properties, radii, strict=True)]
+
+
+def _one_by_one(oracle: Oracle, x: Tensor) -> Tensor:
+    """The outputs of what takes one input at a time."""
+    return torch.stack([oracle.outputs(point) for point in x])
 
 
 def neurons(graph: Graph) -> int:
@@ -219,5 +224,5 @@ def _from_folder(trial: Trial, device: str) -> list[Case]:
         verifier = verifiers[instance.onnx]
         assert verifier.oracle is not None  # noqa: S101
         specification = load_vnnlib(instance.vnnlib, verifier.graph.n_inputs, verifier.graph.n_outputs)
-        cases.append(Case(verifier, specification, verifier.oracle.outputs))
+        cases.append(Case(verifier, specification, partial(_one_by_one, verifier.oracle)))
     return cases

@@ -1,6 +1,7 @@
 """Reads ONNX files, compressed or not, and refuses what is none before it is in memory."""
 
 import gzip
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BufferedIOBase
@@ -33,7 +34,7 @@ def read_model(path: str | Path) -> onnx.ModelProto:
             _check_structure(stream, str(path))
         with _open(path) as stream:
             data = stream.read()
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise NetworkError(f"{path}: cannot be read ({error})") from None
     model = parse_model(data, str(path))
     try:

@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import zlib
 from collections.abc import Iterator
 from itertools import product
 from math import prod
@@ -46,7 +47,7 @@ def load_vnnlib(
         text = data.decode()
     except UnicodeDecodeError:
         raise SpecificationError(f"{path}: not a VNN-LIB file") from None
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise SpecificationError(f"{path}: cannot be read ({error})") from None
     if len(data) > _LARGEST_FILE:
         raise SpecificationError(f"{path}: larger than 1 GiB")

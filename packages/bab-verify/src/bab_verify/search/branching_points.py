@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -105,14 +104,13 @@ def make_branching_table(
     gaps[:, i, j] = _gaps(consumers, Interval(grid[i], grid[j]), other_step)
     gaps = torch.where(gaps.isfinite(), gaps, torch.inf)
     fractions = torch.full_like(gaps, 0.5)
-    index = torch.arange(n, dtype=grid.dtype)
+    steps = torch.arange(n, dtype=grid.dtype)
+    # Among equals the one next to the middle.
+    preference = 1e-9 * (steps[1:-1, None] / steps[2:] - 0.5).abs()
     for first in range(n - 2):
-        inner, ends = index[first + 1 : -1], index[first + 2 :]
         total = gaps[:, first, first + 1 : -1, None] + gaps[:, first + 1 : -1, first + 2 :]
-        share = (inner[:, None] - first) / (ends - first)
-        # Among equals the one next to the middle.
-        best = (total + 1e-9 * (share - 0.5).abs()).min(1)
-        chosen = (best.indices + 1) / (ends - first)
+        best = total.add_(preference[: n - 2 - first, : n - 2 - first]).min(1)
+        chosen = (best.indices + 1) / steps[2 : n - first]
         fractions[:, first, first + 2 :] = torch.where(best.values.isfinite(), chosen, 0.5)
     return BranchingTable(step, other_step, fractions.float())
 
@@ -131,11 +129,10 @@ def cached_branching_table(
     path = _directory() / f"{_key(consumers, step, other_step)}.npz"
     shape = (1 if other_step is None else _n_pairs(other_step), _size(step), _size(step))
     try:
-        with np.load(path, allow_pickle=False) as file:
-            fractions = torch.from_numpy(file["fractions"].astype(np.float32))
+        fractions = torch.from_numpy(files.load_arrays(path)["fractions"].astype(np.float32))
         if tuple(fractions.shape) == shape and bool(((fractions > 0) & (fractions < 1)).all()):
             return BranchingTable(step, other_step, fractions)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except (OSError, ValueError, KeyError):
         pass
     table = make_branching_table(consumers, step, other_step)
     _save(path, table.fractions)
@@ -162,8 +159,9 @@ def _gap(consumer: Consumer, x: Interval, other: Interval | None) -> Tensor:
     if operator.arity == 1 or other is None:
         inputs = [Interval(x.lower.unsqueeze(0), x.upper.unsqueeze(0))]
     else:
-        shape = torch.broadcast_shapes(x.lower.shape, other.lower.shape)
-        inputs = [Interval(*(bound.expand(shape) for bound in y)) for y in (x, other)]
+        # Not `torch.broadcast_shapes`, which imports SymPy.
+        bounds = torch.broadcast_tensors(*x, *other)
+        inputs = [Interval(*bounds[:2]), Interval(*bounds[2:])]
         inputs = inputs if index == 0 else inputs[::-1]
     planes = operator.relax(tuple(inputs))
     distance = planes.upper_intercept - planes.lower_intercept
