@@ -22,7 +22,7 @@ from separata.testing import Commands, contents
 
 call = Commands(PAPER, [cli.complete, cli.complete_points, cli.render, cli.scenes, cli.train, cli.evaluate])
 BRIEF = ["--n-variants", 1, "--batch-size", 2, "--steps", 1]
-CHAIN = ("vae", "prior", "control-pre", "coarse", "fine", "texture")
+CHAIN = ("vae", "upright", "prior", "control-pre", "coarse", "fine", "texture")
 
 
 @pytest.fixture(scope="module")

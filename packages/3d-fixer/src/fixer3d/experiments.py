@@ -8,19 +8,19 @@ import numpy as np
 
 from separata import Run, Unmeasured, experiment, plots
 
-from .configs import HELD_OUT_CATEGORIES, TILTED, TINY, UPRIGHT, AugmentConfig, SamplerConfig, SceneConfig, TrainConfig
+from .configs import HELD_OUT_CATEGORIES, TILTED, TINY, AugmentConfig, SamplerConfig, SceneConfig, TrainConfig
 from .paper import GENERATIVE, SIMPLE
 from .trials import Ablation, Comparison, Generation, ablate, bound, compare, generate
 
 MONTH = 30 * 24 * 3600
 SMALL = SceneConfig(n_objects=(3, 5), n_views=1, categories=HELD_OUT_CATEGORIES)
-QUICK_COMPARISON = Comparison("tiny", SMALL, n_scenes=20, n_head_scenes=200)
+QUICK_COMPARISON = Comparison("tiny", "upright", SMALL, n_scenes=20, n_head_scenes=200)
 """What takes about two minutes for each seed, with the small weights."""
-QUICK_TRAINING = TrainConfig(600, 32, 1e-3, cosine=True, ema=0.99, n_variants=4)
+QUICK_TRAINING = TrainConfig(1_200, 16, 2e-3, cosine=True, ema=0.99, n_variants=4)
 QUICK_ABLATION = Ablation(
     scenes=SceneConfig(n_objects=(3, 5), n_views=2),
-    vae=replace(QUICK_TRAINING, batch_size=16),
-    prior=replace(QUICK_TRAINING, augment=UPRIGHT),
+    vae=replace(QUICK_TRAINING, steps=600),
+    prior=replace(QUICK_TRAINING, augment=TILTED),
     control_pre=replace(QUICK_TRAINING, augment=TILTED),
     fine=replace(QUICK_TRAINING, augment=TILTED, alignment=TINY["fine"].alignment),
 )
@@ -65,6 +65,7 @@ def _lower(ours: Sequence[float], other: Sequence[float]) -> float:
     "coarse-to-fine",
     "efficiency",
     smoke=Comparison(
+        "",
         "",
         SMOKE_SCENES,
         n_scenes=1,
