@@ -120,6 +120,16 @@ def test_the_best_candidate_is_chosen_and_the_first_of_equals(oja, tmp_path):
     }  # fmt: skip
 
 
+def test_the_best_candidate_over_all_seeds_is_chosen_and_has_a_score_with_each(oja, tmp_path):
+    from oja_rule.work import Seeded, digits
+
+    run = Run(oja, ["bounded"], tmp_path, seeds=(1, 2))
+    scores = {11: 9.0, 12: 0.0, 21: 5.0, 22: 5.0, 31: 99.0, 32: math.nan}
+    candidates = {"steady": [Seeded(1), Seeded(2), Seeded(3)]}
+    chosen = run.choose(digits, candidates, scores.__getitem__, "candidates", every_seed=True)
+    assert chosen == {"steady": Seeded(2)}
+
+
 def test_every_mapped_call_has_one_thread_however_many_there_are(mapping):
     from oja_rule.work import Setting, square
 

@@ -22,7 +22,7 @@ from separata.testing import Commands, contents
 
 call = Commands(PAPER, [cli.complete, cli.complete_points, cli.render, cli.scenes, cli.train, cli.evaluate])
 BRIEF = ["--n-variants", 1, "--batch-size", 2, "--steps", 1]
-CHAIN = ("vae", "prior", "control-pre", "coarse", "fine", "texture")
+CHAIN = ("vae", "upright", "prior", "control-pre", "coarse", "fine", "texture")
 
 
 @pytest.fixture(scope="module")
@@ -229,7 +229,7 @@ def test_an_interrupted_stage_is_resumed_and_a_folder_is_not_taken_twice(folder)
         ({"weights": "absent"}, "weights that come with this version"),
         ({"ids": "sphinx"}, "no object sphinx"),
         ({"weights": "{}/vae"}, "vae cannot complete objects yet: it has only the stages vae; train coarse next"),
-        ({"weights": "{}/control-pre"}, "it has only the stages vae, prior, control-pre; train coarse next"),
+        ({"weights": "{}/control-pre"}, "it has only the stages vae, upright, prior, control-pre; train coarse next"),
     ],
 )
 def test_what_cannot_be_completed_costs_one_line(folder, tmp_path, changes, message):

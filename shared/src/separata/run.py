@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import files
@@ -273,22 +274,32 @@ class Run:
         candidates: Mapping[K, Sequence[S]],
         score: Callable[[T], float],
         description: str,
+        *,
+        every_seed: bool = False,
     ) -> dict[K, S]:
         """For each name the candidate with the highest score, the first of several; all are tried by `map`.
 
-        The candidates must be tried on data that is held out from training, and on none that decides a claim.
+        The candidates must be tried on data that is held out from training, and on none that decides a claim. What is
+        unstable is seen by trying them with every seed.
 
         Args:
             function: As for `map`.
             candidates: The settings to choose from, by the name of what they are settings of.
             score: Of a result of `function`; what has no score (NaN) is never chosen over what has one.
             description: What is counted while it goes on.
+            every_seed: Try each candidate, a dataclass as for `over_seeds`, with every seed of the run; the mean of its
+                scores counts, and one that has no score with one of the seeds has none.
         """
-        flat = [candidate for some in candidates.values() for candidate in some]
-        results = iter(self.map(function, flat, description))
+        tried = {
+            (name, i): [_with_seed(one, seed) for seed in self.seeds] if every_seed else [one]
+            for name, some in candidates.items()
+            for i, one in enumerate(some)
+        }
+        results = iter(self.map(function, [one for ones in tried.values() for one in ones], description))
+        found = {key: fmean([score(next(results)) for _ in ones]) for key, ones in tried.items()}
         chosen: dict[K, S] = {}
         for name, some in candidates.items():
-            scores = [score(next(results)) for _ in some]
+            scores = [found[name, i] for i in range(len(some))]
             best = max(range(len(some)), key=lambda i: -math.inf if math.isnan(scores[i]) else scores[i])
             chosen[name] = some[best]
         return chosen

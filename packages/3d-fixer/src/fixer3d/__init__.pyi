@@ -89,6 +89,7 @@ from .network.trunk import FlowTrunk as FlowTrunk
 from .network.vae import SparseStructureVAE as SparseStructureVAE
 from .network.vae import dice_loss as dice_loss
 from .network.vae import vae_loss as vae_loss
+from .scenes.boards import half_hidden as half_hidden
 from .scenes.dataset import load_scene as load_scene
 from .scenes.dataset import save_scene as save_scene
 from .scenes.dataset import scene_folders as scene_folders
@@ -214,6 +215,7 @@ __all__ = [
     "frame_example",
     "fscore",
     "generate_scene",
+    "half_hidden",
     "load",
     "load_depth",
     "load_dino",

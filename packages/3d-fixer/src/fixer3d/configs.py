@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
 
-Stage = Literal["vae", "prior", "control-pre", "coarse", "fine", "texture"]
+Stage = Literal["vae", "upright", "prior", "control-pre", "coarse", "fine", "texture"]
 FrameKind = Literal["coarse", "fine"]
 
 STAGES: tuple[Stage, ...] = get_args(Stage)
@@ -366,30 +366,32 @@ class TrainConfig:
 
 
 UPRIGHT = AugmentConfig(yaw=0.0, tilt=0.0)
-"""The prior makes objects as they stand by themselves: upright, and turned as they were made."""
+"""The first training of the prior: objects by themselves, upright, and turned as they were made."""
 TILTED = AugmentConfig(tilt=30.0)
-"""The small model completes objects that stand more or less upright, and is spared all others."""
+"""The small model learns objects that stand more or less upright, turned by any angle, and is spared all others."""
 
 PAPER: dict[Stage, TrainConfig] = {
     "vae": TrainConfig(1_000_000, 4, 1e-4),
-    "prior": TrainConfig(400_000, 4, 1e-4, augment=UPRIGHT),
+    "upright": TrainConfig(400_000, 4, 1e-4, augment=UPRIGHT),
+    "prior": TrainConfig(100_000, 4, 1e-4),
     "control-pre": TrainConfig(100_000),
     "coarse": TrainConfig(150_000, alignment=0.1),
     "fine": TrainConfig(150_000, alignment=0.5),
     "texture": TrainConfig(450_000, alignment=0.5),
 }
-"""The paper's schedules; those of the autoencoder and the prior are TRELLIS's."""
+"""The paper's schedules; those of the autoencoder and the upright prior are TRELLIS's, that of the prior is ours."""
 
-CONTROL = TrainConfig(900, 32, 3e-4, cosine=True, ema=0.999, p_no_image=0.1, n_variants=2, augment=TILTED)
+CONTROL = TrainConfig(3_600, 16, 2e-3, cosine=True, ema=0.999, p_no_image=0.1, n_variants=2, augment=TILTED)
 TINY: dict[Stage, TrainConfig] = {
-    "vae": TrainConfig(1_000, 16, 2e-3, cosine=True, ema=0.99),
-    "prior": TrainConfig(1_500, 32, 5e-4, cosine=True, ema=0.999, n_variants=2, augment=UPRIGHT),
-    "control-pre": replace(CONTROL, steps=600),
+    "vae": TrainConfig(1_200, 16, 2e-3, cosine=True, ema=0.99),
+    "upright": TrainConfig(5_000, 16, 2e-3, cosine=True, ema=0.999, n_variants=2, augment=UPRIGHT),
+    "prior": TrainConfig(1_500, 16, 1e-3, cosine=True, ema=0.995, n_variants=2, augment=TILTED),
+    "control-pre": replace(CONTROL, steps=1_000),
     "coarse": replace(CONTROL, alignment=0.1),
     "fine": replace(CONTROL, alignment=0.5),
     "texture": TrainConfig(4_000, 8, 2e-3, cosine=True, ema=0.995, alignment=0.5, n_variants=2, augment=TILTED),
 }
-"""Schedules of the small model, for two CPU cores."""
+"""Schedules of the small model, for two CPU cores; learning rate and batch size have the best validation loss."""
 
 PRESETS: dict[str, dict[Stage, TrainConfig]] = {"tiny": TINY, "paper": PAPER}
 

@@ -8,28 +8,48 @@ import numpy as np
 
 from separata import Run, Unmeasured, experiment, plots
 
-from .configs import HELD_OUT_CATEGORIES, TILTED, TINY, UPRIGHT, AugmentConfig, SamplerConfig, SceneConfig, TrainConfig
+from .configs import (
+    HELD_OUT_CATEGORIES,
+    TILTED,
+    TINY,
+    AugmentConfig,
+    ModelConfig,
+    SamplerConfig,
+    SceneConfig,
+    TrainConfig,
+)
 from .paper import GENERATIVE, SIMPLE
 from .trials import Ablation, Comparison, Generation, ablate, bound, compare, generate
 
 MONTH = 30 * 24 * 3600
 SMALL = SceneConfig(n_objects=(3, 5), n_views=1, categories=HELD_OUT_CATEGORIES)
-QUICK_COMPARISON = Comparison("tiny", SMALL, n_scenes=20, n_head_scenes=200)
+QUICK_COMPARISON = Comparison("tiny", "upright", SMALL, n_scenes=20, n_head_scenes=200)
 """What takes about two minutes for each seed, with the small weights."""
-QUICK_TRAINING = TrainConfig(600, 32, 1e-3, cosine=True, ema=0.99, n_variants=4)
+QUICK_TRAINING = TrainConfig(1_200, 16, 2e-3, cosine=True, ema=0.99, n_variants=4)
 QUICK_ABLATION = Ablation(
     scenes=SceneConfig(n_objects=(3, 5), n_views=2),
-    vae=replace(QUICK_TRAINING, batch_size=16),
-    prior=replace(QUICK_TRAINING, augment=UPRIGHT),
+    vae=replace(QUICK_TRAINING, steps=600),
+    prior=replace(QUICK_TRAINING, augment=TILTED),
     control_pre=replace(QUICK_TRAINING, augment=TILTED),
     fine=replace(QUICK_TRAINING, augment=TILTED, alignment=TINY["fine"].alignment),
 )
 """What takes about a minute for each seed: a toy on grids of 16 voxels."""
+GPU_ABLATION = Ablation(
+    ModelConfig(),
+    SceneConfig(n_views=2),
+    n_scenes=600,
+    n_test_scenes=50,
+    vae=TINY["vae"],
+    prior=replace(TINY["prior"], steps=5_000, lr=2e-3),
+    control_pre=TINY["control-pre"],
+    fine=TINY["fine"],
+)
+"""The small model itself, from nothing."""
 QUICK_GENERATION = Generation(n_scenes=5)
+NO_RELEASE = Unmeasured("It takes ARSG-110K and the released networks with their image encoders, which are not here.")
 SMOKE_TRAINING = TrainConfig(3, 4, 1e-3, ema=0.5, n_variants=1, alignment=0.1, augment=AugmentConfig(20.0, 20.0))
 SMOKE_SCENES = SceneConfig(n_objects=(3, 3), n_views=1, image_size=48)
 FEW_STEPS = SamplerConfig(n_steps=2)
-UNMEASURED = "The small weights have not been trained yet."
 
 
 def _mean(rows: Sequence[Mapping[str, Any]], key: str) -> float:
@@ -66,6 +86,7 @@ def _lower(ours: Sequence[float], other: Sequence[float]) -> float:
     "efficiency",
     smoke=Comparison(
         "",
+        "",
         SMOKE_SCENES,
         n_scenes=1,
         n_head_scenes=1,
@@ -75,7 +96,9 @@ def _lower(ours: Sequence[float], other: Sequence[float]) -> float:
         n_points=500,
         max_visible=1.1,
     ),
-    quick=Unmeasured(UNMEASURED),
+    quick=QUICK_COMPARISON,
+    gpu=replace(QUICK_COMPARISON, n_scenes=100),
+    paper=NO_RELEASE,
 )
 def comparison(config: Comparison, run: Run) -> None:
     """Complete held-out scenes by the method and by each baseline."""
@@ -115,7 +138,9 @@ def comparison(config: Comparison, run: Run) -> None:
         n_validations=6,
         sampler=FEW_STEPS,
     ),
-    quick=Unmeasured("Short trainings of a toy for each variant have not been measured yet."),
+    quick=QUICK_ABLATION,
+    gpu=GPU_ABLATION,
+    paper=NO_RELEASE,
 )
 def ablation(config: Ablation, run: Run) -> None:
     """Train the fine stage of a toy with parts of the method left out."""
@@ -143,7 +168,9 @@ def ablation(config: Ablation, run: Run) -> None:
 @experiment(
     "data",
     smoke=Generation(replace(SMOKE_SCENES, n_views=2), n_scenes=2),
-    quick=Unmeasured("The throughput of the generator has not been measured on an idle machine yet."),
+    quick=QUICK_GENERATION,
+    gpu=Generation(n_scenes=20),
+    paper=Generation(n_scenes=110_000),
 )
 def generator(config: Generation, run: Run) -> None:
     """Generate scenes and count what is in them."""

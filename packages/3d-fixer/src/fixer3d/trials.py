@@ -50,6 +50,7 @@ class Comparison:
 
     Args:
         weights: Folder or name of trained networks; an untrained toy if empty.
+        baselines: Folder or name of the networks whose prior the generative baselines use; an untrained toy if empty.
         scenes: What the held-out scenes are.
         n_scenes: Held-out scenes, each seen by its first camera.
         n_head_scenes: Scenes that the head of the pose regressor is trained on, the first of those of the weights.
@@ -64,6 +65,7 @@ class Comparison:
     """
 
     weights: str = ""
+    baselines: str = ""
     scenes: SceneConfig = field(default_factory=SceneConfig)
     n_scenes: int = 20
     n_head_scenes: int = 200
@@ -86,12 +88,13 @@ def load_fixer(weights: str, seed: int, device: Device) -> Fixer:
 
 
 def methods(trial: Comparison, fixer: Fixer) -> dict[str, Complete]:
-    """What is compared, by name; all that generate share the prior, sampled as the trial or else the weights say."""
+    """What is compared, by name; all that generate are sampled as the trial or else their weights say."""
     seed, sampler = trial.seed, trial.sampler
     scenes = [generate_scene(trial.head_scenes, i) for i in range(trial.n_head_scenes)]
     generator = torch.Generator().manual_seed(trial.seed)
-    head = train_pose_head(pose_examples(fixer, scenes), generator, steps=trial.head_steps)
-    align, regress = GenerateAndAlign(fixer, ScaledICP(trial.icp_iterations)), PoseRegressor(fixer, head)
+    other = load_fixer(trial.baselines, trial.seed, fixer.device)
+    head = train_pose_head(pose_examples(other, scenes), generator, steps=trial.head_steps)
+    align, regress = GenerateAndAlign(other, ScaledICP(trial.icp_iterations)), PoseRegressor(other, head)
     single, visible, box = SingleStage(fixer), VisibleOnly(fixer.model.config.vae.resolution), BoxFill()
     untrained = load_fixer("", trial.seed, fixer.device)
     return {

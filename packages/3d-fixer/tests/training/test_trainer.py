@@ -39,6 +39,7 @@ def moved(model, before):
     ("stage", "trained"),
     [
         ("vae", {"vae"}),
+        ("upright", {"prior", "encoder"}),
         ("prior", {"prior", "encoder"}),
         ("control-pre", {"controls", "scene_encoders"}),
         ("coarse", {"controls", "scene_encoders"}),

@@ -89,16 +89,19 @@ class Renderer:
     Args:
         meshes: Objects in the world.
         room: The floor and walls; none where it is left out.
+        obstacles: What else stands there; in the index it is wall.
 
     Raises:
         ModuleNotFoundError: if Open3D is not installed.
     """
 
-    def __init__(self, meshes: Sequence[Mesh], room: Room | None = None) -> None:
+    def __init__(self, meshes: Sequence[Mesh], room: Room | None = None, obstacles: Sequence[Mesh] = ()) -> None:
+        owners = [*range(FIRST_OBJECT, FIRST_OBJECT + len(meshes)), *(WALL for _ in obstacles)]
+        meshes = [*meshes, *obstacles]
         whole = combine(meshes)
         self.room = room
         self.faces = whole.faces
-        self.owners = np.repeat(np.arange(len(meshes)) + FIRST_OBJECT, [len(mesh) for mesh in meshes])
+        self.owners = np.repeat(np.array(owners, int), [len(mesh) for mesh in meshes])
         colors = [np.full(mesh.vertices.shape, GRAY) if mesh.colors is None else mesh.colors for mesh in meshes]
         self.colors = np.concatenate([np.zeros((0, 3)), *colors]).astype(np.float32)
         core = open3d().core

@@ -28,6 +28,7 @@ from .surfaces import SurfaceVoxels, surface_voxels
 
 KINDS: dict[Stage, tuple[FrameKind, ...]] = {
     "vae": ("coarse", "fine"),
+    "upright": ("fine",),
     "prior": ("fine",),
     "control-pre": ("coarse", "fine"),
     "coarse": ("coarse",),
@@ -35,7 +36,7 @@ KINDS: dict[Stage, tuple[FrameKind, ...]] = {
     "texture": ("fine",),
 }
 """Frames of a stage's examples; variants take them in turn."""
-ALONE: tuple[Stage, ...] = ("prior", "control-pre")
+ALONE: tuple[Stage, ...] = ("upright", "control-pre")
 """Stages that see each object alone, without what stands before it."""
 MAX_RATIO = 1.01
 LIGHT = Light(np.array([0.4, 0.3, 0.866]), 0.5, np.zeros(3))
@@ -97,7 +98,7 @@ def build_voxels(
                 alone = Renderer([meshes[i]]).render(view.intrinsics, view.c2w, LIGHT, 1)
                 seen, mask = (alone, alone.mask(0)) if stage in ALONE else (view, view.mask(i))
                 clean = isolated(alone.rgb.permute(2, 0, 1), alone.mask(0), image_size)
-                yaw = scene.placements[i].yaw if stage == "prior" else 0.0
+                yaw = scene.placements[i].yaw if stage == "upright" else 0.0
                 example = _example(meshes[i], yaw, (seen, mask), clean, stage, config, resolution, generator)
                 if example is not None:
                     yield example

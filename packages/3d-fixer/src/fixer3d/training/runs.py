@@ -19,7 +19,7 @@ from separata.runs import CONFIG, RunFolder
 
 from .building import encode_examples, load_voxels, measure_latents, occupancy_examples
 from .examples import ExampleSource, OccupancyExamples
-from .stages import STARTS_FROM, make_loss, phases
+from .stages import PRIORS, STARTS_FROM, make_loss, phases
 from .textures import texture_sources
 from .trainer import Trainer
 
@@ -198,10 +198,10 @@ def _examples(
         n = round(HELD_OUT * len(grids))
         kept = OccupancyExamples(shuffled[: len(grids) - n])
         return kept, OccupancyExamples(shuffled[len(grids) - n :]) if n else None
-    examples = encode_examples(networks, voxels, with_partial=stage != "prior").to(device)
+    examples = encode_examples(networks, voxels, with_partial=stage not in PRIORS).to(device)
     n = round(HELD_OUT * len(examples))
     parts = examples.split(n) if n else (examples, None)
-    if stage == "prior":
+    if stage in PRIORS:
         return parts
     return parts[0].with_tokens(networks), None if parts[1] is None else parts[1].with_tokens(networks)
 

@@ -25,8 +25,11 @@ Losses = dict[str, Tensor]
 
 BCE_WEIGHT = 0.2
 """Weight of the cross-entropy in the loss of the autoencoder, which helps at the start."""
+PRIORS: tuple[Stage, ...] = ("upright", "prior")
+"""Stages that train the object prior; the second goes on from the first, where there is one."""
 STARTS_FROM: dict[Stage, Stage | None] = {
     "vae": None,
+    "upright": "vae",
     "prior": "vae",
     "control-pre": "prior",
     "coarse": "control-pre",
@@ -74,7 +77,7 @@ class VAELoss(StageLoss[Tensor]):
 
 
 class PriorLoss(StageLoss[FlowBatch]):
-    """The flow loss of the object prior, on clean images of rotated objects; its image encoder is trained with it."""
+    """The flow loss of the object prior, on clean images of objects; its image encoder is trained with it."""
 
     def __init__(self, model: FixerModel, config: TrainConfig) -> None:
         super().__init__(model)
@@ -255,7 +258,7 @@ def make_loss(model: FixerModel, stage: Stage, config: TrainConfig, phase: int =
         return (TextureTrunkLoss, TextureControlLoss)[phase](model, config)
     if stage == "vae":
         return VAELoss(model)
-    if stage == "prior":
+    if stage in PRIORS:
         return PriorLoss(model, config)
     before = STARTS_FROM[stage]
     if stage not in model.stages:
