@@ -228,6 +228,7 @@ def test_an_interrupted_stage_is_resumed_and_a_folder_is_not_taken_twice(folder)
         ({"intrinsics": 190}, "field of view"),
         ({"weights": "absent"}, "weights that come with this version"),
         ({"ids": "sphinx"}, "no object sphinx"),
+        ({"weights": "upright"}, "upright cannot complete objects yet: it has only the stages vae, upright"),
         ({"weights": "{}/vae"}, "vae cannot complete objects yet: it has only the stages vae; train coarse next"),
         ({"weights": "{}/control-pre"}, "it has only the stages vae, upright, prior, control-pre; train coarse next"),
     ],

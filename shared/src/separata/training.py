@@ -36,7 +36,8 @@ def fingerprint(*tensors: Tensor | None) -> str:
     for tensor in tensors:
         if tensor is not None:
             digest.update(f"{tuple(tensor.shape)} {tensor.dtype}".encode())
-            digest.update(tensor.detach().cpu().resolve_conj().contiguous().flatten().view(torch.uint8).numpy())
+            plain = tensor.detach().cpu().resolve_conj().contiguous().flatten()
+            digest.update(memoryview(plain.view(torch.uint8).numpy()))
     return digest.hexdigest()
 
 

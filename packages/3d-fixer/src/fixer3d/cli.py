@@ -18,7 +18,7 @@ def complete(
     source: ImageFiles,
     *,
     out: Path,
-    weights: str = "tiny",
+    weights: str,
     ids: tuple[str, ...] = (),
     seed: int = 0,
     sampler: SamplerConfig = SAMPLER,
@@ -34,7 +34,7 @@ def complete(
         rgb: The image, PNG or JPEG.
         source: What belongs to it.
         out: Folder for the result.
-        weights: `tiny`, which come with the package; a folder that `train` wrote, or one in the layout of TRELLIS.
+        weights: Folder that `train` wrote, or one in the layout of TRELLIS.
         ids: Names of the objects to complete; all if not given.
         seed: Random seed.
         sampler: How shapes are sampled.
@@ -55,7 +55,7 @@ def complete_points(
     /,
     *,
     out: Path,
-    weights: str = "tiny",
+    weights: str,
     seed: int = 0,
     sampler: SamplerConfig = SAMPLER,
     device: str = "auto",
@@ -66,7 +66,7 @@ def complete_points(
     Args:
         cloud: Visible points: PLY, OBJ, GLB or NPY.
         out: File for the mesh: .ply, .glb, .obj, .stl or .off.
-        weights: `tiny`, which come with the package, or a folder that `train` wrote.
+        weights: Folder that `train` wrote.
         seed: Random seed.
         sampler: How shapes are sampled.
         device: Where to compute: auto, cpu or cuda.
@@ -146,7 +146,8 @@ def train(
         stage: vae, then upright, prior, control-pre, and from it coarse and fine; texture after fine.
         data: Folder of scenes that `scenes generate` wrote.
         out: Folder for the networks, their settings and the history.
-        start_from: Folder of the stage before; for fine, that of coarse, so that both are in one folder.
+        start_from: Folder of the stage before, or `upright`, whose weights come with the package; for fine, that of
+            coarse, so that both are in one folder.
         preset: Schedule: that of the small model, or the paper's.
         size: Sizes of the networks; those of the stage before, or tiny for the first, if not given.
         steps: Optimizer steps, if not those of the preset.

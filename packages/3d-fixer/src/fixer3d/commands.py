@@ -20,6 +20,7 @@ from .completion import drawing, monocular
 from .completion.fixer import Fixer
 from .completion.objects import SCENE, VISIBLE, CompletedObject, file_name, save_objects
 from .completion.scene import Scene
+from .completion.weights import folder_of
 from .configs import ImageFiles, ModelConfig, SamplerConfig, SceneConfig, Stage, TrainConfig
 from .geometry.cameras import Intrinsics, project
 from .geometry.meshes import MESH_FORMATS, Mesh, load_mesh, load_parts, load_points, save_glb, save_mesh, save_points
@@ -260,7 +261,7 @@ def train(
         config,
         out,
         model=model,
-        start_from=start_from,
+        start_from=None if start_from is None else folder_of(str(start_from)),
         max_scenes=max_scenes,
         device=device,
         resume=resume,

@@ -24,6 +24,11 @@ def shipped() -> list[str]:
     return sorted(path.parent.name for path in SHIPPED.glob(f"*/{CONFIG}"))
 
 
+def folder_of(name: str | Path) -> Path:
+    """The folder of weights that come with this package, or a folder as it is."""
+    return SHIPPED / name if isinstance(name, str) and name in shipped() else Path(name)
+
+
 def load_model(name: str | Path, device: str = "auto") -> FixerModel:
     """The networks of a folder, or some that come with this package.
 
@@ -42,10 +47,8 @@ def load_model(name: str | Path, device: str = "auto") -> FixerModel:
         models = load_trellis(name, target)
         moge = load_moge(models.scene_encoder) if models.scene_encoder else load_moge()
         return model_from_trellis(models, load_dino(models.image_encoder or "dinov2_vitl14_reg"), moge)
-    if isinstance(name, str) and name in shipped():
-        return load_networks(SHIPPED / name).to(target)
     try:
-        return load_networks(name).to(target)
+        return load_networks(folder_of(name)).to(target)
     except FileNotFoundError as error:
         known = ", ".join(shipped()) or "none"
         raise FileNotFoundError(f"{error}; weights that come with this version: {known}") from None
@@ -60,7 +63,7 @@ def load_completer(name: str | Path, device: str = "auto") -> FixerModel:
     """
     model = load_model(name, device)
     if STAGES[0] not in model.stages:
-        stages = ", ".join(trained_stages(name))
+        stages = ", ".join(trained_stages(folder_of(name)))
         raise ValueError(f"{name} cannot complete objects yet: it has only the stages {stages}; train coarse next")
     return model
 
