@@ -37,7 +37,7 @@ def fingerprint(*tensors: Tensor | None) -> str:
         if tensor is not None:
             digest.update(f"{tuple(tensor.shape)} {tensor.dtype}".encode())
             plain = tensor.detach().cpu().resolve_conj().contiguous().flatten()
-            digest.update(memoryview(plain.view(torch.uint8).numpy()))
+            digest.update(plain.view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 
