@@ -16,6 +16,8 @@ WITH = {
         "unet_parameters": 7e6,
         "mgno_error": 0.01,
         "fno_error": 0.02,
+        "small_fno_parameters": 1000,
+        "small_fno_error": 0.05,
         "mgno_ms": 80,
         "fno_ms": 70,
         "mgno_megabytes": 10,

@@ -66,9 +66,11 @@ PAPER = Paper(
                 (
                     "mgno_parameters",
                     "fno_parameters",
+                    "small_fno_parameters",
                     "unet_parameters",
                     "mgno_error",
                     "fno_error",
+                    "small_fno_error",
                     "mgno_ms",
                     "fno_ms",
                     "mgno_megabytes",
@@ -79,9 +81,11 @@ PAPER = Paper(
             labels={
                 "mgno_parameters": "MgNO, parameters",
                 "fno_parameters": "FNO, parameters",
+                "small_fno_parameters": "FNO of few channels, parameters",
                 "unet_parameters": "U-Net, parameters",
                 "mgno_error": "MgNO, error",
                 "fno_error": "FNO, error",
+                "small_fno_error": "FNO of few channels, error",
                 "mgno_ms": "MgNO, ms a step",
                 "fno_ms": "FNO, ms a step",
                 "mgno_megabytes": "MgNO, megabytes",
