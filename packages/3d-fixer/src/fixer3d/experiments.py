@@ -22,8 +22,15 @@ from .paper import GENERATIVE, SIMPLE
 from .trials import Ablation, Comparison, Generation, ablate, bound, compare, generate
 
 MONTH = 30 * 24 * 3600
-SMALL = SceneConfig(n_objects=(3, 5), n_views=1, categories=HELD_OUT_CATEGORIES)
-QUICK_COMPARISON = Comparison("tiny", "upright", SMALL, n_scenes=20, n_head_scenes=200)
+SMALL = SceneConfig(n_objects=(3, 5), n_views=1, image_size=256, categories=HELD_OUT_CATEGORIES)
+QUICK_COMPARISON = Comparison(
+    "tiny",
+    "upright",
+    SMALL,
+    n_scenes=20,
+    n_head_scenes=200,
+    head_scenes=SceneConfig(n_views=2, image_size=256),
+)
 """What takes about two minutes for each seed, with the small weights."""
 QUICK_TRAINING = TrainConfig(1_200, 16, 2e-3, cosine=True, ema=0.99, n_variants=4)
 QUICK_ABLATION = Ablation(

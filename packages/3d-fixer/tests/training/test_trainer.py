@@ -1,5 +1,8 @@
 """Stages train what they are to train and nothing else; an interrupted training ends as one that was not."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
 
@@ -150,6 +153,23 @@ def test_latents_are_normalized_channel_by_channel(model, voxels):
     torch.testing.assert_close(
         model.decode(model.encode(grids[:2].float())), model.vae(grids[:2, None].float())[0][:, 0], atol=1e-4, rtol=1e-4
     )
+
+
+def test_exact_depth_is_a_share_of_the_examples_whose_visible_voxels_are_then_the_object_s(made):
+    config = replace(CONFIG, n_variants=1)
+    found = {}
+    for exact in (0.0, 0.5, 1.0):
+        augmented = replace(config, augment=replace(config.augment, exact=exact))
+        found[exact] = [
+            one for seed in range(4) for one in build_voxels([made], "fine", replace(augmented, seed=seed), 16, 32)
+        ]
+    shares = {exact: np.mean([float(one.depth_ratio[0] == 0) for one in some]) for exact, some in found.items()}
+    assert (shares[0.0], shares[1.0]) == (0, 1)
+    assert 0 < shares[0.5] < 1
+    on_target = {
+        exact: np.mean([float(one.target[one.partial].float().mean()) for one in found[exact]]) for exact in found
+    }
+    assert on_target[1.0] > max(0.95, on_target[0.0])
 
 
 def test_examples_are_bytes_of_the_object_s_own_view(voxels, made):

@@ -139,6 +139,8 @@ def _example(
     back = turn(2, -yaw)
     mesh = mesh.mapped(back.numpy())
     ratio = min(1.0, MAX_RATIO * float(torch.rand((), generator=generator)))
+    if config.augment.exact and float(torch.rand((), generator=generator)) < config.augment.exact:
+        ratio = 0.0
     depth = mixed_depth(view.depth, estimate_depth(view.depth, generator), ratio, mask)
     images = observe(view.rgb, depth, mask, view.intrinsics, view.c2w, clean.shape[-1]).images
     variants: list[Framed] = []
