@@ -71,7 +71,7 @@ def test_two_packages_learn_one_operator_and_are_compared_on_one_plot(tmp_path):
     n, side = 16, torch.linspace(0, 1, 16)
     points = torch.cartesian_prod(side, side)
     problem = make_problem("darcy", resolution=n)
-    train, test = (problem.sample(k, torch.Generator().manual_seed(k)).to(dtype=torch.float32) for k in (120, 40))
+    train, test = (problem.sample(k, torch.Generator().manual_seed(k)).to(dtype=torch.float32) for k in (240, 40))
     center, width, size = train.x.mean(), train.x.std(), train.y.std()
 
     class OnGrid(nn.Module):
@@ -85,14 +85,17 @@ def test_two_packages_learn_one_operator_and_are_compared_on_one_plot(tmp_path):
             return size * self.network.grid((x - center).flatten(1) / width, points).view(-1, 1, n, n)
 
     with seeded(0):
-        networks = {"MgNO": make_operator(ModelConfig(width=8, num_layers=2), train.shape, train), "DeepONet": OnGrid()}
-    GridTrainer(networks["MgNO"], train, TrainConfig(epochs=6, lr=3e-3)).fit()
+        networks = {
+            "MgNO": make_operator(ModelConfig(width=12, num_layers=2), train.shape, train),
+            "DeepONet": OnGrid(),
+        }
+    GridTrainer(networks["MgNO"], train, TrainConfig(epochs=8, lr=3e-3)).fit()
     rows = TripleDataset((train.x - center).flatten(1) / width, points, train.y.flatten(1) / size)
-    Trainer(networks["DeepONet"].network, rows, SensorSteps(steps=300, lr=3e-3, check_every=100)).fit()
+    Trainer(networks["DeepONet"].network, rows, SensorSteps(steps=500, lr=3e-3, check_every=100)).fit()
     errors = {name: evaluate(network, test).relative_l2 for name, network in networks.items()}
     mean = train.y.mean(0, keepdim=True).expand_as(test.y)
     control = float(((mean - test.y).flatten(1).norm(dim=1) / test.y.flatten(1).norm(dim=1)).mean())
-    assert max(errors.values()) < 0.8 * control
+    assert max(errors.values()) < 0.8 * control, (errors, control)
     figure = plots.bars({"Darcy flow": {name: [error] for name, error in errors.items()}}, ylabel="relative L2 error")
     figure.savefig(tmp_path / "both.svg")
     drawn = (tmp_path / "both.svg").read_text(encoding="utf-8")
