@@ -77,7 +77,10 @@ def test_pictures_are_upright_and_take_white_or_what_is_opaque(tmp_path):
     red = np.zeros((8, 8, 3), np.uint8)
     red[:2, 4:, 0] = 200
     Image.fromarray(red).save(tmp_path / "red.png", transparency=(0, 0, 0))
-    for name in ("palette.png", "red.png"):
+    two_colors = np.full((8, 8, 3), (20, 40, 160), np.uint8)
+    two_colors[:2, 4:] = 255, 240, 60
+    Image.fromarray(two_colors).save(tmp_path / "two_colors.png")
+    for name in ("palette.png", "red.png", "two_colors.png"):
         assert torch.equal(load_mask(tmp_path / name), mask), name
 
 
@@ -166,6 +169,8 @@ def test_other_files_are_refused_in_a_sentence(tmp_path):
     (tmp_path / "empty.csv").write_text("")
     (tmp_path / "solid.csv").write_text("0,0,0\n1,0,0\n0,1,0\n")
     (tmp_path / "text.png").write_text("no picture")
+    photograph = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
+    Image.fromarray(photograph).save(tmp_path / "photograph.png")
     (tmp_path / "text.csv").write_text("a,b\n")
     for name, words in (
         ("grey.npy", "zeros and ones only"),
@@ -176,6 +181,7 @@ def test_other_files_are_refused_in_a_sentence(tmp_path):
         ("empty.csv", "three or more corners"),
         ("solid.csv", "two coordinates"),
         ("text.png", "not an image"),
+        ("photograph.png", "many colors, as a photograph has"),
         ("text.csv", "two numbers a line"),
         ("mask.gif", "no file"),
     ):

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 SLACK = 1e-6
 """By which corners of a polygon may be outside the unit square."""
+TINT, TINTED_SHARE, DRAWN_COLORS = 32, 0.1, 8
+"""A pixel is colored if its channels differ by more than the first, and a picture if more than this share of its pixels
+is; a drawing has at most so many colors, which are told apart in steps of the first."""
 SUFFIXES = (".png", ".npy", ".csv", ".stl")
 """Files that masks are read from."""
 CHUNK = 1 << 22
@@ -185,14 +188,27 @@ def _of_picture(path: Path) -> Tensor:
     from PIL import Image
 
     _, pixels = pictures.decode(None, (str(path), path.read_bytes()))
-    grey = np.asarray(pixels, dtype=np.float64).mean(0)
+    colors = np.asarray(pixels, dtype=np.float64)
     with Image.open(path) as picture:
         # A palette or a single color can be transparent without a band for it.
         if "A" in picture.getbands() or "transparency" in picture.info:
             alpha = np.asarray(picture.convert("RGBA").getchannel("A"), dtype=np.float64)
             # Of a drawing on transparent ground the opaque part is meant, whatever its color.
-            grey = alpha if alpha.min() < alpha.max() else grey
-    return torch.from_numpy(np.flipud(grey > 127.5).copy())
+            if alpha.min() < alpha.max():
+                return torch.from_numpy(np.flipud(alpha > 127.5).copy())
+    _check_drawing(colors)
+    return torch.from_numpy(np.flipud(colors.mean(0) > 127.5).copy())
+
+
+def _check_drawing(colors: np.ndarray) -> None:
+    """Refuse a photograph: much of it is colored, in more colors than a drawing has."""
+    tint = np.ptp(colors, axis=0) > TINT
+    steps = (colors[:, tint] // TINT).T
+    if tint.mean() > TINTED_SHARE and len(np.unique(steps, axis=0)) > DRAWN_COLORS:
+        raise ValueError(
+            "a mask is drawn in black and white, but this picture has many colors, as a photograph has; save it as a "
+            "picture of what is inside (white) and outside (black)"
+        )
 
 
 def _of_array(path: Path) -> Tensor:
