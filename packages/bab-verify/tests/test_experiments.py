@@ -72,8 +72,6 @@ EXPECTED = {
 @pytest.mark.parametrize("name", ["nonlinearities", "general-graphs", "multi-dimensional", "cutting-planes", "scale"])
 def test_what_experiments_measure_of_answers(name, run, monkeypatch):
     monkeypatch.setattr("bab_verify.experiments.findings.run_trial", trial_of_three)
-    # The preset smoke writes them all.
-    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda figure, path, **options: path.touch())
     (one,) = (found for found in core.of(PAPER) if found.name == name)
     measured = run(*one.claims)
     one(one.presets["smoke"], measured)
