@@ -10,6 +10,7 @@ from .paper import PAPER
 
 SAMPLER = SamplerConfig()
 SCENES = SceneConfig()
+TINY = "tiny"
 
 
 def complete(
@@ -18,7 +19,7 @@ def complete(
     source: ImageFiles,
     *,
     out: Path,
-    weights: str,
+    weights: str = TINY,
     ids: tuple[str, ...] = (),
     seed: int = 0,
     sampler: SamplerConfig = SAMPLER,
@@ -34,7 +35,7 @@ def complete(
         rgb: The image, PNG or JPEG.
         source: What belongs to it.
         out: Folder for the result.
-        weights: Folder that `train` wrote, or one in the layout of TRELLIS.
+        weights: Folder that `train` wrote, or one in the layout of TRELLIS; `tiny` comes with the package.
         ids: Names of the objects to complete; all if not given.
         seed: Random seed.
         sampler: How shapes are sampled.
@@ -55,7 +56,7 @@ def complete_points(
     /,
     *,
     out: Path,
-    weights: str,
+    weights: str = TINY,
     seed: int = 0,
     sampler: SamplerConfig = SAMPLER,
     device: str = "auto",
@@ -66,7 +67,7 @@ def complete_points(
     Args:
         cloud: Visible points: PLY, OBJ, GLB or NPY.
         out: File for the mesh: .ply, .glb, .obj, .stl or .off.
-        weights: Folder that `train` wrote.
+        weights: Folder that `train` wrote; `tiny` comes with the package.
         seed: Random seed.
         sampler: How shapes are sampled.
         device: Where to compute: auto, cpu or cuda.

@@ -386,7 +386,7 @@ PAPER: dict[Stage, TrainConfig] = {
 }
 """The paper's schedules; those of the autoencoder and the upright prior are TRELLIS's, that of the prior is ours."""
 
-CONTROL = TrainConfig(3_600, 16, 2e-3, cosine=True, ema=0.999, p_no_image=0.1, n_variants=2, augment=TILTED)
+CONTROL = TrainConfig(4_500, 16, 2e-3, cosine=True, ema=0.999, p_no_image=0.1, n_variants=2, augment=TILTED)
 TINY: dict[Stage, TrainConfig] = {
     "vae": TrainConfig(1_200, 16, 2e-3, cosine=True, ema=0.99),
     "upright": TrainConfig(5_000, 16, 2e-3, cosine=True, ema=0.999, n_variants=2, augment=UPRIGHT),

@@ -53,7 +53,6 @@ GPU_ABLATION = Ablation(
 )
 """The small model itself, from nothing."""
 QUICK_GENERATION = Generation(n_scenes=5)
-UNMEASURED = "The small weights have not been trained yet."
 NO_RELEASE = Unmeasured("It takes ARSG-110K and the released networks with their image encoders, which are not here.")
 SMOKE_TRAINING = TrainConfig(3, 4, 1e-3, ema=0.5, n_variants=1, alignment=0.1, augment=AugmentConfig(20.0, 20.0))
 SMOKE_SCENES = SceneConfig(n_objects=(3, 3), n_views=1, image_size=48)
@@ -104,7 +103,8 @@ def _lower(ours: Sequence[float], other: Sequence[float]) -> float:
         n_points=500,
         max_visible=1.1,
     ),
-    quick=Unmeasured(UNMEASURED),
+    quick=QUICK_COMPARISON,
+    gpu=replace(QUICK_COMPARISON, n_scenes=100),
     paper=NO_RELEASE,
 )
 def comparison(config: Comparison, run: Run) -> None:
@@ -145,7 +145,7 @@ def comparison(config: Comparison, run: Run) -> None:
         n_validations=6,
         sampler=FEW_STEPS,
     ),
-    quick=Unmeasured("Short trainings of a toy for each variant have not been measured yet."),
+    quick=QUICK_ABLATION,
     gpu=GPU_ABLATION,
     paper=NO_RELEASE,
 )
@@ -175,7 +175,7 @@ def ablation(config: Ablation, run: Run) -> None:
 @experiment(
     "data",
     smoke=Generation(replace(SMOKE_SCENES, n_views=2), n_scenes=2),
-    quick=Unmeasured("The throughput of the generator has not been measured on an idle machine yet."),
+    quick=QUICK_GENERATION,
     gpu=Generation(n_scenes=20),
     paper=Generation(n_scenes=110_000),
 )

@@ -100,7 +100,7 @@ PAPER = Paper(
                 "The paper's tables were not available. MIDI and Gen3DSR cannot be run here; the baselines only work "
                 "like them. Their prior makes objects upright; the method's begins with it. Guidance was chosen on "
                 "validation scenes, for the method and for the baselines. The depth is exact, the regressed pose uses "
-                "none, and its head is trained on 200 of the 600 scenes of the weights. Test scenes are of kinds of "
+                "none, and its head is trained on 200 of the 1,000 scenes of the weights. Test scenes are of kinds of "
                 "objects that nothing was trained on."
             ),
         ),

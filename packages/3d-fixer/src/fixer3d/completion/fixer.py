@@ -45,12 +45,12 @@ class Fixer:
         self.model = model.eval()
 
     @classmethod
-    def from_pretrained(cls, name: str | Path, device: str = "auto") -> "Fixer":
+    def from_pretrained(cls, name: str | Path = "tiny", device: str = "auto") -> "Fixer":
         """A fixer with trained weights.
 
         Args:
             name: A folder that `3d-fixer train` wrote, or one in the layout of TRELLIS, with pipeline.json; or the name
-                of weights that come with the package.
+                of weights that come with the package, by default those of the small model.
             device: Where to compute: auto, cpu or cuda.
 
         Raises:
@@ -270,7 +270,7 @@ def _mesh(logits: Float[Tensor, "R R R"], frame: Frame) -> Mesh:
     return mesh_from_logits(solid(logits)).transformed(frame)
 
 
-def load(path: str | Path, device: str = "auto") -> Fixer:
+def load(path: str | Path = "tiny", device: str = "auto") -> Fixer:
     """A fixer with trained weights; see `Fixer.from_pretrained`."""
     return Fixer.from_pretrained(path, device)
 
