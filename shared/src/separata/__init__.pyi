@@ -5,6 +5,7 @@ from . import evidence as evidence
 from . import experiments as experiments
 from . import extras as extras
 from . import files as files
+from . import labeled as labeled
 from . import models as models
 from . import onnx as onnx
 from . import papers as papers
@@ -36,6 +37,7 @@ __all__ = [
     "experiments",
     "extras",
     "files",
+    "labeled",
     "models",
     "onnx",
     "papers",

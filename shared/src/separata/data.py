@@ -216,9 +216,22 @@ def _read_embedded(name: str, split: str, size: int | None) -> _Stored:
 
 def _stratified(labels: Shaped[np.ndarray, "n"], test_size: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Indices for training and for testing, as scikit-learn's `train_test_split(..., stratify=labels)` draws them."""
+    return stratified(labels, ceil(test_size * len(labels)), seed)
+
+
+def stratified(labels: Shaped[np.ndarray, "n"], n_test: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Split samples in two, each class in proportion to its count.
+
+    Args:
+        labels: The class of each sample, from 0 on.
+        n_test: Samples of the second part.
+        seed: Draws them.
+
+    Returns:
+        Indices of the first part and of the second, each in random order.
+    """
     random = np.random.RandomState(seed)
     counts = np.bincount(labels)
-    n_test = ceil(test_size * len(labels))
     n_train = _apportioned(counts, len(labels) - n_test, random)
     n_test_of = _apportioned(counts - n_train, n_test, random)
     train, test = [], []
@@ -252,6 +265,21 @@ def _resize(
 
 
 # ---- a folder on this machine
+
+
+def load_folder(folder: Path, split: str | None = None, *, size: int | None = None) -> ImageDataset:
+    """Load an image folder, `<split>/<class>/*.png`, `.jpg` or `.jpeg`; classes are in the order of their names.
+
+    Args:
+        folder: The folder.
+        split: Which part of it; the classes stand in the folder itself if not given.
+        size: Height and width in pixels to which every image is resized.
+
+    Raises:
+        ValueError: if there is no image, one cannot be decoded, or they differ in size and `size` is None.
+    """
+    stored = _read_images(folder / split if split else folder, size)
+    return ImageDataset(stored.pixels.float().div_(255), stored.labels, stored.classes)
 
 
 def _read_folder(folder: Path, split: str, size: int | None) -> _Stored:
