@@ -16,6 +16,7 @@ from PIL import Image
 
 from fixer3d import cli
 from fixer3d.completion import monocular
+from fixer3d.completion.weights import load_model
 from fixer3d.paper import PAPER
 from fixer3d.training.runs import load_networks, save_networks, trained_stages
 from separata.testing import Commands, contents
@@ -228,8 +229,11 @@ def test_an_interrupted_stage_is_resumed_and_a_folder_is_not_taken_twice(folder)
         ({"intrinsics": 190}, "field of view"),
         ({"weights": "absent"}, "weights that come with this version"),
         ({"ids": "sphinx"}, "no object sphinx"),
-        ({"weights": "upright"}, "upright cannot complete objects yet: it has only the stages vae, upright"),
-        ({"weights": "{}/vae"}, "vae cannot complete objects yet: it has only the stages vae; train coarse next"),
+        (
+            {"weights": "upright"},
+            "upright cannot complete objects yet: it has only the stages vae, upright; train prior",
+        ),
+        ({"weights": "{}/vae"}, "vae cannot complete objects yet: it has only the stages vae; train prior next"),
         ({"weights": "{}/control-pre"}, "it has only the stages vae, upright, prior, control-pre; train coarse next"),
     ],
 )
@@ -248,6 +252,25 @@ def test_what_cannot_be_completed_costs_one_line(folder, tmp_path, changes, mess
         (["train", "coarse", "--data", "{}/scenes", "--start-from", "{}/vae", "--out", "new"], "does not hold"),
         (["train", "vae", "--data", "{}/scenes", "--start-from", "{}/vae", "--out", "new"], "is the first"),
         (["train", "texture", "--data", "{}/scenes", "--start-from", "{}/coarse", "--out", "new"], "stage fine"),
+        (
+            ["train", "upright", "--data", "{}/scenes", "--start-from", "{}/prior", "--out", "new"],
+            "already holds prior, which would no longer fit its prior after the stage upright",
+        ),
+        (
+            ["train", "prior", "--data", "{}/scenes", "--start-from", "{}/texture", "--out", "new"],
+            "already holds control-pre, coarse, fine, texture, which would no longer fit",
+        ),
+        (
+            ["train", "control-pre", "--data", "{}/scenes", "--start-from", "upright", "--out", "new"],
+            "does not hold the stage prior, from which control-pre starts",
+        ),
+        (
+            ["train", "prior", "--data", "{}/scenes", "--start-from", "upright", "--size", "toy", "--out", "new"],
+            "of other sizes",
+        ),
+        (["train", "vae", "--data", "{}/scenes", "--seed", 2**63, "--out", "new"], "seed must be at least 0 and less"),
+        (["train", "vae", "--data", "{}/scenes", "--alignment", "inf", "--out", "new"], "must be finite, not inf"),
+        (["evaluate", "{}/other", "{}/other", "--seed", 2**64], "seed must be at least 0 and less than 2^63"),
         (["train", "vae", "--data", "{}/vae", "--out", "new"], "contains no scenes"),
         (["train", "vae", "--data", "{}/scenes", "--lr", 2, "--out", "new"], "learning rate"),
         (["scenes", "generate", "--n", 0, "--out", "new"], "at least 1"),
@@ -260,7 +283,10 @@ def test_what_cannot_be_completed_costs_one_line(folder, tmp_path, changes, mess
             "of other sizes",
         ),
         (["train", "vae", "--data", "{}/scenes", "--max-scenes", -1, "--out", "new"], "at least 1"),
-        (["complete-points", "{}/other/torus.ply", "--weights", "{}/prior", "--out", "new.ply"], "train coarse next"),
+        (
+            ["complete-points", "{}/other/torus.ply", "--weights", "{}/prior", "--out", "new.ply"],
+            "train control-pre next",
+        ),
         (["complete-points", "{}/damaged.ply", "--weights", "{}/fine", "--out", "new.ply"], "does not exist"),
         (["evaluate", "{}/damaged.ply", "{}/scenes/000001"], "does not exist"),
         (["scenes", "generate", "--n-objects", 3, 2, "--out", "new"], "n objects"),
@@ -280,6 +306,34 @@ def test_bad_input_costs_one_line_and_leaves_nothing(folder, tmp_path, monkeypat
     monkeypatch.chdir(tmp_path)
     call(*(str(word).format(folder) for word in words)).assert_refused(message)
     assert not contents(tmp_path)
+
+
+def test_a_name_that_is_a_folder_and_comes_with_the_package_is_refused(folder, tmp_path, monkeypatch):
+    """Nobody gets other weights than they mean."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(folder / "upright", tmp_path / "upright")
+    train = ["train", "prior", "--data", folder / "scenes", *BRIEF, "--out", tmp_path / "new"]
+    for words in (
+        [*train, "--start-from", "./upright"],
+        ["complete-points", "x.ply", "--weights", "upright", *out("y.ply")],
+    ):
+        (tmp_path / "x.ply").write_bytes((folder / "other" / "torus.ply").read_bytes())
+        call(*words).assert_refused(f"give its whole path, {tmp_path / 'upright'}")
+    assert not {"new", "y.ply"} & {path.name for path in tmp_path.iterdir()}
+    assert call(*train, "--start-from", tmp_path / "upright").code == 0
+    assert load_networks(tmp_path / "new").config == load_networks(folder / "upright").config
+
+
+def test_the_prior_goes_on_from_the_upright_one_that_comes_with_the_package(folder, tmp_path):
+    words = ["train", "prior", "--data", folder / "scenes", *BRIEF, "--lr", 1e-6, "--start-from", "upright"]
+    answer = call(*words, "--out", tmp_path / "prior")
+    assert answer.code == 0, answer.err
+    assert trained_stages(tmp_path / "prior") == ["vae", "upright", "prior"]
+    before, after = load_model("upright", "cpu").state_dict(), load_networks(tmp_path / "prior").state_dict()
+    assert before.keys() == after.keys()
+    for name, value in before.items():
+        torch.testing.assert_close(after[name], value, atol=2e-3, rtol=2e-3)
+    assert any(not torch.equal(after[name], value) for name, value in before.items() if name.startswith("prior."))
 
 
 def test_a_depth_model_takes_the_place_of_depth(folder, tmp_path, monkeypatch):

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from separata import files
+from separata.configs import check_seed
 from separata.output import Output, table
 from separata.progress import Reporter
 
@@ -278,6 +279,7 @@ def evaluate(predicted: Path, truth: Path, *, n_points: int, seed: int) -> Outpu
     """Compare completed objects with true ones of the same names, and, if some were not predicted, with all of them."""
     if n_points < 1:
         raise ValueError(f"the number of points must be at least 1, not {n_points}")
+    check_seed(seed)
     found, (true, scales) = _predicted(predicted), _truth(truth)
     common = {name: mesh for name, mesh in true.items() if name in found}
     if not common:

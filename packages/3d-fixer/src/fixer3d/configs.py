@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, get_args
 
+from separata.configs import check_seed
+
 Stage = Literal["vae", "upright", "prior", "control-pre", "coarse", "fine", "texture"]
 FrameKind = Literal["coarse", "fine"]
 
@@ -314,7 +316,8 @@ class AugmentConfig:
 
     def __post_init__(self) -> None:
         are_shares = 0 <= self.degrade <= 1 and 0 <= self.exact <= 1
-        if not (0 < self.scale[0] <= self.scale[1] and min(self.yaw, self.tilt, self.shift) >= 0 and are_shares):
+        are_sizes = all(0 <= one < math.inf for one in (self.yaw, self.tilt, self.shift))
+        if not (0 < self.scale[0] <= self.scale[1] < math.inf and are_sizes and are_shares):
             raise ValueError(f"augmentation cannot have these settings: {self}")
 
 
@@ -355,8 +358,9 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         _check_positive(self, "batch_size", "clip", "n_variants")
-        if self.steps < 0 or self.seed < 0:
-            raise ValueError(f"steps and seed must not be negative, but they are {self.steps} and {self.seed}")
+        check_seed(self.seed)
+        if self.steps < 0:
+            raise ValueError(f"the number of steps must not be negative, but it is {self.steps}")
         if not 0 < self.lr <= 1:
             raise ValueError(f"the learning rate must be positive and at most 1, not {self.lr}")
         for name in ("ema", "p_uncond", "p_no_image"):
@@ -364,6 +368,8 @@ class TrainConfig:
                 raise ValueError(f"{name.replace('_', ' ')} must lie in [0, 1), not {getattr(self, name)}")
         if not self.alignment >= 0:
             raise ValueError(f"the weight of alignment must not be negative, but it is {self.alignment}")
+        if math.inf in (self.alignment, self.clip):
+            raise ValueError(f"alignment and clip must be finite, not {self.alignment} and {self.clip}")
 
 
 UPRIGHT = AugmentConfig(yaw=0.0, tilt=0.0)

@@ -1,5 +1,7 @@
 """Networks by name, and those of TRELLIS's layout behind the same interface."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,10 +9,13 @@ from torch import nn
 
 from fixer3d.completion.fixer import Fixer, load, save
 from fixer3d.completion.pretrained import TrellisModels
-from fixer3d.completion.weights import model_from_trellis
-from fixer3d.configs import ModelConfig, SamplerConfig
+from fixer3d.completion.weights import load_model, model_from_trellis
+from fixer3d.configs import UPRIGHT, ModelConfig, SamplerConfig, SceneConfig, TrainConfig
 from fixer3d.flow.sampling import sample
 from fixer3d.network.model import FixerModel
+from fixer3d.scenes.generation import generate_scene
+from fixer3d.training.building import build_voxels, encode_examples
+from fixer3d.training.stages import PriorLoss
 
 FEW = SamplerConfig(n_steps=1)
 
@@ -68,3 +73,21 @@ def test_what_is_not_there_is_told_with_what_is(tmp_path):
 def test_the_weights_of_the_small_model_fit_into_16_megabytes():
     model = FixerModel(ModelConfig())
     assert 2 * sum(value.numel() for value in model.state_dict().values()) < 16 * 2**20
+
+
+def test_the_upright_weights_know_objects_they_were_not_trained_on():
+    """An untrained flow has a loss of about 2."""
+    model = load_model("upright", "cpu")
+    scenes = [generate_scene(SceneConfig((4, 4), n_views=1), seed) for seed in (90_001, 90_002)]
+    config = TrainConfig(n_variants=1, augment=UPRIGHT)
+    voxels = list(build_voxels(scenes, "upright", config, 32, 64))
+    assert len(voxels) >= 6
+    grids = torch.cat([one.target for one in voxels])
+    with torch.no_grad():
+        again = model.decode(model.encode(grids.float())) > 0
+    assert float(((again & grids).flatten(1).sum(1) / (again | grids).flatten(1).sum(1)).mean()) > 0.75
+    examples = encode_examples(model, voxels, with_partial=False)
+    batch = examples.draw(64, torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        loss = PriorLoss(model, replace(config, p_uncond=0.0))(batch, torch.Generator().manual_seed(1))["loss"]
+    assert loss < 0.6

@@ -176,6 +176,9 @@ def test_other_wrong_files_are_named(tmp_path):
     np.save(tmp_path / "flat.npy", np.zeros(3))
     with pytest.raises(ValueError, match="flat.npy must have shape"):
         load_points(tmp_path / "flat.npy")
+    np.save(tmp_path / "mask.npy", np.ones((20, 3), bool))
+    with pytest.raises(ValueError, match="mask.npy must hold real numbers, not bool"):
+        load_points(tmp_path / "mask.npy")
     with pytest.raises(ValueError, match="written as"):
         save_mesh(TETRAHEDRON, tmp_path / "mesh.gltf")
     with pytest.raises(ValueError, match="written as"):

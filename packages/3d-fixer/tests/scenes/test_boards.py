@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from fixer3d import Mesh, Scene, half_hidden
+from fixer3d.scenes.dataset import load_scene, save_scene
 from fixer3d.scenes.layout import FLOOR
 from fixer3d.scenes.occlusion import visible_shares
 from fixer3d.scenes.primitives import box, cylinder, ellipsoid
@@ -61,8 +62,25 @@ def test_an_own_color_is_kept():
         ({"nothing": Mesh.empty()}, 0.5, "nothing: an empty mesh"),
         (MESHES, 0.0, "between 0 and 1, not 0.0"),
         (MESHES, 1.0, "between 0 and 1, not 1.0"),
+        (dict.fromkeys(map(str, range(98)), MESHES["can"]), 0.5, "at most 97 objects, not 98"),
+        ({"can": MESHES["can"], "thread": box((1e-5, 1e-5, 1.0))}, 0.5, "thread: it covers no pixel"),
     ],
 )
 def test_what_cannot_be_hidden_is_refused(meshes, hidden, told):
     with pytest.raises(ValueError, match=told):
         half_hidden(meshes, hidden=hidden)
+
+
+def test_an_image_without_pixels_is_refused():
+    with pytest.raises(ValueError, match="at least 1 pixel wide, not 0"):
+        half_hidden(MESHES, image_size=0)
+
+
+def test_a_row_is_saved_and_loaded(tmp_path):
+    """Its boards are walls, and its placements bring what is loaded back upright."""
+    made = half_hidden(MESHES, image_size=96, seed=3)
+    save_scene(made, tmp_path / "row")
+    again = load_scene(tmp_path / "row")
+    assert torch.equal(again.views[0].index, made.views[0].index)
+    assert [one.yaw for one in again.placements] == [one.yaw for one in made.placements]
+    assert visible_shares(again, again.views[0]) == visible_shares(made, made.views[0])

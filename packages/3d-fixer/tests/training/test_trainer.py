@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from fixer3d.configs import ModelConfig, TrainConfig
+from fixer3d.configs import AugmentConfig, ModelConfig, TrainConfig
 from fixer3d.network.model import FixerModel, ObjectImages
+from fixer3d.scenes.boards import half_hidden
+from fixer3d.scenes.categories import make_object
 from fixer3d.training.building import build_voxels, encode_examples, measure_latents, occupancy_examples
 from fixer3d.training.examples import OccupancyExamples
 from fixer3d.training.stages import ControlLoss, make_loss
@@ -170,6 +172,42 @@ def test_exact_depth_is_a_share_of_the_examples_whose_visible_voxels_are_then_th
         exact: np.mean([float(one.target[one.partial].float().mean()) for one in found[exact]]) for exact in found
     }
     assert on_target[1.0] > max(0.95, on_target[0.0])
+
+
+def test_the_first_prior_sees_objects_as_they_were_made_however_they_are_turned():
+    """A sofa that stands the other way round."""
+    sofa = make_object("sofa", np.random.default_rng(0))
+    rows = [half_hidden({"sofa": sofa}, image_size=64, seed=seed) for seed in (0, 3)]
+    assert abs(rows[0].placements[0].yaw - rows[1].placements[0].yaw) > 3
+    straight = replace(CONFIG, n_variants=1, augment=AugmentConfig(yaw=0.0, tilt=0.0))
+    ious = {}
+    for stage in ("upright", "prior"):
+        first, second = (next(iter(build_voxels([row], stage, straight, 16, 32))).target[0] for row in rows)
+        ious[stage] = float((first & second).sum() / (first | second).sum())
+    assert ious["upright"] > 0.7
+    assert ious["prior"] < 0.4
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"exact": 1.1},
+        {"exact": float("nan")},
+        {"tilt": float("nan")},
+        {"yaw": float("inf")},
+        {"scale": (1.0, float("inf"))},
+    ],
+)
+def test_augmentation_outside_its_range_is_refused(wrong):
+    with pytest.raises(ValueError, match="augmentation cannot have these settings"):
+        AugmentConfig(**wrong)
+
+
+def test_any_seed_builds_examples(made):
+    for seed in (2**63 - 1, 2**44):
+        assert list(build_voxels([made], "fine", replace(CONFIG, n_variants=1, seed=seed), 16, 32))
+    with pytest.raises(ValueError, match="seed must be at least 0 and less than"):
+        replace(CONFIG, seed=2**63)
 
 
 def test_examples_are_bytes_of_the_object_s_own_view(voxels, made):

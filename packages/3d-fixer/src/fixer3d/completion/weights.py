@@ -17,6 +17,8 @@ from .pretrained import TrellisModels, load_trellis
 SHIPPED = Path(__file__).parents[1] / "checkpoints"
 PIPELINE = "pipeline.json"
 STAGES = ("coarse", "fine")
+TO_COMPLETE = ("vae", "prior", "control-pre", STAGES[0])
+"""Stages without which no object is completed."""
 
 
 def shipped() -> list[str]:
@@ -25,8 +27,20 @@ def shipped() -> list[str]:
 
 
 def folder_of(name: str | Path) -> Path:
-    """The folder of weights that come with this package, or a folder as it is."""
-    return SHIPPED / name if isinstance(name, str) and name in shipped() else Path(name)
+    """The folder of weights that come with this package, or a folder as it is.
+
+    Raises:
+        ValueError: if the name is that of both.
+    """
+    own = Path(name)
+    if not isinstance(name, str) or name not in shipped():
+        return own
+    if (own / CONFIG).is_file():
+        raise ValueError(
+            f"{name} is a folder here with a training, and the name of weights that come with the package; for the "
+            f"folder, give its whole path, {own.resolve()}; for the others, work in another folder"
+        )
+    return SHIPPED / name
 
 
 def load_model(name: str | Path, device: str = "auto") -> FixerModel:
@@ -38,7 +52,8 @@ def load_model(name: str | Path, device: str = "auto") -> FixerModel:
 
     Raises:
         FileNotFoundError: if there are none.
-        ValueError: if a file is damaged, or the released networks are to run without a GPU.
+        ValueError: if a file is damaged, the name is that of a folder, too, or the released networks are to run without
+            a GPU.
     """
     target = Compute(device).torch_device
     if (Path(name) / PIPELINE).is_file():
@@ -63,8 +78,11 @@ def load_completer(name: str | Path, device: str = "auto") -> FixerModel:
     """
     model = load_model(name, device)
     if STAGES[0] not in model.stages:
-        stages = ", ".join(trained_stages(folder_of(name)))
-        raise ValueError(f"{name} cannot complete objects yet: it has only the stages {stages}; train coarse next")
+        trained = trained_stages(folder_of(name))
+        after = next(stage for stage in TO_COMPLETE if stage not in trained)
+        raise ValueError(
+            f"{name} cannot complete objects yet: it has only the stages {', '.join(trained)}; train {after} next"
+        )
     return model
 
 

@@ -228,7 +228,9 @@ def _load_array(path: Path) -> Tensor:
         array = load_npy(path)
     except ValueError:
         raise ValueError(f"{path} is not an NPY file of numbers") from None
-    if array.ndim != 2 or array.shape[1] != 3 or array.dtype.kind not in "fiu":
+    if array.dtype.kind not in "fiu":
+        raise ValueError(f"{path} must hold real numbers, not {array.dtype}")
+    if array.ndim != 2 or array.shape[1] != 3:
         raise ValueError(f"{path} must have shape (points, 3), not {array.shape}")
     return torch.from_numpy(array.astype(np.float64))
 

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from fixer3d.configs import MAX_OBJECTS
 from fixer3d.geometry.cameras import Intrinsics, look_at, rays
 from fixer3d.geometry.meshes import Mesh
 
@@ -34,18 +35,24 @@ def half_hidden(
 
     Args:
         meshes: Objects with z up, by name, of any size; those without colors get one.
-        hidden: Share of an object's pixels that its board hides.
-        image_size: Pixels along the width of the image; its height is less for more than two objects.
+        hidden: Share of an object's pixels that its board hides, to a row of pixels.
+        image_size: Pixels along the width of the image; its height is less for more than two objects. A long row needs
+            a wide image.
         seed: Draws how each object is turned about the vertical, and its color.
 
     Returns:
         A scene with the objects; boards and floor belong to no object.
 
     Raises:
-        ValueError: if there is no object, one has no extent, or the share is not between 0 and 1.
+        ValueError: if there is no object or more than an index image can hold, one has no extent or no pixel, or the
+            share is not between 0 and 1.
     """
     if not meshes:
         raise ValueError("there is no mesh to hide")
+    if len(meshes) > MAX_OBJECTS:
+        raise ValueError(f"a scene has at most {MAX_OBJECTS} objects, not {len(meshes)}")
+    if image_size < 1:
+        raise ValueError(f"the image must be at least 1 pixel wide, not {image_size}")
     if not 0 < hidden < 1:
         raise ValueError(f"the hidden share must be between 0 and 1, not {hidden}")
     rng = np.random.default_rng(seed)
@@ -57,7 +64,7 @@ def half_hidden(
         placements.append(Placement(1.0, yaw, (x, 0.0, float(FLOOR - low[2]))))
         objects.append(SceneObject(name, name, placements[-1].apply(mesh)))
     intrinsics, c2w = _camera(len(meshes), image_size)
-    boards = [_board(one.mesh, hidden, intrinsics, c2w) for one in objects]
+    boards = [_board(one, hidden, intrinsics, c2w) for one in objects]
     floor = Room(SPACING * len(meshes) + 4, np.array([False] * 4 + [True]), np.full((5, 3), 0.8))
     view = Renderer([one.mesh for one in objects], floor, boards).render(intrinsics, c2w, LIGHT)
     return SyntheticScene(tuple(objects), (view,), tuple(placements), seed)
@@ -81,11 +88,14 @@ def _camera(n: int, image_size: int) -> tuple[Intrinsics, Float[Tensor, "4 4"]]:
     return intrinsics, look_at(eye, torch.zeros(3, dtype=torch.double)).float()
 
 
-def _board(mesh: Mesh, hidden: float, intrinsics: Intrinsics, c2w: Float[Tensor, "4 4"]) -> Mesh:
+def _board(one: SceneObject, hidden: float, intrinsics: Intrinsics, c2w: Float[Tensor, "4 4"]) -> Mesh:
     """A board before an object whose upper edge is where a share of the object's pixels is below it."""
-    alone = Renderer([mesh]).render(intrinsics, c2w, LIGHT, 1).mask(0)
+    mesh = one.mesh
+    rows = np.flatnonzero(Renderer([mesh]).depth(intrinsics, c2w).numpy() > 0) // intrinsics.width
+    if not len(rows):
+        raise ValueError(f"{one.name}: it covers no pixel of an image that is {intrinsics.width} wide; make it wider")
     # The rays of a row all meet a plane that faces the camera at the same height.
-    row = int(alone.nonzero()[:, 0].double().quantile(1 - hidden))
+    row = int(np.quantile(rows, 1 - hidden))
     origin, directions = rays(intrinsics, c2w)
     near = mesh.bounds[0, 1] - CLEARANCE
     _, y, z = directions[row, intrinsics.width // 2]

@@ -18,6 +18,7 @@ from fixer3d.scenes.depth import estimate_depth, mixed_depth
 from fixer3d.scenes.generation import SyntheticScene
 from fixer3d.scenes.partial import partial_points
 from fixer3d.scenes.rendering import Light, Renderer, View
+from separata.loop import step_generator
 from separata.progress import Reporter
 from separata.sweep import sweep
 
@@ -91,7 +92,7 @@ def build_voxels(
         first: Number of the first scene, from which its randomness is drawn.
     """
     for number, scene in enumerate(scenes, first):
-        generator = torch.Generator().manual_seed(config.seed * 1_000_003 + number)
+        generator = step_generator(config.seed, number)
         meshes = [one.mesh for one in scene.objects]
         for view in scene.views:
             for i in view.visible(min_area):

@@ -19,7 +19,7 @@ from separata.runs import CONFIG, RunFolder
 
 from .building import encode_examples, load_voxels, measure_latents, occupancy_examples
 from .examples import ExampleSource, OccupancyExamples
-from .stages import PRIORS, STARTS_FROM, make_loss, phases
+from .stages import PRIORS, STARTS_FROM, make_loss, phases, relying_on
 from .textures import texture_sources
 from .trainer import Trainer
 
@@ -77,7 +77,8 @@ def train_stage(
         resume: Go on with an interrupted training in the same folder.
 
     Raises:
-        ValueError: if a setting is wrong, or the folder holds another training.
+        ValueError: if a setting is wrong, the folder holds another training, or the stage before has stages after it
+            that this one would spoil.
         FileNotFoundError: if there is no scene, or no stage before.
     """
     target = Compute(device).torch_device
@@ -114,8 +115,13 @@ def _begin(stage: Stage, model: ModelConfig | None, start_from: Path | None, see
         return FixerModel(model or ModelConfig(), ())
     if start_from is None:
         raise ValueError(f"the stage {stage} starts from the stage {before}; name its folder with --start-from")
-    if before not in _stages_before(start_from):
+    if before not in (trained := trained_stages(start_from)):
         raise ValueError(f"{start_from} does not hold the stage {before}, from which {stage} starts")
+    if later := [one for one in trained if one in relying_on(stage)]:
+        raise ValueError(
+            f"{start_from} already holds {', '.join(later)}, which would no longer fit its prior after the stage "
+            f"{stage}; start {stage} from a folder without"
+        )
     networks = load_networks(start_from)
     if model is not None and replace(model, scene_branch=networks.config.scene_branch) != networks.config:
         raise ValueError(f"the networks in {start_from} are of other sizes than those that were asked for")

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from fixer3d.configs import Stage, TrainConfig
+from fixer3d.configs import STAGES, Stage, TrainConfig
 from fixer3d.flow.alignment import alignment_loss, reference_hidden
 from fixer3d.flow.rectified import RectifiedFlow, sample_times
 from fixer3d.network.conditions import Conditions
@@ -37,6 +37,11 @@ STARTS_FROM: dict[Stage, Stage | None] = {
     "texture": "fine",
 }
 """The stage that must have been trained before each."""
+
+
+def relying_on(stage: Stage) -> tuple[Stage, ...]:
+    """The stages whose networks were trained with those that a stage changes: all later ones, for a prior."""
+    return STAGES[STAGES.index(stage) + 1 :] if stage in PRIORS else ()
 
 
 class StageLoss(nn.Module, ABC, Generic[B]):
