@@ -333,6 +333,7 @@ class TrainConfig:
         ema: Decay of the moving average of the weights, which is what is kept.
         p_uncond: Probability with which all conditions of an example are dropped.
         p_no_image: Probability with which its images alone are dropped, so that a cloud without one can be completed.
+        p_noise: Share of a prior's examples that are nothing but noise, so that it learns to look at the image.
         alignment: Weight λ of the alignment of features (ORFA).
         clip: Largest norm of gradients; less where 95 % of the last 1,000 norms were less.
         n_variants: Augmented variants of each example, which are encoded once and kept.
@@ -350,6 +351,7 @@ class TrainConfig:
     ema: float = 0.9999
     p_uncond: float = 0.1
     p_no_image: float = 0.0
+    p_noise: float = 0.0
     alignment: float = 0.0
     clip: float = 1.0
     n_variants: int = 4
@@ -363,7 +365,7 @@ class TrainConfig:
             raise ValueError(f"the number of steps must not be negative, but it is {self.steps}")
         if not 0 < self.lr <= 1:
             raise ValueError(f"the learning rate must be positive and at most 1, not {self.lr}")
-        for name in ("ema", "p_uncond", "p_no_image"):
+        for name in ("ema", "p_uncond", "p_no_image", "p_noise"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name.replace('_', ' ')} must lie in [0, 1), not {getattr(self, name)}")
         if not self.alignment >= 0:
@@ -395,7 +397,7 @@ PAPER: dict[Stage, TrainConfig] = {
 CONTROL = TrainConfig(4_500, 16, 2e-3, cosine=True, ema=0.999, p_no_image=0.1, n_variants=2, augment=TILTED)
 TINY: dict[Stage, TrainConfig] = {
     "vae": TrainConfig(1_200, 16, 2e-3, cosine=True, ema=0.99),
-    "upright": TrainConfig(5_000, 16, 2e-3, cosine=True, ema=0.999, n_variants=2, augment=UPRIGHT),
+    "upright": TrainConfig(5_000, 16, 2e-3, cosine=True, ema=0.999, p_noise=0.3, n_variants=2, augment=UPRIGHT),
     "prior": TrainConfig(1_500, 16, 1e-3, cosine=True, ema=0.995, n_variants=2, augment=TILTED),
     "control-pre": replace(CONTROL, steps=1_000),
     "coarse": replace(CONTROL, alignment=0.1),

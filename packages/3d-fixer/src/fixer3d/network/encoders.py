@@ -44,6 +44,11 @@ class ImageEncoder(nn.Module):
             layers += [nn.Conv2d(previous, width, 3, stride=2 if i < n_halvings else 1, padding=1), nn.GELU()]
             previous = width
         self.layers = nn.Sequential(*layers[:-1])
+        for layer in self.layers:
+            # PyTorch's own weights shrink the image until the biases, the same for all, make up nearly all of a token.
+            if isinstance(layer, nn.Conv2d):
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+                nn.init.zeros_(layer.bias)
         self.pos_emb = nn.Parameter(0.02 * torch.randn((config.image_size // config.patch_size) ** 2, config.width))
 
     def forward(self, images: Images) -> ImageTokens:

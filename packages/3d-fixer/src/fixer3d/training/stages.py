@@ -94,7 +94,7 @@ class PriorLoss(StageLoss[FlowBatch]):
 
     def forward(self, batch: FlowBatch, generator: torch.Generator) -> Losses:
         """The loss, with the image dropped now and then."""
-        eps, t, x = noised(self.path, batch.target, generator)
+        eps, t, x = noised(self.path, batch.target, generator, self.config.p_noise)
         drop = dropped(len(eps), self.config.p_uncond, generator).to(eps.device)
         tokens = torch.where(drop[:, None, None], 0, self.model.encoder(batch.clean))
         return {"loss": self.path.loss(self.model.prior(x, 1000 * t, tokens), batch.target, eps)}
@@ -227,10 +227,14 @@ class TextureControlLoss(TextureLoss):
         return {"loss": mse + self.config.alignment * alignment, "mse": mse, "alignment": alignment}
 
 
-def noised(path: RectifiedFlow, target: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-    """Noise, times in [0, 1] and the noised latents of a batch."""
+def noised(
+    path: RectifiedFlow, target: Tensor, generator: torch.Generator, p_noise: float = 0.0
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Noise, times in [0, 1] and the noised latents of a batch; a share of the times is 1, where all is noise."""
     eps = torch.randn(target.shape, generator=generator).to(target)
     t = sample_times(len(target), generator).to(target)
+    if p_noise:
+        t = torch.where(dropped(len(target), p_noise, generator).to(target.device), 1.0, t)
     return eps, t, path.noised(target, eps, t)
 
 
