@@ -7,12 +7,13 @@ import pytest
 import torch
 
 from fixer3d.configs import AugmentConfig, ModelConfig, TrainConfig
+from fixer3d.flow.rectified import RectifiedFlow
 from fixer3d.network.model import FixerModel, ObjectImages
 from fixer3d.scenes.boards import half_hidden
 from fixer3d.scenes.categories import make_object
 from fixer3d.training.building import build_voxels, encode_examples, measure_latents, occupancy_examples
 from fixer3d.training.examples import OccupancyExamples
-from fixer3d.training.stages import ControlLoss, make_loss
+from fixer3d.training.stages import ControlLoss, make_loss, noised
 from fixer3d.training.trainer import Trainer, learning_rate
 from separata.testing import interrupted_after
 
@@ -225,3 +226,14 @@ def test_the_learning_rate_falls_along_half_a_cosine():
     config = TrainConfig(steps=10, lr=1.0, cosine=True)
     assert [learning_rate(step, config) for step in (0, 5, 10)] == pytest.approx([1.0, 0.525, 0.05])
     assert learning_rate(7, TrainConfig(steps=10, lr=0.5)) == 0.5
+
+
+def test_a_share_of_a_prior_s_examples_is_nothing_but_noise():
+    target, path = torch.ones(4000, 2), RectifiedFlow()
+    eps, t, x = noised(path, target, torch.Generator().manual_seed(0), 0.3)
+    at_noise = t == 1
+    assert float(at_noise.float().mean()) == pytest.approx(0.3, abs=0.03)
+    torch.testing.assert_close(x[at_noise], eps[at_noise])
+    others = noised(path, target, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(x[~at_noise], others[2][~at_noise])
+    assert not (others[1] == 1).any()
