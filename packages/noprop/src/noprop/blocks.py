@@ -203,9 +203,7 @@ def _affine(n_in: int, n_out: int, *, norm: bool) -> nn.Sequential:
     return nn.Sequential(layer, nn.BatchNorm1d(n_out)) if norm else nn.Sequential(layer)
 
 
-def make_encoder(
-    kind: str, shape: Sequence[int], config: ModelConfig, *, norm: bool
-) -> Callable[[], nn.Module]:
+def make_encoder(kind: str, shape: Sequence[int], config: ModelConfig, *, norm: bool) -> Callable[[], nn.Module]:
     """A factory of image branches (conv), or of branches for features (mlp); each has `config.width` features.
 
     Raises:

@@ -14,6 +14,7 @@ from .learned_schedule import LearnedSchedule
 from .model import NoPropModel, head_error, prior_kl, repeated, split_block, squared_error
 from .samplers import Draw, ancestral, make_noise, probability_flow
 
+
 class TimedModel(NoPropModel):
     """A model with one network for all times, called as `block(x, z, t)`; its part for x is computed once for a chain.
 
@@ -24,9 +25,7 @@ class TimedModel(NoPropModel):
         steps: Steps of the chain.
     """
 
-    def __init__(
-        self, block: nn.Module, embedding: ClassEmbedding, head: LinearHead | None, steps: int
-    ) -> None:
+    def __init__(self, block: nn.Module, embedding: ClassEmbedding, head: LinearHead | None, steps: int) -> None:
         super().__init__(embedding, head, SamplerConfig(steps=steps))
         self.block = block
 
@@ -62,7 +61,9 @@ class TimedModel(NoPropModel):
 
     def _checked(self, output: Tensor, n: int) -> Tensor:
         if output.shape != (n, self.n_outputs):
-            raise ValueError(f"the block must give an output of shape ({n}, {self.n_outputs}), not {tuple(output.shape)}")
+            raise ValueError(
+                f"the block must give an output of shape ({n}, {self.n_outputs}), not {tuple(output.shape)}"
+            )
         return output
 
 

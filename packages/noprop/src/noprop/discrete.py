@@ -122,9 +122,7 @@ class NoPropDT(NoPropModel):
         z = self.noisy_labels(t - 1, y, generator)
         return self.loss_weight(t) * squared_error(self.denoise(t, x, z), self.embedding(y)).mean()
 
-    def head_loss(
-        self, y: Int[Tensor, "batch"], generator: torch.Generator | None = None
-    ) -> Float[Tensor, ""]:
+    def head_loss(self, y: Int[Tensor, "batch"], generator: torch.Generator | None = None) -> Float[Tensor, ""]:
         """The terms without a block: E[-log p(y | z_T)] + KL(q(z_0 | y) || p(z_0))."""
         z = self.noisy_labels(self.n_steps, y, generator)
         return head_error(self, z, y) + prior_kl(self.embedding(y), float(self.schedule.abar[0]))

@@ -25,9 +25,7 @@ class _Noisy(nn.Module):
     def forward(self, x: Tensor, z: Tensor, noise: Tensor) -> Tensor:
         """The logits of samples, from states z on, with the noise (batch, steps, dim) of each step."""
         left = iter(noise.unbind(1))
-        for z in self.model.chain(x, z, lambda _: next(left)):
-            pass
-        return self.model.head(z, self.model.embedding)
+        return self.model.head(self.model.end(x, z, lambda _: next(left)), self.model.embedding)
 
 
 def save_onnx(
@@ -62,8 +60,6 @@ def save_onnx(
         inputs["noise"] = torch.randn(N_SAMPLES, n_steps, model.embedding.dim, generator=generator)
     axes = {name: {0: "samples"} for name in inputs}
     try:
-        onnx.save(
-            _Noisy(model) if noise else model, path, inputs, ["logits"], dynamic_axes=axes, extra="noprop[onnx]"
-        )
+        onnx.save(_Noisy(model) if noise else model, path, inputs, ["logits"], dynamic_axes=axes, extra="noprop[onnx]")
     finally:
         model.sampler = before

@@ -53,4 +53,4 @@ def held_for_backward(*models: nn.Module, inputs: tuple[Tensor, ...] = ()) -> It
         held.ignore(tensor)
     with torch.autograd.graph.saved_tensors_hooks(held.add, lambda tensor: tensor):
         yield held
-    held._kept.clear()  # noqa: SLF001 - its own
+    held._kept.clear()

@@ -1,5 +1,6 @@
 """What the three models share: an embedding, a head, and inference by averaged runs of a chain."""
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -53,6 +54,12 @@ class NoPropModel(nn.Module):
         """
         raise NotImplementedError
 
+    def end(
+        self, x: Float[Tensor, "n *sample"], z: Float[Tensor, "states dim"], draw: Draw
+    ) -> Float[Tensor, "states dim"]:
+        """The last state of the chain from z on."""
+        return deque(self.chain(x, z, draw), maxlen=1)[0]
+
     def _start(self, n: int, draw: Draw) -> Float[Tensor, "states dim"]:
         return draw(self.embedding.weight.new_zeros(n, self.embedding.dim))
 
@@ -82,14 +89,12 @@ class NoPropModel(nn.Module):
         was_training = self.training
         self.eval()
         try:
-            z = self._start(len(x) * n_runs, draw)
-            states = [z] if return_path else []
-            for z in self.chain(x, z, draw):
-                if return_path:
-                    states.append(z)
+            start = self._start(len(x) * n_runs, draw)
+            if return_path:
+                return torch.stack([start, *self.chain(x, start, draw)])
+            return self.end(x, start, draw)
         finally:
             self.train(was_training)
-        return torch.stack(states) if return_path else z
 
     def forward(
         self, x: Float[Tensor, "batch *sample"], z: Float[Tensor, "batch dim"] | None = None
@@ -101,9 +106,7 @@ class NoPropModel(nn.Module):
             z: States at the beginning; zero, the mean of the noise, by default.
         """
         z = self._start(len(x), no_noise) if z is None else z
-        for z in self.chain(x, z, no_noise):
-            pass
-        return self.head(z, self.embedding)
+        return self.head(self.end(x, z, no_noise), self.embedding)
 
     @torch.no_grad()
     def predict_proba(
@@ -172,9 +175,7 @@ def squared_error(one: Float[Tensor, "*blocks batch dim"], other: Float[Tensor, 
     return (one - other).square().sum(-1)
 
 
-def head_error(
-    model: NoPropModel, z: Float[Tensor, "batch dim"], y: Int[Tensor, "batch"]
-) -> Float[Tensor, ""]:
+def head_error(model: NoPropModel, z: Float[Tensor, "batch dim"], y: Int[Tensor, "batch"]) -> Float[Tensor, ""]:
     """-log p(y | z), the mean over the batch."""
     return cross_entropy(model.head(z, model.embedding), y)
 

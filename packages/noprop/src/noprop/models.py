@@ -60,9 +60,7 @@ def make_model(
             return ct if config.variant == "ct" else AdjointClassifier(ct, n_steps=train.steps)
 
 
-def _embedding(
-    config: ModelConfig, shape: SampleShape, prototypes: tuple[Tensor, Tensor] | None
-) -> ClassEmbedding:
+def _embedding(config: ModelConfig, shape: SampleShape, prototypes: tuple[Tensor, Tensor] | None) -> ClassEmbedding:
     if config.embedding != "prototype":
         return ClassEmbedding(shape.n_classes, config.embedding, config.dim, frozen=config.freeze_embedding)
     if len(shape.shape) != 3:

@@ -122,7 +122,7 @@ PAPER = Paper(
             paper={"one_hot": None, "learned": None, "prototype": None},
             labels={"one_hot": "one-hot", "learned": "learned vectors", "prototype": "learned prototypes"},
             criterion="at least 0.9 with each",
-            holds=lambda m: min(m["one_hot"], m["learned"], m["prototype"]) >= 0.9 and all(v == v for v in m.values()),
+            holds=lambda m: all(m[kind] >= 0.9 for kind in ("one_hot", "learned", "prototype")),
             note="The paper finds no consistent winner.",
         ),
     ),

@@ -56,9 +56,7 @@ def load_data(source: str | Path, config: RunConfig) -> Splits:
         FileNotFoundError: if it is not there.
     """
     part = config.data
-    return load_splits(
-        source, validation=part.validation, seed=config.train.seed, size=part.size, n_train=part.n_train
-    )
+    return load_splits(source, validation=part.validation, seed=config.train.seed, size=part.size, n_train=part.n_train)
 
 
 def shape_of(data: LabeledDataset) -> SampleShape:

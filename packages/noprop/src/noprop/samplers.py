@@ -5,6 +5,7 @@ a test; the randomness is drawn by a function, so that a sampler can be run with
 """
 
 from collections.abc import Callable, Iterable
+from itertools import pairwise
 from typing import Protocol
 
 import torch
@@ -108,9 +109,7 @@ def probability_flow(
     yield from integrate(field, z, n_steps, heun=heun)
 
 
-def probability_flow_field(
-    z: States, u: States, abar: Float[Tensor, ""], rate: Float[Tensor, ""]
-) -> States:
+def probability_flow_field(z: States, u: States, abar: Float[Tensor, ""], rate: Float[Tensor, ""]) -> States:
     """(lambda / 2) sqrt(abar) (û - sqrt(abar) z)."""
     return 0.5 * rate * abar.sqrt() * (u - abar.sqrt() * z)
 
@@ -125,7 +124,7 @@ def integrate(
     """
     times = _grid(z, n_steps)
     h = 1 / n_steps
-    for now, then in zip(times[:-1], times[1:], strict=True):
+    for now, then in pairwise(times):
         slope = field(z, now)
         if heun:
             slope = 0.5 * (slope + field(z + h * slope, then))

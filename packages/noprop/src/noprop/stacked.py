@@ -117,12 +117,12 @@ class StackedConvs(Stacked):
         first = self.sources[0]
         assert isinstance(first, ConvStack)  # noqa: S101 - for the type checker
         is_shared = x.stride(0) == 0
-        inputs = [x[0].contiguous(memory_format=torch.channels_last)] * len(x) if is_shared else list(x)
+        inputs = [x[0].to(memory_format=torch.channels_last)] * len(x) if is_shared else list(x)
         for i in range(len(first.convs)):
             weights = getattr(self, _key(f"convs.{i}.weight")).unbind()
             biases = getattr(self, _key(f"convs.{i}.bias")).unbind()
             for block, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
-                kernel = weight.contiguous(memory_format=torch.channels_last)
+                kernel = weight.to(memory_format=torch.channels_last)
                 hidden = conv2d(inputs[block], kernel, bias, padding=1)
                 inputs[block] = relu(max_pool2d(hidden, 2) if i < first.n_pooled else hidden)
         return torch.stack([one.flatten(1) for one in inputs])
@@ -141,7 +141,7 @@ class StackedAny(Stacked):
         # Not among the modules, whose parameters are trained: the skeleton that the stacked ones are called in.
         self.skeleton = (copy.deepcopy(sources[0]),)
         self.by_vmap = by_vmap
-        self.has_convolutions = any(isinstance(one, nn.modules.conv._ConvNd) for one in sources[0].modules())  # noqa: SLF001 - the only name of all of them
+        self.has_convolutions = any(isinstance(one, nn.modules.conv._ConvNd) for one in sources[0].modules())
 
     def _call(self, tensors: dict[str, Tensor], *inputs: Tensor) -> Tensor:
         return functional_call(self.skeleton[0], tensors, inputs)
@@ -194,9 +194,9 @@ def stack(modules: Sequence[nn.Module]) -> nn.Module:
         return LEAVES[type(first)](modules)
     if type(first) is nn.Sequential or getattr(first, "stacks", False):
         clone = copy.copy(first)
-        clone._modules = {  # noqa: SLF001 - a module like this one with other children
+        clone._modules = {
             name: None if child is None else stack([getattr(one, name) for one in modules])
-            for name, child in first._modules.items()  # noqa: SLF001
+            for name, child in first._modules.items()
         }
         return clone
     return StackedAny(modules)

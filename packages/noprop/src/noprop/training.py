@@ -53,7 +53,7 @@ class _Batches:
             self._epoch, self._order = epoch, order.to(self.data.y.device)
         index = self._order[place * self.size : (place + 1) * self.size]
         x = self.data.x[index]
-        return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x, self.data.y[index]
+        return x.to(memory_format=torch.channels_last) if x.ndim == 4 else x, self.data.y[index]
 
     def generator(self, stream: int, step: int) -> torch.Generator:
         return step_generator(self.config.seed * STREAMS + stream, step)

@@ -178,5 +178,3 @@ def largest_gradient(model: NoPropDT, loss: Callable[[], torch.Tensor], t: int) 
     found = [float(one.grad.abs().max()) for one in others if one.grad is not None]
     model.zero_grad(set_to_none=True)
     return max(found, default=0.0)
-
-

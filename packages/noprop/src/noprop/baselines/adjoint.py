@@ -28,8 +28,8 @@ class _Field(nn.Module):
 class AdjointClassifier(nn.Module):
     """A `NoPropCT` that is trained end to end as a neural ODE (Chen et al. 2018), by `torchdiffeq`'s adjoint method.
 
-    It solves the probability-flow ODE from z_0 ~ N(0, I) and takes the cross-entropy at t = 1. Memory does not grow with
-    the steps; each step of training solves the ODE forward, and the adjoint one backward.
+    It solves the probability-flow ODE from z_0 ~ N(0, I) and takes the cross-entropy at t = 1. Memory does not grow
+    with the steps; each step of training solves the ODE forward, and the adjoint one backward.
 
     Args:
         model: The model, whose block must have `encode` and `denoise`.
@@ -54,9 +54,7 @@ class AdjointClassifier(nn.Module):
         """The model."""
         return self.field.model
 
-    def solve(
-        self, x: Float[Tensor, "batch *sample"], z: Float[Tensor, "batch dim"]
-    ) -> Float[Tensor, "batch dim"]:
+    def solve(self, x: Float[Tensor, "batch *sample"], z: Float[Tensor, "batch dim"]) -> Float[Tensor, "batch dim"]:
         """The state at t = 1, with gradients by the adjoint method."""
         from torchdiffeq import odeint_adjoint
 

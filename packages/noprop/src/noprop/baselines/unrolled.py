@@ -35,9 +35,8 @@ class BackpropUnrolled(nn.Module):
             generator: Draws the noise.
         """
         draw = make_noise(generator)
-        z = draw(self.model.embedding.weight.new_zeros(len(x), self.model.embedding.dim))
-        for z in self.model.chain(x, z, draw if self.noise else no_noise):
-            pass
+        start = draw(self.model.embedding.weight.new_zeros(len(x), self.model.embedding.dim))
+        z = self.model.end(x, start, draw if self.noise else no_noise)
         return head_error(self.model, z, y) + self._prior(y)
 
     def _prior(self, y: Tensor) -> Float[Tensor, ""]:
