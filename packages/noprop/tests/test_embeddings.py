@@ -55,7 +55,7 @@ def test_the_radial_head_is_a_softmax_of_distances():
     assert type(make_head("linear", embedding)) is LinearHead
 
 
-def test_what_is_no_embedding_is_refused():
+def test_what_is_no_embedding_is_refused(unchecked):
     with pytest.raises(ValueError, match="one-hot, learned, prototype"):
         ClassEmbedding(3, "random")
     with pytest.raises(ValueError, match="at least 2 classes"):

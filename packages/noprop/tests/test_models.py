@@ -17,8 +17,8 @@ from noprop import (
     NoPropCT,
     NoPropDT,
     NoPropFM,
-    SampleShape,
     SamplerConfig,
+    SampleShape,
     make_model,
 )
 from noprop.continuous import spread_times
@@ -149,6 +149,7 @@ def test_what_depends_on_the_sample_alone_is_computed_once(sampler):
     model.block.encoder.register_forward_hook(lambda *_: calls.append(1))
     found = model.predict_proba(data.x[:5], SamplerConfig(sampler, steps=6, n_runs=4))
     assert len(calls) == 1
+
     # The same through a block that has no such part.
     class Whole(nn.Module):
         def __init__(self, block):
@@ -241,7 +242,7 @@ def test_models_move_and_take_their_weights_back():
             assert model(data.x[:3]).isfinite().all()
 
 
-def test_what_does_not_fit_is_refused():
+def test_what_does_not_fit_is_refused(unchecked):
     with pytest.raises(ValueError, match="embedding has 4 classes, but the model 3"):
         NoPropDT(3, Mixing, embedding=ClassEmbedding(4))
     model = NoPropDT(3, lambda dim, n: Mixing(dim, n + 1))

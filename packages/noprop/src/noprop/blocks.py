@@ -8,7 +8,7 @@ alone can stand in a method `encode(x)`, beside `denoise(features, z, t)`: then 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -24,6 +24,7 @@ TIME_DIM = 64
 TIME_BASE = 10_000.0
 
 
+@runtime_checkable
 class BlockFactory(Protocol):
     """Makes a block for embeddings of a dimension, with a number of outputs."""
 

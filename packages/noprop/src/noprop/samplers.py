@@ -6,7 +6,7 @@ a test; the randomness is drawn by a function, so that a sampler can be run with
 
 from collections.abc import Callable, Iterable
 from itertools import pairwise
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -20,6 +20,7 @@ Draw = Callable[[States], States]
 Number = float | Float[Tensor, ""]
 
 
+@runtime_checkable
 class ContinuousSchedule(Protocol):
     """A noise level for each time in [0, 1], and how fast its log-odds change."""
 

@@ -146,7 +146,7 @@ class StackedAny(Stacked):
     def _call(self, tensors: dict[str, Tensor], *inputs: Tensor) -> Tensor:
         return functional_call(self.skeleton[0], tensors, inputs)
 
-    def forward(self, *inputs: Float[Tensor, "blocks batch *sample"]) -> Float[Tensor, "blocks batch *features"]:
+    def forward(self, *inputs: Float[Tensor, "blocks batch ..."]) -> Float[Tensor, "blocks batch ..."]:
         """The outputs of each block."""
         self.skeleton[0].train(self.training)
         tensors = {name: getattr(self, _key(name)) for name in self.names + self.buffer_names}

@@ -6,7 +6,7 @@ the same weights in whatever order, process or company it is trained.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -27,13 +27,6 @@ Row = dict[str, float]
 STREAMS = 4099
 """Streams of random numbers of a seed: batches, the head, and each block."""
 BATCHES, HEAD = 0, 1
-
-
-class Trainable(Protocol):
-    """A model with one loss for all its parameters."""
-
-    def loss(self, x: Tensor, y: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """The loss of a batch."""
 
 
 class _Batches:
