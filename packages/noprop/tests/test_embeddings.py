@@ -21,15 +21,13 @@ def test_prototypes_are_the_medoids_by_median_distance():
     """By brute force over all samples of a class."""
     generator = torch.Generator().manual_seed(0)
     x, y = torch.randn(41, 1, 3, 3, generator=generator), torch.arange(41) % 3
-    expected = []
-    for label in range(3):
-        members = [i for i in range(41) if y[i] == label]
+    members = [[i for i in range(41) if y[i] == label] for label in range(3)]
 
-        def median(i):
-            others = sorted((x[i] - x[j]).norm().item() for j in members if j != i)
-            return others[(len(others) - 1) // 2]
+    def median(i):
+        others = sorted((x[i] - x[j]).norm().item() for j in members[y[i]] if j != i)
+        return others[(len(others) - 1) // 2]
 
-        expected.append(min(members, key=median))
+    expected = [min(of_class, key=median) for of_class in members]
     assert prototype_indices(x, y).tolist() == expected
     embedding = ClassEmbedding.from_prototypes(x, y, 3)
     assert torch.equal(embedding.weight, x[expected].flatten(1))

@@ -51,7 +51,7 @@ def test_outputs_gradients_and_statistics_are_those_of_a_loop(name):
     (found * weights).sum().backward()
     with torch.no_grad():  # A step by hand, so that gradients of all parameters are seen.
         for parameter in stacked.parameters():
-            parameter -= 0.1 * parameter.grad
+            parameter.sub_(0.1 * parameter.grad)
 
     for block, state, weight, expected in zip(blocks, before, weights, found):
         assert all(torch.equal(block.state_dict()[key], value) for key, value in state.items())

@@ -170,8 +170,10 @@ def prior_kl(u: Float[Tensor, "batch dim"], abar: Float[Tensor, ""] | float) -> 
     return 0.5 * (level * u.square().sum(-1).mean() - u.shape[-1] * (level + torch.log1p(-level)))
 
 
-def squared_error(one: Float[Tensor, "*blocks batch dim"], other: Float[Tensor, "*blocks batch dim"]) -> Tensor:
-    """Squared distances, summed over the dimensions."""
+def squared_error(
+    one: Float[Tensor, "*blocks batch dim"], other: Float[Tensor, "batch dim"]
+) -> Float[Tensor, "*blocks batch"]:
+    """Squared distances, summed over the dimensions; of each block's answers to the same embeddings."""
     return (one - other).square().sum(-1)
 
 
