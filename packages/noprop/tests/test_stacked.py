@@ -6,7 +6,7 @@ from noprop_own import Attentive, OwnBlock, Residual
 from torch import nn
 
 from noprop import ConfiguredBlocks, DenoisingBlock, ModelConfig, StackedBlocks
-from noprop.stacked import StackedAny, StackedBatchNorm, StackedConvs, StackedLinear
+from noprop.training.stacked import StackedAny, StackedBatchNorm, StackedConvs, StackedLinear
 
 N, T, DIM = 9, 3, 4
 

@@ -39,12 +39,12 @@ from .samplers import probability_flow as probability_flow
 from .schedules import CosineSchedule as CosineSchedule
 from .schedules import Schedule as Schedule
 from .schedules import posterior_between as posterior_between
-from .stacked import StackedBlocks as StackedBlocks
-from .training import BlockwiseTrainer as BlockwiseTrainer
-from .training import SingleBlockTrainer as SingleBlockTrainer
-from .training import Trainer as Trainer
-from .training import evaluate as evaluate
-from .training import make_trainer as make_trainer
+from .training.blockwise import BlockwiseTrainer as BlockwiseTrainer
+from .training.blockwise import SingleBlockTrainer as SingleBlockTrainer
+from .training.blockwise import make_trainer as make_trainer
+from .training.stacked import StackedBlocks as StackedBlocks
+from .training.trainer import Trainer as Trainer
+from .training.trainer import evaluate as evaluate
 
 __all__ = [
     "AdjointClassifier",

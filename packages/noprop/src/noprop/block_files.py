@@ -15,7 +15,7 @@ from .configs import ModelConfig, RunConfig, SampleShape, TrainConfig
 from .discrete import NoPropDT
 from .models import make_model
 from .runs import described, initial_model, shape_of
-from .training import SingleBlockTrainer
+from .training.blockwise import SingleBlockTrainer
 
 
 def block_folder(folder: Path | str, t: int) -> Path:

@@ -15,7 +15,8 @@ from .blocks import BlockFactory
 from .configs import RunConfig, SamplerConfig, SampleShape, Variant
 from .model import NoPropModel
 from .models import make_model
-from .training import inner_model, make_trainer
+from .training.blockwise import make_trainer
+from .training.trainer import inner_model
 
 Array = np.ndarray | Tensor
 

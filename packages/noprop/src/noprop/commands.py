@@ -19,7 +19,7 @@ from .continuous import TimedModel
 from .discrete import NoPropDT
 from .export import save_onnx
 from .model import NoPropModel
-from .training import inner_model
+from .training.trainer import inner_model
 
 MOST_SHOWN = 20
 """Samples whose class a person is shown."""

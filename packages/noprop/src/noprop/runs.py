@@ -16,7 +16,8 @@ from separata.training import fingerprint, seeded
 
 from .configs import ModelConfig, RunConfig, SampleShape, TrainConfig
 from .models import make_model
-from .training import evaluate, make_trainer
+from .training.blockwise import make_trainer
+from .training.trainer import evaluate
 
 N_RUNS = 5
 """Runs of the chain whose class probabilities a report averages."""

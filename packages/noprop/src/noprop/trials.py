@@ -21,7 +21,8 @@ from .configs import DataConfig, ModelConfig, RunConfig, TrainConfig, numbers
 from .discrete import NoPropDT
 from .memory import held_for_backward
 from .runs import initial_model
-from .training import BlockwiseTrainer, evaluate, make_trainer
+from .training.blockwise import BlockwiseTrainer, make_trainer
+from .training.trainer import evaluate
 
 NOISE = 1_000_000
 """Added to a seed for the noise of inference."""
