@@ -55,24 +55,24 @@ def test_unrolled_back_propagation_is_the_model_s_own_chain():
 def test_the_adjoint_s_gradient_is_that_of_the_solution():
     """Against plain automatic differentiation through the same steps, as both become fine."""
     torch.manual_seed(0)
-    model = make("adjoint").double().model
+    model = make("adjoint", gamma=2.0).double().model
     data = blobs(12)
     x, z = data.x.double(), torch.randn(12, 3).double()
-    fine = AdjointClassifier(model, n_steps=60, method="rk4")
+    fine = AdjointClassifier(model, n_steps=30, method="rk4")
 
     output = model.at_time(x, 12)
 
     def denoise(state, t):
         return model.embedding.mean(output(state, t))
 
-    *_, by_autograd = probability_flow(denoise, model.schedule, z, 400, heun=True)
+    *_, by_autograd = probability_flow(denoise, model.schedule, z, 150, heun=True)
     names = [name for name, value in model.named_parameters() if "head" not in name and value.requires_grad]
     parameters = [model.get_parameter(name) for name in names]
     weights = torch.randn(12, 3).double()
     expected = torch.autograd.grad((by_autograd * weights).sum(), parameters)
     found = torch.autograd.grad((fine.solve(x, z) * weights).sum(), parameters)
     for name, one, other in zip(names, found, expected):
-        torch.testing.assert_close(one, other, rtol=2e-2, atol=1e-4, msg=lambda text, name=name: f"{name}: {text}")
+        torch.testing.assert_close(one, other, rtol=2e-3, atol=1e-5, msg=lambda text, name=name: f"{name}: {text}")
 
 
 def test_the_adjoint_wants_a_block_in_two_parts():

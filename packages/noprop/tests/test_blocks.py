@@ -72,5 +72,5 @@ def test_images_that_are_too_small_are_refused():
     with pytest.raises(ValueError, match="at least 4 x 4 pixels"):
         ConvStack((1, 3, 9), (2, 2))
     with pytest.raises(ValueError, match="not samples of shape"):
-        ConfiguredBlocks(ModelConfig(block="conv"), (7,))(5, 6)
+        ConfiguredBlocks(ModelConfig(architecture="conv"), (7,))(5, 6)
     assert isinstance(ConfiguredBlocks(ModelConfig(), (1, 3, 9))(5, 6), DenoisingBlock)

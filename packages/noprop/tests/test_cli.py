@@ -111,7 +111,7 @@ def test_curves(folder, tmp_path):
     rows = json.loads(done.out)["rows"]
     assert [row["step"] for row in rows] == [0, 1, 2, 3]
     assert (tmp_path / "chain.svg").read_text().count("<svg") == 1
-    words = ("curve", folder / "ct", folder / "bars.npz", "--steps", "1,3", "--n-runs", "1")
+    words = ("curve", folder / "ct", folder / "bars.npz", "--step-counts", "1,3", "--n-runs", "1")
     done = call(*words, "--out", tmp_path / "curve.csv", "--sampler", "ode-heun")
     assert done.code == 0, done.err
     assert [line.split(",")[0] for line in (tmp_path / "curve.csv").read_text().splitlines()] == ["step", "1", "3"]
@@ -132,6 +132,7 @@ def test_exported_inference_is_run_by_onnx_runtime(folder, tmp_path):
     np.testing.assert_allclose(found, expected, atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_model_in_continuous_time_is_exported(folder, tmp_path):
     pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
     pytest.importorskip("onnxscript", reason="onnxscript is not installed")
@@ -149,7 +150,7 @@ def test_a_model_in_continuous_time_is_exported(folder, tmp_path):
         (["train", "bars.npz", "--out", "new", "--variant", "gan"], ["gan"]),
         (["train", "bars.npz", "--out", "new", "--lr", "0"], ["learning rate"]),
         (["train", "bars.npz", "--out", "new", "--epochs", "0"], ["epochs must be at least 1"]),
-        (["train", "trees.csv", "--out", "new", "--block", "conv"], ["images", "mlp"]),
+        (["train", "trees.csv", "--out", "new", "--architecture", "conv"], ["images", "mlp"]),
         (["train", "trees.csv", "--out", "new", "--embedding", "prototype"], ["prototypes are images"]),
         (["train", "same.npz", "--out", "new", "--embedding", "prototype"], ["same embedding"]),
         (["train", "one.npz", "--out", "new"], ["at least 2 classes"]),
@@ -165,7 +166,7 @@ def test_a_model_in_continuous_time_is_exported(folder, tmp_path):
         (["curve", "run", "trees.csv"], ["the model was made for"]),
         (["curve", "run", "bars.npz", "--plot", "a.gif"], [".svg"]),
         (["curve", "run", "bars.npz", "--out", "a.txt"], [".csv"]),
-        (["curve", "ct", "bars.npz", "--steps", "0"], ["positive whole numbers"]),
+        (["curve", "ct", "bars.npz", "--step-counts", "0"], ["positive whole numbers"]),
         (["export", "run", "net.pt"], [".onnx"]),
     ],
 )

@@ -48,7 +48,7 @@ def test_a_model_of_one_s_own_blocks_is_not_saved_as_another(tmp_path):
 def test_fit_and_predict_in_two_lines():
     data, test = blobs(240), blobs(90, seed=1)
     names = np.array(["ash", "elm", "oak"])
-    classifier = NoPropClassifier("dt", n_steps=3, width=16, epochs=15, lr=1e-2, batch_size=24).fit(
+    classifier = NoPropClassifier("dt", n_steps=2, width=16, epochs=10, lr=2e-2, batch_size=24).fit(
         data.x.numpy(), names[data.y]
     )
     found = classifier.predict(test.x.numpy())
@@ -61,7 +61,7 @@ def test_fit_and_predict_in_two_lines():
 def test_blocks_of_one_s_own_and_labels_as_numbers():
     data = blobs(240)
     classifier = NoPropClassifier(
-        block_factory=Attentive, n_steps=3, epochs=12, lr=1e-2, batch_size=24, sampler=SamplerConfig(n_runs=2)
+        block_factory=Attentive, n_steps=2, epochs=10, lr=2e-2, batch_size=24, sampler=SamplerConfig(n_runs=2)
     )
     with pytest.raises(ValueError, match=r"call fit\(x, y\) first"):
         classifier.predict(data.x)
@@ -84,6 +84,7 @@ def test_what_cannot_be_fitted():
         NoPropClassifier(depth=3)
 
 
+@pytest.mark.slow
 def test_a_flow_is_exported(tmp_path):
     onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
     pytest.importorskip("onnxscript", reason="onnxscript is not installed")

@@ -132,7 +132,7 @@ def test_a_network_of_one_s_own_as_encoder_or_block():
     for factory, train, test in cases:
         with seeded(0):
             model = NoPropDT(3, factory, schedule=CosineSchedule(2))
-        make_trainer(model, train, TrainConfig(epochs=12, batch_size=24, lr=1e-2)).fit()
+        make_trainer(model, train, TrainConfig(epochs=8, batch_size=24, lr=2e-2)).fit()
         assert evaluate(model, test) > 0.8
 
 

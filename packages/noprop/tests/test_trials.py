@@ -52,7 +52,7 @@ def test_blocks_apart_are_as_good_as_together():
     assert apart["elsewhere"] == 0 < apart["backprop_elsewhere"]
 
 
-def test_a_gradient_elsewhere_is_found():
+def test_a_gradient_elsewhere_is_found(unchecked):
     class Leaky(nn.Module):
         def __init__(self):
             super().__init__()

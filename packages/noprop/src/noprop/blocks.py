@@ -239,17 +239,17 @@ class ConfiguredBlocks:
     shape: tuple[int, ...]
 
     @property
-    def kind(self) -> str:
+    def architecture(self) -> str:
         """`conv` or `mlp`."""
-        if self.config.block != "auto":
-            return self.config.block
+        if self.config.architecture != "auto":
+            return self.config.architecture
         return "conv" if len(self.shape) == 3 and min(self.shape[1:]) >= 2**N_POOLED else "mlp"
 
     def __call__(self, dim: int, n_outputs: int) -> nn.Module:
         """A new block."""
         discrete, width = self.config.is_discrete, self.config.width
-        encoder = make_encoder(self.kind, self.shape, self.config, norm=discrete)
-        is_image = self.config.embedding == "prototype" and self.kind == "conv"
+        encoder = make_encoder(self.architecture, self.shape, self.config, norm=discrete)
+        is_image = self.config.embedding == "prototype" and self.architecture == "conv"
         label = ImageLabelBranch(self.shape, encoder()) if is_image else None
         return DenoisingBlock(
             encoder(), width, dim, n_outputs, width=width, label=label, norm=discrete, timed=not discrete

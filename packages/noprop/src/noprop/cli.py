@@ -103,7 +103,7 @@ def curve(
     data: str,
     /,
     *,
-    steps: str = "1,2,5,10,20,40",
+    step_counts: str = "1,2,5,10,20,40",
     sampler: SamplerConfig,
     out: Path | None = None,
     plot: Path | None = None,
@@ -115,7 +115,7 @@ def curve(
     Args:
         run: Folder that train or assemble wrote.
         data: As for train; its test part is used.
-        steps: Of continuous time: numbers of steps, with commas.
+        step_counts: Of continuous time: numbers of steps, with commas; the sampler's own is not used.
         sampler: How the chain is run.
         out: Table to write, .csv.
         plot: Figure to write: .svg, .png or .pdf.
@@ -124,7 +124,7 @@ def curve(
     """
     from . import commands
 
-    commands.curve(run, data, steps, sampler, out=out, plot=plot, device=device).show(as_json=json)
+    commands.curve(run, data, step_counts, sampler, out=out, plot=plot, device=device).show(as_json=json)
 
 
 def export(run: Path, out: Path, /, *, noise: bool = False, steps: int | None = None, json: bool = False) -> None:

@@ -127,7 +127,7 @@ def _write(out: Path, probabilities: torch.Tensor, classes: tuple[str, ...]) -> 
 
 
 def curve(
-    run: Path, data: str, steps: str, sampler: SamplerConfig, *, out: Path | None, plot: Path | None, device: str
+    run: Path, data: str, step_counts: str, sampler: SamplerConfig, *, out: Path | None, plot: Path | None, device: str
 ) -> Output:
     """Accuracy along the chain of discrete time, or by the number of steps of continuous time.
 
@@ -140,7 +140,7 @@ def curve(
         if out.suffix != ".csv":
             raise ValueError(f"the curve is written as .csv, not as {out.name}")
         files.check_writable(out)
-    asked = numbers(steps)
+    asked = numbers(step_counts)
     model, trained = _load(run, device)
     config = trained.config
     size = trained.shape.shape[-1] if len(trained.shape.shape) == 3 else None

@@ -6,7 +6,7 @@ from typing import Literal, get_args
 from separata.configs import check_positive, check_seed
 
 Variant = Literal["dt", "ct", "fm", "backprop", "adjoint"]
-BlockKind = Literal["auto", "conv", "mlp"]
+Architecture = Literal["auto", "conv", "mlp"]
 EmbeddingKind = Literal["one-hot", "learned", "prototype"]
 HeadKind = Literal["linear", "radial"]
 Order = Literal["parallel", "sequential", "random"]
@@ -38,7 +38,7 @@ class ModelConfig:
     Args:
         variant: Diffusion in discrete time (dt), in continuous time (ct), or flow matching (fm); or a baseline with
             the same blocks: dt unrolled (backprop), or ct as a neural ODE (adjoint).
-        block: Convolutions for images or layers on features (mlp); auto decides by the data.
+        architecture: Convolutions for images (conv) or layers on features (mlp); auto decides by the data.
         channels: Channels of the convolutions, with commas; the first two are followed by pooling.
         width: Units of each branch and of the first joint layer.
         n_steps: Steps T of dt and backprop, each with a block of its own.
@@ -57,7 +57,7 @@ class ModelConfig:
     """
 
     variant: Variant = "dt"
-    block: BlockKind = "auto"
+    architecture: Architecture = "auto"
     channels: str = "32,64,128"
     width: int = 256
     n_steps: int = 10
@@ -74,7 +74,7 @@ class ModelConfig:
     def __post_init__(self) -> None:
         for name, kind in (
             ("variant", Variant),
-            ("block", BlockKind),
+            ("architecture", Architecture),
             ("embedding", EmbeddingKind),
             ("head", HeadKind),
         ):

@@ -11,7 +11,7 @@ from .configs import SamplerConfig
 from .embeddings import ClassEmbedding
 from .heads import LinearHead
 from .learned_schedule import LearnedSchedule
-from .model import NoPropModel, head_error, prior_kl, repeated, split_block, squared_error
+from .model import NoPropModel, Size, head_error, prior_kl, repeated, split_block, squared_error
 from .samplers import Draw, ancestral, make_noise, probability_flow
 
 
@@ -37,10 +37,10 @@ class TimedModel(NoPropModel):
         Raises:
             ValueError: if it has another shape.
         """
-        return self._checked(self.block(x, z, t), len(z))
+        return self._checked(self.block(x, z, t), z.shape[0])
 
     def at_time(
-        self, x: Float[Tensor, "n *sample"], n_states: int
+        self, x: Float[Tensor, "n *sample"], n_states: Size
     ) -> Callable[[Float[Tensor, "states dim"], Float[Tensor, ""]], Float[Tensor, "states outputs"]]:
         """The network's output for these samples, as a function of states and one time for all of them.
 
@@ -59,7 +59,7 @@ class TimedModel(NoPropModel):
         """Numbers that the network gives for a sample."""
         raise NotImplementedError
 
-    def _checked(self, output: Tensor, n: int) -> Tensor:
+    def _checked(self, output: Tensor, n: Size) -> Tensor:
         if output.shape != (n, self.n_outputs):
             raise ValueError(
                 f"the block must give an output of shape ({n}, {self.n_outputs}), not {tuple(output.shape)}"
@@ -141,7 +141,7 @@ class NoPropCT(TimedModel):
 
     def chain(self, x: Float[Tensor, "n *sample"], z: Float[Tensor, "states dim"], draw: Draw) -> Iterator[Tensor]:
         """The states after each step of the grid, by the sampler that is set in `sampler`."""
-        output, config = self.at_time(x, len(z)), self.sampler
+        output, config = self.at_time(x, z.shape[0]), self.sampler
 
         def denoise(z: Tensor, t: Tensor) -> Tensor:
             return self.embedding.mean(output(z, t))

@@ -10,7 +10,7 @@ from .blocks import BlockFactory
 from .configs import SamplerConfig
 from .embeddings import ClassEmbedding
 from .heads import LinearHead
-from .model import NoPropModel, head_error, prior_kl, repeated, split_block, squared_error
+from .model import NoPropModel, Size, head_error, prior_kl, repeated, split_block, squared_error
 from .samplers import Draw, ancestral_step, make_noise
 from .schedules import CosineSchedule, Schedule
 
@@ -85,12 +85,12 @@ class NoPropDT(NoPropModel):
         self.schedule.check_step(t)
         block = self.blocks[t - 1]
         if split_block(block):
-            logits = block.denoise(repeated(block.encode(x), len(z)), z)  # type: ignore[operator] # methods
+            logits = block.denoise(repeated(block.encode(x), z.shape[0]), z)  # type: ignore[operator] # methods
         else:
-            logits = block(repeated(x, len(z)), z)
-        return self.embedding.mean(self._checked(logits, len(z)))
+            logits = block(repeated(x, z.shape[0]), z)
+        return self.embedding.mean(self._checked(logits, z.shape[0]))
 
-    def _checked(self, logits: Tensor, n: int) -> Tensor:
+    def _checked(self, logits: Tensor, n: Size) -> Tensor:
         if logits.shape != (n, self.n_classes):
             raise ValueError(
                 f"a block must give logits of shape ({n}, {self.n_classes}), one for each sample and class, "

@@ -238,7 +238,8 @@ def continuous(config: Continuous, run: Run) -> None:
         "faster-than-adjoint",
         f"About {budget:.0f} core-seconds each; NoProp-CT with log-odds of {chosen['ct'].model.gamma:g} and learning "
         f"rate {chosen['ct'].train.lr:g}, the neural ODE with {chosen['adjoint'].model.gamma:g} and "
-        f"{chosen['adjoint'].train.lr:g} and {config.solver_steps} Euler steps, each the best of {len(of_ct)} settings on validation images.",
+        f"{chosen['adjoint'].train.lr:g} and {config.solver_steps} Euler steps, each the best of "
+        f"{len(of_ct)} settings on validation images.",
     )
     run.note("flow-matching", f"{trial.train.epochs} epochs, {trial.train.steps} steps of Heun's method.")
     run.figure(

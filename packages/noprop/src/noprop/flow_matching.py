@@ -84,4 +84,6 @@ class NoPropFM(TimedModel):
     def chain(self, x: Float[Tensor, "n *sample"], z: Float[Tensor, "states dim"], draw: Draw) -> Iterator[Tensor]:
         """The states after each step; by Heun's method unless `sampler` names Euler's. There is no noise in a step."""
         del draw
-        yield from integrate(self.at_time(x, len(z)), z, self.sampler.steps, heun=self.sampler.sampler != "ode-euler")
+        yield from integrate(
+            self.at_time(x, z.shape[0]), z, self.sampler.steps, heun=self.sampler.sampler != "ode-euler"
+        )

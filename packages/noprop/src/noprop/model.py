@@ -14,6 +14,8 @@ from .embeddings import ClassEmbedding
 from .heads import LinearHead
 from .samplers import Draw, make_noise, no_noise
 
+Size = int | torch.SymInt
+"""A length; one that is not known yet, while a model is exported."""
 BATCH = 1024
 """Samples times runs that inference holds at once."""
 
@@ -60,7 +62,7 @@ class NoPropModel(nn.Module):
         """The last state of the chain from z on."""
         return deque(self.chain(x, z, draw), maxlen=1)[0]
 
-    def _start(self, n: int, draw: Draw) -> Float[Tensor, "states dim"]:
+    def _start(self, n: Size, draw: Draw) -> Float[Tensor, "states dim"]:
         return draw(self.embedding.weight.new_zeros(n, self.embedding.dim))
 
     @torch.no_grad()
@@ -89,7 +91,7 @@ class NoPropModel(nn.Module):
         was_training = self.training
         self.eval()
         try:
-            start = self._start(len(x) * n_runs, draw)
+            start = self._start(x.shape[0] * n_runs, draw)
             if return_path:
                 return torch.stack([start, *self.chain(x, start, draw)])
             return self.end(x, start, draw)
@@ -105,7 +107,7 @@ class NoPropModel(nn.Module):
             x: The samples.
             z: States at the beginning; zero, the mean of the noise, by default.
         """
-        z = self._start(len(x), no_noise) if z is None else z
+        z = self._start(x.shape[0], no_noise) if z is None else z
         return self.head(self.end(x, z, no_noise), self.embedding)
 
     @torch.no_grad()
@@ -187,14 +189,15 @@ def split_block(block: nn.Module) -> bool:
     return hasattr(block, "encode") and hasattr(block, "denoise")
 
 
-def repeated(values: Float[Tensor, "n *features"], n_states: int) -> Float[Tensor, "states *features"]:
+def repeated(values: Float[Tensor, "n *features"], n_states: Size) -> Float[Tensor, "states *features"]:
     """Each row as many times as there are states for it.
 
     Raises:
         ValueError: if the number of states is no multiple of that of the rows.
     """
-    if n_states == len(values):
+    n = values.shape[0]
+    if n_states == n:
         return values
-    if not len(values) or n_states % len(values):
-        raise ValueError(f"{n_states} states do not belong to {len(values)} samples")
-    return values.repeat_interleave(n_states // len(values), 0)
+    if not n or n_states % n:
+        raise ValueError(f"{n_states} states do not belong to {n} samples")
+    return values.repeat_interleave(n_states // n, 0)
