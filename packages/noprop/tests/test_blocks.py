@@ -32,8 +32,8 @@ def test_times_are_embedded_by_sines_and_cosines():
         branch.affine.bias.fill_(2.0)
     found = branch(torch.tensor([0.25])) - 2
     k = 5
-    assert found[0, k].item() == pytest.approx(torch.sin(torch.tensor(250 * 10_000 ** (-k / 32))).item(), abs=1e-3)
-    assert found[0, 32 + k].item() == pytest.approx(torch.cos(torch.tensor(250 * 10_000 ** (-k / 32))).item(), abs=1e-3)
+    assert found[0, k].item() == pytest.approx(torch.sin(torch.tensor(7.5 * 10_000 ** (-k / 32))).item(), abs=1e-3)
+    assert found[0, 32 + k].item() == pytest.approx(torch.cos(torch.tensor(7.5 * 10_000 ** (-k / 32))).item(), abs=1e-3)
 
 
 @pytest.mark.parametrize("variant", ["dt", "ct", "fm"])
