@@ -108,7 +108,7 @@ def test_a_learned_embedding_learns_in_every_order():
         SingleBlockTrainer(initial_model(one, data), data, TINY, 1)
 
 
-@pytest.mark.parametrize("variant", ["dt", "ct", "fm", "backprop", "adjoint"])
+@pytest.mark.parametrize("variant", ["dt", "ct", "fm", "backprop", pytest.param("adjoint", marks=pytest.mark.slow)])
 def test_every_variant_learns_clusters(variant):
     data = blobs(240)
     epochs = {"dt": 20, "backprop": 15, "ct": 40, "fm": 40, "adjoint": 12}[variant]
@@ -201,7 +201,7 @@ def test_models_are_made_as_configured():
         ModelConfig("backprop", channels="3,4", n_steps=4, embedding="prototype", head="radial", eta=0.3),
         SampleShape(data.sample_shape, data.classes),
         prototypes=(data.x, data.y),
-        train=TrainConfig(label_noise=False),
+        train=TrainConfig(chain_noise=False),
     )
     assert isinstance(model, BackpropUnrolled)
     assert not model.noise

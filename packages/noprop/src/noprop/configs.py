@@ -105,12 +105,12 @@ class TrainConfig:
     Args:
         epochs: Passes over the data.
         batch_size: Samples in a step.
-        lr: Learning rate of AdamW.
-        weight_decay: Weight decay of AdamW.
+        lr: Learning rate of AdamW, or for ct, fm and adjoint of Adam.
+        weight_decay: Weight decay of AdamW, or L2 penalty of Adam.
         order: Of dt: all blocks at once (parallel), one after the other in each epoch (sequential, as published), or so
             in a random order.
         blocks_at_once: Of the order parallel: blocks whose activations are held at a time; all if 0.
-        label_noise: Of backprop: add the sampling noise to the states that are trained through.
+        chain_noise: Of backprop: train through a chain with its sampling noise.
         steps: Of ct, fm and adjoint: steps of the chain in training (adjoint) and for accuracies that are shown.
         seed: Random seed of weights, batches and noise.
 
@@ -124,7 +124,7 @@ class TrainConfig:
     weight_decay: float = 1e-3
     order: Order = "parallel"
     blocks_at_once: int = 0
-    label_noise: bool = True
+    chain_noise: bool = True
     steps: int = 40
     seed: int = 0
 

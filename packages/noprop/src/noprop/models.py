@@ -51,7 +51,7 @@ def make_model(
         case "dt" | "backprop":
             schedule = CosineSchedule(config.n_steps)
             dt = NoPropDT(n, factory, schedule=schedule, embedding=embedding, head=head, eta=eta)
-            return dt if config.variant == "dt" else BackpropUnrolled(dt, noise=train.label_noise)
+            return dt if config.variant == "dt" else BackpropUnrolled(dt, noise=train.chain_noise)
         case "fm":
             return NoPropFM(n, factory, embedding=embedding, head=head, noise=config.flow_noise)
         case _:

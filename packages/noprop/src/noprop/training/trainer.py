@@ -93,6 +93,10 @@ class BaseTrainer:
         """
         self.model.train()
         self.loop.run()
+        self._end()
+
+    def _end(self) -> None:
+        """Leave the model up to date, in the usual layout and in evaluation mode."""
         self._finish()
         self.model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         self.model.eval()
@@ -113,8 +117,7 @@ class BaseTrainer:
             self.gradients(step)
             self.update()
             step += 1
-        self._finish()
-        self.model.eval()
+        self._end()
         return step
 
     def _finish(self) -> None:
