@@ -136,9 +136,16 @@ def test_a_network_of_one_s_own_as_encoder_or_block():
         assert evaluate(model, test) > 0.8
 
 
-@pytest.mark.parametrize(("variant", "order"), [("dt", "parallel"), ("dt", "random"), ("fm", "parallel")])
-def test_an_interrupted_training_goes_on_to_the_same_weights(variant, order, tmp_path):
-    data = blobs(90)
+@pytest.mark.parametrize(
+    ("variant", "order", "data"),
+    [
+        ("dt", "parallel", blobs(90)),
+        ("dt", "random", bars(90)),
+        ("ct", "parallel", bars(90)),
+        ("fm", "parallel", blobs(90)),
+    ],
+)
+def test_an_interrupted_training_goes_on_to_the_same_weights(variant, order, data, tmp_path):
     one = config(variant, replace(TINY, order=order, epochs=3))
     whole, model = initial_model(one, data), initial_model(one, data)
     make_trainer(whole, data, one.train, checkpoint=tmp_path / "whole.safetensors").fit()

@@ -192,8 +192,7 @@ class SingleBlockTrainer(BaseTrainer):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on from there."""
         self.part.load_state_dict(state["model"])
-        for name, optimizer in self.optimizers.items():
-            optimizer.load_state_dict(state["optimizers"][name])
+        self._load_optimizers(state["optimizers"])
 
 
 def stacked_loss(

@@ -145,8 +145,16 @@ class BaseTrainer:
             KeyError, TypeError, ValueError, RuntimeError: if it is of another training.
         """
         self.model.load_state_dict(state["model"])
+        self._load_optimizers(state["optimizers"])
+
+    def _load_optimizers(self, states: Mapping[str, Any]) -> None:
         for name, optimizer in self.optimizers.items():
-            optimizer.load_state_dict(state["optimizers"][name])
+            optimizer.load_state_dict(states[name])
+            # A fused step goes through memory in its order, so moments must lie there as their parameters do.
+            for parameter, values in optimizer.state.items():
+                for key, value in values.items():
+                    if value.shape == parameter.shape:
+                        values[key] = torch.empty_like(parameter).copy_(value)
 
 
 class Trainer(BaseTrainer):
