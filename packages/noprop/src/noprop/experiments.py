@@ -41,7 +41,7 @@ class Compared:
 
 
 QUICK_COMPARED = Compared(QUICK)
-"""225 s of one core, 3 seeds."""
+"""About 350 core-seconds with 3 seeds, by single trials."""
 
 
 def _variant(trial: Trial, variant: str) -> Trial:
@@ -170,7 +170,7 @@ class Memory:
 
 
 QUICK_MEMORY = Memory(QUICK)
-"""5 s of one core."""
+"""A few core-seconds."""
 
 
 @experiment(
@@ -205,8 +205,8 @@ class Continuous:
     rates: tuple[float, ...] = RATES
 
 
-QUICK_CONTINUOUS = Continuous(replaced(QUICK, variant="ct", epochs=40, steps=40))
-"""200 s of one core, 3 seeds."""
+QUICK_CONTINUOUS = Continuous(replaced(QUICK, variant="ct", epochs=30, steps=40))
+"""About 250 core-seconds with 3 seeds, by single trials."""
 
 
 @experiment(
@@ -261,7 +261,7 @@ class Embeddings:
 
 DIGITS = _trial(20, 64, "8,16", 32, dataset="digits")
 QUICK_EMBEDDINGS = Embeddings(DIGITS)
-"""100 s of one core, 3 seeds."""
+"""About 120 core-seconds with 3 seeds, by estimate."""
 
 
 @experiment(
