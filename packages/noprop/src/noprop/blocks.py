@@ -119,6 +119,8 @@ class TimeBranch(nn.Module):
         width: Units.
     """
 
+    rates: Tensor
+
     def __init__(self, width: int) -> None:
         super().__init__()
         half = TIME_DIM // 2

@@ -133,7 +133,7 @@ def train(
     found = [
         evaluate(model, part.to(target), steps=config.train.steps, n_runs=N_RUNS) for part in (data.train, data.test)
     ]
-    return TrainReport(folder.path, *found, trainer.loop.done, n_parameters)
+    return TrainReport(folder.path, found[0], found[1], trainer.loop.done, n_parameters)
 
 
 def save(

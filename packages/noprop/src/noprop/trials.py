@@ -4,6 +4,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +106,7 @@ def run_trial(trial: Trial, device: str) -> dict[str, Any]:
     except FloatingPointError:
         return {"accuracy": None, "train_accuracy": None, "untrained": untrained, "seconds": None, "steps": 0}
     seconds = clock() - start
-    found = {
+    found: dict[str, Any] = {
         "accuracy": _accuracy(model, test, trial),
         "train_accuracy": _accuracy(model, splits.train, trial),
         "untrained": untrained,
@@ -142,7 +143,7 @@ def run_memory(trial: Trial, device: str) -> dict[str, float]:
     trainer = BlockwiseTrainer(model, data, trial.config.train)
     stacked = [group for _, group in trainer.groups]
     return {
-        "block": max(held(lambda t=t: model.block_loss(t, x, y)) for t in range(1, model.n_steps + 1)),
+        "block": max(held(partial(model.block_loss, t, x, y)) for t in range(1, model.n_steps + 1)),
         "stacked": held(lambda: list(trainer.losses(0)), *stacked),
         "backprop": held(lambda: unrolled.loss(x, y)),
     }
@@ -165,7 +166,7 @@ def run_apart(trial: Trial, device: str) -> dict[str, float]:
     x, y = splits.train.x[: trial.train.batch_size].to(device), splits.train.y[: trial.train.batch_size].to(device)
     found = {"accuracy": _accuracy(model, test, trial)}
     found["elsewhere"] = max(
-        largest_gradient(model, lambda t=t: model.block_loss(t, x, y), t) for t in range(1, model.n_steps + 1)
+        largest_gradient(model, partial(model.block_loss, t, x, y), t) for t in range(1, model.n_steps + 1)
     )
     found["backprop_elsewhere"] = largest_gradient(model, lambda: BackpropUnrolled(model).loss(x, y), model.n_steps)
     return found

@@ -44,10 +44,14 @@ class Stacked(nn.Module):
         for name in self.buffer_names:
             self.register_buffer(_key(name), torch.stack([source.get_buffer(name) for source in sources]))
 
-    def _pairs(self) -> list[tuple[Tensor, list[Tensor]]]:
+    def _pairs(self) -> list[tuple[Tensor, Sequence[Tensor]]]:
         """Each stacked tensor, and the tensors of the modules."""
-        of_parameters = [(name, [one.get_parameter(name) for one in self.sources]) for name in self.names]
-        of_buffers = [(name, [one.get_buffer(name) for one in self.sources]) for name in self.buffer_names]
+        of_parameters: list[tuple[str, Sequence[Tensor]]] = [
+            (name, [one.get_parameter(name) for one in self.sources]) for name in self.names
+        ]
+        of_buffers: list[tuple[str, Sequence[Tensor]]] = [
+            (name, [one.get_buffer(name) for one in self.sources]) for name in self.buffer_names
+        ]
         return [(getattr(self, _key(name)), parts) for name, parts in of_parameters + of_buffers]
 
     @torch.no_grad()

@@ -68,6 +68,14 @@ class BaseTrainer:
         """Make the optimizers."""
         raise NotImplementedError
 
+    def gradients(self, step: int) -> dict[str, Tensor]:
+        """Leave the gradients of a step, for the loop."""
+        raise NotImplementedError
+
+    def update(self) -> None:
+        """Update the weights, for the loop."""
+        raise NotImplementedError
+
     def _per_epoch(self) -> int:
         return self.batches.per_epoch
 
