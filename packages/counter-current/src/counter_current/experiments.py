@@ -1,0 +1,408 @@
+"""How the claims of Kao and Hariharan (2024) are measured."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any
+
+import torch
+
+from separata import Run, Unmeasured, experiment, plots
+from separata.configs import replaced
+
+from .configs import Activation, DataShape, NetworkConfig, RuleName, RunConfig, TrainConfig, preset
+from .diagnostics.drawing import draw_alignment, draw_reconstructions
+from .diagnostics.flops import count_training_flops
+from .networks.architectures import make_network
+from .paper import COMPARED, PAPER
+from .trials import AlignmentTrial, Trial, run_alignment, run_locality, run_trial
+
+TUNING_SEED = 1000
+"""Settings are chosen with another seed than those that are measured."""
+NOT_YET = Unmeasured("not measured yet")
+
+
+def _by(rule: RuleName, trial: Trial) -> Trial:
+    """The trial by another rule."""
+    return replace(trial, config=replace(trial.config, rule=rule))
+
+
+def _number(value: float | None) -> float:
+    """A number that JSON kept; that of a training that diverged is none."""
+    return math.nan if value is None else value
+
+
+def _accuracy(found: Mapping[str, Any]) -> float:
+    return _number(found["accuracy"])
+
+
+def _error(found: Mapping[str, Any]) -> float:
+    return -_number(found["loss"])
+
+
+def _test(trial: Trial) -> Trial:
+    return replace(trial, is_held_out=False)
+
+
+def _mlp(dataset: str, widths: str, epochs: int, batch_size: int) -> Trial:
+    """A perceptron with the published settings, but for the length of the training."""
+    config = preset("mnist-mlp")
+    train = replace(config.train, epochs=epochs, batch_size=batch_size)
+    return Trial(dataset, replace(config, network=replace(config.network, widths=widths), train=train))
+
+
+FIVE = "256,256,256,256,256"
+SMOKE_MLP = _mlp("digits", "24,24", 1, 64)
+QUICK_MLP = _mlp("mnist5k", FIVE, 20, 64)
+GPU_MLP = _mlp("mnist", FIVE, 10, 256)
+PAPER_MLP = _mlp("mnist", FIVE, 100, 256)
+
+
+# ---- locality
+
+
+@experiment("local-updates", smoke=SMOKE_MLP, quick=NOT_YET, gpu=GPU_MLP, paper=PAPER_MLP)
+def local_updates(config: Trial, run: Run) -> None:
+    """Gradients of one batch, with the weights above drawn anew."""
+    found = run.over_seeds(run_locality, {"ccl": config, "bp": _by("bp", config)}, "gradients")
+    for ccl, bp in zip(*found.values(), strict=True):
+        run.measure("local-updates", ccl=ccl["change"], bp=bp["change"])
+
+
+QUICK_LOCAL = QUICK_MLP
+
+
+# ---- perceptrons
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Rules that train the same perceptron, each with its own learning rate and activation function."""
+
+    trial: Trial
+    rates: tuple[float, ...] = (0.1, 0.3, 1.0)
+    activations: tuple[Activation, ...] = ("elu", "tanh")
+
+    def candidates(self, rule: RuleName) -> list[Trial]:
+        """The settings that a rule is chosen from; the feedback of `ccl` has the forward rate."""
+        base = replace(_by(rule, self.trial), seed=TUNING_SEED, is_held_out=True)
+        return [
+            replaced(base, lr=lr, lr_feedback=lr, activation=activation)
+            for lr, activation in product(self.rates, self.activations)
+        ]
+
+
+RULES: dict[str, RuleName] = {
+    "ccl": "ccl",
+    "bp": "bp",
+    "fa": "fa",
+    "dfa": "dfa",
+    "drtp": "drtp",
+    "fw_dtp": "fw-dtp",
+    "output_only": "output-only",
+}
+QUICK_RULES = Rules(QUICK_MLP)
+
+
+@experiment(
+    "comparable-mlp",
+    smoke=Rules(SMOKE_MLP, rates=(0.3,), activations=("elu",)),
+    quick=NOT_YET,
+    gpu=Rules(GPU_MLP),
+    paper=Rules(PAPER_MLP, rates=(0.03, 0.1, 0.3, 1.0)),
+)
+def perceptrons(config: Rules, run: Run) -> None:
+    """All rules on the test images, with the settings that are best for each on held-out training images."""
+    candidates = {key: config.candidates(rule) for key, rule in RULES.items()}
+    chosen = run.choose(run_trial, candidates, _accuracy, "choosing settings")
+    found = run.over_seeds(run_trial, {key: _test(one) for key, one in chosen.items()}, "perceptrons")
+    for number in range(len(run.seeds)):
+        run.measure("comparable-mlp", **{key: _accuracy(of_seeds[number]) for key, of_seeds in found.items()})
+    claim = PAPER.claim("comparable-mlp")
+    told = [
+        f"{claim.label(key)} {one.config.train.lr:g}, {one.config.network.activation}" for key, one in chosen.items()
+    ]
+    run.note(
+        "comparable-mlp",
+        f"{config.trial.config.train.epochs} epochs in batches of {config.trial.config.train.batch_size}. Of "
+        f"{len(candidates['ccl'])} settings for each rule, the best on held-out images, with learning rate and "
+        f"activation function: {'; '.join(told)}.",
+    )
+    shown = ["bp", "ccl", *COMPARED, "output_only"]
+    run.figure(
+        "perceptrons",
+        plots.claim(run, "comparable-mlp", shown, ylabel="test accuracy"),
+        caption="Test accuracy of a perceptron with five hidden layers, by learning rule.",
+    )
+
+
+# ---- convolutional networks
+
+
+@dataclass(frozen=True)
+class Convolutions:
+    """A convolutional network by counter-current learning and by back-propagation."""
+
+    trial: Trial
+    bp: RunConfig
+    """Back-propagation's own network and schedule."""
+    rates: tuple[float, ...] = (0.1, 0.3, 1.0)
+    bp_rates: tuple[float, ...] = (0.03, 0.1, 0.3)
+
+    def candidates(self) -> dict[str, list[Trial]]:
+        """The settings that each is chosen from, around those that were published for it."""
+        base = replace(self.trial, seed=TUNING_SEED, is_held_out=True)
+        bp = replace(base, config=self.bp)
+        return {
+            "ccl": [replaced(base, lr=lr, lr_feedback=lr) for lr in self.rates],
+            "bp": [replaced(bp, lr=lr) for lr in self.bp_rates],
+            "output_only": [replaced(_by("output-only", bp), lr=lr) for lr in self.bp_rates],
+        }
+
+
+def _cnn(dataset: str, channels: str, epochs: int, size: int | None, batch_size: int | None = None) -> Convolutions:
+    """The published settings, but for the channels, the length of the training, and crops, which digits do not need."""
+
+    def short(config: RunConfig) -> RunConfig:
+        is_long = epochs > 10
+        train = replace(
+            config.train,
+            epochs=epochs,
+            batch_size=batch_size or config.train.batch_size,
+            augment="cifar" in dataset,
+            warmup=config.train.warmup if is_long else min(20, config.train.warmup),
+        )
+        return replace(config, network=replace(config.network, widths=channels), train=train)
+
+    ccl, bp = short(preset("cifar10-cnn")), short(preset("cifar10-cnn", "bp"))
+    return Convolutions(Trial(dataset, ccl, size), bp)
+
+
+FULL = "128,128,256,256,512"
+QUICK_CNN = _cnn("mnist5k", "16,32,64", 3, 32, batch_size=64)
+
+
+@experiment(
+    "cnn",
+    smoke=replace(_cnn("digits", "4,8", 1, None, batch_size=64), rates=(0.3,), bp_rates=(0.1,)),
+    quick=NOT_YET,
+    gpu=_cnn("cifar10", FULL, 10, None),
+    paper=_cnn("cifar10", FULL, 100, None),
+)
+def convolutions(config: Convolutions, run: Run) -> None:
+    """Both on the test images, each with its own network, schedule and rate."""
+    candidates = config.candidates()
+    chosen = run.choose(run_trial, candidates, _accuracy, "choosing rates")
+    found = run.over_seeds(run_trial, {key: _test(one) for key, one in chosen.items()}, "convolutional networks")
+    for number in range(len(run.seeds)):
+        run.measure("cnn", **{key: _accuracy(of_seeds[number]) for key, of_seeds in found.items()})
+    rates = ", ".join(f"{PAPER.claim('cnn').label(key)} {one.config.train.lr:g}" for key, one in chosen.items())
+    network, train = config.trial.config.network, config.trial.config.train
+    run.note(
+        "cnn",
+        f"{config.trial.dataset}, channels {network.widths}, {train.epochs} epochs in batches of {train.batch_size}. "
+        f"Learning rates, of {len(candidates['ccl'])} each, best on held-out images: {rates}.",
+    )
+    run.figure(
+        "convolutions",
+        plots.claim(run, "cnn", ylabel="test accuracy"),
+        caption="Test accuracy of a convolutional network, by learning rule.",
+    )
+
+
+# ---- cost
+
+
+@dataclass(frozen=True)
+class Cost:
+    """The published network, on which operations are counted."""
+
+    widths: str = FIVE
+    n_features: int = 784
+    n_classes: int = 10
+    batch_size: int = 32
+
+
+@experiment("training-cost", smoke=Cost(), quick=NOT_YET)
+def training_cost(config: Cost, run: Run) -> None:
+    """Operations of a step, counted; they depend on no seed."""
+    with torch.device("meta"):
+        network = make_network(NetworkConfig(widths=config.widths), DataShape((config.n_features,), config.n_classes))
+    counts = {
+        key: count_training_flops(network, config.batch_size, RunConfig(rule=rule)) / 1e6
+        for key, rule in (("ccl", "ccl"), ("bp", "bp"), ("fw_dtp", "fw-dtp"), ("dtp", "dtp"))
+    }
+    for _ in run.seeds:
+        run.measure("training-cost", **counts)
+    run.figure(
+        "cost",
+        plots.claim(run, "training-cost", ylabel="MFLOP for each sample", log=True),
+        caption="Floating-point operations of a training step, counted here and as published.",
+    )
+
+
+QUICK_COST = Cost()
+
+
+# ---- autoencoder
+
+
+@dataclass(frozen=True)
+class Autoencoders:
+    """An autoencoder by counter-current learning and by back-propagation."""
+
+    trial: Trial
+    bp: TrainConfig
+    """Back-propagation's own schedule."""
+    rates: tuple[float, ...] = (0.01, 0.03, 0.1)
+
+    def candidates(self) -> dict[str, list[Trial]]:
+        """The settings that each is chosen from; both with the same rates."""
+        base = replace(self.trial, seed=TUNING_SEED, is_held_out=True)
+        bp = replace(base, config=replace(base.config, rule="bp", train=self.bp))
+        return {
+            "ccl": [replaced(base, lr=lr, lr_feedback=lr) for lr in self.rates],
+            "bp": [replaced(bp, lr=lr) for lr in self.rates],
+            "output_only": [replaced(_by("output-only", bp), lr=lr) for lr in self.rates],
+        }
+
+
+def _autoencoder(dataset: str, channels: str, epochs: int, size: int | None) -> Autoencoders:
+    """The published settings, but for the channels and the length of the training."""
+    ccl, bp = preset("stl10-ae"), preset("stl10-ae", "bp")
+    network = replace(ccl.network, widths=channels)
+    trial = Trial(dataset, replace(ccl, network=network, train=replace(ccl.train, epochs=epochs)), size)
+    return Autoencoders(trial, replace(bp.train, epochs=epochs))
+
+
+QUICK_AUTOENCODER = _autoencoder("mnist5k", "16,32,64", 6, 16)
+
+
+@experiment(
+    "autoencoder",
+    smoke=replace(_autoencoder("digits", "4,8", 1, None), rates=(0.03,)),
+    quick=NOT_YET,
+    gpu=_autoencoder("cifar10", "64,128,256", 10, None),
+    paper=_autoencoder("stl10", "128,256,1024,2048", 50, 96),
+)
+def autoencoders(config: Autoencoders, run: Run) -> None:
+    """Reconstruction of test images, each rule with its own schedule and rate."""
+    chosen = run.choose(run_trial, config.candidates(), _error, "choosing rates")
+    found = run.over_seeds(run_trial, {key: _test(one) for key, one in chosen.items()}, "autoencoders")
+    for number in range(len(run.seeds)):
+        errors = {key: -_error(of_seeds[number]) for key, of_seeds in found.items()}
+        run.measure("autoencoder", **errors, mean=found["bp"][number]["mean"])
+    rates = ", ".join(f"{PAPER.claim('autoencoder').label(key)} {one.config.train.lr:g}" for key, one in chosen.items())
+    trial = config.trial
+    run.note(
+        "autoencoder",
+        f"{trial.dataset}, channels {trial.config.network.widths}, {trial.config.train.epochs} epochs. Learning "
+        f"rates, of {len(config.rates)} each, best on held-out images: {rates}.",
+    )
+    run.figure(
+        "autoencoder",
+        plots.claim(run, "autoencoder", ylabel="mean squared error"),
+        caption="Mean squared error of reconstructed test images.",
+    )
+    _draw_pictures(run, {key: of_seeds[0] for key, of_seeds in found.items()})
+
+
+def _draw_pictures(run: Run, found: Mapping[str, Mapping[str, Any]]) -> None:
+    """Reconstructions by each rule, with the first seed; those that diverged have none."""
+    kept = {key: one["pictures"] for key, one in found.items() if "pictures" in one}
+    if not kept:
+        return
+    names = {"ccl": "counter-current", "bp": "back-propagation", "output_only": "output layer alone"}
+    rows = {"sample": next(iter(kept.values()))["sample"]}
+    rows |= {names[key]: pictures["reconstruction"] for key, pictures in kept.items()}
+    figure = draw_reconstructions({name: torch.tensor(images) / 255 for name, images in rows.items()})
+    run.figure("reconstructions", figure, caption="Test images and their reconstructions, with the first seed.")
+
+
+# ---- alignment
+
+
+QUICK_ALIGNMENT = AlignmentTrial(replaced(QUICK_MLP, batch_size=32))
+
+
+@experiment(
+    "alignment",
+    smoke=AlignmentTrial(replaced(SMOKE_MLP, batch_size=32), (0, 10, 20)),
+    quick=NOT_YET,
+    gpu=AlignmentTrial(replaced(GPU_MLP, batch_size=32)),
+)
+def alignment(config: AlignmentTrial, run: Run) -> None:
+    """Linear CKA of the two directions before, during and after a short training."""
+    settings = {"ccl": config, "bp": replace(config, trial=_by("bp", config.trial))}
+    found = run.over_seeds(run_alignment, settings, "alignment")
+    for ccl, bp in zip(found["ccl"], found["bp"], strict=True):
+        run.measure("alignment", before=ccl["top"][0], after=ccl["top"][-1], bp_after=bp["top"][-1])
+    for key, name in (("ccl", "counter-current learning"), ("bp", "back-propagation")):
+        maps = torch.tensor([one["maps"] for one in found[key]], dtype=torch.double).mean(0)
+        steps = [f"{step:,} steps" for step in config.steps]
+        run.figure(
+            f"alignment-{key}",
+            draw_alignment(dict(zip(steps, maps, strict=True))),
+            caption=(
+                f"Linear CKA of every forward activation with every feedback signal under {name}, mean over seeds; 0 "
+                "is the sample, the last index the output."
+            ),
+        )
+
+
+# ---- frozen and trained feedback
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Forward learning rates, with frozen and with trained feedback."""
+
+    trial: Trial
+    rates: tuple[float, float, float] = (0.2, 0.4, 0.8)
+    feedback_rates: tuple[float, ...] = (0.0, 0.4)
+    """The first is that of frozen feedback, the last that of trained feedback; others are drawn only."""
+
+
+QUICK_GRID = Grid(QUICK_MLP)
+
+
+@experiment(
+    "trained-feedback",
+    smoke=Grid(SMOKE_MLP),
+    quick=NOT_YET,
+    gpu=Grid(GPU_MLP),
+    paper=Grid(PAPER_MLP, feedback_rates=(0.0, 0.05, 0.1, 0.2, 0.8, 0.4)),
+)
+def trained_feedback(config: Grid, run: Run) -> None:
+    """Test accuracy over a grid of both learning rates."""
+    settings = {
+        (feedback, rate): replaced(config.trial, lr=rate, lr_feedback=feedback)
+        for feedback, rate in product(config.feedback_rates, config.rates)
+    }
+    found = run.over_seeds(run_trial, settings, "learning rates")
+    ends = {"frozen": config.feedback_rates[0], "trained": config.feedback_rates[-1]}
+    for number in range(len(run.seeds)):
+        values = {
+            f"{name}_{which}": _accuracy(found[feedback, rate][number])
+            for name, feedback in ends.items()
+            for which, rate in zip(("low", "middle", "high"), config.rates, strict=True)
+        }
+        run.measure("trained-feedback", **values)
+    means = [
+        [sum(map(_accuracy, found[feedback, rate])) / len(run.seeds) for rate in config.rates]
+        for feedback in sorted(config.feedback_rates)
+    ]
+    run.figure(
+        "learning-rates",
+        plots.heatmap(
+            means,
+            rows=[f"{rate:g}" for rate in sorted(config.feedback_rates)],
+            columns=[f"{rate:g}" for rate in config.rates],
+            xlabel="learning rate of the forward weights",
+            ylabel="of the feedback weights",
+            label="test accuracy",
+            fmt=".3f",
+        ),
+        caption="Test accuracy by the learning rates of both networks, mean over seeds.",
+    )
