@@ -66,10 +66,10 @@ def test_training_the_network_trains_the_model():
     torch.manual_seed(0)
     x = torch.randn(300, 6)
     labels = (x[:, 0] * x[:, 1] > 0).long()
-    model = nn.Sequential(nn.Linear(6, 32), nn.Tanh(), nn.Linear(32, 32), nn.Tanh(), nn.Linear(32, 2))
+    model = nn.Sequential(nn.Linear(6, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 2))
     network = counter_current(model, 2)
-    rule, optimizer = CounterCurrent(network), torch.optim.SGD(network.parameters(), 0.3)
-    for _ in range(300):
+    rule, optimizer = CounterCurrent(network), torch.optim.SGD(network.parameters(), 1.0)
+    for _ in range(200):
         optimizer.zero_grad()
         rule.gradients(x, labels, torch.Generator())
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
