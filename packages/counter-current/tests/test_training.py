@@ -57,7 +57,7 @@ def test_one_step_by_hand():
         clip_grad_norm_(parameters, clip)
         with torch.no_grad():
             for p in parameters:
-                p -= rate * (p.grad - p.grad.mean(1, keepdim=True))
+                p.sub_(rate * (p.grad - p.grad.mean(1, keepdim=True)))
     for ours, theirs in zip(network.parameters(), twin.parameters(), strict=True):
         torch.testing.assert_close(ours, theirs)
 
