@@ -52,7 +52,7 @@ def test_cka_changes_neither_with_rotation_nor_with_scale():
     torch.testing.assert_close(linear_cka(5 * x @ q + 7, y), linear_cka(x, y))
     assert linear_cka(torch.ones(20, 3), y) == 0
     with pytest.raises(ValueError, match="same two or more samples"):
-        linear_cka(x, y[:10])
+        linear_cka(x[:1], y[:1])
 
 
 def test_all_pairs_at_once_are_the_pairs_one_by_one():
@@ -157,7 +157,7 @@ def test_counting_leaves_a_network_as_it_is():
 def test_pictures_show_what_they_are_given(tmp_path):
     maps = {"before": torch.rand(4, 4), "after": torch.rand(4, 4)}
     figure = draw_alignment(maps)
-    assert [axes.get_title() for axes in figure.axes[:2]] == ["before", "after"]
+    assert [axes.get_title(loc="left") for axes in figure.axes[:2]] == ["before", "after"]
     assert figure.axes[1].images[0].get_array().max() == pytest.approx(maps["after"].max().item())
     figure.savefig(tmp_path / "alignment.png")
     points = torch.randn(12, 2).numpy()

@@ -72,7 +72,8 @@ def test_training_the_network_trains_the_model():
     for _ in range(200):
         optimizer.zero_grad()
         rule.gradients(x, labels, torch.Generator())
-        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        nn.utils.clip_grad_norm_(network.forward_parameters(), 1.0)
+        nn.utils.clip_grad_norm_(network.feedback_parameters(), 1.0)
         optimizer.step()
     assert (model(x).argmax(1) == labels).float().mean() > 0.9
 

@@ -56,8 +56,8 @@ class CounterCurrentClassifier(ClassifierMixin, BaseEstimator):
         widths: str = "256,256",
         activation: str = "elu",
         similarity: Similarity = "dot",
-        epochs: int = 30,
-        batch_size: int = 64,
+        epochs: int = 50,
+        batch_size: int = 32,
         lr: float = 0.3,
         lr_feedback: float = 0.3,
         momentum: float = 0.0,
@@ -158,7 +158,8 @@ class CounterCurrentClassifier(ClassifierMixin, BaseEstimator):
 
     def predict(self, x: Any) -> np.ndarray:  # noqa: ANN401
         """The labels of samples."""
-        return self.classes_[self.decision_function(x).argmax(1)]
+        numbers = self.decision_function(x).argmax(1)
+        return self.classes_[numbers]
 
 
 def _samples(x: Any) -> Tensor:  # noqa: ANN401 - an array or a tensor
