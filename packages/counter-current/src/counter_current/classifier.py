@@ -31,7 +31,8 @@ class CounterCurrentClassifier(ClassifierMixin, BaseEstimator):
 
     Args:
         model: A network of your own, as `counter_current` takes it, that ends in as many logits as there are classes;
-            it is copied, and stays as it is. A perceptron of the `widths` if not given.
+            it is copied, and stays as it is. If not given, a perceptron of the `widths`, with biases, which the published
+            one has not.
         rule: `ccl`, `bp`, `fa`, `dfa`, `drtp`, `fw-dtp`, `dtp` or `output-only`.
         widths: Widths of the hidden layers of the perceptron.
         activation: Its activation function.
@@ -118,12 +119,8 @@ class CounterCurrentClassifier(ClassifierMixin, BaseEstimator):
         return self
 
     def _config(self) -> RunConfig:
-        network = NetworkConfig(
-            "mlp",
-            self.widths,
-            self.activation,
-            standardize=self.standardize,  # type: ignore[arg-type] # it is checked
-        )
+        activation: Any = self.activation  # the configuration checks it
+        network = NetworkConfig("mlp", self.widths, activation, bias=True, standardize=self.standardize)
         train = TrainConfig(
             self.epochs,
             self.batch_size,

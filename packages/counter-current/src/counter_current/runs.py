@@ -125,17 +125,19 @@ class AlignmentMonitor:
         self.history.resume(lambda row: row["step"] <= done)
 
     def begin(self, done: int) -> None:
-        """Compare before the first step."""
-        if done == 0:
-            self({"step": 0})
+        """Compare before the first step; the row is written with the next one."""
+        if done == 0 and len(self.data) > 1:
+            self.history.rows = [self._row(0)]
 
     def __call__(self, row: Row) -> None:
         """Compare after a step; fewer than two samples cannot be."""
-        if len(self.data) < 2:
-            return
+        if len(self.data) > 1:
+            self.history.add(self._row(int(row["step"])))
+
+    def _row(self, step: int) -> Row:
         cells = alignment_map(self.network, self.data.x, self.data.y)
         named = {f"a{i}_b{j}": cells[i, j].item() for i in range(cells.shape[0]) for j in range(cells.shape[1])}
-        self.history.add({"step": int(row["step"]), "top": top_alignment(cells), **named})
+        return {"step": step, "top": top_alignment(cells), **named}
 
 
 def alignment_over_training(path: Path | str) -> dict[int, torch.Tensor]:
