@@ -219,7 +219,7 @@ def _stratified(labels: Shaped[np.ndarray, "n"], test_size: float, seed: int) ->
     return stratified(labels, ceil(test_size * len(labels)), seed)
 
 
-def stratified(labels: Int[np.ndarray, "n"], n_test: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def stratified(labels: Shaped[np.ndarray, "n"], n_test: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Split samples in two, each class in proportion to its count.
 
     Args:

@@ -1,7 +1,7 @@
 """Labeled samples, by name or from a user's own files, split for training, validation and testing.
 
-Everything that `separata.data` knows by name, and three kinds of files: a folder of images, arrays as `.npz`, and a table as
-`.csv`. Nothing in a file is ever executed.
+Everything that `separata.data` knows by name, and three kinds of files: a folder of images, arrays as `.npz`, and a
+table as `.csv`. Nothing in a file is ever executed.
 """
 
 import csv
@@ -83,15 +83,15 @@ def load_splits(
 ) -> Splits:
     """Load a data set and split it.
 
-    Where the source has no test part, a stratified fifth is kept for testing, always the same one. The validation part is
-    a stratified share of what is left, drawn by the seed.
+    Where the source has no test part, a stratified fifth is kept for testing, always the same one. The validation part
+    is a stratified share of what is left, drawn by the seed.
 
     Args:
         source: A name that `data.load` knows (`digits`, `mnist5k`, `mnist`, ...); a folder of images,
-            `<split>/<class>/*.png` with the splits `train` and `test`, or `<class>/*.png`; an .npz file of `x` and `y`, or of
-            `x_train`, `y_train`, `x_test` and `y_test`, whose images may be (n, height, width) or have their channels
-            first or last; or a .csv file with a header, whose label is the column `label`, `class`, `target` or `y`,
-            or else the last. Bytes become intensities in [0, 1]; other numbers stay as they are.
+            `<split>/<class>/*.png` with the splits `train` and `test`, or `<class>/*.png`; an .npz file of `x` and `y`,
+            or of `x_train`, `y_train`, `x_test` and `y_test`, whose images may be (n, height, width) or have their
+            channels first or last; or a .csv file with a header, whose label is the column `label`, `class`, `target`
+            or `y`, or else the last. Bytes become intensities in [0, 1]; other numbers stay as they are.
         validation: Share of the training part that is used for validation.
         seed: Draws the validation part.
         size: Height and width in pixels to which images are resized.
@@ -143,8 +143,8 @@ def load_samples(path: Path, shape: Sequence[int], size: int | None = None) -> F
     """Samples without labels, of the shape that a model wants.
 
     Args:
-        path: A picture, a folder of pictures (in the order of their names), an .npy file, an .npz file with `x`, or a .csv
-            file of features with a header.
+        path: A picture, a folder of pictures (in the order of their names), an .npy file, an .npz file with `x`, or a
+            .csv file of features with a header.
         shape: Shape of a sample.
         size: Height and width to which pictures are resized; that of `shape` if it is an image's.
 
@@ -153,9 +153,9 @@ def load_samples(path: Path, shape: Sequence[int], size: int | None = None) -> F
         FileNotFoundError: if there is none.
     """
     shape = tuple(shape)
-    x = _read_samples(path, size or (shape[-1] if len(shape) == 3 and shape[-1] == shape[-2] else None))  # noqa: PLR2004
-    if len(shape) == 3 and x.ndim == 4 and x.shape[1] != shape[0] and {x.shape[1], shape[0]} == {1, 3}:  # noqa: PLR2004
-        x = x.expand(-1, 3, -1, -1) if shape[0] == 3 else x.mean(1, keepdim=True)  # noqa: PLR2004
+    x = _read_samples(path, size or (shape[-1] if len(shape) == 3 and shape[-1] == shape[-2] else None))
+    if len(shape) == 3 and x.ndim == 4 and x.shape[1] != shape[0] and {x.shape[1], shape[0]} == {1, 3}:
+        x = x.expand(-1, 3, -1, -1) if shape[0] == 3 else x.mean(1, keepdim=True)
     if x.shape[1:] != shape and x[0].numel() == math.prod(shape):
         x = x.reshape(len(x), *shape)
     if x.shape[1:] != shape:
@@ -229,8 +229,8 @@ def _from_npz(path: Path, size: int | None) -> tuple[LabeledDataset, LabeledData
 
 
 def _labeled(path: Path, x: np.ndarray, y: np.ndarray, size: int | None) -> LabeledDataset:
-    y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y  # noqa: PLR2004 - a column of labels
-    if y.ndim != 1 or x.ndim < 2 or len(x) != len(y) or not len(y):  # noqa: PLR2004
+    y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
+    if y.ndim != 1 or x.ndim < 2 or len(x) != len(y) or not len(y):
         raise ValueError(f"{path} must have one label for each sample, not samples {x.shape} with labels {y.shape}")
     if y.dtype.kind not in "biu":
         raise ValueError(f"{path} has labels of type {y.dtype}; labels are whole numbers from 0 on")
@@ -243,7 +243,7 @@ def _labeled(path: Path, x: np.ndarray, y: np.ndarray, size: int | None) -> Labe
     return LabeledDataset(_numbers(path, x, size), torch.from_numpy(y.astype(np.int64)), classes)
 
 
-def _numbers(path: Path, x: Shaped[np.ndarray, "n *sample"], size: int | None) -> Float[Tensor, "n *sample"]:
+def _numbers(path: Path, x: Shaped[np.ndarray, "n *stored"], size: int | None) -> Float[Tensor, "n *sample"]:
     """Samples in single precision, images with their channels first."""
     if x.dtype.kind not in "biuf":
         raise ValueError(f"{path} has samples of type {x.dtype}, which are no numbers")
@@ -253,11 +253,11 @@ def _numbers(path: Path, x: Shaped[np.ndarray, "n *sample"], size: int | None) -
         values = values / 255
     if not bool(torch.isfinite(values).all()):
         raise ValueError(f"{path} has a sample with a number that is NaN or infinite")
-    if values.ndim == 3:  # noqa: PLR2004 - gray images
+    if values.ndim == 3:
         values = values[:, None]
-    elif values.ndim == 4 and values.shape[1] not in (1, 3) and values.shape[3] in (1, 3):  # noqa: PLR2004
+    elif values.ndim == 4 and values.shape[1] not in (1, 3) and values.shape[3] in (1, 3):
         values = values.permute(0, 3, 1, 2).contiguous()
-    if size is not None and values.ndim == 4:  # noqa: PLR2004
+    if size is not None and values.ndim == 4:
         values = torch.nn.functional.interpolate(values, (size, size), mode="bilinear", antialias=True)
     return values
 
@@ -266,12 +266,12 @@ def _from_csv(path: Path) -> LabeledDataset:
     header, rows = _table(path)
     named = [header.index(name) for name in LABELS if name in header]
     column = named[0] if named else len(header) - 1
-    if len(header) < 2:  # noqa: PLR2004
+    if len(header) < 2:
         raise ValueError(f"{path} has a single column: features and labels are needed")
     labels = [row[column] for row in rows]
     features = [row[:column] + row[column + 1 :] for row in rows]
     classes = _sorted(set(labels))
-    if len(classes) > MOST_CLASSES or (len(classes) == len(labels) and len(labels) > 2):  # noqa: PLR2004
+    if len(classes) > MOST_CLASSES or (len(classes) == len(labels) and len(labels) > 2):
         raise ValueError(f"{path}: its column {header[column]} has a value of its own in each row, so it is no label")
     number = {name: i for i, name in enumerate(classes)}
     x = _cells(path, [*header[:column], *header[column + 1 :]], features)
@@ -295,7 +295,7 @@ def _table(path: Path) -> tuple[list[str], list[list[str]]]:
             rows = [[cell.strip() for cell in row] for row in csv.reader(file) if row]
     except (UnicodeDecodeError, csv.Error):
         raise ValueError(f"{path} is not a table of text with commas") from None
-    if len(rows) < 2:  # noqa: PLR2004
+    if len(rows) < 2:
         raise ValueError(f"{path} has no rows below its header")
     header = [name.lower() for name in rows[0]]
     for number, row in enumerate(rows[1:], 2):
@@ -354,7 +354,7 @@ def _read_samples(path: Path, size: int | None) -> Float[Tensor, "n *sample"]:
         x = held["x"]
     else:
         raise ValueError(f"{path} is no picture, .npy, .npz or .csv file")
-    if x.ndim < 2 or not len(x):  # noqa: PLR2004
+    if x.ndim < 2 or not len(x):
         raise ValueError(f"{path} must hold samples along its first axis, not an array {x.shape}")
     return _numbers(path, x, None)
 
