@@ -9,7 +9,7 @@ from counter_current.configs import NetworkConfig, RunConfig, TrainConfig, prese
 from counter_current.trials import AlignmentTrial, Trial, run_alignment, run_locality, run_trial
 
 MLP = Trial(
-    "digits", RunConfig(NetworkConfig(widths="16,12"), train=TrainConfig(epochs=2, batch_size=64, lr=0.3)), n_train=300
+    "digits", RunConfig(NetworkConfig(widths="32,24"), train=TrainConfig(epochs=4, batch_size=32)), n_train=300
 )
 
 

@@ -31,8 +31,8 @@ class CounterCurrentClassifier(ClassifierMixin, BaseEstimator):
 
     Args:
         model: A network of your own, as `counter_current` takes it, that ends in as many logits as there are classes;
-            it is copied, and stays as it is. If not given, a perceptron of the `widths`, with biases, which the published
-            one has not.
+            it is copied, and stays as it is. If not given, a perceptron of the `widths`, with biases, which the
+            published one has not.
         rule: `ccl`, `bp`, `fa`, `dfa`, `drtp`, `fw-dtp`, `dtp` or `output-only`.
         widths: Widths of the hidden layers of the perceptron.
         activation: Its activation function.
