@@ -8,9 +8,7 @@ import torch
 from counter_current.configs import NetworkConfig, RunConfig, TrainConfig, preset
 from counter_current.trials import AlignmentTrial, Trial, run_alignment, run_locality, run_trial
 
-MLP = Trial(
-    "digits", RunConfig(NetworkConfig(widths="32,24"), train=TrainConfig(epochs=4, batch_size=32)), n_train=300
-)
+MLP = Trial("digits", RunConfig(NetworkConfig(widths="32,24"), train=TrainConfig(epochs=4, batch_size=32)), n_train=300)
 
 
 def test_a_trial_is_what_its_settings_say_and_nothing_else():

@@ -153,12 +153,14 @@ def alignment(run: Path, source: str | None, *, out: Path | None, plot: Path | N
 
         plots.save(draw_alignment(stages(maps)), plot)
     rows = [{"of": name, "top_alignment": top_alignment(cells)} for name, cells in maps.items()]
-    weights = {f"weights_{i}": value for i, value in enumerate(weight_alignment(network), 1)}
-    output = table(rows)
-    told = ", ".join(f"{value:.3f}" for value in weights.values())
-    value = {"rows": rows, "maps": {name: cells.tolist() for name, cells in maps.items()}}
-    value["weight_alignment"] = [finite(one) for one in weights.values()]
-    return Output(value, f"{output.text}\nweights, layer by layer: {told}")
+    weights = weight_alignment(network)
+    value = {
+        "rows": rows,
+        "maps": {name: cells.tolist() for name, cells in maps.items()},
+        "weight_alignment": [finite(one) for one in weights],
+    }
+    told = ", ".join(f"{one:.3f}" for one in weights)
+    return Output(value, f"{table(rows).text}\nweights, layer by layer: {told}")
 
 
 def stages(maps: dict[str, Tensor]) -> dict[str, Tensor]:

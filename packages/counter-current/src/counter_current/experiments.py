@@ -15,11 +15,13 @@ from .configs import Activation, DataShape, NetworkConfig, RuleName, RunConfig, 
 from .diagnostics.drawing import draw_alignment, draw_reconstructions
 from .diagnostics.flops import count_training_flops
 from .networks.architectures import make_network
-from .paper import COMPARED, PAPER
+from .paper import PAPER
 from .trials import AlignmentTrial, Trial, run_alignment, run_locality, run_trial
 
 TUNING_SEED = 1000
 """Settings are chosen with another seed than those that are measured."""
+LONG, SHORT_WARMUP = 10, 20
+"""Epochs up to which a training counts as short, and the steps of its warm-up."""
 NOT_YET = Unmeasured("not measured yet")
 
 
@@ -50,6 +52,11 @@ def _mlp(dataset: str, widths: str, epochs: int, batch_size: int) -> Trial:
     config = preset("mnist-mlp")
     train = replace(config.train, epochs=epochs, batch_size=batch_size)
     return Trial(dataset, replace(config, network=replace(config.network, widths=widths), train=train))
+
+
+def _shortened(train: TrainConfig, epochs: int) -> TrainConfig:
+    """The schedule for so many epochs; one of a few has a short warm-up, the same for all rules."""
+    return replace(train, epochs=epochs, warmup=train.warmup if epochs > LONG else SHORT_WARMUP)
 
 
 FIVE = "256,256,256,256,256"
@@ -129,11 +136,27 @@ def perceptrons(config: Rules, run: Run) -> None:
         f"{len(candidates['ccl'])} settings for each rule, the best on held-out images, with learning rate and "
         f"activation function: {'; '.join(told)}.",
     )
-    shown = ["bp", "ccl", *COMPARED, "output_only"]
+    shown = {
+        "BP": "bp",
+        "CCL": "ccl",
+        "FA": "fa",
+        "DFA": "dfa",
+        "FW-DTP": "fw_dtp",
+        "DRTP": "drtp",
+        "control": "output_only",
+    }
+    measured = run.measurements["comparable-mlp"]
     run.figure(
         "perceptrons",
-        plots.claim(run, "comparable-mlp", shown, ylabel="test accuracy"),
-        caption="Test accuracy of a perceptron with five hidden layers, by learning rule.",
+        plots.bars(
+            {name: [seed[key] for seed in measured] for name, key in shown.items()},
+            paper={name: claim.paper[key] for name, key in shown.items()},
+            ylabel="test accuracy",
+        ),
+        caption=(
+            "Test accuracy of a perceptron with five hidden layers, by learning rule; the control trains its output "
+            "layer alone."
+        ),
     )
 
 
@@ -165,13 +188,10 @@ def _cnn(dataset: str, channels: str, epochs: int, size: int | None, batch_size:
     """The published settings, but for the channels, the length of the training, and crops, which digits do not need."""
 
     def short(config: RunConfig) -> RunConfig:
-        is_long = epochs > 10
         train = replace(
-            config.train,
-            epochs=epochs,
+            _shortened(config.train, epochs),
             batch_size=batch_size or config.train.batch_size,
             augment="cifar" in dataset,
-            warmup=config.train.warmup if is_long else min(20, config.train.warmup),
         )
         return replace(config, network=replace(config.network, widths=channels), train=train)
 
@@ -229,9 +249,9 @@ def training_cost(config: Cost, run: Run) -> None:
     """Operations of a step, counted; they depend on no seed."""
     with torch.device("meta"):
         network = make_network(NetworkConfig(widths=config.widths), DataShape((config.n_features,), config.n_classes))
+    rules: dict[str, RuleName] = {"ccl": "ccl", "bp": "bp", "fw_dtp": "fw-dtp", "dtp": "dtp"}
     counts = {
-        key: count_training_flops(network, config.batch_size, RunConfig(rule=rule)) / 1e6
-        for key, rule in (("ccl", "ccl"), ("bp", "bp"), ("fw_dtp", "fw-dtp"), ("dtp", "dtp"))
+        key: count_training_flops(network, config.batch_size, RunConfig(rule=rule)) / 1e6 for key, rule in rules.items()
     }
     for _ in run.seeds:
         run.measure("training-cost", **counts)
@@ -272,8 +292,8 @@ def _autoencoder(dataset: str, channels: str, epochs: int, size: int | None) -> 
     """The published settings, but for the channels and the length of the training."""
     ccl, bp = preset("stl10-ae"), preset("stl10-ae", "bp")
     network = replace(ccl.network, widths=channels)
-    trial = Trial(dataset, replace(ccl, network=network, train=replace(ccl.train, epochs=epochs)), size)
-    return Autoencoders(trial, replace(bp.train, epochs=epochs))
+    trial = Trial(dataset, replace(ccl, network=network, train=_shortened(ccl.train, epochs)), size)
+    return Autoencoders(trial, _shortened(bp.train, epochs))
 
 
 QUICK_AUTOENCODER = _autoencoder("mnist5k", "16,32,64", 6, 16)

@@ -31,7 +31,8 @@ def save_onnx(network: CounterCurrentNetwork | nn.Module, path: Path | str, samp
         MissingExtraError: if the extra `onnx` is not installed.
     """
     if isinstance(network, CounterCurrentNetwork):
-        network, sample_shape = network.plain(), network.sample_shape
+        sample_shape = network.sample_shape
+        network = network.plain()
     if not sample_shape:
         raise ValueError("give the shape of a sample: a plain module does not tell it")
     x = torch.randn(N_SAMPLES, *sample_shape, generator=torch.Generator().manual_seed(0))

@@ -42,11 +42,7 @@ def _is_cheaper(m: Mapping[str, float]) -> bool:
 
 
 def _costs_as_published(m: Mapping[str, float]) -> bool:
-    return (
-        abs(m["bp"] / BP_MFLOP - 1) < 0.005
-        and abs(m["ccl"] / CCL_MFLOP - 1) < 0.005
-        and _is_cheaper(m)
-    )
+    return abs(m["bp"] / BP_MFLOP - 1) < 0.005 and abs(m["ccl"] / CCL_MFLOP - 1) < 0.005 and _is_cheaper(m)
 
 
 PAPER = Paper(

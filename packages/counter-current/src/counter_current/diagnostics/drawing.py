@@ -39,7 +39,7 @@ def draw_alignment(maps: Mapping[str, Float[Tensor, "forward feedback"]]) -> Fig
         axes.spines[:].set_visible(False)
     panels[0].set_ylabel("forward activation a")
     bar = figure.colorbar(image, ax=list(panels), label="linear CKA", fraction=0.05, pad=0.02)
-    bar.outline.set_visible(False)  # type: ignore[operator] # a spine
+    bar.outline.set_visible(False)
     return figure
 
 

@@ -1,5 +1,6 @@
 """The networks of the paper: perceptrons, convolutional networks and a convolutional autoencoder."""
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -26,14 +27,12 @@ def make_network(config: NetworkConfig, shape: DataShape) -> CounterCurrentNetwo
     Raises:
         ValueError: if samples of this shape do not fit the architecture.
     """
-    settings = {"activation": config.activation, "norm": config.norm, "bias": config.bias}
-    hidden = widths(config.widths)
     if config.architecture == "mlp":
-        layers = _mlp_layers(shape, hidden, **settings)
+        layers = _mlp_layers(shape, config)
     elif config.architecture == "autoencoder":
-        layers = _autoencoder_layers(_image(shape), hidden, **settings)
+        layers = _autoencoder_layers(_image(shape), config)
     else:
-        layers = _cnn_layers(_image(shape), hidden, shape.n_classes, config.architecture == "strided-cnn", **settings)
+        layers = _cnn_layers(_image(shape), _classes(shape), config)
     n_classes = None if config.architecture == "autoencoder" else shape.n_classes
     network = CounterCurrentNetwork(layers, n_classes, shape.sample, standardize=config.standardize)
     if config.architecture == "autoencoder":
@@ -63,22 +62,17 @@ def make_mlp(
     return make_network(config, DataShape((n_features,), n_classes))
 
 
-def _mlp_layers(
-    shape: DataShape, hidden: Sequence[int], *, activation: Activation, norm: Norm, bias: bool
-) -> list[CounterCurrentLayer]:
-    n_in = 1
-    for n in shape.sample:
-        n_in *= n
-    sizes = [n_in, *hidden, _classes(shape)]
+def _mlp_layers(shape: DataShape, config: NetworkConfig) -> list[CounterCurrentLayer]:
+    sizes = [math.prod(shape.sample), *widths(config.widths), _classes(shape)]
     last = len(sizes) - 2
     layers: list[CounterCurrentLayer] = [
         CounterCurrentLinear(
             below,
             above,
-            "identity" if number == last else activation,
-            "identity" if number == 0 else activation,
-            bias=bias,
-            norm=norm,
+            "identity" if number == last else config.activation,
+            "identity" if number == 0 else config.activation,
+            bias=config.bias,
+            norm=config.norm,
         )
         for number, (below, above) in enumerate(pairwise(sizes))
     ]
@@ -87,17 +81,9 @@ def _mlp_layers(
     return layers
 
 
-def _cnn_layers(
-    image: tuple[int, int, int],
-    channels: Sequence[int],
-    n_classes: int | None,
-    is_strided: bool,
-    *,
-    activation: Activation,
-    norm: Norm,
-    bias: bool,
-) -> list[CounterCurrentLayer]:
+def _cnn_layers(image: tuple[int, int, int], n_classes: int, config: NetworkConfig) -> list[CounterCurrentLayer]:
     """Convolutions that halve the map, by pooling or by their stride, and a plain linear map."""
+    channels, is_strided = widths(config.widths), config.architecture == "strided-cnn"
     layers: list[CounterCurrentLayer] = []
     below, *size = image
     for number, above in enumerate(channels):
@@ -111,24 +97,23 @@ def _cnn_layers(
             below,
             above,
             stride=2 if is_strided else 1,
-            activation=activation,
-            feedback_activation="identity" if number == 0 else activation,
-            bias=bias,
-            norm=norm,
+            activation=config.activation,
+            feedback_activation="identity" if number == 0 else config.activation,
+            bias=config.bias,
+            norm=config.norm,
             size=(height, width),
         )
         layers.append(first if is_strided else CounterCurrentBlock(first, CounterCurrentPool2d(2, (height, width))))
         size = [-(-height // 2), -(-width // 2)] if is_strided else [height // 2, width // 2]
         below = above
     shape = (below, *size)
-    linear = CounterCurrentLinear(below * size[0] * size[1], n_classes or 0, "identity", activation)
+    linear = CounterCurrentLinear(below * size[0] * size[1], n_classes, "identity", config.activation)
     return [*layers, CounterCurrentBlock(CounterCurrentFlatten(shape), linear)]
 
 
-def _autoencoder_layers(
-    image: tuple[int, int, int], channels: Sequence[int], *, activation: Activation, norm: Norm, bias: bool
-) -> list[CounterCurrentLayer]:
+def _autoencoder_layers(image: tuple[int, int, int], config: NetworkConfig) -> list[CounterCurrentLayer]:
     """An encoder of strided convolutions, and a decoder that is the same seen from its other end."""
+    channels = widths(config.widths)
     multiple = 2 ** len(channels)
     if image[1] % multiple or image[2] % multiple:
         raise ValueError(
@@ -142,10 +127,10 @@ def _autoencoder_layers(
                 below,
                 above,
                 stride=2,
-                activation=activation,
-                feedback_activation="identity" if number == 0 else activation,
-                bias=bias,
-                norm=norm,
+                activation=config.activation,
+                feedback_activation="identity" if number == 0 else config.activation,
+                bias=config.bias,
+                norm=config.norm,
             )
             for number, (below, above) in enumerate(pairwise((image[0], *channels)))
         ]
@@ -164,5 +149,5 @@ def _image(shape: DataShape) -> tuple[int, int, int]:
 
 def _classes(shape: DataShape) -> int:
     if shape.n_classes is None:
-        raise ValueError("an MLP classifies; give the number of classes")
+        raise ValueError("this architecture classifies; give the number of classes")
     return shape.n_classes

@@ -184,6 +184,7 @@ def _is_elementwise(part: _Part) -> bool:
 def _fresh(module: nn.Module) -> nn.Module:
     """A copy as it was made."""
     copy = deepcopy(module)
-    if hasattr(copy, "reset_parameters"):
-        copy.reset_parameters()
+    reset = getattr(copy, "reset_parameters", None)
+    if callable(reset):
+        reset()
     return copy

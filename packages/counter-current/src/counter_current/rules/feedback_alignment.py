@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from jaxtyping import Int, Shaped
 from torch import Tensor, nn
+from torch.nn.grad import conv2d_input, conv2d_weight
 
 from counter_current.networks.dual import CounterCurrentNetwork
 
@@ -46,8 +47,8 @@ class _AlignedConv2d(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:  # noqa: ANN401
         x, weight, feedback = ctx.saved_tensors
         of_input, of_weight = ctx.needs_input_grad[:2]
-        into_x = torch.nn.grad.conv2d_input(x.shape, feedback, gradient, *ctx.settings) if of_input else None
-        into_weight = torch.nn.grad.conv2d_weight(x, weight.shape, gradient, *ctx.settings) if of_weight else None
+        into_x = conv2d_input(x.shape, feedback, gradient, *ctx.settings) if of_input else None
+        into_weight = conv2d_weight(x, weight.shape, gradient, *ctx.settings) if of_weight else None
         return into_x, into_weight, None, None
 
 
