@@ -11,23 +11,24 @@ import torch
 from separata import Run, Unmeasured, experiment, plots
 from separata.configs import replaced
 
-from .configs import Activation, DataShape, NetworkConfig, RuleName, RunConfig, TrainConfig, preset
+from .candidates import (
+    RULES,
+    Autoencoders,
+    Convolutions,
+    Rules,
+    by_rule,
+    make_autoencoders,
+    make_convolutions,
+    mlp_trial,
+)
+from .configs import DataShape, NetworkConfig, RuleName, RunConfig
 from .diagnostics.drawing import draw_alignment, draw_reconstructions
 from .diagnostics.flops import count_training_flops
 from .networks.architectures import make_network
 from .paper import PAPER
 from .trials import AlignmentTrial, Trial, run_alignment, run_locality, run_trial
 
-TUNING_SEED = 1000
-"""Settings are chosen with another seed than those that are measured."""
-LONG, SHORT_WARMUP = 10, 20
-"""Epochs up to which a training counts as short, and the steps of its warm-up."""
 NOT_YET = Unmeasured("not measured yet")
-
-
-def _by(rule: RuleName, trial: Trial) -> Trial:
-    """The trial by another rule."""
-    return replace(trial, config=replace(trial.config, rule=rule))
 
 
 def _number(value: float | None) -> float:
@@ -47,23 +48,11 @@ def _test(trial: Trial) -> Trial:
     return replace(trial, is_held_out=False)
 
 
-def _mlp(dataset: str, widths: str, epochs: int, batch_size: int) -> Trial:
-    """A perceptron with the published settings, but for the length of the training."""
-    config = preset("mnist-mlp")
-    train = replace(config.train, epochs=epochs, batch_size=batch_size)
-    return Trial(dataset, replace(config, network=replace(config.network, widths=widths), train=train))
-
-
-def _shortened(train: TrainConfig, epochs: int) -> TrainConfig:
-    """The schedule for so many epochs; one of a few has a short warm-up, the same for all rules."""
-    return replace(train, epochs=epochs, warmup=train.warmup if epochs > LONG else SHORT_WARMUP)
-
-
 FIVE = "256,256,256,256,256"
-SMOKE_MLP = _mlp("digits", "24,24", 1, 64)
-QUICK_MLP = _mlp("mnist5k", FIVE, 20, 64)
-GPU_MLP = _mlp("mnist", FIVE, 10, 256)
-PAPER_MLP = _mlp("mnist", FIVE, 100, 256)
+SMOKE_MLP = mlp_trial("digits", "24,24", 1, 64)
+QUICK_MLP = mlp_trial("mnist5k", FIVE, 20, 64)
+GPU_MLP = mlp_trial("mnist", FIVE, 10, 256)
+PAPER_MLP = mlp_trial("mnist", FIVE, 100, 256)
 
 
 # ---- locality
@@ -72,43 +61,14 @@ PAPER_MLP = _mlp("mnist", FIVE, 100, 256)
 @experiment("local-updates", smoke=SMOKE_MLP, quick=NOT_YET, gpu=GPU_MLP, paper=PAPER_MLP)
 def local_updates(config: Trial, run: Run) -> None:
     """Gradients of one batch, with the weights above drawn anew."""
-    found = run.over_seeds(run_locality, {"ccl": config, "bp": _by("bp", config)}, "gradients")
+    found = run.over_seeds(run_locality, {"ccl": config, "bp": by_rule("bp", config)}, "gradients")
     for ccl, bp in zip(*found.values(), strict=True):
         run.measure("local-updates", ccl=ccl["change"], bp=bp["change"])
-
-
-QUICK_LOCAL = QUICK_MLP
 
 
 # ---- perceptrons
 
 
-@dataclass(frozen=True)
-class Rules:
-    """Rules that train the same perceptron, each with its own learning rate and activation function."""
-
-    trial: Trial
-    rates: tuple[float, ...] = (0.1, 0.3, 1.0)
-    activations: tuple[Activation, ...] = ("elu", "tanh")
-
-    def candidates(self, rule: RuleName) -> list[Trial]:
-        """The settings that a rule is chosen from; the feedback of `ccl` has the forward rate."""
-        base = replace(_by(rule, self.trial), seed=TUNING_SEED, is_held_out=True)
-        return [
-            replaced(base, lr=lr, lr_feedback=lr, activation=activation)
-            for lr, activation in product(self.rates, self.activations)
-        ]
-
-
-RULES: dict[str, RuleName] = {
-    "ccl": "ccl",
-    "bp": "bp",
-    "fa": "fa",
-    "dfa": "dfa",
-    "drtp": "drtp",
-    "fw_dtp": "fw-dtp",
-    "output_only": "output-only",
-}
 QUICK_RULES = Rules(QUICK_MLP)
 
 
@@ -163,52 +123,18 @@ def perceptrons(config: Rules, run: Run) -> None:
 # ---- convolutional networks
 
 
-@dataclass(frozen=True)
-class Convolutions:
-    """A convolutional network by counter-current learning and by back-propagation."""
-
-    trial: Trial
-    bp: RunConfig
-    """Back-propagation's own network and schedule."""
-    rates: tuple[float, ...] = (0.1, 0.3, 1.0)
-    bp_rates: tuple[float, ...] = (0.03, 0.1, 0.3)
-
-    def candidates(self) -> dict[str, list[Trial]]:
-        """The settings that each is chosen from, around those that were published for it."""
-        base = replace(self.trial, seed=TUNING_SEED, is_held_out=True)
-        bp = replace(base, config=self.bp)
-        return {
-            "ccl": [replaced(base, lr=lr, lr_feedback=lr) for lr in self.rates],
-            "bp": [replaced(bp, lr=lr) for lr in self.bp_rates],
-            "output_only": [replaced(_by("output-only", bp), lr=lr) for lr in self.bp_rates],
-        }
-
-
-def _cnn(dataset: str, channels: str, epochs: int, size: int | None, batch_size: int | None = None) -> Convolutions:
-    """The published settings, but for the channels, the length of the training, and crops, which digits do not need."""
-
-    def short(config: RunConfig) -> RunConfig:
-        train = replace(
-            _shortened(config.train, epochs),
-            batch_size=batch_size or config.train.batch_size,
-            augment="cifar" in dataset,
-        )
-        return replace(config, network=replace(config.network, widths=channels), train=train)
-
-    ccl, bp = short(preset("cifar10-cnn")), short(preset("cifar10-cnn", "bp"))
-    return Convolutions(Trial(dataset, ccl, size), bp)
-
-
 FULL = "128,128,256,256,512"
-QUICK_CNN = _cnn("mnist5k", "16,32,64", 3, 32, batch_size=64)
+SMOKE_CNN = replace(make_convolutions("digits", "4,8", 1, None, batch_size=64), rates=(0.3,), bp_rates=(0.1,))
+GPU_CNN = make_convolutions("cifar10", FULL, 10, None)
+QUICK_CNN = make_convolutions("mnist5k", "16,32,64", 3, 32, batch_size=64)
 
 
 @experiment(
     "cnn",
-    smoke=replace(_cnn("digits", "4,8", 1, None, batch_size=64), rates=(0.3,), bp_rates=(0.1,)),
+    smoke=SMOKE_CNN,
     quick=NOT_YET,
-    gpu=_cnn("cifar10", FULL, 10, None),
-    paper=_cnn("cifar10", FULL, 100, None),
+    gpu=GPU_CNN,
+    paper=make_convolutions("cifar10", FULL, 100, None),
 )
 def convolutions(config: Convolutions, run: Run) -> None:
     """Both on the test images, each with its own network, schedule and rate."""
@@ -244,7 +170,10 @@ class Cost:
     batch_size: int = 32
 
 
-@experiment("training-cost", smoke=Cost(), quick=NOT_YET)
+QUICK_COST = Cost()
+
+
+@experiment("training-cost", smoke=Cost(), quick=NOT_YET, gpu=Cost())
 def training_cost(config: Cost, run: Run) -> None:
     """Operations of a step, counted; they depend on no seed."""
     with torch.device("meta"):
@@ -262,49 +191,18 @@ def training_cost(config: Cost, run: Run) -> None:
     )
 
 
-QUICK_COST = Cost()
-
-
 # ---- autoencoder
 
 
-@dataclass(frozen=True)
-class Autoencoders:
-    """An autoencoder by counter-current learning and by back-propagation."""
-
-    trial: Trial
-    bp: TrainConfig
-    """Back-propagation's own schedule."""
-    rates: tuple[float, ...] = (0.01, 0.03, 0.1)
-
-    def candidates(self) -> dict[str, list[Trial]]:
-        """The settings that each is chosen from; both with the same rates."""
-        base = replace(self.trial, seed=TUNING_SEED, is_held_out=True)
-        bp = replace(base, config=replace(base.config, rule="bp", train=self.bp))
-        return {
-            "ccl": [replaced(base, lr=lr, lr_feedback=lr) for lr in self.rates],
-            "bp": [replaced(bp, lr=lr) for lr in self.rates],
-            "output_only": [replaced(_by("output-only", bp), lr=lr) for lr in self.rates],
-        }
-
-
-def _autoencoder(dataset: str, channels: str, epochs: int, size: int | None) -> Autoencoders:
-    """The published settings, but for the channels and the length of the training."""
-    ccl, bp = preset("stl10-ae"), preset("stl10-ae", "bp")
-    network = replace(ccl.network, widths=channels)
-    trial = Trial(dataset, replace(ccl, network=network, train=_shortened(ccl.train, epochs)), size)
-    return Autoencoders(trial, _shortened(bp.train, epochs))
-
-
-QUICK_AUTOENCODER = _autoencoder("mnist5k", "16,32,64", 6, 16)
+QUICK_AUTOENCODER = make_autoencoders("mnist5k", "16,32,64", 6, 16)
 
 
 @experiment(
     "autoencoder",
-    smoke=replace(_autoencoder("digits", "4,8", 1, None), rates=(0.03,)),
+    smoke=replace(make_autoencoders("digits", "4,8", 1, None), rates=(0.03,)),
     quick=NOT_YET,
-    gpu=_autoencoder("cifar10", "64,128,256", 10, None),
-    paper=_autoencoder("stl10", "128,256,1024,2048", 50, 96),
+    gpu=make_autoencoders("cifar10", "64,128,256", 10, None),
+    paper=make_autoencoders("stl10", "128,256,1024,2048", 50, 96),
 )
 def autoencoders(config: Autoencoders, run: Run) -> None:
     """Reconstruction of test images, each rule with its own schedule and rate."""
@@ -343,30 +241,68 @@ def _draw_pictures(run: Run, found: Mapping[str, Mapping[str, Any]]) -> None:
 # ---- alignment
 
 
-QUICK_ALIGNMENT = AlignmentTrial(replaced(QUICK_MLP, batch_size=32))
+@dataclass(frozen=True)
+class Alignments:
+    """A convolutional network, as in the paper, and a perceptron; each by both rules, for a few steps."""
+
+    cnn: Convolutions
+    mlp: Trial
+    steps: tuple[int, ...] = (0, 40, 160)
+    batch_size: int = 32
+
+    def trials(self) -> dict[str, AlignmentTrial]:
+        """The trainings by name."""
+        cnn = self.cnn.trial
+        trials = {
+            "cnn": cnn,
+            "cnn_bp": replace(cnn, config=self.cnn.bp),
+            "mlp": self.mlp,
+            "mlp_bp": by_rule("bp", self.mlp),
+        }
+        return {
+            name: AlignmentTrial(replaced(trial, batch_size=self.batch_size), self.steps)
+            for name, trial in trials.items()
+        }
+
+
+QUICK_ALIGNMENT = Alignments(QUICK_CNN, QUICK_MLP)
 
 
 @experiment(
     "alignment",
-    smoke=AlignmentTrial(replaced(SMOKE_MLP, batch_size=32), (0, 10, 20)),
+    smoke=Alignments(SMOKE_CNN, SMOKE_MLP, (0, 5, 10)),
     quick=NOT_YET,
-    gpu=AlignmentTrial(replaced(GPU_MLP, batch_size=32)),
+    gpu=Alignments(GPU_CNN, GPU_MLP),
 )
-def alignment(config: AlignmentTrial, run: Run) -> None:
+def alignment(config: Alignments, run: Run) -> None:
     """Linear CKA of the two directions before, during and after a short training."""
-    settings = {"ccl": config, "bp": replace(config, trial=_by("bp", config.trial))}
-    found = run.over_seeds(run_alignment, settings, "alignment")
-    for ccl, bp in zip(found["ccl"], found["bp"], strict=True):
-        run.measure("alignment", before=ccl["top"][0], after=ccl["top"][-1], bp_after=bp["top"][-1])
-    for key, name in (("ccl", "counter-current learning"), ("bp", "back-propagation")):
+    found = run.over_seeds(run_alignment, config.trials(), "alignment")
+    for number in range(len(run.seeds)):
+        top = {name: of_seeds[number]["top"] for name, of_seeds in found.items()}
+        run.measure(
+            "alignment",
+            before=top["cnn"][0],
+            after=top["cnn"][-1],
+            bp_after=top["cnn_bp"][-1],
+            mlp_before=top["mlp"][0],
+            mlp_after=top["mlp"][-1],
+            mlp_bp_after=top["mlp_bp"][-1],
+        )
+    names = {
+        "cnn": "a convolutional network under counter-current learning",
+        "cnn_bp": "the same under back-propagation",
+        "mlp": "a perceptron under counter-current learning",
+        "mlp_bp": "the same under back-propagation",
+    }
+    for key, name in names.items():
         maps = torch.tensor([one["maps"] for one in found[key]], dtype=torch.double).mean(0)
         steps = [f"{step:,} steps" for step in config.steps]
         run.figure(
-            f"alignment-{key}",
+            f"alignment-{key.replace('_', '-')}",
             draw_alignment(dict(zip(steps, maps, strict=True))),
             caption=(
-                f"Linear CKA of every forward activation with every feedback signal under {name}, mean over seeds; 0 "
-                "is the sample, the last index the output."
+                f"Linear CKA of every forward activation with every feedback signal in {name}, mean over seeds; 0 is "
+                "the sample, the last index the output."
             ),
         )
 
