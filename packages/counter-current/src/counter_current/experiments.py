@@ -50,7 +50,7 @@ def _test(trial: Trial) -> Trial:
 
 FIVE = "256,256,256,256,256"
 SMOKE_MLP = mlp_trial("digits", "24,24", 1, 64)
-QUICK_MLP = mlp_trial("mnist5k", FIVE, 20, 64)
+QUICK_MLP = mlp_trial("mnist5k", FIVE, 15, 64)
 GPU_MLP = mlp_trial("mnist", FIVE, 10, 256)
 PAPER_MLP = mlp_trial("mnist", FIVE, 100, 256)
 
@@ -126,7 +126,7 @@ def perceptrons(config: Rules, run: Run) -> None:
 FULL = "128,128,256,256,512"
 SMOKE_CNN = replace(make_convolutions("digits", "4,8", 1, None, batch_size=64), rates=(0.3,), bp_rates=(0.1,))
 GPU_CNN = make_convolutions("cifar10", FULL, 10, None)
-QUICK_CNN = make_convolutions("mnist5k", "16,32,64", 3, 32, batch_size=64)
+QUICK_CNN = make_convolutions("mnist5k", "16,32,64", 5, 32, batch_size=64)
 
 
 @experiment(
@@ -194,7 +194,7 @@ def training_cost(config: Cost, run: Run) -> None:
 # ---- autoencoder
 
 
-QUICK_AUTOENCODER = make_autoencoders("mnist5k", "16,32,64", 6, 16)
+QUICK_AUTOENCODER = make_autoencoders("mnist5k", "16,32,64", 4, 16)
 
 
 @experiment(
