@@ -40,7 +40,6 @@ from .networks.layers import CounterCurrentLayer as CounterCurrentLayer
 from .networks.layers import CounterCurrentLinear as CounterCurrentLinear
 from .networks.layers import CounterCurrentPool2d as CounterCurrentPool2d
 from .networks.mirrored import counter_current as counter_current
-from .rules.base import Rule as Rule
 from .rules.bp import BackPropagation as BackPropagation
 from .rules.ccl import CounterCurrent as CounterCurrent
 from .rules.direct_feedback_alignment import DirectFeedbackAlignment as DirectFeedbackAlignment
@@ -83,7 +82,6 @@ __all__ = [
     "LossConfig",
     "NetworkConfig",
     "OutputOnly",
-    "Rule",
     "RunConfig",
     "Standardize",
     "TargetConfig",

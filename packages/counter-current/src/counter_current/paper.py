@@ -102,7 +102,6 @@ PAPER = Paper(
             holds=lambda m: (
                 m["ccl"] >= 0.85 and m["ccl"] >= m["bp"] - NEAR_BP_CNN and m["ccl"] > m["output_only"] + COMPARABLE
             ),
-            direction=lambda m: m["ccl"] >= m["bp"] - NEAR_BP_CNN and m["ccl"] > m["output_only"] + COMPARABLE,
             note=(
                 "In the paper, 0.829 beside 0.871 of back-propagation on CIFAR-10, and 0.563 beside 0.519 on "
                 "CIFAR-100. Back-propagation has batch normalization, as in the published code."
