@@ -1,0 +1,1 @@
+"""What can be seen of a network: alignment, features and cost."""

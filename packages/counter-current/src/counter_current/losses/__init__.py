@@ -1,0 +1,1 @@
+"""Local losses between the two directions."""

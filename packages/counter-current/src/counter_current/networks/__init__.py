@@ -1,0 +1,1 @@
+"""Dual networks: layers in two directions, and how they are put together."""

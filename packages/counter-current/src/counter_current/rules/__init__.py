@@ -1,0 +1,1 @@
+"""Learning rules: objects that give a network's weights their gradients for a batch."""
