@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from separata.loop import step_generator
 
-from .candidates import Batch, CorrelationTrainer, Loss, OptimizerFactory
+from .candidates import Batch, CandidateOptimizer, CorrelationTrainer, Loss, OptimizerFactory
 from .configs import CycleConfig
 from .module import DendriticModule
 from .wrapping import dendritic_modules, gains, num_dendrites, parameter_groups
@@ -44,27 +44,6 @@ class StepResult:
     finished: bool
     rolled_back: bool
     num_dendrites: int
-
-
-class CandidateOptimizer:
-    """What `controller.optimizer` is in a dendrite phase: its step trains candidates by the errors of the batch."""
-
-    def __init__(self, trainer: CorrelationTrainer) -> None:
-        self.trainer = trainer
-
-    @property
-    def param_groups(self) -> list[dict[str, Any]]:
-        """Those of the optimizer of the candidates."""
-        return self.trainer.optimizer.param_groups
-
-    def zero_grad(self, set_to_none: bool = True) -> None:  # noqa: ARG002 - as PyTorch's
-        """Forget what was recorded."""
-        for layer in self.trainer.layers:
-            layer.module.traces = []
-
-    def step(self) -> None:
-        """Take the errors of the last backward pass."""
-        self.trainer.observe()
 
 
 class DendriteController:
@@ -365,7 +344,7 @@ class DendriteController:
         }
 
     def state_dict(self) -> dict[str, Any]:
-        """What the training goes on from, network included. Within a dendrite phase: from the beginning of the phase."""
+        """What the training goes on from, network included; in a dendrite phase, from the phase's beginning."""
         if self._before is not None:
             return self._before
         state = self._state()

@@ -213,7 +213,7 @@ QUICK_FEATURES = of_arch("mlp", 8, "mnist5k", cycle=replace(LONG, max_dendrites=
     paper=replace(PAPER_ACCURACY.mlp),
 )
 def same_features(config: Trial, run: Run) -> None:
-    variants = {name: replace(config, variant=name) for name in ("dendrites", "unperforated")}  # type: ignore[arg-type]
+    variants = {name: replace(config, variant=name) for name in ("dendrites", "unperforated")}
     found = run.over_seeds(compare_features, variants, "networks")
     for hidden, seen in zip(found["dendrites"], found["unperforated"], strict=True):
         run.measure(

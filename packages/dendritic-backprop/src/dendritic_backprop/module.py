@@ -1,6 +1,6 @@
 """A module with dendrites: copies of it whose activated outputs are added to what its neurons receive."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -9,13 +9,17 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from .activations import make_activation
 from .adapters import OutputAdapter, detached, find_axis, find_n_nodes, make_adapter
 from .configs import DendriteConfig
 from .copies import Copies, make_copies
 from .correlation import patterns
 
 DEFAULT = DendriteConfig()
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+    "relu": torch.relu,
+}
 
 
 @dataclass
@@ -23,7 +27,8 @@ class Trace:
     """One use of a module in a dendrite phase: its candidates' outputs, and the probe that receives the errors.
 
     Attributes:
-        values: Outputs of the candidates, each of the shape of the module's output; they carry gradients.
+        values: Outputs of the candidates, each of the shape of the module's output; they carry gradients. None where
+            `keeps_values` is false.
         probe: Zeros added to the output; after the backward pass, its gradient is that of the loss by the output.
         inputs: Arguments of the module, detached.
         older: Outputs of the dendrites that are there already.
@@ -65,6 +70,7 @@ class DendriticModule(nn.Module):
             after those of all earlier ones.
         candidates: Copies that are being trained; None outside of a dendrite phase.
         candidate_lateral: Their weights from the D dendrites, of shape (k, D, neurons).
+        keeps_values: Whether candidates are computed in each forward pass that is recorded.
     """
 
     gain: nn.Parameter
@@ -87,7 +93,7 @@ class DendriticModule(nn.Module):
         self.n_nodes = find_n_nodes(module) if n_nodes is None else n_nodes
         self.adapter = adapter or make_adapter(module)
         self.name = name or type(module).__name__
-        self.activation = make_activation(config.activation)
+        self.activation = ACTIVATIONS[config.activation]
         self.dendrites: Copies = make_copies(module, 0, self.adapter)
         like = next(module.parameters(), torch.empty(0))
         self.gain = nn.Parameter(like.new_zeros(0, self.n_nodes or 0))
@@ -95,6 +101,7 @@ class DendriticModule(nn.Module):
         self.candidates: Copies | None = None
         self.candidate_lateral = None
         self.traces: list[Trace] = []
+        self.keeps_values = True
         self._freeze()
 
     @property
@@ -187,7 +194,8 @@ class DendriticModule(nn.Module):
         inputs = detached(args), detached(kwargs)
         hidden = [v.detach() for v in older]
         probe = torch.zeros_like(out, requires_grad=True)
-        self.traces.append(Trace(self.candidate_values(inputs, hidden), probe, inputs, hidden))
+        values = self.candidate_values(inputs, hidden) if self.keeps_values else []
+        self.traces.append(Trace(values, probe, inputs, hidden))
         return out + probe
 
     # ---- candidates
@@ -205,9 +213,7 @@ class DendriticModule(nn.Module):
         if self.candidates is not None:
             raise ValueError(f"{self.name} has candidates already; accept or discard them first")
         if self.n_nodes is None:
-            raise ValueError(
-                f"the number of neurons of {self.name} is not known; run the network once, or give n_nodes"
-            )
+            raise ValueError(f"how many neurons {self.name} has is not known; run the network once, or give n_nodes")
         self._make_candidates(self.config.n_candidates if n is None else n)
         assert self.candidates is not None  # noqa: S101 - for the type checker
         self.candidates.initialize(self.config.init_scale, generator)

@@ -10,7 +10,11 @@ from .wrapping import dendritic_modules
 
 
 def passed_back(
-    module: nn.Module, x: Tensor, error: Tensor, *others: Any, node_output: DendriticModule | None = None
+    module: nn.Module,
+    x: Tensor,
+    error: Tensor,
+    *others: Any,  # noqa: ANN401 - those of the module
+    node_output: DendriticModule | None = None,
 ) -> Tensor:
     """What a module passes back to its input for an error at its output: Σ_j error_j d out_j / dx.
 
@@ -28,7 +32,11 @@ def passed_back(
     return torch.autograd.grad(out, x, error)[0]
 
 
-def perforation_gap(model: nn.Module, *inputs: Any, generator: torch.Generator | None = None) -> dict[str, float]:
+def perforation_gap(
+    model: nn.Module,
+    *inputs: Any,  # noqa: ANN401 - those of the network
+    generator: torch.Generator | None = None,
+) -> dict[str, float]:
     """How far what each wrapped module passes back is from what its original neurons alone would.
 
     For a random error at the output, the norm of the difference relative to the norm of what the neurons pass back:

@@ -304,7 +304,6 @@ def fit(
     cycle: CycleConfig = CYCLE,
     dendrites: DendriteConfig = DEFAULT,
     types: tuple[type[nn.Module], ...] = TYPES,
-    skip: tuple[str, ...] = (),
     loss: Loss | None = None,
     score: Callable[[nn.Module, Tensor, Tensor], float] | None = None,
     track: Track | None = None,
@@ -316,7 +315,7 @@ def fit(
     your own, call `add_dendrites` and `DendriteController` instead.
 
     Args:
-        model: Any network with affine or convolutional modules; modules that have dendrites already keep them.
+        model: Any network with affine or convolutional modules; to choose modules by name, call `add_dendrites` first.
         x: Samples.
         y: Their classes, or numbers to predict.
         validation: Validation samples and targets, or the share of samples that is held out at random.
@@ -324,7 +323,6 @@ def fit(
         cycle: When neurons learn and when dendrites do.
         dendrites: What dendrites are, and how they learn.
         types: Modules that get dendrites.
-        skip: Patterns of names of modules that get none.
         loss: Mean loss of a batch; cross-entropy of classes, mean squared error of numbers if not given.
         score: Score on validation data, larger is better; accuracy, or minus the loss, if not given.
         track: Shows progress over epochs.
@@ -338,7 +336,7 @@ def fit(
         FloatingPointError: if the loss is not finite.
     """
     if not any(isinstance(module, DendriticModule) for module in model.modules()):
-        model = add_dendrites(model, types=types, skip=skip, config=dendrites)
+        model = add_dendrites(model, types=types, config=dendrites)
     if isinstance(validation, tuple):
         data = TrainingData(x, y, *validation)
     else:

@@ -84,7 +84,15 @@ def add_dendrites(
                 parent._modules[child] = wrapped[module]
                 if isinstance(parent, nn.TransformerEncoderLayer):
                     parent.activation_relu_or_gelu = 0
+    _leave_fast_paths(model)
     return model
+
+
+def _leave_fast_paths(model: nn.Module) -> None:
+    """Keep PyTorch's transformer from computing with the weights of wrapped modules instead of calling them."""
+    for module in model.modules():
+        if isinstance(module, nn.TransformerEncoder) and any(isinstance(m, DendriticModule) for m in module.modules()):
+            module.use_nested_tensor = False
 
 
 def _merge_norms(model: nn.Module, types: tuple[type[nn.Module], ...]) -> None:
@@ -94,8 +102,8 @@ def _merge_norms(model: nn.Module, types: tuple[type[nn.Module], ...]) -> None:
             continue
         names = list(parent._modules)
         for first, second in pairwise(names):
-            before, after = parent._modules.get(first), parent._modules.get(second)
-            if isinstance(before, types) and isinstance(after, NORMS):
+            before, after = parent._modules[first], parent._modules[second]
+            if before is not None and isinstance(before, types) and isinstance(after, NORMS):
                 parent._modules[first] = NormalizedBlock(before, after)
                 parent._modules[second] = nn.Identity()
 
@@ -108,9 +116,8 @@ def _outermost(
     for name, module in model.named_modules():
         if any(name.startswith(outer) for outer in inside):
             continue
-        is_wanted = (
-            _fits(name, names) if names is not None else isinstance(module, (*types, NormalizedBlock, DendriticModule))
-        )
+        by_type = isinstance(module, (*types, NormalizedBlock, DendriticModule))
+        is_wanted = by_type if names is None else _fits(name, names)
         if is_wanted and not _fits(name, skip):
             inside.append(f"{name}." if name else "")
             yield name, module
