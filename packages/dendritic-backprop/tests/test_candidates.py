@@ -43,8 +43,9 @@ def test_a_dendrite_finds_an_error_that_it_can_compute(score, sign):
     x = torch.randn(400, 3, generator=generator())
     y = sign * torch.sigmoid(x @ torch.tensor([3.0, -2, 1]))[:, None] + 0.7
     model = single_neuron(score)
-    trainer = CorrelationTrainer(model, half_squares, adam(5e-2), generator())
-    trainer.run([(x, y)], 400, patience=0)
+    # At small weights, the correlation is nearly that of a linear dendrite, and hardly depends on their scale.
+    trainer = CorrelationTrainer(model, half_squares, adam(0.2 if score == "pearson" else 5e-2), generator())
+    trainer.run([(x, y)], 400 if score == "pearson" else 200, patience=0)
     found = correlation(model, x, y[:, 0])
     assert found > (0.99 if score == "pearson" else 0.95)
     assert found == pytest.approx(abs(trainer.correlations["Linear"].item()), abs=1e-4)
