@@ -46,7 +46,8 @@ def folder(tmp_path_factory):
 def test_a_training_answers_and_its_network_can_be_used(folder, tmp_path):
     told = json.loads((folder / "told.json").read_text())
     assert told["test_accuracy"] > 0.6
-    assert told["epochs"] == 7
+    history = list(csv.DictReader((folder / "run" / "history.csv").open()))
+    assert told["epochs"] == int(history[-1]["epoch"]) >= 7
     model = load(folder / "run", "cpu")
     assert num_dendrites(model) == told["dendrites"]
     assert load_shape(folder / "run").classes == ("ash", "birch", "oak")
