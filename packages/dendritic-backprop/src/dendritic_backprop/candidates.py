@@ -224,8 +224,9 @@ class CorrelationTrainer:
             recorded = self._through_network(batch)
             size += sum(one.n_bytes for of_layer in recorded for one in of_layer)
             kept = [*kept, recorded] if kept is not None and size <= memory else None
-            for layer, values, error in self._replay(recorded):
-                layer.add(values, error)
+            with torch.no_grad():
+                for layer, values, error in self._replay(recorded):
+                    layer.add(values, error)
         if not n_batches:
             raise ValueError("there is no batch to train dendrites on")
         return kept

@@ -20,7 +20,7 @@ COMPARED: tuple[Variant, ...] = ("continued", "dendrites")
 Result = dict[str, Any]
 
 BRIEF = replace(CYCLE, max_dendrites=3, first_epochs=2, neuron_epochs=1, dendrite_epochs=1)
-LONG = replace(CYCLE, max_dendrites=3, first_epochs=100, neuron_epochs=60, dendrite_epochs=20)
+LONG = replace(CYCLE, max_dendrites=3, first_epochs=60, neuron_epochs=40, dendrite_epochs=20)
 MEDIUM = replace(CYCLE, max_dendrites=1, first_epochs=40, neuron_epochs=40, dendrite_epochs=20)
 FULL_LENGTH = replace(CYCLE, max_dendrites=5, first_epochs=200, neuron_epochs=100, dendrite_epochs=50)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from separata import Claim, Paper, Reference
+from separata import Claim, Paper
 
 EXACT = 1e-5
 """Relative differences below this are rounding, in single precision."""
@@ -69,15 +69,6 @@ PAPER = Paper(
     arxiv="2501.18018",
     field="Representation learning",
     short="dendrites",
-    others=(
-        Reference(
-            short="cascade correlation",
-            title="The Cascade-Correlation Learning Architecture",
-            year=1990,
-            authors=("Scott E. Fahlman", "Christian Lebiere"),
-            venue="Advances in Neural Information Processing Systems",
-        ),
-    ),
     claims=(
         Claim(
             "improves-accuracy",
