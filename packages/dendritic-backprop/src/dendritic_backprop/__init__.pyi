@@ -1,5 +1,4 @@
 from .adapters import FirstOutput as FirstOutput
-from .adapters import OutputAdapter as OutputAdapter
 from .adapters import RecurrentOutput as RecurrentOutput
 from .adapters import TensorOutput as TensorOutput
 from .candidates import CorrelationTrainer as CorrelationTrainer
@@ -50,7 +49,6 @@ __all__ = [
     "GRUClassifier",
     "GrowthReport",
     "NetworkConfig",
-    "OutputAdapter",
     "RecurrentOutput",
     "RunConfig",
     "StepResult",

@@ -10,7 +10,7 @@ from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 @runtime_checkable
 class OutputAdapter(Protocol):
-    """Takes the tensor of the neurons out of a module's output, and puts another one in its place."""
+    """Any object that takes the tensor of the neurons out of a module's output, and puts another one in its place."""
 
     def split(self, output: Any) -> Tensor:  # noqa: ANN401 - whatever a module returns
         """The tensor of the neurons.
