@@ -10,6 +10,7 @@ from torch import nn
 from dendritic_backprop import CorrelationTrainer, DendriticModule, add_dendrites
 from dendritic_backprop.adapters import TensorOutput
 from dendritic_backprop.copies import LoopedCopies
+from house import peer
 
 LAYERS = {
     "linear": (lambda: nn.Linear(1024, 512), (256, 1024)),
@@ -101,6 +102,77 @@ def test_dendrite_phase(benchmark, memory):
         return trainer.run(batches, 5, patience=0, memory=memory)
 
     assert len(benchmark(phase)) == 6
+
+
+MLP = (784, 256, 10)
+N_BATCH = 128
+
+
+def our_mlp(n):
+    """A perceptron with n dendrites."""
+    torch.manual_seed(0)
+    model = add_dendrites(nn.Sequential(nn.Linear(*MLP[:2]), nn.ReLU(), nn.Linear(*MLP[1:])))
+    for module in (model[0], model[2]):
+        for _ in range(n):
+            module.start_candidates(1)
+            module.accept()
+            nn.init.normal_(module.gain)
+    return model
+
+
+def peer_mlp(n):
+    """The same by the peer's open mode, whose dendrites learn by gradient; it writes into the current folder."""
+    settings = peer("perforatedai.globals_perforatedai", "pc")
+    convert = peer("perforatedai.utils_perforatedai", "perforate_model")
+    options = settings.pc
+    for name, value in {
+        "unwrapped_modules_confirmed": True,
+        "configuration_confirmed": True,
+        "weight_decay_accepted": True,
+        "silent": True,
+        "use_cuda": False,
+        "device": "cpu",
+        "switch_mode": options.DOING_HISTORY,
+        "n_epochs_to_switch": 1,
+        "history_lookback": 1,
+        "initial_history_after_switches": 0,
+        "retain_all_dendrites": True,
+        "max_dendrites": n + 1,
+    }.items():
+        getattr(options, f"set_{name}")(value)
+    torch.manual_seed(0)
+    model = convert.perforate_model(nn.Sequential(nn.Linear(*MLP[:2]), nn.ReLU(), nn.Linear(*MLP[1:])))
+    tracker, grown = settings.pai_tracker, 0
+    x, y = torch.randn(N_BATCH, MLP[0]), torch.randint(MLP[-1], (N_BATCH,))
+    score = 51.0
+    while grown < n:
+        optimizer = torch.optim.Adam(model.parameters(), 1e-3)
+        tracker.set_optimizer_instance(optimizer)
+        nn.functional.cross_entropy(model(x), y).backward()
+        optimizer.step()
+        model, is_restructured, _ = tracker.add_validation_score(score, model)
+        grown, score = grown + bool(is_restructured), 50.0
+    return model
+
+
+@pytest.mark.parametrize("whose", ["ours", "perforatedai, open mode"])
+@pytest.mark.parametrize("what", ["forward", "training step of neurons"])
+@pytest.mark.benchmark(group="MLP 784-256-10 with 3 dendrites, batch of 128")
+def test_beside_the_peer(benchmark, whose, what, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    model = our_mlp(3) if whose == "ours" else peer_mlp(3)
+    x, y = torch.randn(N_BATCH, MLP[0]), torch.randint(MLP[-1], (N_BATCH,))
+    if what == "forward":
+        benchmark(forward(model.eval(), x))
+        return
+    optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad and p.numel()])
+
+    def step():
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(x), y).backward()
+        optimizer.step()
+
+    benchmark(step)
 
 
 def medians(runs, repetitions):
