@@ -78,10 +78,10 @@ def add_dendrites(
     if model in wrapped:
         return wrapped[model]
     for parent in list(model.modules()):
-        for child, module in list(parent._modules.items()):
+        for child, used in list(parent._modules.items()):
             # A module that is used in several places is one in all of them.
-            if module in wrapped and not isinstance(parent, DendriticModule):
-                parent._modules[child] = wrapped[module]
+            if used is not None and used in wrapped and not isinstance(parent, DendriticModule):
+                parent._modules[child] = wrapped[used]
                 if isinstance(parent, nn.TransformerEncoderLayer):
                     parent.activation_relu_or_gelu = 0
     _leave_fast_paths(model)
