@@ -20,7 +20,7 @@ COMPARED: tuple[Variant, ...] = ("continued", "dendrites")
 Result = dict[str, Any]
 
 BRIEF = replace(CYCLE, max_dendrites=3, first_epochs=2, neuron_epochs=1, dendrite_epochs=1)
-LONG = replace(CYCLE, max_dendrites=3, first_epochs=60, neuron_epochs=40, dendrite_epochs=20)
+LONG = replace(CYCLE, max_dendrites=3, first_epochs=60, neuron_epochs=30, dendrite_epochs=20)
 MEDIUM = replace(CYCLE, max_dendrites=1, first_epochs=40, neuron_epochs=40, dendrite_epochs=20)
 FULL_LENGTH = replace(CYCLE, max_dendrites=5, first_epochs=200, neuron_epochs=100, dendrite_epochs=50)
 
@@ -92,7 +92,10 @@ def after(result: Result, cycle: int) -> float:
 SMOKE_ACCURACY = Accuracy(
     of_arch("mlp", 4, "digits", cycle=BRIEF), of_arch("cnn", 1, "digits", cycle=BRIEF), full=8, lrs=(3e-3,)
 )
-QUICK_ACCURACY = Accuracy(of_arch("mlp", 8, "mnist5k", cycle=LONG), of_arch("cnn", 4, "digits", cycle=LONG))
+LARGER_BATCHES = TrainConfig(lr=3e-3, dendrite_lr=3e-2, batch_size=128)
+QUICK_ACCURACY = Accuracy(
+    of_arch("mlp", 8, "mnist5k", cycle=LONG, train=LARGER_BATCHES), of_arch("cnn", 4, "digits", cycle=LONG)
+)
 GPU_ACCURACY = Accuracy(
     of_arch("mlp", 8, "mnist", cycle=MEDIUM, train=TrainConfig(lr=3e-3, dendrite_lr=3e-2, batch_size=512)),
     of_arch("cnn", 8, "cifar10", cycle=MEDIUM, train=TrainConfig(lr=3e-3, dendrite_lr=3e-2, batch_size=512)),
@@ -202,7 +205,7 @@ def _draw_cycles(run: Run, found: Mapping[str, list[Result]]) -> None:
 
 
 SMOKE_FEATURES = of_arch("mlp", 4, "digits", cycle=replace(BRIEF, max_dendrites=1))
-QUICK_FEATURES = of_arch("mlp", 8, "mnist5k", cycle=replace(LONG, max_dendrites=2))
+QUICK_FEATURES = of_arch("mlp", 8, "mnist5k", cycle=replace(LONG, max_dendrites=2), train=LARGER_BATCHES)
 
 
 @experiment(
