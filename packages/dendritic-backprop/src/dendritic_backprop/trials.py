@@ -1,0 +1,184 @@
+"""One training and its error on unseen samples: what experiments and `compare` repeat over variants and seeds."""
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from separata.labeled import Splits
+from separata.training import accuracy, seeded
+
+from .candidates import CorrelationTrainer
+from .configs import CycleConfig, DendriteConfig, NetworkConfig, TrainConfig
+from .perforation import perforation_gap
+from .spirals import load
+from .training import Trainer, TrainingData, make_factory
+from .variants import Variant, make_variant
+from .wrapping import dendritic_modules
+
+CYCLE = CycleConfig(
+    first_epochs=60, neuron_epochs=30, dendrite_epochs=20, dendrite_patience=0, dendrite_threshold=0.0, rollback=False
+)
+"""Phases of fixed length, so that every variant has the same number of epochs."""
+N_SAMPLES = 256
+"""Samples on which features are compared."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Everything that a trained network depends on.
+
+    Args:
+        dataset: Name of the data, or a file.
+        network: The network.
+        variant: The method itself, or what it is compared with.
+        dendrites: What dendrites are.
+        cycle: Phases, of fixed length.
+        train: How it is trained; its seed does not count.
+        validation: Share of the training part by which weights are kept.
+        held_out: Give the error on the validation samples, by which settings are chosen, instead of the test samples.
+        seed: Of the weights, the validation part and the order of samples.
+    """
+
+    dataset: str = "digits"
+    network: NetworkConfig = field(default_factory=lambda: NetworkConfig(hidden=8))
+    variant: Variant = "dendrites"
+    dendrites: DendriteConfig = field(default_factory=DendriteConfig)
+    cycle: CycleConfig = CYCLE
+    train: TrainConfig = field(default_factory=lambda: TrainConfig(lr=3e-3, dendrite_lr=3e-2))
+    validation: float = 0.2
+    held_out: bool = False
+    seed: int = 0
+
+    def splits(self) -> Splits:
+        """The data."""
+        return load(self.dataset, validation=self.validation, seed=self.seed)
+
+    def make_model(self, splits: Splits) -> nn.Module:
+        """The network before training: the same for all variants but `wider`."""
+        with seeded(self.seed):
+            return make_variant(self.network, self.dendrites, self.variant, splits.train, self.cycle.max_dendrites)
+
+
+def run_trial(trial: Trial, device: str) -> dict[str, Any]:
+    """Train and test.
+
+    Returns:
+        `error` on the test samples (the validation samples if held out) of the network that was best on validation;
+        `curve`, the same after each neuron phase, of the best network so far; `validation`, the best validation
+        accuracy; `initial`, that before there were dendrites; `parameters`, `dendrites` and `epochs`; `correlation` and
+        `initial_correlation`, |Pearson correlation| of dendrites with the error, mean over layers and neurons of the
+        first cycle, after and before training. Of a training that diverged, the numbers are None.
+    """
+    splits = trial.splits().to(device)
+    model = trial.make_model(splits).to(device)
+    part = splits.validation if trial.held_out else splits.test
+    trainer = make_trainer(trial, model, splits)
+    best, curve = -math.inf, [math.nan]
+    found: dict[str, float] = {}
+
+    def accepted(cycle: int) -> None:  # noqa: ARG001 - what the trainer says
+        nonlocal best
+        # The phase's best weights are loaded; they count if validation says that they are the best so far.
+        score = accuracy(model, splits.validation.x, splits.validation.y)
+        better = score > best
+        best = max(best, score)
+        curve.append(1 - accuracy(model, part.x, part.y) if better else curve[-1])
+
+    trainer.controller.on_trained = accepted
+    trainer.on_dendrites = lambda after, before: found.update(
+        {} if found else {"correlation": after, "initial_correlation": before}
+    )
+    try:
+        report = trainer.fit()
+    except (FloatingPointError, ValueError):
+        return {"error": None, "curve": None}
+    return {
+        "error": 1 - accuracy(model, part.x, part.y),
+        "curve": curve[1:],
+        "validation": report.score,
+        "initial": report.initial_score,
+        "parameters": report.n_parameters,
+        "dendrites": report.n_dendrites,
+        "epochs": report.n_epochs,
+        **found,
+    }
+
+
+def make_trainer(trial: Trial, model: nn.Module, splits: Splits) -> Trainer:
+    """What trains a trial's network."""
+    return Trainer(model, TrainingData.of(splits), replace(trial.train, seed=trial.seed), cycle=trial.cycle)
+
+
+def compare_features(trial: Trial, device: str) -> dict[str, float]:
+    """Whether neurons code for the same features before and after dendrites were added.
+
+    Returns:
+        `similarity`, the correlation of each hidden neuron's activity on test samples before and after, mean over
+        neurons; `similarity_other`, that with the neurons of a network trained from other weights, each with the one
+        that fits it best; `gap`, how far what modules pass back is from what their neurons alone would, at most. All
+        are of the network with all its dendrites, whether validation would keep them or not.
+    """
+    splits = trial.splits().to(device)
+    model = trial.make_model(splits).to(device)
+    trainer = make_trainer(trial, model, splits)
+    samples = splits.test.x[:N_SAMPLES]
+    activity: list[Tensor] = []
+    gaps: dict[str, float] = {}
+
+    def trained(cycle: int) -> None:
+        activity.append(hidden_activity(model, samples))
+        if cycle:
+            gaps.update(perforation_gap(model, samples, generator=torch.Generator().manual_seed(trial.seed)))
+
+    trainer.controller.on_trained = trained
+    trainer.fit()
+    other = replace(trial, seed=trial.seed + 1, variant="continued")
+    stranger = other.make_model(splits).to(device)
+    make_trainer(other, stranger, splits).fit()
+    return {
+        "similarity": float(correlations(activity[0], activity[-1]).diagonal().mean()),
+        "similarity_other": float(correlations(activity[0], hidden_activity(stranger, samples)).max(1).values.mean()),
+        "gap": max(gaps.values()),
+    }
+
+
+def switch_change(trial: Trial, device: str) -> float:
+    """The largest change of any output when a network's first dendrites, trained for an epoch, are added."""
+    splits = trial.splits().to(device)
+    model = trial.make_model(splits).to(device).eval()
+    x, y = splits.train.x[:N_SAMPLES], splits.train.y[:N_SAMPLES]
+    with torch.no_grad():
+        before = model(x)
+    generator = torch.Generator().manual_seed(trial.seed)
+    factory = make_factory(trial.train, trial.train.dendrite_lr or trial.train.lr)
+    CorrelationTrainer(model, cross_entropy, factory, generator).run([(x, y)], 1)
+    with torch.no_grad():
+        return float((model(x) - before).abs().max())
+
+
+def hidden_activity(model: nn.Module, samples: Tensor) -> Float[Tensor, "samples neurons"]:
+    """What the neurons of the first wrapped module receive, before their nonlinearity."""
+    first = next(iter(dendritic_modules(model).values()))
+    found: list[Tensor] = []
+    hook = first.register_forward_hook(lambda module, _, output: found.append(module.adapter.split(output)))
+    model.eval()
+    try:
+        with torch.no_grad():
+            model(samples)
+    finally:
+        hook.remove()
+    return found[0].movedim(first.node_axis, -1).flatten(0, -2)
+
+
+def correlations(
+    a: Float[Tensor, "samples neurons"], b: Float[Tensor, "samples others"]
+) -> Float[Tensor, "neurons others"]:
+    """Pearson correlations of every column of one with every column of the other; 0 of a column that is constant."""
+    a, b = a.double() - a.double().mean(0), b.double() - b.double().mean(0)
+    norms = a.norm(dim=0)[:, None] * b.norm(dim=0)
+    return torch.where(norms > 0, a.T @ b / norms.clamp(min=1e-300), 0.0)
