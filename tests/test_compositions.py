@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from house import PACKAGES
-from separata import plots
+from separata import data, plots
 from separata.training import seeded
 
 
@@ -100,6 +100,75 @@ def test_two_packages_learn_one_operator_and_are_compared_on_one_plot(tmp_path):
     figure.savefig(tmp_path / "both.svg")
     drawn = (tmp_path / "both.svg").read_text(encoding="utf-8")
     assert all(name in drawn for name in errors)
+
+
+@pytest.mark.composes("bab-verify", "counter-current")
+def test_labels_of_a_network_trained_by_local_losses_are_proven_or_refuted():
+    """counter-current trains a network of ReLU; bab-verify proves labels of digits, and finds where they change."""
+    from bab_verify import verify_robustness
+    from counter_current import CounterCurrentClassifier
+
+    train, test = data.load("digits"), data.load("digits", split="test")
+    model = nn.Sequential(nn.Linear(64, 30), nn.ReLU(), nn.Linear(30, 20), nn.ReLU(), nn.Linear(20, 10))
+    classifier = CounterCurrentClassifier(model, epochs=10, standardize=False)
+    network = classifier.fit(train.images.flatten(1), train.labels).network_.plain()
+    x, y = test.images.flatten(1), test.labels
+    with torch.no_grad():
+        is_right = network(x).argmax(1) == y
+    assert is_right.float().mean() > 0.85
+    image, label = x[is_right][0], int(y[is_right][0])
+    assert verify_robustness(network, image, label, eps=0.002).status == "unsat"
+    refuted = verify_robustness(network, image, label, eps=0.5)
+    assert refuted.status == "sat"
+    assert int(network(refuted.counterexample.x.float().view(1, -1)).argmax()) != label
+
+
+@pytest.mark.composes("bab-verify", "noprop")
+def test_bounds_of_a_chain_of_blocks_hold(tmp_path):
+    """noprop trains blocks that never ran together, and exports their chain; bab-verify proves labels of digits."""
+    from bab_verify import verify_robustness
+    from noprop import NoPropClassifier, save_onnx
+
+    train, test = data.load("digits"), data.load("digits", split="test")
+    classifier = NoPropClassifier("dt", architecture="mlp", width=16, n_steps=3, epochs=15, lr=3e-3)
+    classifier.fit(train.images.flatten(1), train.labels)
+    save_onnx(classifier.model, tmp_path / "chain.onnx", (64,))
+    x, y = test.images.flatten(1), test.labels
+    with torch.no_grad():
+        is_right = classifier.model.eval()(x).argmax(1) == y
+    assert is_right.float().mean() > 0.85
+    image, label = x[is_right][0], int(y[is_right][0])
+    assert verify_robustness(tmp_path / "chain.onnx", image, label, eps=0.001).status == "unsat"
+    assert verify_robustness(tmp_path / "chain.onnx", image, label, eps=0.9).status == "sat"
+
+
+@pytest.mark.composes("dendritic-backprop", "ncap-swimmer")
+def test_a_small_policy_with_dendrites_swims_as_its_teacher():
+    """ncap-swimmer's circuit is imitated by a small perceptron of its own; dendrites bring that closer, and it swims."""
+    from dendritic_backprop import CycleConfig, TrainConfig, fit
+    from ncap_swimmer import MLPPolicy, evaluate, make_circuit_policy, make_env
+
+    env = make_env(n_links=4)
+    teacher = make_circuit_policy(env)
+    observation, _ = env.reset(seed=0)
+    seen, torques, is_over = [], [], False
+    while not is_over:
+        seen.append(torch.as_tensor(observation, dtype=torch.float32))
+        with torch.no_grad():
+            torques.append(teacher(seen[-1]))
+        observation, _, terminated, truncated, _ = env.step(torques[-1].numpy())
+        is_over = terminated or truncated
+    x, y = torch.stack(seen), torch.stack(torques)
+    student = MLPPolicy(x.shape[1], y.shape[1], (6,), generator=torch.Generator().manual_seed(0))
+    student.standardize.update(x)
+    untrained = evaluate(student, env, episodes=1, seed=1).mean
+    cycle = CycleConfig(max_dendrites=2, patience=5)
+    with seeded(0):
+        report = fit(student, x, y, validation=0.2, config=TrainConfig(lr=0.01), cycle=cycle)
+    assert report.n_dendrites > 0
+    assert report.score > report.initial_score
+    ours, taught = (evaluate(one, env, episodes=1, seed=1).mean for one in (report.model, teacher))
+    assert ours > 0.8 * taught > 5 * untrained, (ours, taught, untrained)
 
 
 def functions():

@@ -88,6 +88,14 @@ def test_large_perceptron_with_a_constant_input_far_from_zero():
     assert_same(policy, (mean + 0.05 * torch.randn(40, 6)).numpy(), atol=1e-5)
 
 
+def test_a_layer_that_was_replaced_acts_as_it_is_written():
+    policy = MLPPolicy(4, 2, (3,), generator=torch.Generator().manual_seed(0))
+    policy.layers[1] = nn.Sequential(policy.layers[1], nn.Dropout(0.5), nn.ELU())
+    observation = np.linspace(-1, 1, 4)
+    expected = policy.eval()(torch.tensor(observation).float()[None])[0]
+    np.testing.assert_allclose(make_controller(policy)(observation), expected.detach().numpy(), atol=1e-6)
+
+
 def test_weights_are_those_at_the_time_of_the_call():
     for policy, seen in ((CircuitPolicy(SwimmerCircuit(3)), 16), (MLPPolicy(16, 3, (4,)), 16)):
         act, given = make_controller(policy), 0.3 * np.ones(seen, np.float32)

@@ -35,7 +35,7 @@ def make_controller(policy: nn.Module) -> Controller:
     # Exactly these classes: one derived from them may compute something else.
     if type(policy) is CircuitPolicy and type(policy.circuit) is SwimmerCircuit and type(policy.steering) in _STEERINGS:
         return _CircuitController(policy)
-    if type(policy) is MLPPolicy:
+    if type(policy) is MLPPolicy and all(type(layer) is nn.Linear for layer in policy.layers):
         return _perceptron(policy)
     if isinstance(policy, Resettable):
         policy.reset()
