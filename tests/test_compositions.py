@@ -144,7 +144,7 @@ def test_bounds_of_a_chain_of_blocks_hold(tmp_path):
 
 @pytest.mark.composes("dendritic-backprop", "ncap-swimmer")
 def test_a_small_policy_with_dendrites_swims_as_its_teacher():
-    """ncap-swimmer's circuit is imitated by a small perceptron of its own; dendrites bring that closer, and it swims."""
+    """ncap-swimmer's circuit is imitated by a small perceptron; dendrites bring that closer, and it swims."""
     from dendritic_backprop import CycleConfig, TrainConfig, fit
     from ncap_swimmer import MLPPolicy, evaluate, make_circuit_policy, make_env
 
