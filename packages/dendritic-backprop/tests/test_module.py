@@ -21,18 +21,6 @@ MODULES = {
 }
 
 
-def grown(module, n, config=DendriteConfig(), scale=1.0, **settings):  # noqa: B008 - immutable
-    """A module with n dendrites of random weights and gains."""
-    found = DendriticModule(module, config=config, **settings).double()
-    for _ in range(n):
-        found.start_candidates(1)
-        for parameter in found.candidate_parameters():
-            nn.init.normal_(parameter, std=scale)
-        found.accept()
-        nn.init.normal_(found.gain)
-    return found
-
-
 def drawn(shape):
     return torch.randn(shape, dtype=torch.float64)
 
@@ -47,7 +35,7 @@ def single(module, d):
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_the_output_is_that_of_the_formula_copy_by_copy(name):
+def test_the_output_is_that_of_the_formula_copy_by_copy(grown, name):
     make, shape = MODULES[name]
     module = grown(make(), 3, DendriteConfig(activation="tanh")).eval()
     x, axis = drawn(shape), -1 if "linear" in name else 1
@@ -80,7 +68,7 @@ def test_fused_copies_are_what_a_loop_over_modules_gives(name):
         torch.testing.assert_close(a, b)
 
 
-def test_dendrites_pass_no_error_back():
+def test_dendrites_pass_no_error_back(grown):
     """Oracle 1: dL/dx is g W, of the bare layer for the same error."""
     torch.manual_seed(0)
     x, g = drawn((6, 5)), drawn((6, 4))
@@ -103,7 +91,7 @@ def test_dendrites_pass_no_error_back():
         assert trained == [config.learning == "gradient"] * len(trained)
 
 
-def test_a_network_of_several_layers_has_the_gradient_of_frozen_side_inputs():
+def test_a_network_of_several_layers_has_the_gradient_of_frozen_side_inputs(grown):
     """All the way down: as if the dendrites' outputs were constants added to what the neurons receive."""
     torch.manual_seed(0)
     first, second = grown(nn.Linear(5, 6), 2), grown(nn.Linear(6, 3), 2)
@@ -142,7 +130,7 @@ def test_accepting_changes_no_output(name):
         nn.init.normal_(module.gain)
 
 
-def test_parameters_are_counted_as_the_paper_s_formula_says():
+def test_parameters_are_counted_as_the_paper_s_formula_says(grown):
     """Oracle 6: 396 of Linear(32, 12), 408 with a dendrite more, and 828 with two."""
     for n, added in ((0, 0), (1, 408), (2, 828), (3, 3 * 396 + 36 + 36)):
         assert count_parameters(grown(nn.Linear(32, 12), n)) == 396 + added
@@ -165,7 +153,7 @@ def test_each_neuron_keeps_its_own_candidate():
     assert module.lateral[0].tolist() == [lateral[1, 0, 0], lateral[0, 0, 1], lateral[0, 0, 2], lateral[1, 0, 3]]
 
 
-def test_a_state_loads_into_a_network_with_any_number_of_dendrites():
+def test_a_state_loads_into_a_network_with_any_number_of_dendrites(grown):
     torch.manual_seed(0)
     for make, shape in (MODULES["linear"], MODULES["block"]):
         old, x = grown(make(), 2).eval(), drawn(shape)
@@ -193,7 +181,7 @@ def test_copies_in_a_dendrite_phase_are_independent():
     assert module.candidates.weight.any()
 
 
-def test_normalization_of_accepted_dendrites_does_not_move():
+def test_normalization_of_accepted_dendrites_does_not_move(grown):
     module = grown(MODULES["block"][0](), 1).train()
     assert module.module.training
     before = {name: value.clone() for name, value in module.dendrites.state_dict().items()}
@@ -203,7 +191,7 @@ def test_normalization_of_accepted_dendrites_does_not_move():
     assert not torch.equal(own, module.module[1].running_mean)
 
 
-def test_truncating_keeps_the_oldest_dendrites():
+def test_truncating_keeps_the_oldest_dendrites(grown):
     module, x = grown(nn.Linear(5, 4), 3), drawn((2, 5))
     values = module.values(x)
     module.truncate(2)

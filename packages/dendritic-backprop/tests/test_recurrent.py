@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from test_module import grown
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
@@ -18,7 +17,7 @@ from dendritic_backprop import DendriticModule, perforation_gap
         (lambda: nn.RNN(3, 4), (5, 3)),
     ],
 )
-def test_outputs_and_final_states_both_have_their_dendrites(make, shape):
+def test_outputs_and_final_states_both_have_their_dendrites(grown, make, shape):
     module, x = grown(make(), 2), torch.randn(shape, dtype=torch.float64)
     y, state = module(x)
     plain, plain_state = module.module(x)
@@ -35,7 +34,7 @@ def test_outputs_and_final_states_both_have_their_dendrites(make, shape):
     assert perforation_gap(module, x)[""] < 1e-12
 
 
-def test_packed_sequences_give_what_each_sequence_gives_by_itself():
+def test_packed_sequences_give_what_each_sequence_gives_by_itself(grown):
     module = grown(nn.GRU(3, 4, bidirectional=True), 2)
     sequences = [torch.randn(n, 3, dtype=torch.float64) for n in (5, 2, 4)]
     padded = nn.utils.rnn.pad_sequence(sequences)
@@ -48,7 +47,7 @@ def test_packed_sequences_give_what_each_sequence_gives_by_itself():
         torch.testing.assert_close(hidden[:, i], state[:, 0])
 
 
-def test_a_cell_keeps_its_memory():
+def test_a_cell_keeps_its_memory(grown):
     module = grown(nn.LSTMCell(3, 4), 1)
     x = torch.randn(2, 3, dtype=torch.float64)
     hidden, memory = module(x)
