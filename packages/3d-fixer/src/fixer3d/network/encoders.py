@@ -46,7 +46,7 @@ class ImageEncoder(nn.Module):
         self.layers = nn.Sequential(*layers[:-1])
         for layer in self.layers:
             # PyTorch's own weights shrink the image until the biases, the same for all, make up nearly all of a token.
-            if isinstance(layer, nn.Conv2d):
+            if isinstance(layer, nn.Conv2d) and layer.bias is not None:
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
                 nn.init.zeros_(layer.bias)
         self.pos_emb = nn.Parameter(0.02 * torch.randn((config.image_size // config.patch_size) ** 2, config.width))

@@ -65,7 +65,7 @@ class Stacked(nn.Module):
     def read(self) -> None:
         """Take what the modules hold."""
         for stacked, parts in self._pairs():
-            torch.stack(parts, out=stacked.data)
+            torch.stack(list(parts), out=stacked.data)
 
 
 def _key(name: str) -> str:
