@@ -55,7 +55,8 @@ def test_they_are_small_and_say_how_they_were_made(fixer):
     assert card["categories"] == list(TRAINING_CATEGORIES)
 
 
-def test_completed_objects_of_other_kinds_are_closer_to_the_truth_than_what_is_seen(fixer):
+def test_in_three_scenes_of_other_kinds_completed_objects_are_closer_to_the_truth_than_what_is_seen(fixer):
+    """That the weights do what they did; over many scenes the two are about equal, which the claims measure."""
     config = SceneConfig(n_objects=(3, 4), n_views=1, image_size=256, categories=HELD_OUT_CATEGORIES)
     completed, seen = [], []
     for i in range(3):
