@@ -14,10 +14,10 @@ from .trials import Trial, run_apart, run_memory, run_trial
 TUNING_SEED = 1000
 """Settings are chosen with another seed than those that are measured."""
 RATES = (1e-3, 3e-3, 1e-2)
-HEADS: tuple[tuple[HeadKind, float], ...] = (("linear", 1.0), ("radial", 0.15))
-"""Heads with their sigma. Back-propagation through a chain of softmaxes needs one that is steep from the start: with the
-other it settles where several classes share one embedding."""
 """Learning rates that every method chooses from, on validation images."""
+HEADS: tuple[tuple[HeadKind, float], ...] = (("linear", 1.0), ("radial", 0.15))
+"""Heads with their sigma. Back-propagation through a chain of softmaxes needs one that is steep from the start: with
+the other it settles where several classes share one embedding."""
 
 
 def _trial(epochs: int, batch_size: int, channels: str, width: int, n_steps: int = 10, **settings: Any) -> Trial:  # noqa: ANN401 - of a trial
@@ -156,7 +156,7 @@ def _tell(run: Run, config: Compared, chosen: Mapping[str, Trial], budget: float
     run.note(
         "matches-backprop",
         f"{epochs} epochs; NoProp-DT with {_settings(chosen['dt'])}, back-propagation with "
-        f"{_settings(chosen['backprop'])}, each the best of {n_rates * len(config.heads)} settings on validation images.",
+        f"{_settings(chosen['backprop'])}, each the best of {n_rates * len(config.heads)} on validation images.",
     )
     run.note(
         "better-than-backprop-free",
@@ -250,8 +250,8 @@ def continuous(config: Continuous, run: Run) -> None:
     run.note(
         "faster-than-adjoint",
         f"About {budget:.0f} core-seconds each; NoProp-CT with {_settings(chosen['ct'])}, the neural ODE with "
-        f"{_settings(chosen['adjoint'])} and {config.solver_steps} Euler steps, each the best of {len(rivals)} settings "
-        "on validation images.",
+        f"{_settings(chosen['adjoint'])} and {config.solver_steps} Euler steps, each the best of {len(rivals)} on "
+        "validation images.",
     )
     run.note("flow-matching", f"{trial.train.epochs} epochs, {trial.train.steps} steps of Heun's method.")
     run.figure(
