@@ -37,8 +37,8 @@ class Accuracy:
     Args:
         mlp: The network whose cycles and compression are shown, too.
         cnn: The other one.
-        full: Width of the MLP that the small one with dendrites is to match; eight times the small one's, as the paper's
-            comparison with three dendrites has it, so that the grown network has about half its parameters.
+        full: Width of the MLP that the small one with dendrites is to match. Eight times the small one's, as in the
+            paper's comparison with three dendrites, so that the grown network has about half its parameters.
         lrs: Candidate learning rates of the neurons, of every variant alike.
     """
 
