@@ -61,6 +61,7 @@ class Comparison:
         n_points: Points on each mesh.
         max_visible: An object is mostly occluded if less than this part of it is visible.
         min_area: Least share of the image that an object covers.
+        methods: Names of those that are compared; all if empty.
         seed: Random seed.
     """
 
@@ -76,7 +77,12 @@ class Comparison:
     n_points: int = 20_480
     max_visible: float = 0.5
     min_area: float = 0.005
+    methods: tuple[str, ...] = ()
     seed: int = 0
+
+    def includes(self, name: str) -> bool:
+        """Whether a method is compared."""
+        return not self.methods or name in self.methods
 
 
 def load_fixer(weights: str, seed: int, device: Device) -> Fixer:
@@ -90,30 +96,38 @@ def load_fixer(weights: str, seed: int, device: Device) -> Fixer:
 def methods(trial: Comparison, fixer: Fixer) -> dict[str, Complete]:
     """What is compared, by name; all that generate are sampled as the trial or else their weights say."""
     seed, sampler = trial.seed, trial.sampler
-    scenes = [generate_scene(trial.head_scenes, i) for i in range(trial.n_head_scenes)]
-    generator = torch.Generator().manual_seed(trial.seed)
     other = load_fixer(trial.baselines, trial.seed, fixer.device)
-    head = train_pose_head(pose_examples(other, scenes), generator, steps=trial.head_steps)
-    align, regress = GenerateAndAlign(other, ScaledICP(trial.icp_iterations)), PoseRegressor(other, head)
-    single, visible, box = SingleStage(fixer), VisibleOnly(fixer.model.config.vae.resolution), BoxFill()
     untrained = load_fixer("", trial.seed, fixer.device)
-    return {
+    align, single = GenerateAndAlign(other, ScaledICP(trial.icp_iterations)), SingleStage(fixer)
+    visible, box = VisibleOnly(fixer.model.config.vae.resolution), BoxFill()
+    found: dict[str, Complete] = {
         "ours": lambda scene: fixer.complete(scene, seed=seed, sampler=sampler, texture=False),
         "single": lambda scene: single.complete(scene, seed=seed, sampler=sampler),
         "align": lambda scene: align.complete(scene, seed=seed, sampler=sampler),
-        "regress": lambda scene: regress.complete(scene, seed=seed, sampler=sampler),
         "visible": visible.complete,
         "box": box.complete,
         "untrained": lambda scene: untrained.complete(scene, seed=seed, sampler=sampler),
     }
+    if trial.includes("regress"):
+        regress = _pose_regressor(trial, other)
+        found["regress"] = lambda scene: regress.complete(scene, seed=seed, sampler=sampler)
+    return {name: method for name, method in found.items() if trial.includes(name)}
+
+
+def _pose_regressor(trial: Comparison, fixer: Fixer) -> PoseRegressor:
+    """The regressor, whose head is trained here."""
+    scenes = [generate_scene(trial.head_scenes, i) for i in range(trial.n_head_scenes)]
+    generator = torch.Generator().manual_seed(trial.seed)
+    return PoseRegressor(fixer, train_pose_head(pose_examples(fixer, scenes), generator, steps=trial.head_steps))
 
 
 def compare(trial: Comparison, device: Device = "cpu") -> dict[str, list[dict[str, Any]]]:
-    """The measures of each method on each scene, and of each object in it."""
+    """The measures of each method on each scene, and of each object in it; `moved` with the method itself."""
     fixer = load_fixer(trial.weights, trial.seed, device)
     compared = methods(trial, fixer)
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in compared}
-    rows["moved"] = []
+    if "ours" in compared:
+        rows["moved"] = []
     for i in range(trial.n_scenes):
         made = generate_scene(trial.scenes, HELD_OUT + trial.seed * 10_000 + i)
         scene = visible_scene(made, trial.min_area)
@@ -122,7 +136,8 @@ def compare(trial: Comparison, device: Device = "cpu") -> dict[str, list[dict[st
         shares = visible_shares(made, made.views[0])
         for name, method in compared.items():
             rows[name].append(_measured(method, scene, made, shares, trial))
-        rows["moved"].append({"moved": moved_change(fixer, scene, trial)})
+        if "moved" in rows:
+            rows["moved"].append({"moved": moved_change(fixer, scene, trial)})
     return rows
 
 
