@@ -33,16 +33,16 @@ QUICK_COMPARISON = Comparison(
     n_points=5_000,
 )
 """What takes about three minutes for each seed, with the small weights: most of it is the search for nearest points."""
-SHORT_TRAINING = TrainConfig(500, 16, 2e-3, cosine=True, ema=0.99, n_variants=2, augment=TILTED)
+SHORT_TRAINING = TrainConfig(400, 16, 2e-3, cosine=True, ema=0.99, n_variants=2, augment=TILTED)
 QUICK_ABLATION = Ablation(
     scenes=SceneConfig(n_objects=(3, 5), n_views=2),
-    n_scenes=50,
+    n_scenes=30,
     vae=replace(SHORT_TRAINING, augment=AugmentConfig()),
     prior=SHORT_TRAINING,
     control_pre=SHORT_TRAINING,
     fine=replace(SHORT_TRAINING, alignment=TINY["fine"].alignment),
 )
-"""About two minutes for each seed, a third of them for the voxels of the examples."""
+"""About a minute and a half for each seed, a third of it for the voxels of the examples."""
 GPU_ABLATION = Ablation(
     ModelConfig(),
     SceneConfig(n_views=2),
