@@ -186,6 +186,12 @@ def ablation(config: Ablation, run: Run) -> None:
         for name, label in (("both", "with alignment"), ("without", "without alignment")):
             for step, loss in enumerate(result[name]["losses"], 1):
                 run.log(step * config.fine.steps // config.n_validations, training=label, seed=seed, loss=loss)
+    told = (
+        f"Small networks for {config.model.vae.resolution}³ voxels, {config.fine.steps:,} steps a stage on "
+        f"{config.n_scenes} scenes, tested on {config.n_test_scenes} others."
+    )
+    for claim in ("dual-branch", "alignment"):
+        run.note(claim, told)
     figure = plots.curves(run.history, "loss", xlabel="steps", ylabel="validation loss of the flow", by="training")
     run.figure("alignment", figure, ["alignment"], caption="Validation loss of the fine stage over training.")
 
