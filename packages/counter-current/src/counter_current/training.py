@@ -29,7 +29,8 @@ class Trainer:
 
     After each epoch the loss on the validation data is compared with the best so far; training ends with the weights of
     the best, or with the last ones if there is no validation data. The same seed gives the same training, also where it
-    was interrupted and continued, unless the network itself draws random numbers, as dropout does.
+    was interrupted and continued, unless the network itself draws random numbers, as dropout does. Gradients are first
+    centralized, then clipped. A single sample left at the end of an epoch joins the batch before it.
 
     Args:
         network: The network. A `Standardize` that it begins with takes its mean and standard deviation from the data.
@@ -73,7 +74,7 @@ class Trainer:
         self.parameters = network.forward_parameters()
         self.feedback_parameters = self.rule.feedback_parameters if config.lr_feedback else []
         self.optimizers = self._optimizers()
-        self.n_batches = math.ceil(len(data) / config.batch_size)
+        self.n_batches = count_batches(len(data), config.batch_size)
         self.best = math.inf
         self._best: dict[str, Tensor] = {}
         self._order = torch.empty(0, dtype=torch.long)
@@ -119,7 +120,8 @@ class Trainer:
         if place == 0 or not len(self._order):
             order = torch.randperm(len(self.data), generator=step_generator(self.config.seed, epoch))
             self._order = order.to(self.data.x.device)
-        index = self._order[place * self.config.batch_size : (place + 1) * self.config.batch_size]
+        end = (place + 1) * self.config.batch_size if place + 1 < self.n_batches else None
+        index = self._order[place * self.config.batch_size : end]
         generator = step_generator(self.config.seed + NOISE, step)
         x, labels = self.data.x[index], self.data.y[index]
         if self.config.augment:
@@ -136,10 +138,10 @@ class Trainer:
         trained = [*self.parameters, *self.feedback_parameters]
         if step < config.warmup:
             scale_gradients(trained, (step + 1) / config.warmup)
-        clip_gradients(self.parameters, config.clip)
-        clip_gradients(self.feedback_parameters, config.clip_feedback)
         if config.centralize:
             centralize_gradients(trained)
+        clip_gradients(self.parameters, config.clip)
+        clip_gradients(self.feedback_parameters, config.clip_feedback)
 
     def _set_rates(self, epoch: int) -> None:
         if self.config.cosine:
@@ -194,6 +196,13 @@ class Trainer:
         self.best = float(state["best"])
         device = next(self.network.parameters()).device
         self._best = {name: value.to(device) for name, value in state["best_network"].items()}
+
+
+def count_batches(n: int, batch_size: int) -> int:
+    """Batches of an epoch; a single sample left at its end joins the last one, since batch normalization needs two."""
+    if batch_size == 1:
+        return n
+    return max(1, n // batch_size + (n % batch_size > 1))
 
 
 def cosine_rate(rate: float, epoch: int, config: TrainConfig) -> float:
