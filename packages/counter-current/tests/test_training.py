@@ -112,6 +112,8 @@ def test_batch_normalization_trains_whatever_the_number_of_samples():
     network = make_network(NetworkConfig(widths="4", norm="before"), DataShape((8,), 3))
     Trainer(network, clouds(9), TrainConfig(epochs=1, batch_size=4)).fit()
     assert all(p.isfinite().all() for p in network.parameters())
+    with pytest.raises(ValueError, match="at least 2 samples"):
+        Trainer(network, clouds(9), TrainConfig(epochs=1, batch_size=1))
 
 
 def test_an_interruption_changes_nothing(tmp_path):

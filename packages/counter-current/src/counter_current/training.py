@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from separata.labeled import LabeledDataset
 from separata.loop import Loop, Track, step_generator
@@ -46,8 +46,8 @@ class Trainer:
         best: The lowest validation loss so far.
 
     Raises:
-        ValueError: if the samples or labels are not those of such a network, or the checkpoint is that of another
-            training.
+        ValueError: if the samples or labels are not those of such a network, a batch is too small for its
+            normalization, or the checkpoint is that of another training.
     """
 
     def __init__(
@@ -65,6 +65,8 @@ class Trainer:
         weight = next(network.parameters())
         for part in [data, *([validation] if validation is not None else [])]:
             check_samples(network, part.x, part.y)
+        if min(config.batch_size, len(data)) == 1 and any(isinstance(m, nn.BatchNorm1d) for m in network.modules()):
+            raise ValueError("batch normalization needs batches of at least 2 samples")
         self.network, self.config = network, config
         self.rule = rule if rule is not None else CounterCurrent(network)
         self.data = data.to(weight.device)
