@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from counter_current.candidates import RULES
-from counter_current.configs import PRESETS, preset
+from counter_current.candidates import RULES, make_autoencoders, make_convolutions
+from counter_current.configs import PRESETS, Changes, preset
 from counter_current.experiments import QUICK_GRID, QUICK_RULES
 from counter_current.paper import PAPER
 
@@ -55,6 +55,9 @@ BAD = [
     ("alignment", {"after": 0.35}),
     ("alignment", {"bp_after": 0.75}),
     ("trained-feedback", {"trained_high": 0.94}),
+    # Feedback that makes no difference.
+    ("trained-feedback", {"trained_high": 0.95}),
+    ("trained-feedback", {"frozen_low": math.nan, "frozen_middle": 0.7, "frozen_high": 0.7}),
 ]
 
 
@@ -95,6 +98,24 @@ def test_all_rules_have_as_many_candidates_and_none_sees_the_test_images():
     assert set(candidates) == set(PAPER.claim("comparable-mlp").paper)
 
 
+def test_only_photographs_are_cropped_and_standardized():
+    for dataset, is_photo in (("mnist5k", False), ("cifar10", True)):
+        cnn, ae = make_convolutions(dataset, "4,8", 1, None), make_autoencoders(dataset, "4,8", 1, None)
+        configs = [cnn.trial.config, cnn.bp]
+        assert {(one.train.augment, one.network.standardize) for one in configs} == {(is_photo, is_photo)}
+        assert {one.augment for one in (ae.trial.config.train, ae.bp)} == {is_photo}
+
+
+def test_another_similarity_has_its_usual_weight():
+    dot, cosine = preset("mnist-mlp"), preset("cifar10-cnn")
+    changed = Changes(similarity="cosine").applied(dot).loss
+    assert (changed.similarity, changed.scale) == ("cosine", 1)
+    changed = Changes(similarity="dot").applied(cosine).loss
+    assert (changed.similarity, changed.scale, changed.decorrelation) == ("dot", 0.5, 0)
+    assert Changes(similarity="cosine", decorrelation=0.2).applied(dot).loss.decorrelation == 0.2
+    assert Changes(similarity="cosine").applied(cosine) == cosine
+
+
 def test_the_grid_has_the_rates_of_the_claim_s_labels():
     labels = PAPER.claim("trained-feedback").labels
     for which, rate in zip(("low", "middle", "high"), QUICK_GRID.rates, strict=True):
@@ -116,4 +137,18 @@ def test_presets_are_the_published_settings():
     bp = preset("cifar100-cnn", "bp")
     assert (bp.train.lr, bp.train.batch_size, bp.network.norm, bp.train.clip) == (0.03, 256, "before", 0)
     assert preset("cifar10-cnn", "fa").network.norm == "none"
+    assert (cnn.network.standardize, cnn.train.augment) == (True, True)
+    assert (ae.network.standardize, ae.train.augment) == (False, True)
+
+
+def test_the_preset_of_digits_is_the_published_one():
+    ccl, bp = preset("mnist-cnn"), preset("mnist-cnn", "bp")
+    assert (ccl.train.lr, ccl.train.momentum, ccl.train.clip, ccl.train.batch_size) == (1, 0, 1, 256)
+    assert (ccl.train.cosine, ccl.train.centralize, ccl.train.warmup) == (False, False, 100)
+    assert (ccl.loss.similarity, ccl.loss.scale, ccl.loss.decorrelation) == ("cosine", 0.5, 0.5)
+    assert (ccl.network.standardize, ccl.network.norm) == (False, "none")
+    assert (bp.train.lr, bp.train.clip, bp.train.warmup, bp.network.norm) == (0.1, 0, 0, "after")
+
+
+def test_all_presets_are_there():
     assert len(PRESETS) == 6

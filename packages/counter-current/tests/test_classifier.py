@@ -68,6 +68,30 @@ def test_what_is_wrong_is_said_in_a_sentence(x, y, settings, words):
         CounterCurrentClassifier(**settings).fit(x, y)
 
 
+def test_two_classes_have_one_decision_value_as_scorers_expect():
+    x = np.random.default_rng(0).normal(size=(80, 4)).astype("float32")
+    y = np.where(x[:, 0] > 0, "yes", "no")
+    model = CounterCurrentClassifier(widths="8", epochs=8).fit(x[:60], y[:60])
+    decided = model.decision_function(x[60:])
+    assert decided.shape == (20,)
+    np.testing.assert_array_equal(model.predict(x[60:]), np.where(decided > 0, "yes", "no"))
+    np.testing.assert_allclose(model.predict_proba(x[60:])[:, 1], 1 / (1 + np.exp(-decided)), rtol=1e-5)
+    scores = cross_val_score(clone(model), x, y, scoring="roc_auc", cv=2, error_score="raise")
+    assert scores.mean() > 0.8
+
+
+def test_samples_to_predict_are_checked_and_may_be_any_array():
+    x, y = np.random.default_rng(0).normal(size=(60, 5)), np.arange(60) % 3
+    model = CounterCurrentClassifier(widths="8", epochs=1).fit(x, y)
+    np.testing.assert_array_equal(model.predict(x[::-1]), model.predict(x)[::-1])
+    with pytest.raises(ValueError, match=r"shape \(5,\), not \(3,\)"):
+        model.predict(x[:, :3])
+    with pytest.raises(ValueError, match="NaN"):
+        model.predict(np.full((2, 5), np.nan))
+    with pytest.raises(ValueError, match="not text"):
+        model.predict(np.full((2, 5), "a", dtype=object))
+
+
 def test_it_must_be_fitted_first():
     with pytest.raises(NotFittedError):
         CounterCurrentClassifier().predict(np.zeros((2, 3)))

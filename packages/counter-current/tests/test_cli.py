@@ -97,6 +97,26 @@ def test_a_network_is_evaluated_drawn_and_its_predictions_written(place, tmp_pat
     assert "216" in text
 
 
+def test_classes_of_other_data_are_matched_by_their_names(place, tmp_path):
+    run, some, out = tmp_path / "run", tmp_path / "some.csv", tmp_path / "p.csv"
+    assert call("train", place / "own.csv", "--out", run, *TINY).code == 0
+    header, *rows = (place / "own.csv").read_text().splitlines()
+    some.write_text("\n".join([header, *(row for row in rows if not row.endswith("a"))]))
+    done = call("evaluate", run, some, "--part", "all", "--predictions", out, "--json")
+    assert done.code == 0, done.err
+    value = json.loads(done.out)
+    assert value["n_samples"] == 200
+    assert value["accuracy"] > 0.9, "b and c are not taken for a and b"
+    assert {row["class"] for row in csv.DictReader(out.open())} == {"b", "c"}
+
+
+def test_a_network_without_names_of_classes_counts_them(place, tmp_path):
+    save(make_mlp([8, 4, 3]), tmp_path / "saved")
+    done = call("evaluate", tmp_path / "saved", place / "own.csv", "--predictions", tmp_path / "p.csv")
+    assert done.code == 0, done.err
+    assert {row["class"] for row in csv.DictReader((tmp_path / "p.csv").open())} == set("abc")
+
+
 def test_the_alignment_over_a_training_is_told_and_drawn(place, tmp_path):
     code, out, _ = call("alignment", place / "run", "--out", tmp_path / "a.csv", "--plot", tmp_path / "a.svg", "--json")
     assert code == 0
@@ -147,6 +167,11 @@ def test_pictures_without_labels_train_an_autoencoder(pictures, tmp_path):
     assert load(pictures / "run", "cpu").sample_shape == (1, 8, 8)
     np.save(tmp_path / "gray.npy", np.random.default_rng(0).random((20, 8, 8), dtype=np.float32))
     assert call("evaluate", pictures / "run", tmp_path / "gray.npy").code == 0
+    np.savez(tmp_path / "large.npz", x=np.random.default_rng(0).random((20, 12, 12), dtype=np.float32))
+    done = call("train", tmp_path / "large.npz", "--size", "8", "--out", tmp_path / "resized", *AE)
+    assert done.code == 0, done.err
+    assert load(tmp_path / "resized", "cpu").sample_shape == (1, 8, 8)
+    assert call("evaluate", tmp_path / "resized", tmp_path / "large.npz").code == 0
     call("evaluate", pictures / "run", pictures / "images", "--predictions", tmp_path / "p.csv").assert_refused(
         "predicts no classes"
     )
@@ -190,6 +215,10 @@ def test_what_is_no_network_or_does_not_fit_is_refused(place, pictures, tmp_path
     call("evaluate", place / "run", tmp_path / "other.npz").assert_refused("samples of 5", "takes 8")
     np.savez(tmp_path / "more.npz", x=np.random.default_rng(0).random((60, 8)), y=np.arange(60) % 6)
     call("evaluate", place / "run", tmp_path / "more.npz").assert_refused("6 classes")
+    rows = [",".join([*["1"] * 8, "ab"[i % 2]]) for i in range(40)]
+    (tmp_path / "other.csv").write_text("\n".join([",".join([*(f"f{i}" for i in range(8)), "label"]), *rows]))
+    call("evaluate", place / "run", tmp_path / "other.csv").assert_refused("class a", "tells 0, 1, 2 apart")
+    (tmp_path / "other.csv").unlink()
     call("evaluate", place / "run", place / "own.npz", "--plot", tmp_path / "a.txt").assert_refused(".svg")
     call("alignment", place / "run", "--out", tmp_path / "a.txt").assert_refused(".csv")
     call("export", place / "run", tmp_path / "a.txt").assert_refused(".onnx")

@@ -1,5 +1,7 @@
 """CKA against its definition and invariances, weights, features, and operations counted and in closed form."""
 
+import itertools
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -26,6 +28,7 @@ from counter_current import (
     weight_alignment,
 )
 from counter_current.diagnostics.drawing import draw_alignment, draw_features, draw_reconstructions
+from counter_current.paper import PAPER
 
 MNIST = [784, 256, 256, 256, 256, 256, 10]
 
@@ -132,6 +135,31 @@ def test_counted_operations_are_those_of_the_closed_form(sizes, n):
     assert count_training_flops(network, n) == pytest.approx(ccl_flops(sizes, n))
     assert count_training_flops(network, n, RunConfig(rule="bp")) == bp_flops(sizes)
     assert count_training_flops(network, n, RunConfig(rule="fa")) == bp_flops(sizes)
+
+
+def test_target_propagation_costs_what_its_equations_ask_for():
+    products = [below * above for below, above in itertools.pairwise(MNIST)]
+    forward, upper = sum(products), sum(products[1:])
+    with torch.device("meta"):
+        network = make_mlp(MNIST, "tanh")
+    fixed, learned = (count_training_flops(network, 32, RunConfig(rule=rule)) for rule in ("fw-dtp", "dtp"))
+    assert fixed == 2 * (2 * forward + 2 * upper), "forward, weights, and two evaluations of each feedback layer"
+    assert learned == fixed + 2 * 3 * upper, "forward, backward, and the feedback's own gradient"
+
+
+def test_the_paper_s_cost_of_target_propagation_is_that_of_the_published_code():
+    """It multiplies by identities, repeats the forward pass, and sends each layer's loss through all layers below."""
+    weights = [below * above for below, above in itertools.pairwise(MNIST)]
+    identities = [width**2 for width in MNIST[:-1]]
+    forward, upper = sum(weights) + sum(identities), sum(weights[1:])
+    into_inputs = [w + i for w, i in zip(weights[1:], identities[1:], strict=True)]
+    backwards = [sum(weights[: k + 1]) + sum(into_inputs[:k]) for k in range(len(weights))]
+    targets = 2 * upper + sum(into_inputs)
+    fixed = 2 * (2 * forward + backwards[-1] + targets + sum(backwards)) / 1e6
+    feedback = 2 * (forward + 5 * upper + sum(identities[1:])) / 1e6
+    paper = PAPER.claim("training-cost").paper
+    assert fixed == pytest.approx(paper["fw_dtp"], rel=2e-3)
+    assert fixed + 5 * feedback == pytest.approx(paper["dtp"], rel=2e-3)
 
 
 def test_the_feedback_on_classes_is_what_makes_it_cheap():

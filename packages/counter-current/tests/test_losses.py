@@ -138,6 +138,32 @@ def test_reconstruction_losses_by_hand():
     assert not unit_maps(torch.ones(1, 2, 3, 3)).any(), "a constant map has no shape"
 
 
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        (torch.tensor([0, 1, 12]), r"label 12 outside 0\.\.3"),
+        (torch.tensor([0, -1, 2]), r"label -1 outside"),
+        (torch.tensor([0.0, 1.0, 2.0]), "whole numbers"),
+        (torch.tensor([], dtype=torch.long), "no samples"),
+    ],
+)
+@pytest.mark.parametrize("flood_threshold", [0.0, 0.1])
+def test_labels_of_a_loop_of_one_s_own_are_classes(labels, words, flood_threshold):
+    network = make_mlp([8, 7, 4])
+    activations, signals = network.activations(torch.randn(len(labels), 8)), network.class_signals()
+    config = LossConfig("cosine", flood_threshold=flood_threshold)
+    with pytest.raises(ValueError, match=words):
+        classification_loss(activations, signals, labels, config)
+    with pytest.raises(ValueError, match=words):
+        pairwise_loss(activations[:-1], signals[:-1], labels)
+
+
+def test_labels_may_have_fewer_bits():
+    network, labels = make_mlp([8, 7, 4]), torch.tensor([0, 3, 1])
+    activations, signals = network.activations(torch.randn(3, 8)), network.class_signals()
+    assert classification_loss(activations, signals, labels.int()) == classification_loss(activations, signals, labels)
+
+
 def test_signals_must_be_as_many_as_activations():
     with pytest.raises(ValueError, match="2 activations, but 1 feedback"):
         pairwise_loss([torch.zeros(2, 3)] * 2, [torch.zeros(2, 3)], torch.tensor([0, 1]))

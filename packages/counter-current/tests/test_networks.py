@@ -131,10 +131,20 @@ def test_an_autoencoder_begins_with_orthogonal_encoders_and_a_decoder_of_nothing
     assert not layers[0].feedback_module[1].weight.any()
     decoder = layers[2].forward_module[1].weight
     assert 0 < decoder.abs().max() <= 1e-3
+    assert layers[-1].forward_module[1].bias is not None
+    assert not network(torch.rand(3, 1, 8, 8)).any(), "biases are zero, too"
+
+
+def test_biases_of_convolutions_begin_at_zero():
+    network = make_network(small("mnist-cnn"), DataShape((1, 12, 12), 3))
+    biases = [p for p in network.parameters() if p.ndim == 1]
+    assert len(biases) == 6
+    assert not any(map(torch.any, biases))
 
 
 def test_the_forward_network_alone_is_plain_and_equal():
-    network = make_network(replace(small("cifar10-cnn"), norm="before"), DataShape((1, 12, 12), 3)).eval()
+    config = replace(small("cifar10-cnn"), norm="before", standardize=False)
+    network = make_network(config, DataShape((1, 12, 12), 3)).eval()
     plain = network.plain()
     assert all(type(module).__module__.startswith("torch.nn") for module in plain)
     x = torch.rand(5, 1, 12, 12)

@@ -208,6 +208,17 @@ def test_an_aligned_convolution_with_its_own_weights_is_exact(settings):
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
 
 
+def test_feedback_alignment_works_under_autocast(network, batch):
+    rule = make_rule(network, RunConfig(rule="fa"))
+    exact = gradients(network, rule, *batch)
+    network.zero_grad()
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = cross_entropy(rule.output(batch[0]), batch[1])
+    loss.backward()
+    for p, theirs in zip(network.forward_parameters(), exact, strict=True):
+        torch.testing.assert_close(p.grad, theirs, rtol=0.1, atol=0.01)
+
+
 def test_an_aligned_map_sends_errors_through_its_random_weights():
     layer, x, g = FeedbackAlignmentLinear(5, 3), torch.randn(2, 4, 5, requires_grad=True), torch.randn(2, 4, 3)
     layer(x).backward(g)

@@ -53,11 +53,11 @@ def test_one_step_by_hand():
     CounterCurrent(twin).gradients(data.x, data.y, torch.Generator())
     for parameters, rate, clip in ((twin.forward_parameters(), 0.4, 0.2), (twin.feedback_parameters(), 0.3, 0.1)):
         for p in parameters:
-            p.grad *= 1 / 4
-        clip_grad_norm_(parameters, clip)
+            p.grad = (p.grad - p.grad.mean(1, keepdim=True)) / 4
+        assert clip_grad_norm_(parameters, clip) > clip, "or the order of the two does not show"
         with torch.no_grad():
             for p in parameters:
-                p.sub_(rate * (p.grad - p.grad.mean(1, keepdim=True)))
+                p.sub_(rate * p.grad)
     for ours, theirs in zip(network.parameters(), twin.parameters(), strict=True):
         torch.testing.assert_close(ours, theirs)
 
@@ -89,6 +89,31 @@ def test_the_weights_of_the_lowest_validation_loss_are_kept():
     assert losses.index(min(losses)) < 5, "the last epoch is not the best here, or the test shows nothing"
     assert evaluate(network, validation).loss == pytest.approx(min(losses), rel=1e-5)
     assert trainer.best == min(losses)
+
+
+@pytest.mark.parametrize(
+    ("n", "size", "sizes"), [(9, 4, [4, 5]), (10, 4, [4, 4, 2]), (8, 4, [4, 4]), (1, 4, [1]), (3, 1, [1, 1, 1])]
+)
+def test_a_single_sample_at_the_end_joins_the_batch_before_it(n, size, sizes):
+    seen = []
+
+    class Watched(CounterCurrent):
+        def gradients(self, x, labels, generator):
+            seen.append(x)
+            return super().gradients(x, labels, generator)
+
+    network, data = small(standardize=False), clouds(n)
+    Trainer(network, data, TrainConfig(epochs=1, batch_size=size), Watched(network)).fit()
+    assert list(map(len, seen)) == sizes
+    assert torch.equal(torch.cat(seen).sort(0).values, data.x.sort(0).values), "every sample once"
+
+
+def test_batch_normalization_trains_whatever_the_number_of_samples():
+    network = make_network(NetworkConfig(widths="4", norm="before"), DataShape((8,), 3))
+    Trainer(network, clouds(9), TrainConfig(epochs=1, batch_size=4)).fit()
+    assert all(p.isfinite().all() for p in network.parameters())
+    with pytest.raises(ValueError, match="at least 2 samples"):
+        Trainer(network, clouds(9), TrainConfig(epochs=1, batch_size=1))
 
 
 def test_an_interruption_changes_nothing(tmp_path):

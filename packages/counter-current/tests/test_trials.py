@@ -1,5 +1,6 @@
 """What experiments repeat: the same trial twice, locality, and the alignment of a short training."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -35,6 +36,11 @@ def test_a_trial_that_diverges_has_no_numbers():
 def test_only_local_rules_do_without_the_layers_above(rule):
     change = run_locality(replace(MLP, config=replace(MLP.config, rule=rule)), "cpu")["change"]
     assert (change == 0) == (rule == "ccl")
+
+
+def test_layers_without_a_gradient_are_not_taken_for_local_ones():
+    trial = replace(MLP, config=replace(MLP.config, rule="output-only"))
+    assert math.isnan(run_locality(trial, "cpu")["change"])
 
 
 def test_the_alignment_of_a_short_training():

@@ -12,6 +12,8 @@ TUNING_SEED = 1000
 """Settings are chosen with another seed than those that are measured."""
 LONG, SHORT_WARMUP = 10, 20
 """Epochs up to which a training counts as short, and the steps of its warm-up."""
+PHOTOS = ("cifar10", "cifar100", "stl10")
+"""Data sets whose images are cropped at random and mirrored."""
 
 
 def by_rule(rule: RuleName, trial: Trial) -> Trial:
@@ -83,15 +85,17 @@ class Convolutions:
 def make_convolutions(
     dataset: str, channels: str, epochs: int, size: int | None, batch_size: int | None = None
 ) -> Convolutions:
-    """The published settings, but for the channels, the length of the training, and crops, which digits do not need."""
+    """The published settings, but for the channels and the length of the training.
+
+    Digits are neither cropped and mirrored nor standardized.
+    """
+    is_photo = dataset in PHOTOS
 
     def short(config: RunConfig) -> RunConfig:
         train = replace(
-            shortened(config.train, epochs),
-            batch_size=batch_size or config.train.batch_size,
-            augment="cifar" in dataset,
+            shortened(config.train, epochs), batch_size=batch_size or config.train.batch_size, augment=is_photo
         )
-        return replace(config, network=replace(config.network, widths=channels), train=train)
+        return replace(config, network=replace(config.network, widths=channels, standardize=is_photo), train=train)
 
     ccl, bp = short(preset("cifar10-cnn")), short(preset("cifar10-cnn", "bp"))
     return Convolutions(Trial(dataset, ccl, size), bp)
@@ -118,9 +122,11 @@ class Autoencoders:
 
 
 def make_autoencoders(dataset: str, channels: str, epochs: int, size: int | None) -> Autoencoders:
-    """The published settings, but for the channels and the length of the training."""
+    """The published settings, but for the channels, the length of the training, and crops, which digits do not need."""
+
+    def short(train: TrainConfig) -> TrainConfig:
+        return replace(shortened(train, epochs), augment=dataset in PHOTOS)
+
     ccl, bp = preset("stl10-ae"), preset("stl10-ae", "bp")
-    network = replace(ccl.network, widths=channels)
-    config = replace(ccl, network=network, train=shortened(ccl.train, epochs))
-    trial = Trial(dataset, config, size)
-    return Autoencoders(trial, shortened(bp.train, epochs))
+    config = replace(ccl, network=replace(ccl.network, widths=channels), train=short(ccl.train))
+    return Autoencoders(Trial(dataset, config, size), short(bp.train))

@@ -1,10 +1,11 @@
-"""A classifier that is fitted in a line, as scikit-learn has them: for data and networks of the user's own."""
+"""A scikit-learn classifier, for data and networks of the user's own."""
 
 from copy import deepcopy
 from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
@@ -13,8 +14,8 @@ from separata.labeled import LabeledDataset, split
 from separata.run import Compute
 from separata.training import seeded
 
-from .configs import DataShape, LossConfig, NetworkConfig, RuleName, RunConfig, Similarity, TrainConfig
-from .evaluation import predict
+from .configs import SCALES, DataShape, LossConfig, NetworkConfig, RuleName, RunConfig, Similarity, TrainConfig
+from .evaluation import check_inputs, predict
 from .networks.architectures import make_network
 from .networks.dual import CounterCurrentNetwork
 from .networks.mirrored import counter_current
@@ -25,7 +26,7 @@ from .training import Trainer
 class CounterCurrentClassifier(ClassifierMixin, BaseEstimator):
     """Trains a network with layer-local gradients, or by another rule.
 
-    It is an estimator of scikit-learn's, and works in its pipelines and searches. After `fit`, `network_` is the
+    A scikit-learn estimator, which works in its pipelines and searches. After `fit`, `network_` is the
     trained dual network, `network_.plain()` its forward network as a plain `nn.Sequential`, and `classes_` the labels
     in the order of the logits.
 
@@ -49,7 +50,7 @@ class CounterCurrentClassifier(ClassifierMixin, BaseEstimator):
         device: `auto`, `cpu` or `cuda`.
     """
 
-    def __init__(  # noqa: PLR0913 - an estimator of scikit-learn's has its settings here
+    def __init__(  # noqa: PLR0913 - a scikit-learn estimator has its settings here
         self,
         model: nn.Sequential | None = None,
         *,
@@ -131,8 +132,7 @@ class CounterCurrentClassifier(ClassifierMixin, BaseEstimator):
             clip_feedback=self.clip,
             seed=self.seed,
         )
-        # The cosine form has no factor of 256 / width, and so the weight that the convolutional presets have.
-        loss = LossConfig(self.similarity, scale=0.5 if self.similarity == "dot" else 1.0)
+        loss = LossConfig(self.similarity, scale=SCALES.get(self.similarity, 1.0))
         return RunConfig(network, self.rule, loss, train=train)
 
     def _network(self, config: RunConfig, data: LabeledDataset) -> CounterCurrentNetwork:
@@ -143,24 +143,38 @@ class CounterCurrentClassifier(ClassifierMixin, BaseEstimator):
                 deepcopy(self.model), data.n_classes, data.sample_shape, standardize=self.standardize
             )
 
-    def decision_function(self, x: Any) -> np.ndarray:  # noqa: ANN401 - an array or a tensor
-        """The logits (n, classes) of samples."""
+    def _logits(self, x: Any) -> Float[Tensor, "n classes"]:  # noqa: ANN401 - an array or a tensor
         check_is_fitted(self, "network_")
-        device = next(self.network_.parameters()).device
-        return predict(self.network_, _samples(x).to(device)).cpu().numpy()
+        samples = _samples(x)
+        check_inputs(self.network_, samples)
+        return predict(self.network_, samples.to(next(self.network_.parameters()).device)).cpu()
+
+    def decision_function(self, x: Any) -> np.ndarray:  # noqa: ANN401 - an array or a tensor
+        """The logits (n, classes) of samples; of two classes, as scikit-learn has it, their difference (n,).
+
+        Raises:
+            ValueError: if the samples are not such as the network was trained on.
+        """
+        logits = self._logits(x)
+        return (logits[:, 1] - logits[:, 0] if len(self.classes_) == 2 else logits).numpy()
 
     def predict_proba(self, x: Any) -> np.ndarray:  # noqa: ANN401
-        """The probabilities (n, classes) of samples."""
-        return torch.from_numpy(self.decision_function(x)).softmax(1).numpy()
+        """The probabilities (n, classes) of samples; raises as `decision_function` does."""
+        return self._logits(x).softmax(1).numpy()
 
     def predict(self, x: Any) -> np.ndarray:  # noqa: ANN401
-        """The labels of samples."""
-        numbers = self.decision_function(x).argmax(1)
+        """The labels of samples; raises as `decision_function` does."""
+        numbers = self._logits(x).argmax(1).numpy()
         return self.classes_[numbers]
 
 
-def _samples(x: Any) -> Tensor:  # noqa: ANN401 - an array or a tensor
-    samples = torch.as_tensor(np.asarray(x)) if not isinstance(x, Tensor) else x
-    if samples.ndim < 2 or samples.is_complex():
-        raise ValueError(f"samples are real numbers of shape (n, ...), not {tuple(samples.shape)}")
-    return samples.detach().float().cpu()
+def _samples(x: Any) -> Float[Tensor, "n ..."]:  # noqa: ANN401 - an array or a tensor
+    """Samples in single precision, on the CPU."""
+    is_real = not (x.is_complex() if isinstance(x, Tensor) else np.iscomplexobj(x))
+    try:
+        values = x.detach().cpu().float() if isinstance(x, Tensor) else np.ascontiguousarray(x, dtype=np.float32)
+    except (TypeError, ValueError):
+        raise ValueError("samples are real numbers of shape (n, ...), not text or other objects") from None
+    if values.ndim < 2 or not is_real:
+        raise ValueError(f"samples are real numbers of shape (n, ...), not {tuple(values.shape)}")
+    return torch.as_tensor(values)

@@ -48,7 +48,7 @@ def evaluate(
     data: str,
     /,
     *,
-    part: Literal["train", "validation", "test"] = "test",
+    part: Literal["train", "validation", "test", "all"] = "test",
     predictions: Path | None = None,
     plot: Path | None = None,
     device: str = "auto",
@@ -59,7 +59,7 @@ def evaluate(
     Args:
         run: Folder that train wrote, or the file model.safetensors in it.
         data: Data, as train takes it.
-        part: Part of the data: train, validation or test.
+        part: Part of the data: train, validation, test, or all of a file that was not trained on.
         predictions: Table of predicted classes to write, .csv.
         plot: Figure to write, .svg, .png or .pdf: the features in the plane (t-SNE), or reconstructions.
         device: Where to compute: auto, cpu or cuda.

@@ -18,7 +18,7 @@ from .evaluation import evaluate, predict
 from .export import save_onnx
 from .networks.architectures import make_network
 from .networks.dual import CounterCurrentNetwork
-from .samples import Part, check_data, load_data, load_part
+from .samples import Part, load_data, load_part, matched_data
 
 N_STAGES = 4
 """Stages of a training that are drawn."""
@@ -92,8 +92,10 @@ def _opened(
     network = runs.load(run, device)
     shape, size, seed, classes = runs.described_shape(run)
     data = load_part(source, part, is_autoencoder=shape.n_classes is None, seed=seed, size=size)
-    check_data(source, data, shape)
-    return network, data.to(next(network.parameters()).device), classes
+    data = matched_data(source, data, shape, classes)
+    # Without names, the network's classes are those of the data in their order, and numbers.
+    names = classes or (*data.classes, *map(str, range(data.n_classes, shape.n_classes or 0)))
+    return network, data.to(next(network.parameters()).device), names
 
 
 def _write_predictions(path: Path, logits: Tensor, labels: Tensor, classes: tuple[str, ...]) -> None:

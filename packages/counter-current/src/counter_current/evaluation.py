@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from separata.labeled import LabeledDataset
 from separata.output import finite
 
+from .labels import checked_labels
 from .networks.dual import CounterCurrentNetwork
 from .rules.base import task_loss
 
@@ -36,6 +37,20 @@ class EvaluationReport:
         return {"n_samples": self.n_samples, "loss": finite(self.loss), "accuracy": self.accuracy}
 
 
+def check_inputs(network: CounterCurrentNetwork, x: Shaped[Tensor, "n *sample"]) -> None:
+    """See that samples are those of a network.
+
+    Raises:
+        ValueError: if there are none, a number is NaN or infinite, or the shapes do not fit.
+    """
+    if len(x) == 0:
+        raise ValueError("there are no samples")
+    if tuple(x.shape[1:]) != network.sample_shape:
+        raise ValueError(f"the network takes samples of shape {network.sample_shape}, not {tuple(x.shape[1:])}")
+    if not bool(torch.isfinite(x).all()):
+        raise ValueError("a sample has a number that is NaN or infinite")
+
+
 def check_samples(
     network: CounterCurrentNetwork, x: Shaped[Tensor, "n *sample"], labels: Shaped[Tensor, "n"] | None
 ) -> None:
@@ -44,21 +59,12 @@ def check_samples(
     Raises:
         ValueError: if there are none, a number is NaN or infinite, a label is no class, or the shapes do not fit.
     """
-    if len(x) == 0:
-        raise ValueError("there are no samples")
-    if tuple(x.shape[1:]) != network.sample_shape:
-        raise ValueError(f"the network takes samples of shape {network.sample_shape}, not {tuple(x.shape[1:])}")
-    if not bool(torch.isfinite(x).all()):
-        raise ValueError("a sample has a number that is NaN or infinite")
+    check_inputs(network, x)
     if network.n_classes is None:
         return
     if labels is None or len(labels) != len(x):
         raise ValueError(f"a classifier needs one label for each of {len(x)} samples")
-    if labels.is_floating_point() or labels.dtype == torch.bool:
-        raise ValueError(f"labels are whole numbers, the indices of classes, not {labels.dtype}")
-    low, high = int(labels.min()), int(labels.max())
-    if low < 0 or high >= network.n_classes:
-        raise ValueError(f"label {low if low < 0 else high} outside 0..{network.n_classes - 1}")
+    checked_labels(labels, network.n_classes)
 
 
 @torch.no_grad()

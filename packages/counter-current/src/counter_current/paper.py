@@ -68,7 +68,9 @@ PAPER = Paper(
             holds=lambda m: m["ccl"] == 0 and m["bp"] > 0.1,
             note=(
                 "Two forward networks share the weights up to a layer, and the feedback network. The layers still "
-                "wait for each other's activations: backward locking is removed only partly, as the paper says."
+                "wait for each other's activations: backward locking is removed only partly, as the paper says. What "
+                "is compared is the gradient before clipping, which in the published settings divides the gradients "
+                "of all layers by their joint norm."
             ),
         ),
         Claim(
@@ -98,7 +100,9 @@ PAPER = Paper(
             metric=f"{ACCURACY}, convolutional network",
             paper=dict.fromkeys(("ccl", "bp", "output_only")),
             labels=_labels("ccl", "bp", "output_only"),
-            criterion="at least 0.85 on MNIST, at most 0.06 below back-propagation, and above the control",
+            criterion=(
+                "at least 0.85 on MNIST, at most 0.06 below back-propagation, and more than 0.01 above the control"
+            ),
             holds=lambda m: (
                 m["ccl"] >= 0.85 and m["ccl"] >= m["bp"] - NEAR_BP_CNN and m["ccl"] > m["output_only"] + COMPARABLE
             ),
@@ -120,9 +124,11 @@ PAPER = Paper(
             holds=_costs_as_published,
             direction=lambda m: m["ccl"] <= 1.1 * m["bp"] and _is_cheaper(m),
             note=(
-                "Counted matrix products. Target propagation as it is here, without the passes for which only an "
-                "implementation asks, costs far less than the paper counts: FW-DTP evaluates each fixed layer twice "
-                "and has no batch normalization, and DTP trains its feedback once for each step."
+                "Counted matrix products. The paper's counts for target propagation are those of the published code "
+                "of FW-DTP, within 0.2 %: it also multiplies by identity matrices, repeats the forward pass, sends "
+                "each layer's loss back through all layers below, and trains DTP's feedback five times for each step. "
+                "Here, each feedback layer is evaluated twice, and trained once by DTP, as the equations ask; what is "
+                "left of the difference is small."
             ),
         ),
         Claim(
@@ -176,10 +182,10 @@ PAPER = Paper(
                 for feedback in ("frozen", "trained")
                 for rate, value in (("low", 0.2), ("middle", 0.4), ("high", 0.8))
             },
-            criterion="at the largest rate at least as accurate as frozen; frozen above 0.8 at its best rate",
+            criterion="at the largest rate more accurate than frozen; frozen above 0.8 at its best rate",
             holds=lambda m: (
-                m["trained_high"] >= m["frozen_high"]
-                and max(m["frozen_low"], m["frozen_middle"], m["frozen_high"]) > 0.8
+                m["trained_high"] > m["frozen_high"]
+                and any(m[f"frozen_{which}"] > 0.8 for which in ("low", "middle", "high"))
             ),
             note="The paper's numbers are those of all of MNIST; preset quick has 5,000 of its images.",
         ),

@@ -187,14 +187,16 @@ def load(path: Path | str, device: str = "auto") -> CounterCurrentNetwork:
 
 
 def described_shape(path: Path | str) -> tuple[DataShape, int | None, int, tuple[str, ...]]:
-    """What a folder says of its data: the shape, the size to which images are resized, the seed, and the classes."""
+    """What a folder says of its data: the shape, the size to which images are resized, the seed, and the classes.
+
+    A network that was saved by `save` has no names of classes.
+    """
     folder = RunFolder.open(path)
     shape, values = folder.config(DataShape, "shape"), folder.values()
     size, seed = values.get("size"), values.get("train", {}).get("seed", 0)
     if not (size is None or isinstance(size, int)) or not isinstance(seed, int):
         raise ValueError(f"{folder.path} does not hold the settings of a training")
-    names = tuple(map(str, values.get("classes") or range(shape.n_classes or 0)))
-    return shape, size, seed, names
+    return shape, size, seed, tuple(map(str, values.get("classes") or ()))
 
 
 def _described(config: RunConfig, shape: DataShape) -> dict[str, Any]:

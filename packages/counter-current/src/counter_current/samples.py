@@ -1,10 +1,14 @@
 """Data of the user's own: labeled as `separata.labeled` has it, or unlabeled for an autoencoder."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import interpolate
 
 from separata.arrays import load_npy, load_npz
 from separata.labeled import LabeledDataset, Splits, load_samples, load_splits, split
@@ -12,9 +16,11 @@ from separata.pictures import decode
 
 from .configs import DataShape
 
-Part = Literal["train", "validation", "test"]
+Part = Literal["train", "validation", "test", "all"]
 TEST_SHARE = 0.2
 PICTURES = (".png", ".jpg", ".jpeg")
+MOST_NAMED = 10
+"""Classes that an error names."""
 GRAY_AXES, IMAGE_AXES = 3, 4
 """Axes of arrays of images without and with channels."""
 
@@ -38,7 +44,7 @@ def load_data(
     """
     path = Path(source)
     if is_autoencoder and _is_unlabeled(path):
-        x = load_samples(path, _shape_of(path, size), size)
+        x = _resized(load_samples(path, _shape_of(path, size), size), size)
         whole = LabeledDataset(x, torch.zeros(len(x), dtype=torch.long), ("sample",))
         train, test = split(whole, TEST_SHARE, 0)
         train, held_out = split(train, validation, seed)
@@ -47,16 +53,24 @@ def load_data(
 
 
 def load_part(source: str, part: Part, *, is_autoencoder: bool, seed: int, size: int | None) -> LabeledDataset:
-    """One part of a source, as `load_data` splits it with the same seed."""
+    """One part of a source, as `load_data` splits it with the same seed; or all of it, part by part."""
     splits = load_data(source, is_autoencoder=is_autoencoder, seed=seed, size=size)
-    return splits.train if part == "train" else splits.validation if part == "validation" else splits.test
+    if part != "all":
+        return splits._asdict()[part]
+    return replace(splits.train, x=torch.cat([one.x for one in splits]), y=torch.cat([one.y for one in splits]))
 
 
-def check_data(source: str, data: LabeledDataset, shape: DataShape) -> None:
-    """See that data is of the shape that a network was made for.
+def matched_data(source: str, data: LabeledDataset, shape: DataShape, classes: Sequence[str] = ()) -> LabeledDataset:
+    """Data under the classes that a network was made for, by their names.
+
+    Args:
+        source: Where the data is from.
+        data: The data.
+        shape: What the network was made for.
+        classes: The names of its classes; where there are none, the data's classes count in their order.
 
     Raises:
-        ValueError: if it is not; the sentence has both shapes.
+        ValueError: if the samples are of another shape (the sentence has both), or a class is unknown to the network.
     """
     if data.sample_shape != shape.sample:
         raise ValueError(
@@ -64,6 +78,12 @@ def check_data(source: str, data: LabeledDataset, shape: DataShape) -> None:
         )
     if shape.n_classes is not None and data.n_classes > shape.n_classes:
         raise ValueError(f"{source} has {data.n_classes} classes, but the network has {shape.n_classes}")
+    if shape.n_classes is None or not classes:
+        return data
+    if unknown := [name for name in data.classes if name not in classes]:
+        raise ValueError(f"{source} has the class {unknown[0]}, but the network tells {_listed(classes)} apart")
+    numbers = torch.tensor([classes.index(name) for name in data.classes], device=data.y.device)
+    return LabeledDataset(data.x, numbers[data.y], tuple(classes))
 
 
 def _is_unlabeled(path: Path) -> bool:
@@ -86,6 +106,17 @@ def _shape_of(path: Path, size: int | None) -> tuple[int, ...]:
     if x.ndim == IMAGE_AXES and shape[0] not in {1, 3} and shape[2] in {1, 3}:
         return (shape[2], *shape[:2])
     return shape
+
+
+def _resized(x: Float[Tensor, "n *sample"], size: int | None) -> Float[Tensor, "n *resized"]:
+    """Images of that height and width; pictures have been resized when they were read."""
+    if size is None or x.ndim != IMAGE_AXES or tuple(x.shape[2:]) == (size, size):
+        return x
+    return interpolate(x, (size, size), mode="bilinear", antialias=True)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:MOST_NAMED]) + (", ..." if len(names) > MOST_NAMED else "")
 
 
 def _told(shape: Sequence[int]) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from separata.labeled import LabeledDataset
 from separata.loop import Loop, Track, step_generator
@@ -29,7 +29,8 @@ class Trainer:
 
     After each epoch the loss on the validation data is compared with the best so far; training ends with the weights of
     the best, or with the last ones if there is no validation data. The same seed gives the same training, also where it
-    was interrupted and continued, unless the network itself draws random numbers, as dropout does.
+    was interrupted and continued, unless the network itself draws random numbers, as dropout does. Gradients are first
+    centralized, then clipped. A single sample left at the end of an epoch joins the batch before it.
 
     Args:
         network: The network. A `Standardize` that it begins with takes its mean and standard deviation from the data.
@@ -45,8 +46,8 @@ class Trainer:
         best: The lowest validation loss so far.
 
     Raises:
-        ValueError: if the samples or labels are not those of such a network, or the checkpoint is that of another
-            training.
+        ValueError: if the samples or labels are not those of such a network, a batch is too small for its
+            normalization, or the checkpoint is that of another training.
     """
 
     def __init__(
@@ -64,6 +65,8 @@ class Trainer:
         weight = next(network.parameters())
         for part in [data, *([validation] if validation is not None else [])]:
             check_samples(network, part.x, part.y)
+        if min(config.batch_size, len(data)) == 1 and any(isinstance(m, nn.BatchNorm1d) for m in network.modules()):
+            raise ValueError("batch normalization needs batches of at least 2 samples")
         self.network, self.config = network, config
         self.rule = rule if rule is not None else CounterCurrent(network)
         self.data = data.to(weight.device)
@@ -73,7 +76,7 @@ class Trainer:
         self.parameters = network.forward_parameters()
         self.feedback_parameters = self.rule.feedback_parameters if config.lr_feedback else []
         self.optimizers = self._optimizers()
-        self.n_batches = math.ceil(len(data) / config.batch_size)
+        self.n_batches = count_batches(len(data), config.batch_size)
         self.best = math.inf
         self._best: dict[str, Tensor] = {}
         self._order = torch.empty(0, dtype=torch.long)
@@ -119,7 +122,8 @@ class Trainer:
         if place == 0 or not len(self._order):
             order = torch.randperm(len(self.data), generator=step_generator(self.config.seed, epoch))
             self._order = order.to(self.data.x.device)
-        index = self._order[place * self.config.batch_size : (place + 1) * self.config.batch_size]
+        end = (place + 1) * self.config.batch_size if place + 1 < self.n_batches else None
+        index = self._order[place * self.config.batch_size : end]
         generator = step_generator(self.config.seed + NOISE, step)
         x, labels = self.data.x[index], self.data.y[index]
         if self.config.augment:
@@ -136,10 +140,10 @@ class Trainer:
         trained = [*self.parameters, *self.feedback_parameters]
         if step < config.warmup:
             scale_gradients(trained, (step + 1) / config.warmup)
-        clip_gradients(self.parameters, config.clip)
-        clip_gradients(self.feedback_parameters, config.clip_feedback)
         if config.centralize:
             centralize_gradients(trained)
+        clip_gradients(self.parameters, config.clip)
+        clip_gradients(self.feedback_parameters, config.clip_feedback)
 
     def _set_rates(self, epoch: int) -> None:
         if self.config.cosine:
@@ -194,6 +198,13 @@ class Trainer:
         self.best = float(state["best"])
         device = next(self.network.parameters()).device
         self._best = {name: value.to(device) for name, value in state["best_network"].items()}
+
+
+def count_batches(n: int, batch_size: int) -> int:
+    """Batches of an epoch; a single sample left at its end joins the last one, since batch normalization needs two."""
+    if batch_size == 1:
+        return n
+    return max(1, n // batch_size + (n % batch_size > 1))
 
 
 def cosine_rate(rate: float, epoch: int, config: TrainConfig) -> float:

@@ -135,7 +135,8 @@ def run_locality(trial: Trial, device: str) -> dict[str, float]:
     """How much a layer's gradient depends on the forward weights of the layers above it.
 
     Returns:
-        `change`: the largest relative change over the hidden layers when all weights above are drawn anew.
+        `change`: the largest relative change over the hidden layers when all weights above are drawn anew; NaN if a
+        layer has no gradient.
     """
     data = trial.data(device)
     network = trial.network(data, device)
@@ -143,7 +144,7 @@ def run_locality(trial: Trial, device: str) -> dict[str, float]:
     rule = make_rule(network, config)
     batch = data.train.subset(range(min(config.train.batch_size, len(data.train))))
     layers = list(network.dual_layers())
-    changes = [0.0]
+    changes = []
     for number, layer in enumerate(layers[:-1]):
         before = _gradient(rule, network, layer.forward_module, batch.x, batch.y)
         kept = {name: value.clone() for name, value in network.state_dict().items()}
@@ -153,13 +154,14 @@ def run_locality(trial: Trial, device: str) -> dict[str, float]:
         after = _gradient(rule, network, layer.forward_module, batch.x, batch.y)
         network.load_state_dict(kept)
         changes.append((torch.dist(before, after) / before.norm()).item())
-    return {"change": max(changes)}
+    return {"change": torch.tensor(changes, dtype=torch.double).max().item()}
 
 
 def _gradient(rule: Rule, network: nn.Module, module: nn.Module, x: Tensor, labels: Tensor) -> Tensor:
     network.zero_grad()
     rule.gradients(x, labels, torch.Generator().manual_seed(0))
-    return torch.cat([p.grad.flatten() for p in module.parameters() if p.grad is not None])
+    gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in module.parameters()]
+    return torch.cat([gradient.flatten() for gradient in gradients])
 
 
 def _draw_anew(module: nn.Module) -> None:

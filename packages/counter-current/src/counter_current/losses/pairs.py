@@ -4,14 +4,17 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 from torch.nn.functional import cross_entropy, one_hot
 
 from counter_current.configs import LossConfig, Similarity
+from counter_current.labels import checked_labels
 
 EPS = 1e-8
 """Added to norms."""
+MOST_CLASSES = 2**31
+"""Classes that labels may be of where nothing tells their number."""
 REFERENCE_WIDTH = 256
 """Width at which the dot form has weight one."""
 
@@ -31,7 +34,7 @@ class LocalLoss(NamedTuple):
 def classification_loss(
     activations: Sequence[Tensor],
     signals: Sequence[Tensor],
-    labels: Int[Tensor, "n"],
+    labels: Shaped[Tensor, "n"],
     config: LossConfig = LossConfig(),  # noqa: B008 - immutable
 ) -> LocalLoss:
     """All losses of a classifier: the pairs 0 to L-1, and the cross entropy of the output.
@@ -43,9 +46,11 @@ def classification_loss(
         config: Which losses.
 
     Raises:
-        ValueError: if the numbers of signals differ, or a row is missing.
+        ValueError: if the numbers of signals differ, a row is missing, the batch is empty, or a label is no class (on a
+            GPU, PyTorch says so).
     """
     logits = activations[-1]
+    labels = checked_labels(labels, logits.shape[1], waits=False)
     keep = None
     if config.flood_threshold:
         keep = not_flooded(logits, labels, config.flood_threshold)
@@ -66,7 +71,7 @@ def classification_loss(
 def pairwise_loss(
     activations: Sequence[Tensor],
     signals: Sequence[Tensor],
-    labels: Int[Tensor, "n"],
+    labels: Shaped[Tensor, "n"],
     *,
     similarity: Similarity = "dot",
     scale: float = 0.5,
@@ -96,13 +101,15 @@ def pairwise_loss(
         is_batch: Whether the rows of B belong to the labels of the batch; then T = Y Yᵀ.
 
     Raises:
-        ValueError: if the numbers of signals differ, or those of rows do not fit the labels.
+        ValueError: if the numbers of signals differ, those of rows do not fit the labels, the batch is empty, or a
+            label is no class (on a GPU, PyTorch says so).
     """
     if len(activations) != len(signals) or not activations:
         raise ValueError(f"there are {len(activations)} activations, but {len(signals)} feedback signals")
     n_rows = len(signals[0])
     if is_batch and n_rows != len(labels):
         raise ValueError(f"the feedback of a batch needs {len(labels)} rows, one for each label, not {n_rows}")
+    labels = checked_labels(labels, MOST_CLASSES if is_batch else n_rows, waits=False)
     matches = labels[:, None] == labels if is_batch else one_hot(labels, n_rows)
     parts = {}
     for number, (a, b) in enumerate(zip(activations, signals, strict=True)):
@@ -132,7 +139,7 @@ def cosine_loss(
     scale: float = 1.0,
     decorrelation: float = 0.0,
 ) -> Float[Tensor, ""]:
-    """S mean((Ã B̃ᵀ - T)²) + r mean((Ã Ãᵀ - I)²) + r mean((B̃ B̃ᵀ - I)²)."""
+    """Weights s and r: s mean((Ã B̃ᵀ - T)²) + r mean((Ã Ãᵀ - I)²) + r mean((B̃ B̃ᵀ - I)²)."""
     a, b = unit_rows(a), unit_rows(b)
     loss = scale * (a @ b.T - matches.to(a.dtype)).square().mean()
     return loss + decorrelation * (gram_deviation(a) + gram_deviation(b)) if decorrelation else loss

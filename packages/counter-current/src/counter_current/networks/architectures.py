@@ -7,7 +7,7 @@ from itertools import pairwise
 from counter_current.configs import Activation, DataShape, NetworkConfig, Norm, widths
 
 from .dual import CounterCurrentNetwork
-from .initialization import initialize_autoencoder
+from .initialization import initialize_autoencoder, zero_biases
 from .layers import (
     CounterCurrentBlock,
     CounterCurrentConv2d,
@@ -24,6 +24,8 @@ IMAGE = 3
 def make_network(config: NetworkConfig, shape: DataShape) -> CounterCurrentNetwork:
     """The network of a configuration, for data of a shape; its weights are drawn from PyTorch's generator.
 
+    Biases of convolutions begin at zero; an autoencoder's weights are orthogonal, and small towards the image.
+
     Raises:
         ValueError: if samples of this shape do not fit the architecture.
     """
@@ -37,6 +39,8 @@ def make_network(config: NetworkConfig, shape: DataShape) -> CounterCurrentNetwo
     network = CounterCurrentNetwork(layers, n_classes, shape.sample, standardize=config.standardize)
     if config.architecture == "autoencoder":
         initialize_autoencoder(network)
+    else:
+        zero_biases(network)
     network.description = (config, DataShape(shape.sample, n_classes))
     return network
 

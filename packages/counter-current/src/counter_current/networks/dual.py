@@ -163,7 +163,10 @@ class CounterCurrentNetwork(nn.Module):
         return [p for layer in self.dual_layers() for p in layer.feedback_module.parameters()]
 
     def plain(self) -> nn.Sequential:
-        """A copy of the forward network as a plain `nn.Sequential` of PyTorch's own layers, without the feedback."""
+        """A copy of the forward network as a plain `nn.Sequential` of its modules, without the feedback.
+
+        A `Standardize` is its first module where the network begins with one.
+        """
         paths = (self.standardize, *(layer.forward_module for layer in self.dual_layers()))
         return nn.Sequential(*(deepcopy(module) for path in paths for module in flattened(path)))
 

@@ -1,4 +1,4 @@
-"""The initial weights of the autoencoder; everything else begins as PyTorch has it."""
+"""Initial weights that are not PyTorch's: those of the autoencoder, and the biases of convolutions."""
 
 import torch
 from torch import nn
@@ -13,8 +13,8 @@ SMALL = 1e-3
 def initialize_autoencoder(network: CounterCurrentNetwork) -> None:
     """Give an autoencoder orthogonal weights, drawn from PyTorch's generator.
 
-    What leads towards the image is a thousand times smaller, and the last of it zero: reconstructions begin as zeros in
-    both directions.
+    What leads towards the image is a thousand times smaller, and the last of it zero. Forward biases are zero, too, so
+    that reconstructions begin as zeros.
     """
     layers = list(network.dual_layers())
     half = len(layers) // 2
@@ -27,6 +27,15 @@ def initialize_autoencoder(network: CounterCurrentNetwork) -> None:
             orthogonal_(weight)
         for weight in _kernels(towards):
             orthogonal_(weight).mul_(0.0 if is_last else SMALL)
+        zero_biases(layer.forward_module)
+
+
+@torch.no_grad()
+def zero_biases(module: nn.Module) -> None:
+    """Set the biases of all convolutions of a module to zero."""
+    for one in module.modules():
+        if isinstance(one, nn.Conv2d) and one.bias is not None:
+            one.bias.zero_()
 
 
 def orthogonal_(weight: torch.Tensor) -> torch.Tensor:

@@ -88,13 +88,17 @@ def _traced(modules: Sequence[nn.Module], shape: Shape) -> list[_Part]:
         was_training = module.training
         try:
             y = module.eval()(x)
-        except (RuntimeError, ValueError) as error:
+        except (RuntimeError, ValueError, TypeError) as error:
             reason = str(error).strip().split("\n")[0]
             raise ValueError(
                 f"module {number} ({type(module).__name__}) does not take samples {tuple(x.shape[1:])}: {reason}"
             ) from None
         finally:
             module.train(was_training)
+        if not isinstance(y, Tensor):
+            raise ValueError(
+                f"module {number} ({type(module).__name__}) gives no tensor; pair it with a CounterCurrentLayer"
+            )
         parts.append(_Part(module, tuple(x.shape[1:]), tuple(y.shape[1:])))
         x = y
     return parts
@@ -120,7 +124,8 @@ def _groups(parts: Sequence[_Part]) -> list[_Group]:
         else:
             groups[-1].parts.append(part)
     if not groups:
-        raise ValueError("the model has no linear map and no convolution")
+        names = ", ".join(dict.fromkeys(type(part.module).__name__ for part in parts)) or "nothing"
+        raise ValueError(f"the model has no linear map and no convolution in an nn.Sequential, only {names}")
     groups[-1].parts += waiting
     return groups
 

@@ -43,6 +43,35 @@ def task_loss(output: Float[Tensor, "n *output"], target: Tensor) -> Float[Tenso
     return mse_loss(output, target) if target.is_floating_point() else cross_entropy(output, target)
 
 
+class OutputRule:
+    """A rule that differentiates the loss of one output; what reaches the weights depends on how it is computed.
+
+    Args:
+        network: A classifier or an autoencoder.
+    """
+
+    def __init__(self, network: CounterCurrentNetwork) -> None:
+        self.network = network
+
+    @property
+    def feedback_parameters(self) -> list[nn.Parameter]:
+        """None: the feedback network is not used."""
+        return []
+
+    def output(self, x: Shaped[Tensor, "n *sample"]) -> Float[Tensor, "n *output"]:
+        """The output of the forward network, with the gradients of the rule."""
+        raise NotImplementedError
+
+    def gradients(
+        self, x: Shaped[Tensor, "n *sample"], labels: Int[Tensor, "n"] | None, generator: torch.Generator
+    ) -> dict[str, Tensor]:
+        """Add the gradients for a batch; the losses: "loss"."""
+        del generator
+        loss = task_loss(self.output(x), x if labels is None else labels)
+        loss.backward()
+        return {"loss": loss.detach()}
+
+
 def random_like(weight: Tensor, generator: torch.Generator) -> Tensor:
     """A matrix or kernel of the same shape, drawn as PyTorch draws the weights of its layers."""
     bound = 1 / math.sqrt(math.prod(weight.shape[1:]))

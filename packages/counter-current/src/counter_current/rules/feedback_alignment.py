@@ -4,13 +4,13 @@ import copy
 from typing import Any
 
 import torch
-from jaxtyping import Int, Shaped
+from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 from torch.nn.grad import conv2d_input, conv2d_weight
 
 from counter_current.networks.dual import CounterCurrentNetwork
 
-from .base import random_like, task_loss
+from .base import OutputRule, random_like
 
 
 class _AlignedLinear(torch.autograd.Function):
@@ -23,7 +23,8 @@ class _AlignedLinear(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:  # noqa: ANN401
-        x, feedback = ctx.saved_tensors
+        # Under autocast, the gradient has fewer bits than what was saved.
+        x, feedback = (one.to(gradient.dtype) for one in ctx.saved_tensors)
         of_input, of_weight = ctx.needs_input_grad[:2]
         rows = gradient.reshape(-1, gradient.shape[-1])
         return (
@@ -45,7 +46,7 @@ class _AlignedConv2d(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:  # noqa: ANN401
-        x, weight, feedback = ctx.saved_tensors
+        x, weight, feedback = (one.to(gradient.dtype) for one in ctx.saved_tensors)
         of_input, of_weight = ctx.needs_input_grad[:2]
         into_x = conv2d_input(x.shape, feedback, gradient, *ctx.settings) if of_input else None
         into_weight = conv2d_weight(x, weight.shape, gradient, *ctx.settings) if of_weight else None
@@ -127,7 +128,7 @@ def _aligned(module: nn.Linear | nn.Conv2d, generator: torch.Generator) -> nn.Mo
     return twin
 
 
-class FeedbackAlignment:
+class FeedbackAlignment(OutputRule):
     """Feedback alignment: back-propagation through fixed random weights (Lillicrap et al. 2016).
 
     Args:
@@ -136,22 +137,12 @@ class FeedbackAlignment:
     """
 
     def __init__(self, network: CounterCurrentNetwork, generator: torch.Generator) -> None:
-        self.network = network
+        super().__init__(network)
         self.paths = [feedback_alignment(layer.forward_module, generator) for layer in network.dual_layers()]
 
-    @property
-    def feedback_parameters(self) -> list[nn.Parameter]:
-        """None: the random weights are fixed."""
-        return []
-
-    def gradients(
-        self, x: Shaped[Tensor, "n *sample"], labels: Int[Tensor, "n"] | None, generator: torch.Generator
-    ) -> dict[str, Tensor]:
-        """Add the gradients for a batch; the losses: "loss"."""
-        del generator
+    def output(self, x: Shaped[Tensor, "n *sample"]) -> Float[Tensor, "n *output"]:
+        """The output, whose errors go back through the random weights."""
         signal = self.network.standardize(x)
         for path in self.paths:
             signal = path(signal)
-        loss = task_loss(signal, x if labels is None else labels)
-        loss.backward()
-        return {"loss": loss.detach()}
+        return signal

@@ -1,34 +1,18 @@
 """The control that every rule must beat: the output layer learns on random features."""
 
-import torch
-from jaxtyping import Int, Shaped
-from torch import Tensor, nn
+from jaxtyping import Float, Shaped
+from torch import Tensor
 
-from counter_current.networks.dual import CounterCurrentNetwork
-
-from .base import task_loss
+from .base import OutputRule
 
 
-class OutputOnly:
+class OutputOnly(OutputRule):
     """Gives a gradient to the output layer alone; the hidden layers stay as they began.
 
     Args:
         network: A classifier or an autoencoder.
     """
 
-    def __init__(self, network: CounterCurrentNetwork) -> None:
-        self.network = network
-
-    @property
-    def feedback_parameters(self) -> list[nn.Parameter]:
-        """None."""
-        return []
-
-    def gradients(
-        self, x: Shaped[Tensor, "n *sample"], labels: Int[Tensor, "n"] | None, generator: torch.Generator
-    ) -> dict[str, Tensor]:
-        """Add the gradients for a batch; the losses: "loss"."""
-        del generator
-        loss = task_loss(self.network.activations(x)[-1], x if labels is None else labels)
-        loss.backward()
-        return {"loss": loss.detach()}
+    def output(self, x: Shaped[Tensor, "n *sample"]) -> Float[Tensor, "n *output"]:
+        """The output, with gradients in its own layer only."""
+        return self.network.activations(x)[-1]
