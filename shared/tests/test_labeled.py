@@ -79,6 +79,53 @@ def test_a_table_of_scikit_learn(tmp_path: Path) -> None:
     np.testing.assert_array_equal(np.array(found.train.classes)[labels], names[expected_order])
 
 
+def test_columns_may_be_called_by_their_numbers(tmp_path: Path) -> None:
+    rows = "".join(f"{i},{-i},{i % 2}\n" for i in range(20))
+    (tmp_path / "own.csv").write_text(f"0,1,2\n{rows}")
+    found = load_splits(tmp_path / "own.csv")
+    assert found.train.classes == ("0", "1")
+    assert torch.cat([part.x for part in found])[:, 0].sort().values.tolist() == list(range(20))
+
+
+def test_features_may_be_called_as_labels_are(tmp_path: Path) -> None:
+    """Of coordinates x and y, none is lost when there is no label; the table of a training works, too."""
+    rows = [(i, 0.5 * i, "ab"[i % 2]) for i in range(20)]
+    for name, label in (("named", "label"), ("last", "species")):
+        text = "".join(f"{x},{y},{of}\n" for x, y, of in rows)
+        (tmp_path / f"{name}.csv").write_text(f"x,{'y' if name == 'named' else 'z'},{label}\n{text}")
+        assert load_splits(tmp_path / f"{name}.csv").train.sample_shape == (2,)
+        assert load_samples(tmp_path / f"{name}.csv", (2,)).tolist() == [[x, y] for x, y, _ in rows]
+    (tmp_path / "new.csv").write_text("x,y\n3,4\n")
+    assert load_samples(tmp_path / "new.csv", (2,)).tolist() == [[3, 4]]
+
+
+def save_pictures(folder: Path, n: int, mode: str = "L") -> None:
+    """Pictures of two classes."""
+    random = np.random.default_rng(0)
+    for name in ("cat", "dog"):
+        (folder / name).mkdir(parents=True)
+        for i in range(n):
+            pixels = random.integers(0, 256, (8, 9, 3), dtype=np.uint8)
+            Image.fromarray(pixels).convert(mode).save(folder / name / f"{i}.png")
+
+
+def test_a_folder_that_is_called_as_a_known_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_pictures(tmp_path / "digits", 12)
+    monkeypatch.chdir(tmp_path)
+    assert load_splits("./digits").train.classes == ("cat", "dog")
+    assert load_splits("digits/").train.classes == ("cat", "dog")
+    assert load_splits("digits").train.n_classes == 10
+
+
+def test_a_gray_part_beside_one_in_color(tmp_path: Path) -> None:
+    save_pictures(tmp_path / "train", 12)
+    save_pictures(tmp_path / "test", 2, "RGB")
+    found = load_splits(tmp_path)
+    assert found.train.sample_shape == found.test.sample_shape == (3, 8, 9)
+    assert torch.equal(found.train.x[:, 0], found.train.x[:, 2])
+    assert not torch.equal(found.test.x[:, 0], found.test.x[:, 2])
+
+
 def test_a_folder_of_images(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     for part, n in (("train", 12), ("test", 3)):
@@ -125,6 +172,10 @@ def test_samples_are_brought_to_the_shape_of_a_model(tmp_path: Path) -> None:
     assert load_samples(tmp_path / "rows.csv", (2,)).tolist() == [[1, 2], [3, 4]]
     with pytest.raises(ValueError, match=r"samples are 16, but the model was made for 1 x 5 x 5"):
         load_samples(tmp_path / "flat.npy", (1, 5, 5))
+    np.save(tmp_path / "wide.npy", x.reshape(5, 2, 8))
+    assert torch.equal(load_samples(tmp_path / "wide.npy", (16,)), torch.from_numpy(x))
+    with pytest.raises(ValueError, match=r"samples are 1 x 2 x 8, but the model was made for 1 x 8 x 2"):
+        load_samples(tmp_path / "wide.npy", (1, 8, 2))
 
 
 def _npz(path: Path, **arrays: np.ndarray) -> Path:
@@ -146,6 +197,7 @@ X, Y = np.zeros((20, 4)), np.arange(20) % 2
         ({"x": X, "y": Y * 2}, "has no sample of class 1 left for training"),
         ({"x": X[:2], "y": Y[:2]}, "no sample of class|too few"),
         ({"x": X.astype(str), "y": Y}, "which are no numbers"),
+        ({"x": X[:, :0], "y": Y}, "samples without a number in them"),
         ({"x_train": X, "y_train": Y, "x_test": X[:, :3], "y_test": Y}, "samples of 4 for training and 3 for testing"),
     ],
 )
@@ -164,6 +216,10 @@ def test_arrays_that_are_no_data_set(tmp_path: Path, arrays: dict[str, np.ndarra
         ("a,label\n1,x\ntwo,x\n", "row 3 has two as a, which is no finite number"),
         ("a,label\n1,x\n,x\n", "row 3 has nothing as a"),
         ("a,b\n1,.1\n2,.2\n3,.3\n", "column b has a value of its own in each row"),
+        ("a,label\n1,x\n2,\n", "row 3 has no label, nothing as label"),
+        ("a,label\n1,x\n1e39,x\n", "row 3 has 1e39 as a, which is no finite number"),
+        ("5,0,0.5,1\n1,0,0,1\n", "first row is of numbers, not the names of columns"),
+        (",a,label\n0,1,x\n1,2,x\n", "column 1 has no name; leave out an index"),
     ],
 )
 def test_tables_that_are_no_data_set(tmp_path: Path, text: str, sentence: str) -> None:
@@ -186,3 +242,9 @@ def test_sources_that_are_not_there(tmp_path: Path) -> None:
         load_splits("digits", validation=0)
     with pytest.raises(ValueError, match="5 cannot be chosen"):
         load_splits("digits", n_train=5)
+    with pytest.raises(ValueError, match="size must be at least 1 pixel, not 0"):
+        load_splits(_npz(tmp_path, x=np.zeros((20, 4, 4)), y=Y), size=0)
+
+
+def test_any_seed_of_pytorch_draws_a_validation_part() -> None:
+    assert len(load_splits("digits", seed=2**63 - 1).validation) == 144

@@ -14,6 +14,7 @@ from noprop import (
     ModelConfig,
     NoPropCT,
     NoPropDT,
+    SamplerConfig,
     SampleShape,
     TrainConfig,
     Trainer,
@@ -77,6 +78,16 @@ def test_the_adjoint_s_gradient_is_that_of_the_solution():
         name: (torch.dist(a, b) / b.norm().clamp(min=least)).item() for name, a, b in zip(names, found, expected)
     }
     assert max(distances.values()) < 0.05, distances
+
+
+def test_a_neural_ode_is_solved_and_never_sampled():
+    """Whatever asks for ancestral sampling, which is everybody's default, gets the solution that was trained."""
+    model, data = make("adjoint"), blobs(12)
+    solved, sampled = SamplerConfig("ode-euler", steps=6), SamplerConfig("ancestral", steps=6)
+    assert torch.equal(model.model.predict_proba(data.x, sampled), model.model.predict_proba(data.x, solved))
+    from_zero = model.model.predict_proba(data.x, replace(sampled, deterministic=True))
+    torch.testing.assert_close(from_zero, model(data.x).softmax(1))  # by torchdiffeq, in as many steps
+    assert evaluate(model, data, steps=6) == model.model.accuracy(data.x, data.y, replace(solved, n_runs=1))
 
 
 def test_the_adjoint_wants_a_block_in_two_parts():
@@ -175,6 +186,8 @@ def test_accuracy_along_the_chain():
     assert len(found) == 4
     assert found[:3] == pytest.approx([1 / 3] * 3, abs=0.06)
     assert found[3] > 0.98
+    quiet = [chain_accuracy(model, y[:, None].float(), y, deterministic=True) for _ in range(2)]
+    assert quiet[0] == quiet[1]
     with pytest.raises(ValueError, match="at least one sample"):
         chain_accuracy(model, torch.zeros(0, 1), y[:0])
 

@@ -22,11 +22,12 @@ WITHOUT = {
     "matches-backprop": [
         {"dt": 0.9, "backprop": 0.91},
         {"dt": 0.93, "backprop": 0.96},
+        {"backprop": 0.68},
         {"untrained": 0.95},
     ],
     "better-than-backprop-free": [{"ff": 0.96}, {"ff": 0.1}],
     "less-memory": [{"block": 15.0}, {"block": 0.0}],
-    "faster-than-adjoint": [{"adjoint": 0.95}, {"ct": 0.3, "adjoint": 0.2}],
+    "faster-than-adjoint": [{"adjoint": 0.95}, {"ct": 0.4, "adjoint": 0.3}, {"adjoint": 0.13}],
     "flow-matching": [{"fm": 0.85}, {"untrained": 0.93}],
     "independent-blocks": [
         {"apart": 0.9},

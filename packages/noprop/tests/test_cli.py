@@ -77,6 +77,34 @@ def test_blocks_of_several_processes_are_assembled_to_the_model_that_is_trained_
     call("train-block", *words, "--block", "3").assert_refused("already holds a training")
 
 
+def test_blocks_that_share_a_frozen_embedding_are_assembled_with_it(folder, tmp_path):
+    words = (folder / "trees.csv", *TINY, "--embedding", "learned", "--dim", "4", "--freeze-embedding")
+    for t in (3, 1, 2):
+        assert call("train-block", *words, "--block", t, "--out", tmp_path / "blocks").code == 0
+    assert call("assemble", tmp_path / "blocks", "--out", tmp_path / "run").code == 0
+    assert call("train", *words, "--order", "sequential", "--out", tmp_path / "together").code == 0
+    apart, together = (load(tmp_path / name, "cpu").model.state_dict() for name in ("run", "together"))
+    assert all(torch.equal(apart[key], value) for key, value in together.items())
+
+
+def test_what_is_no_folder_of_blocks(folder, tmp_path):
+    words = ("train-block", folder / "trees.csv", *TINY, "--validation", "0.2", "--out", tmp_path / "blocks")
+    for t in (1, 2, 3):
+        assert call(*words, "--block", t).code == 0
+    assert call("assemble", tmp_path / "blocks", "--out", tmp_path / "run").code == 0
+    kept = [json.loads((tmp_path / name / "config.json").read_text()) for name in ("run", "blocks/block-01")]
+    assert kept[0]["data"] == kept[1]["data"]
+    place = tmp_path / "blocks" / "block-02" / "config.json"
+    config = json.loads(place.read_text())
+    for block in (None, "2", 7):
+        place.write_text(json.dumps(config | {"block": block}))
+        call("assemble", tmp_path / "blocks", "--out", tmp_path / "new").assert_refused("block-02", "of its name")
+    place = tmp_path / "run" / "config.json"
+    place.write_text(json.dumps(kept[0] | {"shape": {"shape": [-6], "classes": ["ash", "elm", "oak"]}}))
+    call("predict", tmp_path / "run", folder / "trees.csv").assert_refused("config.json", "(-6,)")
+    assert not (tmp_path / "new").exists()
+
+
 def test_blocks_of_other_settings_do_not_belong_together(folder, tmp_path):
     for t, lr in ((1, "0.001"), (2, "0.002"), (3, "0.001")):
         words = ("train-block", folder / "bars.npz", "--block", t, "--out", tmp_path / "blocks", "--lr", lr, *TINY)
@@ -103,6 +131,34 @@ def test_predictions(folder, tmp_path):
     head, row = (tmp_path / "out.csv").read_text().splitlines()
     assert head == "sample,class,ash,elm,oak"
     assert row.split(",")[1] in ("ash", "elm", "oak")
+
+
+def test_classes_that_are_called_as_the_columns_are(tmp_path):
+    points = blobs(60)
+    rows = [",".join([*map(str, x.tolist()), ["sample", "class", "oak"][y]]) for x, y in zip(points.x, points.y)]
+    (tmp_path / "own.csv").write_text("\n".join(["a,b,c,d,e,f,kind", *rows]) + "\n")
+    assert call("train", tmp_path / "own.csv", "--out", tmp_path / "run", *TINY).code == 0
+    done = call("predict", tmp_path / "run", tmp_path / "own.csv", "--out", tmp_path / "out.csv")
+    assert done.code == 0, done.err
+    head, *rows = (tmp_path / "out.csv").read_text().splitlines()
+    assert head == "sample,class,p(class),oak,p(sample)"
+    assert [row.split(",")[0] for row in rows] == [str(i) for i in range(60)]
+
+
+def test_curves_of_images_that_are_not_square(folder, tmp_path):
+    images = bars(90)
+    np.savez(tmp_path / "wide.npz", x=images.x[:, 0, :6].numpy(), y=images.y.numpy())
+    assert call("train", tmp_path / "wide.npz", "--out", tmp_path / "run", *TINY).code == 0
+    quiet = [
+        call("curve", tmp_path / "run", tmp_path / "wide.npz", "--deterministic", "--seed", seed, "--json")
+        for seed in (0, 1)
+    ]
+    assert quiet[0].code == 0, quiet[0].err
+    assert quiet[0].out == quiet[1].out
+    noisy = call("curve", tmp_path / "run", tmp_path / "wide.npz", "--json")
+    assert noisy.out != quiet[0].out
+    words = ("curve", folder / "ct", folder / "bars.npz", "--step-counts", "2", "--deterministic", "--json")
+    assert call(*words, "--seed", "0").out == call(*words, "--seed", "1").out
 
 
 def test_curves(folder, tmp_path):
@@ -167,12 +223,21 @@ def test_a_model_in_continuous_time_is_exported(folder, tmp_path):
         (["curve", "run", "bars.npz", "--plot", "a.gif"], [".svg"]),
         (["curve", "run", "bars.npz", "--out", "a.txt"], [".csv"]),
         (["curve", "ct", "bars.npz", "--step-counts", "0"], ["positive whole numbers"]),
+        (["curve", "run", "words.csv"], ["(7,)", "(1, 8, 8)"]),
+        (["curve", "table", "words.csv"], ["(7,)", "(6,)"]),
+        (["curve", "table", "fir.csv"], ["class fir", "class elm"]),
+        (["train", "bars.npz", "--out", "new", "--size", "0"], ["size must be at least 1"]),
+        (["train", "bars.npz", "--out", "new", "--variant", "ct", "--gamma", "20"], ["gamma must be at most 10"]),
         (["export", "run", "net.pt"], [".onnx"]),
+        (["export", "ct", "net.onnx", "--steps", "0"], ["steps must be at least 1"]),
     ],
 )
 def test_bad_input_costs_one_line_and_leaves_nothing(folder, words, expected, monkeypatch):
     monkeypatch.chdir(folder)
     np.savez("same.npz", x=np.ones((30, 8, 8)), y=np.arange(30) % 3)
+    trees = (folder / "trees.csv").read_text()
+    (folder / "fir.csv").write_text(trees.replace("elm", "fir"))
+    (folder / "words.csv").write_text("\n".join(f"1,{line}" for line in trees.splitlines()).replace("1,a", "g,a", 1))
     np.savez("one.npz", x=np.ones((30, 8, 8)), y=np.zeros(30, int))
     write_bomb(folder / "bomb.npy", folder / "mark")
     before = contents(folder)

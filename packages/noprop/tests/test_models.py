@@ -242,6 +242,45 @@ def test_models_move_and_take_their_weights_back():
             assert model(data.x[:3]).isfinite().all()
 
 
+def test_inference_leaves_each_module_in_its_mode():
+    model, data = model_of()
+    model.train()
+    model.blocks[1].eval()  # such as a backbone whose statistics are kept
+    model.predict_proba(data.x[:5])
+    assert [block.training for block in model.blocks] == [True, False, True]
+
+
+def test_no_samples_have_no_predictions(unchecked):
+    for variant in ("dt", "ct", "fm"):
+        model, data = model_of(variant)
+        found = model.predict_proba(data.x[:0], SamplerConfig(steps=2))
+        assert found.shape == (0, 3)
+        with pytest.raises(ValueError, match="at least one sample"):
+            model.accuracy(data.x[:0], data.y[:0])
+        with pytest.raises(ValueError, match="one label for each sample"):
+            model.accuracy(data.x[:3], data.y[:1])
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"gamma": 11.0}, "gamma must be at most 10"),
+        ({"eta": math.inf}, "eta must be positive"),
+        ({"flow_noise": math.inf}, "flow_noise must be at least 0 and finite"),
+    ],
+)
+def test_settings_that_no_training_survives_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        ModelConfig("ct", **settings)
+
+
+def test_the_widest_noise_range_is_trained_in_single_precision():
+    model, data = model_of("ct", gamma=10.0)
+    model.loss(data.x, data.y).backward()
+    assert all(parameter.grad.isfinite().all() for parameter in model.schedule.parameters())
+    assert model.predict_proba(data.x[:4], SamplerConfig(steps=40)).isfinite().all()
+
+
 def test_what_does_not_fit_is_refused(unchecked):
     with pytest.raises(ValueError, match="embedding has 4 classes, but the model 3"):
         NoPropDT(3, Mixing, embedding=ClassEmbedding(4))

@@ -70,6 +70,15 @@ def test_blocks_of_one_s_own_and_labels_as_numbers():
     assert classifier.score(data.x, data.y + 5) > 0.8
 
 
+def test_bytes_are_intensities():
+    data = bars(60)
+    stored = (255 * data.x.clamp(0, 1)).byte()
+    settings = {"n_steps": 2, "channels": "3,4", "width": 8, "epochs": 1}
+    of_bytes = NoPropClassifier(**settings).fit(stored[:, 0].numpy(), data.y)
+    of_floats = NoPropClassifier(**settings).fit(stored / 255, data.y)
+    assert np.array_equal(of_bytes.predict_proba(stored), of_floats.predict_proba(stored / 255))
+
+
 def test_what_cannot_be_fitted():
     data, classifier = blobs(30), NoPropClassifier(epochs=1)
     with pytest.raises(ValueError, match="one label for each of 30 samples"):
@@ -80,8 +89,19 @@ def test_what_cannot_be_fitted():
         classifier.fit(data.x * torch.nan, data.y)
     with pytest.raises(ValueError, match="samples along the first axis"):
         classifier.fit(data.x[:, 0], data.y)
-    with pytest.raises((ValueError, TypeError), match="depth"):
-        NoPropClassifier(depth=3)
+    for setting in ("depth", "n_train"):  # of the commands' data, which is no setting here
+        with pytest.raises(TypeError, match=setting):
+            NoPropClassifier(**{setting: 3})
+
+
+def test_what_cannot_be_predicted():
+    data = blobs(30)
+    classifier = NoPropClassifier(n_steps=2, width=8, epochs=1).fit(data.x, data.y)
+    with pytest.raises(ValueError, match=r"samples of shape \(6,\), as in fit, not \(5,\)"):
+        classifier.predict(data.x[:, :5])
+    for labels in (data.y[:1], data.y[:, None]):
+        with pytest.raises(ValueError, match="one label for each of 30 samples"):
+            classifier.score(data.x, labels)
 
 
 @pytest.mark.slow

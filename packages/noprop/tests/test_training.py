@@ -108,6 +108,24 @@ def test_a_learned_embedding_learns_in_every_order():
         SingleBlockTrainer(initial_model(one, data), data, TINY, 1)
 
 
+def test_all_blocks_at_once_pull_at_a_learned_embedding_as_one_after_the_other():
+    """The gradient of the embedding and the head is the sum of those of Algorithm 1 over the blocks."""
+    data = blobs(64)
+    data = replace(data, x=data.x.double())
+    one = config(train=replace(TINY, batch_size=64), embedding="learned", dim=4)
+    model, other = (initial_model(one, data).double() for _ in range(2))
+    for groups in (0, 2):
+        trainer = BlockwiseTrainer(model, data, replace(one.train, blocks_at_once=groups))
+        trainer.gradients(0)
+        other.zero_grad()
+        x, y = trainer.batches(0)
+        for t in (1, 2, 3):
+            loss = other.head_loss(y, trainer.batches.of_block(0, 0))
+            (loss + other.block_loss(t, x, y, trainer.batches.of_block(t, 0))).backward()
+        torch.testing.assert_close(model.embedding.weight.grad, other.embedding.weight.grad)
+        torch.testing.assert_close(model.head.f_out.weight.grad, other.head.f_out.weight.grad)
+
+
 @pytest.mark.parametrize("variant", ["dt", "ct", "fm", "backprop", pytest.param("adjoint", marks=pytest.mark.slow)])
 def test_every_variant_learns_clusters(variant):
     data = blobs(240)
@@ -200,6 +218,25 @@ def test_any_module_with_a_loss_is_trained():
     model = Own(6, 3)
     Trainer(model, data, TrainConfig(epochs=30, batch_size=24, lr=3e-2)).fit()
     assert evaluate(model, data) > 0.9
+
+
+def test_blocks_of_convolutions_in_three_dimensions_are_trained():
+    class Volumes(nn.Module):
+        def __init__(self, dim, n_outputs):
+            super().__init__()
+            self.conv, self.out = nn.Conv3d(1, 2, 3, padding=1), nn.Linear(2 + dim, n_outputs)
+
+        def forward(self, x, z):
+            return self.out(torch.cat([self.conv(x).mean((2, 3, 4)), z], 1))
+
+    flat = blobs(40)
+    data = replace(flat, x=flat.x[:, None, None, None].expand(-1, 1, 2, 3, 6))
+    with seeded(0):
+        model = NoPropDT(3, Volumes, schedule=CosineSchedule(2))
+    before = model.blocks[0].conv.weight.detach().clone()
+    make_trainer(model, data, TINY).fit()
+    assert model.blocks[0].conv.weight.is_contiguous()
+    assert not torch.equal(model.blocks[0].conv.weight, before)
 
 
 def test_models_are_made_as_configured():

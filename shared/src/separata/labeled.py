@@ -5,6 +5,7 @@ table as `.csv`. Nothing in a file is ever executed.
 """
 
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,6 +28,8 @@ LABELS = ("label", "class", "target", "y")
 ARRAYS = ("x", "y", "x_train", "y_train", "x_test", "y_test")
 PICTURES = (".png", ".jpg", ".jpeg")
 MOST_CLASSES = 10_000
+N_SEEDS = 2**32
+"""Of NumPy's random numbers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,11 +90,12 @@ def load_splits(
     is a stratified share of what is left, drawn by the seed.
 
     Args:
-        source: A name that `data.load` knows (`digits`, `mnist5k`, `mnist`, ...); a folder of images,
-            `<split>/<class>/*.png` with the splits `train` and `test`, or `<class>/*.png`; an .npz file of `x` and `y`,
-            or of `x_train`, `y_train`, `x_test` and `y_test`, whose images may be (n, height, width) or have their
-            channels first or last; or a .csv file with a header, whose label is the column `label`, `class`, `target`
-            or `y`, or else the last. Bytes become intensities in [0, 1]; other numbers stay as they are.
+        source: A name that `data.load` knows (`digits`, `mnist5k`, `mnist`, ...); a folder of images (`./digits` if its
+            name is one of these), `<split>/<class>/*.png` with the splits `train` and `test`, or `<class>/*.png`; an
+            .npz file of `x` and `y`, or of `x_train`, `y_train`, `x_test` and `y_test`, whose images may be (n, height,
+            width) or have their channels first or last; or a .csv file with a header that names every column, whose
+            label is the column `label`, `class`, `target` or `y`, or else the last. Bytes become intensities in [0, 1];
+            other numbers stay as they are.
         validation: Share of the training part that is used for validation.
         seed: Draws the validation part.
         size: Height and width in pixels to which images are resized.
@@ -104,6 +108,8 @@ def load_splits(
     """
     if not 0 < validation < 1:
         raise ValueError(f"the share of validation samples must lie between 0 and 1, not {validation}")
+    if size is not None and size < 1:
+        raise ValueError(f"size must be at least 1 pixel, not {size}")
     train, test = _parts(source, size)
     if test is None:
         train, test = split(train, TEST_SHARE, 0)
@@ -135,7 +141,7 @@ def split(whole: LabeledDataset, share: float, seed: int) -> tuple[LabeledDatase
     n = math.ceil(share * len(whole) - 1e-9)
     if not 0 < n < len(whole):
         raise ValueError(f"{len(whole)} samples are too few to split {n} of them off")
-    rest, chosen = data.stratified(whole.y.cpu().numpy(), n, seed)
+    rest, chosen = data.stratified(whole.y.cpu().numpy(), n, seed % N_SEEDS)
     return whole.subset(torch.from_numpy(rest)), whole.subset(torch.from_numpy(chosen))
 
 
@@ -144,8 +150,9 @@ def load_samples(path: Path, shape: Sequence[int], size: int | None = None) -> F
 
     Args:
         path: A picture, a folder of pictures (in the order of their names), an .npy file, an .npz file with `x`, or a
-            .csv file of features with a header.
-        shape: Shape of a sample.
+            .csv file of features with a header, in the order in which a model was trained on them. A label beside them
+            is left out.
+        shape: Shape of a sample; flat numbers are brought to it.
         size: Height and width to which pictures are resized; that of `shape` if it is an image's.
 
     Raises:
@@ -153,14 +160,20 @@ def load_samples(path: Path, shape: Sequence[int], size: int | None = None) -> F
         FileNotFoundError: if there is none.
     """
     shape = tuple(shape)
-    x = _read_samples(path, size or (shape[-1] if len(shape) == 3 and shape[-1] == shape[-2] else None))
+    size = size or (shape[-1] if len(shape) == 3 and shape[-1] == shape[-2] else None)
+    x = _read_samples(path, size, math.prod(shape))
     if len(shape) == 3 and x.ndim == 4 and x.shape[1] != shape[0] and {x.shape[1], shape[0]} == {1, 3}:
         x = x.expand(-1, 3, -1, -1) if shape[0] == 3 else x.mean(1, keepdim=True)
-    if x.shape[1:] != shape and x[0].numel() == math.prod(shape):
+    if x[0].numel() == math.prod(shape) and (_is_flat(x.shape[1:]) or _is_flat(shape)):
         x = x.reshape(len(x), *shape)
     if x.shape[1:] != shape:
         raise ValueError(f"{path}: its samples are {_by(x.shape[1:])}, but the model was made for {_by(shape)}")
     return x
+
+
+def _is_flat(shape: Sequence[int]) -> bool:
+    """Whether all numbers stand along one axis: others would be mixed up if they were only given another shape."""
+    return max(shape) == math.prod(shape)
 
 
 def _by(shape: Sequence[int]) -> str:
@@ -178,7 +191,7 @@ def _parts(source: str | Path, size: int | None) -> tuple[LabeledDataset, Labele
         return _from_npz(path, size)
     if kind == ".csv":
         return _from_csv(path), None
-    if path.is_dir() and (isinstance(source, Path) or len(path.parts) > 1 or path.is_absolute()):
+    if path.is_dir() and (isinstance(source, Path) or {"/", os.sep} & set(source)):
         return _from_folder(path, size)
     name = str(source)
     try:
@@ -204,6 +217,9 @@ def _from_folder(folder: Path, size: int | None) -> tuple[LabeledDataset, Labele
         test = _plain(data.load_folder(folder, "test", size=size))
         if test.classes != train.classes:
             raise ValueError(f"{folder} has other classes for testing than for training: name their folders alike")
+        # Where one part is gray and the other in color, both are in color.
+        n_channels = max(train.sample_shape[0], test.sample_shape[0])
+        train, test = (replace(one, x=one.x.expand(-1, n_channels, -1, -1).contiguous()) for one in (train, test))
         if test.sample_shape != train.sample_shape:
             shapes = f"{_by(test.sample_shape)} for testing and {_by(train.sample_shape)} for training"
             raise ValueError(f"{folder} has images of {shapes}: give a size to which all are resized")
@@ -247,6 +263,8 @@ def _numbers(path: Path, x: Shaped[np.ndarray, "n *stored"], size: int | None) -
     """Samples in single precision, images with their channels first."""
     if x.dtype.kind not in "biuf":
         raise ValueError(f"{path} has samples of type {x.dtype}, which are no numbers")
+    if not x.size:
+        raise ValueError(f"{path} has samples without a number in them, an array {x.shape}")
     with np.errstate(over="ignore"):
         values = torch.from_numpy(np.ascontiguousarray(x, dtype=np.float32))
     if x.dtype == np.uint8:
@@ -263,12 +281,14 @@ def _numbers(path: Path, x: Shaped[np.ndarray, "n *stored"], size: int | None) -
 
 
 def _from_csv(path: Path) -> LabeledDataset:
-    header, rows = _lower(path)
-    named = [header.index(name) for name in LABELS if name in header]
-    column = named[0] if named else len(header) - 1
+    header, rows = _named_cells(path)
     if len(header) < 2:
         raise ValueError(f"{path} has a single column: features and labels are needed")
+    named = _label_of(header)
+    column = len(header) - 1 if named is None else named
     labels = [row[column] for row in rows]
+    if "" in labels:
+        raise ValueError(f"{path}: row {labels.index('') + 2} has no label, nothing as {header[column]}")
     features = [row[:column] + row[column + 1 :] for row in rows]
     classes = in_order(set(labels))
     if len(classes) > MOST_CLASSES or (len(classes) == len(labels) and len(labels) > 2):
@@ -278,23 +298,46 @@ def _from_csv(path: Path) -> LabeledDataset:
     return LabeledDataset(x, torch.tensor([number[label] for label in labels]), classes)
 
 
-def _lower(path: Path) -> tuple[list[str], list[list[str]]]:
-    """A table, with the names of its columns in lower case."""
+def _named_cells(path: Path) -> tuple[list[str], list[list[str]]]:
+    """A table, with the names of its columns in lower case: neither numbers, nor nothing, as over a count of rows."""
     header, rows = read_cells(path)
-    return [name.lower() for name in header], rows
+    header = [name.lower() for name in header]
+    if "" in header:
+        raise ValueError(f"{path}: its column {header.index('') + 1} has no name; leave out an index, or name it")
+    # Columns may be called by their numbers, as pandas does.
+    is_counted = all(name.isdecimal() for name in header) and len({int(n) - i for i, n in enumerate(header)}) == 1
+    if all(map(_is_number, header)) and not is_counted:
+        raise ValueError(f"{path}: its first row is of numbers, not the names of columns; put a header above it")
+    return header, rows
 
 
-def _features(path: Path) -> Float[Tensor, "n features"]:
-    """The numbers of a table, without its labels if a column is named so."""
-    header, rows = _lower(path)
-    kept = [i for i, name in enumerate(header) if name not in LABELS]
+def _is_number(name: str) -> bool:
+    try:
+        float(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _label_of(header: Sequence[str]) -> int | None:
+    """The column that is called as a label, if there is one."""
+    return next((header.index(name) for name in LABELS if name in header), None)
+
+
+def _features(path: Path, n: int) -> Float[Tensor, "rows features"]:
+    """The numbers of a table; without its label, named as one or last, where it is not one of n features."""
+    header, rows = _named_cells(path)
+    label = _label_of(header)
+    if label is None and len(header) == n + 1:
+        label = n
+    kept = [i for i in range(len(header)) if len(header) == n or i != label]
     return numbers_of(path, [header[i] for i in kept], [[row[i] for i in kept] for row in rows])
 
 
 # ---- without labels
 
 
-def _read_samples(path: Path, size: int | None) -> Float[Tensor, "n *sample"]:
+def _read_samples(path: Path, size: int | None, n_features: int) -> Float[Tensor, "n *sample"]:
     kind = path.suffix.lower()
     if path.is_dir():
         files = sorted(one for one in path.iterdir() if one.suffix.lower() in PICTURES)
@@ -306,7 +349,7 @@ def _read_samples(path: Path, size: int | None) -> Float[Tensor, "n *sample"]:
     if kind in PICTURES:
         return _pictures([path], size)
     if kind == ".csv":
-        return _features(path)
+        return _features(path, n_features)
     if kind == ".npy":
         x = load_npy(path)
     elif kind == ".npz":

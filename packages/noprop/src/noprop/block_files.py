@@ -3,19 +3,17 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from torch import nn
-
 from separata import configs
 from separata.labeled import LabeledDataset
 from separata.progress import Reporter
 from separata.run import Compute
 from separata.runs import RunFolder
 
-from .configs import ModelConfig, RunConfig, SampleShape, TrainConfig
+from .configs import DataConfig, ModelConfig, RunConfig, SampleShape, TrainConfig
 from .discrete import NoPropDT
 from .models import make_model
 from .runs import described, initial_model, shape_of
-from .training.blockwise import SingleBlockTrainer
+from .training.blockwise import SingleBlockTrainer, block_part
 
 
 def block_folder(folder: Path | str, t: int) -> Path:
@@ -68,8 +66,6 @@ def train_block(
     )
     reporter.say(f"block {t} of {model.n_steps}; {len(data):,} samples; to {folder.path}")
     folder.fit(trainer, trainer.part, reporter)
-    if model.embedding.kind == "prototype":
-        folder.save_weights(nn.ModuleDict({**trainer.part, "embedding": model.embedding}))
     return folder.path
 
 
@@ -87,7 +83,7 @@ def assemble(blocks: Path | str, out: Path | str) -> NoPropDT:
     places = sorted(Path(blocks).glob("block-*"))
     if not places:
         raise FileNotFoundError(f"there are no blocks in {blocks}; train them with train-block")
-    folders = {int(folder.values()["block"]): folder for folder in map(RunFolder.open, places)}
+    folders = {_number(folder): folder for folder in map(RunFolder.open, places)}
     first = next(iter(folders.values()))
     config = first.config(ModelConfig, "model")
     missing = [t for t in range(1, config.n_steps + 1) if t not in folders or not folders[t].has_ended]
@@ -99,18 +95,23 @@ def assemble(blocks: Path | str, out: Path | str) -> NoPropDT:
         if changed := [name for name in changed if name not in ("block", "version")]:
             raise ValueError(f"block {t} was trained with another {' and '.join(changed)} than the first one")
     shape, train = first.config(SampleShape, "shape"), first.config(TrainConfig, "train")
+    run = RunConfig(config, train, first.config(DataConfig, "data"))
     model = make_model(config, shape, train=train)
     assert isinstance(model, NoPropDT)  # noqa: S101 - for the type checker
     for t, folder in folders.items():
-        folder.load_weights(_part(model, t))
-    RunFolder.save(out, described(RunConfig(config, train), shape), model)
+        folder.load_weights(block_part(model, t))
+    RunFolder.save(out, described(run, shape), model)
     return model.eval()
 
 
-def _part(model: NoPropDT, t: int) -> nn.ModuleDict:
-    """What the folder of a block holds of a model."""
-    parts: dict[str, nn.Module] = {"block": model.blocks[t - 1], "head": model.head}
-    return nn.ModuleDict(parts | ({"embedding": model.embedding} if model.embedding.kind == "prototype" else {}))
+def _number(folder: RunFolder) -> int:
+    """The number of the block in a folder, which its name says, too."""
+    number = folder.values().get("block")
+    if not isinstance(number, int) or folder.path.name != block_folder("", number).name:
+        raise ValueError(
+            f"{folder.path} does not hold the block of its name; train-block writes block-01, block-02, ..."
+        )
+    return number
 
 
 def _have(items: Sequence[int]) -> str:

@@ -1,6 +1,7 @@
 """How good a model's answer is along its chain, and by the number of its steps."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from jaxtyping import Float, Int
@@ -15,7 +16,12 @@ BATCH = 512
 
 @torch.no_grad()
 def chain_accuracy(
-    model: NoPropModel, x: Float[Tensor, "n *sample"], y: Int[Tensor, "n"], generator: torch.Generator | None = None
+    model: NoPropModel,
+    x: Float[Tensor, "n *sample"],
+    y: Int[Tensor, "n"],
+    generator: torch.Generator | None = None,
+    *,
+    deterministic: bool = False,
 ) -> list[float]:
     """The share of samples whose state is nearest to the embedding of their class, at each step from z_0 on.
 
@@ -24,15 +30,17 @@ def chain_accuracy(
         x: Samples.
         y: Their classes.
         generator: Draws the noise.
+        deterministic: From zero, without noise.
 
     Raises:
         ValueError: if there are no samples, or labels are out of range.
     """
     model.check_labels(x, y)
     if not len(y):
-        raise ValueError("accuracies need at least one sample")
+        raise ValueError("an accuracy needs at least one sample")
+    path = partial(model.sample, generator=generator, deterministic=deterministic, return_path=True)
     right = [
-        model.embedding.nearest(model.sample(one, generator, return_path=True)).eq(labels).sum(1)
+        model.embedding.nearest(path(one)).eq(labels).sum(1)
         for one, labels in zip(x.split(BATCH), y.split(BATCH), strict=True)
     ]
     return (torch.stack(right).sum(0).double() / len(y)).tolist()

@@ -1,5 +1,6 @@
 """A classifier in two lines, for data and blocks of your own."""
 
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from separata.run import Compute
 from separata.training import seeded
 
 from .blocks import BlockFactory
-from .configs import RunConfig, SamplerConfig, SampleShape, Variant
+from .configs import ModelConfig, SamplerConfig, SampleShape, TrainConfig, Variant
 from .model import NoPropModel
 from .models import make_model
 from .training.blockwise import make_trainer
@@ -21,8 +22,21 @@ from .training.trainer import inner_model
 Array = np.ndarray | Tensor
 
 
+@dataclass(frozen=True)
+class ClassifierConfig:
+    """All that a classifier depends on, besides its data.
+
+    Args:
+        model: The model.
+        train: How it is trained.
+    """
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+
+
 class NoPropClassifier:
-    """Trains a model of any variant on arrays or tensors, with the interface of scikit-learn's classifiers.
+    """Trains a model of any variant on arrays or tensors; `fit`, `predict` and so on are named as in scikit-learn.
 
         classifier = NoPropClassifier("dt", epochs=8).fit(x, y)
         labels = classifier.predict(x)
@@ -40,7 +54,8 @@ class NoPropClassifier:
         classes: The labels, sorted.
 
     Raises:
-        ValueError: if there is no such setting, or one is out of range.
+        TypeError: if there is no such setting.
+        ValueError: if one is out of range.
     """
 
     def __init__(
@@ -52,10 +67,11 @@ class NoPropClassifier:
         sampler: SamplerConfig | None = None,
         **settings: Any,  # noqa: ANN401 - of configurations
     ) -> None:
-        self.config = replaced(RunConfig(), variant=variant, **settings)
+        self.config = replaced(ClassifierConfig(), variant=variant, **settings)
         self.block_factory, self.device = block_factory, device
         self.sampler = sampler
         self._model: torch.nn.Module | None = None
+        self._shape: tuple[int, ...] = ()
         self.classes: np.ndarray = np.empty(0)
 
     @property
@@ -73,7 +89,8 @@ class NoPropClassifier:
         """Train a new model.
 
         Args:
-            x: Samples: features (n, features), or images (n, channels, height, width) or (n, height, width).
+            x: Samples: features (n, features), or images (n, channels, height, width) or (n, height, width); bytes
+                become intensities in [0, 1], here and in predictions.
             y: Their labels, numbers or words.
 
         Raises:
@@ -81,13 +98,12 @@ class NoPropClassifier:
             FloatingPointError: if training diverges.
         """
         samples = _samples(x)
-        labels = np.asarray(y.cpu() if isinstance(y, Tensor) else y)
-        if labels.ndim != 1 or len(labels) != len(samples):
-            raise ValueError(f"expected one label for each of {len(samples)} samples, not labels {labels.shape}")
-        self.classes, index = np.unique(labels, return_inverse=True)
+        labels = _labels(y, len(samples))
+        self.classes, numbers = np.unique(labels, return_inverse=True)
         if len(self.classes) < 2:
             raise ValueError("a classifier needs samples of at least 2 classes")
-        data = LabeledDataset(samples, torch.from_numpy(index.astype(np.int64)), tuple(map(str, self.classes)))
+        index = torch.from_numpy(numbers.astype(np.int64)).to(samples.device)
+        data = LabeledDataset(samples, index, tuple(map(str, self.classes)))
         with seeded(self.config.train.seed):
             model = make_model(
                 self.config.model,
@@ -98,7 +114,7 @@ class NoPropClassifier:
             )
         model.to(Compute(self.device).torch_device)
         make_trainer(model, data, self.config.train).fit()
-        self._model = model
+        self._model, self._shape = model, data.sample_shape
         return self
 
     def _inner(self) -> NoPropModel:
@@ -107,26 +123,46 @@ class NoPropClassifier:
         return inner
 
     def predict_proba(self, x: Array) -> np.ndarray:
-        """Class probabilities, (n, classes), averaged over the sampler's runs."""
-        inner = self._inner()
+        """Class probabilities, (n, classes), averaged over the sampler's runs.
+
+        Raises:
+            ValueError: if nothing was trained yet, or the samples are not like those of the training.
+        """
+        inner, samples = self._inner(), _samples(x)
+        if samples.shape[1:] != self._shape:
+            raise ValueError(f"expected samples of shape {self._shape}, as in fit, not {tuple(samples.shape[1:])}")
         sampler = self.sampler or inner.with_sampler(steps=self.config.train.steps)
         device = inner.embedding.weight.device
-        return inner.predict_proba(_samples(x).to(device), sampler).cpu().numpy()
+        return inner.predict_proba(samples.to(device), sampler).cpu().numpy()
 
     def predict(self, x: Array) -> np.ndarray:
         """The most probable label of each sample."""
         return self.classes[self.predict_proba(x).argmax(1)]
 
     def score(self, x: Array, y: Array) -> float:
-        """The share of samples that are classified correctly."""
-        return float((self.predict(x) == np.asarray(y.cpu() if isinstance(y, Tensor) else y)).mean())
+        """The share of samples that are classified correctly.
+
+        Raises:
+            ValueError: if there is not one label for each sample.
+        """
+        found = self.predict(x)
+        return float((found == _labels(y, len(found))).mean())
 
 
 def _samples(x: Array) -> Tensor:
     """Samples as a float tensor, images with a channel."""
-    samples = torch.as_tensor(x).float()
+    samples = torch.as_tensor(x)
+    samples = samples.float() / 255 if samples.dtype == torch.uint8 else samples.float()
     if samples.ndim < 2 or not len(samples):
         raise ValueError(f"expected samples along the first axis, not an array {tuple(samples.shape)}")
     if not bool(samples.isfinite().all()):
         raise ValueError("a sample has a number that is NaN or infinite")
     return samples[:, None] if samples.ndim == 3 else samples
+
+
+def _labels(y: Array, n: int) -> np.ndarray:
+    """One label for each sample."""
+    labels = np.asarray(y.cpu() if isinstance(y, Tensor) else y)
+    if labels.shape != (n,):
+        raise ValueError(f"expected one label for each of {n} samples, not labels {labels.shape}")
+    return labels

@@ -1,18 +1,18 @@
 """What the commands do."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from separata import files
-from separata.labeled import load_samples, load_splits
+from separata.labeled import LabeledDataset, load_samples, load_splits
 from separata.models import count_parameters
 from separata.output import Output, table
 from separata.progress import Reporter
 
 from . import block_files, runs
-from .baselines.adjoint import AdjointClassifier
 from .chain import accuracy_by_steps, chain_accuracy
 from .configs import RunConfig, SamplerConfig, numbers
 from .continuous import TimedModel
@@ -74,8 +74,6 @@ def _load(run: Path, device: str) -> tuple[NoPropModel, runs.Trained]:
     trained = runs.load(run, device)
     model = inner_model(trained.model)
     assert model is not None  # noqa: S101 - `load` makes no other
-    if isinstance(trained.model, AdjointClassifier):
-        model.sampler = model.with_sampler(sampler="ode-euler")
     return model, trained
 
 
@@ -107,13 +105,11 @@ def predict(run: Path, samples: Path, sampler: SamplerConfig, *, out: Path | Non
 def _write(out: Path, probabilities: torch.Tensor, classes: tuple[str, ...]) -> None:
     """Write class probabilities."""
     if out.suffix == ".csv":
+        columns = [f"p({name})" if name in ("sample", "class") else name for name in classes]
+        labels = probabilities.argmax(1).tolist()
         rows = [
-            {
-                "sample": i,
-                "class": classes[max(range(len(row)), key=row.__getitem__)],
-                **dict(zip(classes, row, strict=True)),
-            }
-            for i, row in enumerate(probabilities.tolist())
+            {"sample": i, "class": classes[label], **dict(zip(columns, row, strict=True))}
+            for i, (label, row) in enumerate(zip(labels, probabilities.tolist(), strict=True))
         ]
         files.write_text(out, files.to_csv(rows))
         return
@@ -142,21 +138,14 @@ def curve(
         files.check_writable(out)
     asked = numbers(step_counts)
     model, trained = _load(run, device)
-    config = trained.config
-    size = trained.shape.shape[-1] if len(trained.shape.shape) == 3 else None
-    test = load_splits(data, seed=config.train.seed, size=size).test
-    if test.sample_shape != trained.shape.shape or test.classes != trained.shape.classes:
-        raise ValueError(
-            f"{data} has {len(test.classes)} classes of samples {test.sample_shape}, but the model was made for "
-            f"{trained.shape.n_classes} of {trained.shape.shape}"
-        )
-    test = test.to(model.embedding.weight.device)
+    test = _test_part(data, trained).to(model.embedding.weight.device)
     if isinstance(model, NoPropDT):
         generator = torch.Generator().manual_seed(sampler.seed)
-        found = dict(enumerate(chain_accuracy(model, test.x, test.y, generator)))
+        along = chain_accuracy(model, test.x, test.y, generator, deterministic=sampler.deterministic)
+        found = dict(enumerate(along))
     else:
         assert isinstance(model, TimedModel)  # noqa: S101 - there are no others
-        settings = {"sampler": sampler.sampler, "n_runs": sampler.n_runs, "seed": sampler.seed}
+        settings = {key: value for key, value in asdict(sampler).items() if key != "steps"}
         found = accuracy_by_steps(model, test.x, test.y, asked, **settings)
     rows = [{"step": step, "accuracy": accuracy} for step, accuracy in found.items()]
     if out is not None:
@@ -170,6 +159,22 @@ def curve(
     return table(rows)
 
 
+def _test_part(data: str, trained: runs.Trained) -> LabeledDataset:
+    """The test part of data of the kind that a model was trained on."""
+    shape = trained.shape.shape
+    size = shape[-1] if len(shape) == 3 and shape[-1] == shape[-2] else None
+    test = load_splits(data, seed=trained.config.train.seed, size=size).test
+    if test.sample_shape != shape or test.n_classes != trained.shape.n_classes:
+        raise ValueError(
+            f"{data} has {test.n_classes} classes of samples {test.sample_shape}, but the model was made for "
+            f"{trained.shape.n_classes} of {shape}"
+        )
+    if test.classes != trained.shape.classes:
+        one, other = next(pair for pair in zip(test.classes, trained.shape.classes, strict=True) if pair[0] != pair[1])
+        raise ValueError(f"{data} has a class {one} where the model was made for the class {other}")
+    return test
+
+
 def export(run: Path, out: Path, *, noise: bool, steps: int | None) -> Output:
     """Write a model as ONNX.
 
@@ -180,7 +185,7 @@ def export(run: Path, out: Path, *, noise: bool, steps: int | None) -> Output:
     """
     model, trained = _load(run, "cpu")
     shape = trained.shape.shape
-    save_onnx(model, out, shape, noise=noise, steps=steps or EXPORTED_STEPS)
+    save_onnx(model, out, shape, noise=noise, steps=EXPORTED_STEPS if steps is None else steps)
     return Output(
         {"out": str(out), "inputs": ["x", *(["z", "noise"] if noise else [])], "outputs": ["logits"]},
         f"{out}: from x (samples, {', '.join(map(str, shape))}) to logits, equal to PyTorch's",

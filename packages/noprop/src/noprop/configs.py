@@ -1,5 +1,6 @@
 """Settings of models, training and inference. The defaults are the paper's."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -14,6 +15,8 @@ SamplerName = Literal["ancestral", "ode-euler", "ode-heun"]
 
 DISCRETE: tuple[Variant, ...] = ("dt", "backprop")
 """Variants that have a block for each step."""
+MOST_GAMMA = 10.0
+"""Log-odds beyond which 1 - abar is hardly more than the rounding of abar in single precision."""
 
 
 def numbers(text: str) -> tuple[int, ...]:
@@ -48,7 +51,7 @@ class ModelConfig:
         head: How a class is read from the last state: a linear layer, or distances to the embeddings.
         sigma: Scale of these distances.
         eta: Weight of the denoising loss; 0.1 for dt and 1 for ct if not given.
-        gamma: Of ct: the noise level begins at log-odds of plus this number and ends at minus it.
+        gamma: Of ct: the noise level begins at log-odds of plus this number, at most 10, and ends at minus it.
         flow_noise: Of fm: noise added to the states that are trained on.
         dropout: Share of the image branch's features that is dropped in training.
 
@@ -81,16 +84,16 @@ class ModelConfig:
             if getattr(self, name) not in get_args(kind):
                 raise ValueError(f"the {name} must be one of {', '.join(get_args(kind))}, not '{getattr(self, name)}'")
         numbers(self.channels)
-        check_positive(sigma=self.sigma, gamma=self.gamma)
+        check_positive(sigma=self.sigma, gamma=self.gamma, **({} if self.eta is None else {"eta": self.eta}))
+        if self.gamma > MOST_GAMMA:
+            raise ValueError(f"gamma must be at most {MOST_GAMMA:g}, the limit of single precision, not {self.gamma}")
         for name, least in (("width", 4), ("n_steps", 1), ("dim", 1)):
             if getattr(self, name) < least:
                 raise ValueError(f"{name} must be at least {least}, not {getattr(self, name)}")
-        if self.eta is not None and not self.eta > 0:
-            raise ValueError(f"eta must be positive, not {self.eta}")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout must be at least 0 and below 1, not {self.dropout}")
-        if not self.flow_noise >= 0:
-            raise ValueError(f"flow_noise must not be negative, not {self.flow_noise}")
+        if not 0 <= self.flow_noise < math.inf:
+            raise ValueError(f"flow_noise must be at least 0 and finite, not {self.flow_noise}")
 
     @property
     def is_discrete(self) -> bool:
@@ -136,8 +139,8 @@ class TrainConfig:
                 raise ValueError(f"{name.replace('_', ' ')} must be at least {least}, not {getattr(self, name)}")
         if not 0 < self.lr <= 1:
             raise ValueError(f"the learning rate must be positive and at most 1, not {self.lr}")
-        if not self.weight_decay >= 0:
-            raise ValueError(f"the weight decay must not be negative, not {self.weight_decay}")
+        if not 0 <= self.weight_decay < math.inf:
+            raise ValueError(f"the weight decay must be at least 0 and finite, not {self.weight_decay}")
         check_seed(self.seed)
 
 
@@ -146,8 +149,8 @@ class SamplerConfig:
     """How a model is run.
 
     Args:
-        sampler: Of ct: ancestral sampling, or the probability-flow ODE by Euler's or Heun's method; of fm: Euler's or
-            Heun's method, the latter for ancestral, too.
+        sampler: Of ct: ancestral sampling, or the probability-flow ODE by Euler's or Heun's method; of fm and adjoint:
+            Euler's or Heun's method; for ancestral, fm takes Heun's and adjoint Euler's.
         steps: Of ct and fm: steps of the chain.
         n_runs: Runs whose class probabilities are averaged.
         deterministic: Leave out all noise: one run from zero.
@@ -201,10 +204,17 @@ class SampleShape:
     Args:
         shape: Shape of a sample: (channels, height, width), or (features,).
         classes: Names of the classes.
+
+    Raises:
+        ValueError: if a sample has no numbers.
     """
 
     shape: tuple[int, ...]
     classes: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not self.shape or min(self.shape) < 1:
+            raise ValueError(f"a sample has at least one axis, and each at least one number; its shape is {self.shape}")
 
     @property
     def n_classes(self) -> int:

@@ -84,6 +84,9 @@ class NoPropCT(TimedModel):
         eta: Weight of the denoising loss.
         steps: Steps of the chain at inference.
 
+    Attributes:
+        is_ode: Whether it is trained as an ODE, which ancestral sampling would not solve; Euler's method stands in.
+
     Raises:
         ValueError: if the embedding has another number of classes.
     """
@@ -105,6 +108,7 @@ class NoPropCT(TimedModel):
         super().__init__(block_factory(embedding.dim, n_classes), embedding, head, steps)
         self.schedule = schedule or LearnedSchedule()
         self.eta = eta
+        self.is_ode = False
 
     @property
     def n_outputs(self) -> int:
@@ -146,7 +150,7 @@ class NoPropCT(TimedModel):
         def denoise(z: Tensor, t: Tensor) -> Tensor:
             return self.embedding.mean(output(z, t))
 
-        if config.sampler == "ancestral":
+        if config.sampler == "ancestral" and not self.is_ode:
             yield from ancestral(denoise, self.schedule, z, config.steps, draw)
         else:
             yield from probability_flow(denoise, self.schedule, z, config.steps, heun=config.sampler == "ode-heun")

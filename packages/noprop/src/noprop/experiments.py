@@ -275,7 +275,6 @@ QUICK_EMBEDDINGS = Embeddings(DIGITS)
     "embeddings",
     smoke=Embeddings(SMOKE, rates=(3e-3,)),
     quick=QUICK_EMBEDDINGS,
-    gpu=Embeddings(replace(DIGITS, dataset="digits")),
     paper=Embeddings(replace(FULL, dataset="digits")),
 )
 def embeddings(config: Embeddings, run: Run) -> None:

@@ -18,8 +18,8 @@ from .samplers import Draw, integrate, make_noise
 class NoPropFM(TimedModel):
     """Flow matching of labels (the paper's section on NoProp-FM).
 
-    On the straight way z_t = t u_y + (1 - t) z_0 from noise to the class embedding, the network v(z_t, x, t) is trained
-    to give its direction u_y - z_0, and for inference is followed from z_0 ~ N(0, I).
+    On the straight path z_t = t u_y + (1 - t) z_0 from noise to the class embedding, the network v(z_t, x, t) is
+    trained to give its direction u_y - z_0, and for inference is followed from z_0 ~ N(0, I).
 
     Args:
         n_classes: Number of classes.

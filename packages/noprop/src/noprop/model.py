@@ -75,7 +75,7 @@ class NoPropModel(nn.Module):
         deterministic: bool = False,
         return_path: bool = False,
     ) -> Tensor:
-        """Run the chain from z_0 ~ N(0, I); afterwards the module is in the mode that it was in.
+        """Run the chain from z_0 ~ N(0, I), in evaluation mode; afterwards each module is in the mode that it was in.
 
         Args:
             x: The samples.
@@ -88,7 +88,7 @@ class NoPropModel(nn.Module):
             The last states, (n · n_runs, dim), or all of them, (steps + 1, n · n_runs, dim), beginning with z_0.
         """
         draw = no_noise if deterministic else make_noise(generator)
-        was_training = self.training
+        modes = {module: module.training for module in self.modules()}
         self.eval()
         try:
             start = self._start(x.shape[0] * n_runs, draw)
@@ -96,7 +96,8 @@ class NoPropModel(nn.Module):
                 return torch.stack([start, *self.chain(x, start, draw)])
             return self.end(x, start, draw)
         finally:
-            self.train(was_training)
+            for module, mode in modes.items():
+                module.training = mode
 
     def forward(
         self, x: Float[Tensor, "batch *sample"], z: Float[Tensor, "batch dim"] | None = None
@@ -142,7 +143,13 @@ class NoPropModel(nn.Module):
             x: The samples.
             y: Their classes.
             config: How the chain is run; the model's own `sampler` by default.
+
+        Raises:
+            ValueError: if there are no samples, not one label for each, or labels are out of range.
         """
+        self.check_labels(x, y)
+        if not len(y):
+            raise ValueError("an accuracy needs at least one sample")
         return float((self.predict_proba(x, config).argmax(1) == y).double().mean())
 
     def with_sampler(self, **settings: int | bool | str) -> SamplerConfig:

@@ -32,8 +32,8 @@ PAPER = Paper(
                 "backprop_train": "back-propagation, training accuracy",
                 "untrained": "NoProp-DT before training",
             },
-            criterion="NoProp-DT at least 0.92 and at most 0.025 below back-propagation; it is not before training",
-            holds=lambda m: m["dt"] >= 0.92 > m["untrained"] and m["dt"] >= m["backprop"] - 0.025,
+            criterion="both at least 0.92, NoProp-DT at most 0.025 below back-propagation; below 0.92 before training",
+            holds=lambda m: min(m["dt"], m["backprop"]) >= 0.92 > m["untrained"] and m["dt"] >= m["backprop"] - 0.025,
             note="The paper's figures are for 60,000 images, larger blocks and 100 epochs.",
         ),
         Claim(
@@ -67,8 +67,8 @@ PAPER = Paper(
             metric="test accuracy on MNIST after equal training time",
             paper={"ct": None, "adjoint": None},
             labels={"ct": "NoProp-CT", "adjoint": "neural ODE, adjoint method"},
-            criterion="NoProp-CT above the neural ODE and above 0.5",
-            holds=lambda m: m["ct"] > m["adjoint"] and m["ct"] > 0.5,
+            criterion="NoProp-CT above the neural ODE, which is above 0.2, and above 0.5",
+            holds=lambda m: m["ct"] > m["adjoint"] > NEARLY_CHANCE and m["ct"] > 0.5,
             note="The paper shows it for CIFAR-10 and CIFAR-100.",
         ),
         Claim(

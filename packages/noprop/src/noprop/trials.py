@@ -158,9 +158,10 @@ def run_apart(trial: Trial, device: str) -> dict[str, float]:
     """
     splits = trial.load()
     order = torch.randperm(trial.model.n_steps, generator=_noise(trial)) + 1
+    kind = torch.device(device).type
     with tempfile.TemporaryDirectory() as folder:
         for t in order.tolist():
-            train_block(splits.train, t, Path(folder, "blocks"), trial.config, device=device)
+            train_block(splits.train, t, Path(folder, "blocks"), trial.config, device=kind)
         model = assemble(Path(folder, "blocks"), Path(folder, "model")).to(device)
     test = (splits.validation if trial.is_held_out else splits.test).to(device)
     x, y = splits.train.x[: trial.train.batch_size].to(device), splits.train.y[: trial.train.batch_size].to(device)

@@ -32,7 +32,8 @@ class AdjointClassifier(nn.Module):
     with the steps; each step of training solves the ODE forward, and the adjoint one backward.
 
     Args:
-        model: The model, whose block must have `encode` and `denoise`.
+        model: The model, whose block must have `encode` and `denoise`. From then on it is an ODE, and is
+            not run by ancestral sampling.
         n_steps: Steps of the solution, on an even grid.
         method: `euler`, `midpoint` or `rk4`.
 
@@ -46,6 +47,7 @@ class AdjointClassifier(nn.Module):
             raise ValueError("the adjoint method needs a block with encode(x) and denoise(features, z, t)")
         if n_steps < 1:
             raise ValueError(f"a solution needs at least 1 step, not {n_steps}")
+        model.is_ode = True
         self.field = _Field(model)
         self.n_steps, self.method = n_steps, method
 

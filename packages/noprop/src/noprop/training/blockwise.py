@@ -73,7 +73,8 @@ class BlockwiseTrainer(BaseTrainer):
         return self._of_unit(*self._unit(step))
 
     def _of_all(self, step: int) -> dict[str, Tensor]:
-        total = self._head(step, self.batches(step)[1])
+        # Each block's loss is the whole objective's with one term of T: the blocks' sum goes with T times the head's.
+        total = self._head(step, self.batches(step)[1], self.model.n_steps if self.model.embedding.is_learned else 1)
         for loss in self.losses(step):
             loss.backward()
             total = total + loss.detach()
@@ -85,8 +86,8 @@ class BlockwiseTrainer(BaseTrainer):
         for numbers, group in self.groups:
             yield stacked_loss(self.model, numbers, group, x, y, [self.batches.of_block(t, step) for t in numbers])
 
-    def _head(self, step: int, y: Tensor) -> Tensor:
-        loss = self.model.head_loss(y, self.batches.of_block(0, step))
+    def _head(self, step: int, y: Tensor, weight: int = 1) -> Tensor:
+        loss = weight * self.model.head_loss(y, self.batches.of_block(0, step))
         loss.backward()
         return loss.detach()
 
@@ -167,8 +168,8 @@ class SingleBlockTrainer(BaseTrainer):
 
     @property
     def part(self) -> nn.ModuleDict:
-        """What is trained."""
-        return nn.ModuleDict({"block": self.model.blocks[self.t - 1], "head": self.model.head})
+        """What is trained, with the embedding that it is trained for."""
+        return block_part(self.model, self.t)
 
     def gradients(self, step: int) -> dict[str, Tensor]:
         """Leave the gradients of a step, for the loop."""
@@ -193,6 +194,17 @@ class SingleBlockTrainer(BaseTrainer):
         """Go on from there."""
         self.part.load_state_dict(state["model"])
         self._load_optimizers(state["optimizers"])
+
+
+def block_part(model: NoPropDT, t: int) -> nn.ModuleDict:
+    """What a block that is trained apart leaves: itself, the head, and an embedding other than the one-hot one.
+
+    Raises:
+        ValueError: if there is no such block.
+    """
+    model.schedule.check_step(t)
+    parts: dict[str, nn.Module] = {"block": model.blocks[t - 1], "head": model.head}
+    return nn.ModuleDict(parts if model.embedding.kind == "one-hot" else {**parts, "embedding": model.embedding})
 
 
 def stacked_loss(

@@ -52,7 +52,7 @@ class BaseTrainer:
         self.batches = Batches(data.to(device), config)
         self.validation = None if validation is None else validation.to(device)
         # Convolutions and pooling are fastest so, above all on a CPU.
-        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # one of its forms
+        _lay_out(model, torch.channels_last)
         self._prepare()
         self.loop = Loop(
             self,
@@ -106,7 +106,7 @@ class BaseTrainer:
     def _end(self) -> None:
         """Leave the model up to date, in the usual layout and in evaluation mode."""
         self._finish()
-        self.model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+        _lay_out(self.model, torch.contiguous_format)
         self.model.eval()
 
     def fit_for(self, seconds: float, clock: Callable[[], float]) -> int:
@@ -194,6 +194,13 @@ class Trainer(BaseTrainer):
         self.optimizer.step()
 
 
+def _lay_out(model: nn.Module, layout: torch.memory_format) -> None:
+    """Give the kernels of two-dimensional convolutions a layout; `Module.to` would try those of three, too."""
+    for parameter in model.parameters():
+        if parameter.ndim == 4:
+            parameter.data = parameter.data.contiguous(memory_format=layout)
+
+
 def inner_model(model: nn.Module) -> NoPropModel | None:
     """The model itself, also where it is trained by a baseline's rule; None of any other network."""
     if isinstance(model, BackpropUnrolled | AdjointClassifier):
@@ -214,5 +221,4 @@ def evaluate(model: nn.Module, data: LabeledDataset, *, steps: int = 40, n_runs:
     inner = inner_model(model)
     if inner is None:
         return accuracy(model, data.x, data.y)
-    sampler = "ode-euler" if isinstance(model, AdjointClassifier) else inner.sampler.sampler
-    return inner.accuracy(data.x, data.y, inner.with_sampler(sampler=sampler, steps=steps, n_runs=n_runs, seed=seed))
+    return inner.accuracy(data.x, data.y, inner.with_sampler(steps=steps, n_runs=n_runs, seed=seed))
