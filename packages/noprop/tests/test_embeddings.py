@@ -3,7 +3,15 @@
 import pytest
 import torch
 
-from noprop import ClassEmbedding, LinearHead, RadialHead, prototype_indices
+from noprop import (
+    ClassEmbedding,
+    LinearHead,
+    ModelConfig,
+    RadialHead,
+    SampleShape,
+    make_model,
+    prototype_indices,
+)
 from noprop.heads import make_head
 
 
@@ -51,6 +59,18 @@ def test_the_radial_head_is_a_softmax_of_distances():
     weights = torch.exp(-((mixed[:, None] - embedding.weight) ** 2).sum(2) / (2 * 0.25))
     torch.testing.assert_close(head(z, embedding).softmax(1), weights / weights.sum(1, keepdim=True))
     assert type(make_head("linear", embedding)) is LinearHead
+
+
+def test_a_head_that_begins_at_the_nearest_embedding():
+    embedding, z = ClassEmbedding(3, "learned", 4), torch.randn(50, 4)
+    head = LinearHead(embedding)
+    head.begin_at_nearest(embedding, 5.0)
+    expected = torch.softmax(-2.5 * torch.cdist(z, embedding.weight) ** 2, 1)
+    torch.testing.assert_close(head(z, embedding).softmax(1), expected, atol=1e-5, rtol=1e-4)
+    model = make_model(ModelConfig("adjoint", width=8), SampleShape((6,), ("a", "b", "c")))
+    torch.testing.assert_close(model.model.head.f_out.weight, 5 * torch.eye(3))
+    with pytest.raises(ValueError, match="the radial one has none"):
+        ModelConfig(head="radial", head_start=5.0)
 
 
 def test_what_is_no_embedding_is_refused(unchecked):

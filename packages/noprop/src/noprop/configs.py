@@ -50,6 +50,8 @@ class ModelConfig:
         freeze_embedding: Keep a learned embedding as it begins, so that blocks depend on nothing shared.
         head: How a class is read from the last state: a linear layer, or distances to the embeddings.
         sigma: Scale of these distances.
+        head_start: Of the linear head: begin as the class with the nearest embedding, with logits of this scale; at
+            random if 0. If not given, 5 for backprop and adjoint, which learn late from a random one, and 0 for others.
         eta: Weight of the denoising loss; 0.1 for dt and 1 for ct if not given.
         gamma: Of ct: the noise level begins at log-odds of plus this number, at most 10, and ends at minus it.
         flow_noise: Of fm: noise added to the states that are trained on.
@@ -69,6 +71,7 @@ class ModelConfig:
     freeze_embedding: bool = False
     head: HeadKind = "linear"
     sigma: float = 1.0
+    head_start: float | None = None
     eta: float | None = None
     gamma: float = 7.0
     flow_noise: float = 0.0
@@ -92,8 +95,11 @@ class ModelConfig:
                 raise ValueError(f"{name} must be at least {least}, not {getattr(self, name)}")
         if not 0 <= self.dropout < 1:
             raise ValueError(f"dropout must be at least 0 and below 1, not {self.dropout}")
-        if not 0 <= self.flow_noise < math.inf:
-            raise ValueError(f"flow_noise must be at least 0 and finite, not {self.flow_noise}")
+        for name, value in (("flow_noise", self.flow_noise), ("head_start", self.head_start or 0.0)):
+            if not 0 <= value < math.inf:
+                raise ValueError(f"{name} must be at least 0 and finite, not {value}")
+        if self.head_start and self.head != "linear":
+            raise ValueError("head_start is how the linear head begins; the radial one has none")
 
     @property
     def is_discrete(self) -> bool:

@@ -1,5 +1,6 @@
 """How class probabilities are read from the last state: p(y | z_T)."""
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -17,6 +18,17 @@ class LinearHead(nn.Module):
     def __init__(self, embedding: ClassEmbedding) -> None:
         super().__init__()
         self.f_out = nn.Linear(embedding.dim, embedding.n_classes)
+
+    @torch.no_grad()
+    def begin_at_nearest(self, embedding: ClassEmbedding, scale: float) -> None:
+        """Set f_out to scale (z · u_y - ‖u_y‖² / 2): the largest logit is that of the nearest embedding.
+
+        Args:
+            embedding: The class embeddings.
+            scale: How sharply classes are told apart.
+        """
+        self.f_out.weight.copy_(scale * embedding.weight)
+        self.f_out.bias.copy_(-0.5 * scale * embedding.weight.square().sum(1))
 
     def forward(self, z: Float[Tensor, "batch dim"], embedding: ClassEmbedding) -> Float[Tensor, "batch classes"]:
         """The logits of states."""

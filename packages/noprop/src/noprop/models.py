@@ -19,6 +19,8 @@ from .schedules import CosineSchedule
 
 ETAS = {"dt": 0.1, "backprop": 0.1, "ct": 1.0, "adjoint": 1.0}
 """The published weights of the denoising loss."""
+HEAD_STARTS = {"backprop": 5.0, "adjoint": 5.0}
+"""How the head of what is trained through its whole chain begins."""
 
 
 def make_model(
@@ -45,6 +47,9 @@ def make_model(
     embedding = _embedding(config, shape, prototypes)
     factory = block_factory or ConfiguredBlocks(config, shape.shape)
     head = make_head(config.head, embedding, config.sigma)
+    start = HEAD_STARTS.get(config.variant, 0.0) if config.head_start is None else config.head_start
+    if start and config.head == "linear":
+        head.begin_at_nearest(embedding, start)
     n, train = shape.n_classes, train or TrainConfig()
     eta = ETAS.get(config.variant, 1.0) if config.eta is None else config.eta
     match config.variant:
