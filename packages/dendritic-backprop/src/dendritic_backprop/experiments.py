@@ -37,13 +37,13 @@ class Accuracy:
     Args:
         mlp: The network whose cycles and compression are shown, too.
         cnn: The other one.
-        full: Width of the MLP that the small one with dendrites is to match.
+        full: Width of the MLP that the small one with dendrites is to match; more than that one has with all of them.
         lrs: Candidate learning rates of the neurons, of every variant alike.
     """
 
     mlp: Trial
     cnn: Trial
-    full: int = 32
+    full: int = 64
     lrs: tuple[float, ...] = (1e-3, 3e-3)
 
     @property
@@ -90,7 +90,7 @@ def after(result: Result, cycle: int) -> float:
 
 
 SMOKE_ACCURACY = Accuracy(
-    of_arch("mlp", 4, "digits", cycle=BRIEF), of_arch("cnn", 1, "digits", cycle=BRIEF), full=8, lrs=(3e-3,)
+    of_arch("mlp", 4, "digits", cycle=BRIEF), of_arch("cnn", 1, "digits", cycle=BRIEF), full=32, lrs=(3e-3,)
 )
 LARGER_BATCHES = TrainConfig(lr=3e-3, dendrite_lr=3e-2, batch_size=128)
 QUICK_ACCURACY = Accuracy(
@@ -134,7 +134,7 @@ def accuracy_of_variants(config: Accuracy, run: Run) -> None:
         run.measure(
             "correlation-objective",
             trained=row["mlp_dendrites"]["correlation"],
-            untrained=row["mlp_dendrites"]["initial_correlation"],
+            untrained=row["mlp_dendrites"]["untrained_correlation"],
             trained_error=row["mlp_dendrites"]["error"],
             random_error=row["mlp_random"]["error"],
         )
@@ -225,6 +225,7 @@ def same_features(config: Trial, run: Run) -> None:
             other=hidden["similarity_other"],
             perforated=hidden["gap"],
             ordinary=seen["gap"],
+            **{key: hidden[key] for key in ("before", "after", "dendrites")},
         )
     run.figure(
         "same-features",
