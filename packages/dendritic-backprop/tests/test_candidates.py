@@ -8,6 +8,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy, mse_loss
 
 from dendritic_backprop import CorrelationTrainer, DendriteConfig, add_dendrites, num_dendrites
+from dendritic_backprop.scores import Layer
 from dendritic_backprop.wrapping import dendritic_modules
 from separata.training import fingerprint
 
@@ -242,6 +243,65 @@ def test_a_loop_of_one_s_own_trains_candidates_as_well():
     assert correlation(model, x, y[:, 0]) > 0.95
 
 
+def test_a_loop_of_one_s_own_measures_what_a_loader_does():
+    """The errors of single samples, whatever the batches: gains by regression are in their units."""
+    x, found = torch.randn(50, 3, generator=generator()), []
+    y = torch.sigmoid(2 * x[:, :1])
+    batches = list(zip(x.split(20), y.split(20)))  # the last one is shorter
+    for is_own in (False, True):
+        model = single_neuron(init_gain="regression", gain_scale=1.0, init_scale=1.0)
+        trainer = CorrelationTrainer(model, half_squares, adam(), generator())
+        if is_own:
+            trainer.begin()
+            for a, b in batches:
+                half_squares(model(input=a), b).backward()
+                trainer.observe()
+            trainer.end_epoch()
+            trainer.accept()
+        else:
+            trainer.run(batches, 0)
+        found.append((model.gain.item(), trainer.correlations["Linear"].item()))
+    assert abs(found[0][0]) > 0.1
+    assert found[1] == pytest.approx(found[0], rel=1e-5)
+
+
+def test_the_sign_of_a_small_covariance_is_not_lost_in_the_errors_of_batches():
+    """Outputs near one half times the mean error of a batch are larger than the covariance by far."""
+    x = torch.randn(2000, 3, generator=generator())
+    error = x[:, :1] + 3 * torch.randn(2000, 1, generator=generator(1))
+    model = single_neuron()
+    layer = Layer("Linear", model)
+    model.start_candidates(1)
+    nn.init.constant_(model.candidates.weight, 0.0)
+    model.candidates.weight.data[..., 0] = 0.004  # V = 1/2 + 0.001 x
+    with torch.no_grad():
+        values = model.in_patterns(model.candidate_values(((x,), {}), []))
+        layer.add(values, error)
+        layer.end_pass()
+        for n in range(100):
+            rows = slice(20 * n, 20 * n + 20)
+            layer.objective(values[:, rows], error[rows])
+            assert layer.running.item() > 0, n
+
+
+def test_modes_that_a_user_has_set_stay():
+    """Normalization that is frozen by its mode, as for fine-tuning, inside a block and beside one."""
+    torch.manual_seed(0)
+    model = Residual()
+    model.stem[1].eval()
+    modes = {id(module): module.training for module in model.modules()}
+    model = add_dendrites(model)
+
+    def as_before():
+        return all(module.training is modes[id(module)] for module in model.modules() if id(module) in modes)
+
+    assert as_before()
+    x, y = images()
+    CorrelationTrainer(model, cross_entropy, adam(), generator()).run([(x, y)], 1)
+    assert as_before()
+    assert not any(m.training for one in dendritic_modules(model).values() for m in one.dendrites.modules())
+
+
 def test_what_no_error_reaches_is_named():
     class Idle(nn.Module):
         def __init__(self):
@@ -255,6 +315,9 @@ def test_what_no_error_reaches_is_named():
     with pytest.raises(ValueError, match="no error reached idle in this phase"):
         CorrelationTrainer(model, mse_loss, adam(), generator()).run([batch], 1)
     assert all(parameter.requires_grad for name, parameter in model.named_parameters() if "module" in name)
+    model = add_dendrites(Idle(), names=["idle"])
+    with pytest.raises(ValueError, match="no error reached idle in this phase"):
+        CorrelationTrainer(model, mse_loss, adam(), generator()).run([batch], 1)
     model = add_dendrites(nn.Linear(3, 2))
     with pytest.raises(ValueError, match="no batch"):
         CorrelationTrainer(model, mse_loss, adam()).run([], 1)

@@ -7,6 +7,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from dendritic_backprop import add_dendrites, cli, load, num_dendrites
 from dendritic_backprop.configs import DendriteConfig, NetworkConfig
@@ -139,6 +140,7 @@ def test_variants_are_compared_on_a_stranger_s_table(folder, tmp_path):
         (("predict", "run", "x.npy", "--out", "out.txt"), [".csv"]),
         (("predict", "bomb", "x.npy"), ["not a whole safetensors file"]),
         (("export", "run", "net.pt"), [".onnx"]),
+        (("inspect", "odd"), ["report.json", "does not hold the report"]),
     ],
     ids=lambda value: " ".join(map(str, value)) if isinstance(value, tuple) else None,
 )
@@ -147,6 +149,8 @@ def test_bad_input_costs_one_line_and_writes_nothing(folder, tmp_path, monkeypat
         shutil.copy(folder / name, tmp_path / name)
     shutil.copytree(folder / "run", tmp_path / "run")
     shutil.copytree(folder / "run", tmp_path / "bomb")
+    shutil.copytree(folder / "run", tmp_path / "odd")
+    (tmp_path / "odd/report.json").write_text('{"test": 0.5, "correlations": [3]}')
     write_bomb(tmp_path / "bomb/model.safetensors", tmp_path / "mark", by_torch=True)
     write_bomb(tmp_path / "bad.npz", tmp_path / "mark")
     np.save(tmp_path / "wrong.npy", np.zeros((3, 9)))
@@ -154,6 +158,24 @@ def test_bad_input_costs_one_line_and_writes_nothing(folder, tmp_path, monkeypat
     monkeypatch.chdir(tmp_path)
     call(*words).assert_refused(*message)
     assert contents(tmp_path) == before
+
+
+def test_pictures_that_are_not_square_or_not_alike(tmp_path):
+    rng = np.random.default_rng(0)
+    y = rng.integers(2, size=60)
+    np.savez(tmp_path / "wide.npz", x=(rng.normal(size=(60, 4, 6)) + y[:, None, None]).astype("float32"), y=y)
+    words = ("--arch", "gru", "--hidden", "2", *SHORT[2:])
+    done = call("train", tmp_path / "wide.npz", "--out", tmp_path / "run", *words)
+    assert done.code == 0, done.err
+    found = json.loads(call("inspect", tmp_path / "run", "--data", tmp_path / "wide.npz", "--json").out)
+    assert found["accuracy"] == found["test_accuracy"]
+    for i, kind in enumerate("ab" * 12):
+        place = tmp_path / "pictures" / kind / f"{i}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(120, size=(5 + i % 2, 5), dtype="uint8") + 120 * (kind == "a")).save(place)
+    words = ("compare", tmp_path / "pictures", *SHORT, "--only", "continued", "--seeds", "1")
+    call(*words).assert_refused("size")
+    assert call(*words, "--size", "4").code == 0
 
 
 def test_a_training_that_diverges_leaves_nothing(folder, tmp_path):

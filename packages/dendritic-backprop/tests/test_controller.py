@@ -170,6 +170,44 @@ def test_the_optimizer_is_a_new_one_with_all_gains_and_no_decay_on_them():
         controller.step(0.4)
 
 
+@pytest.mark.parametrize("order", ["before", "between", "after"])
+def test_gradients_are_zeroed_where_a_user_s_loop_does(order):
+    """Before the forward pass, between it and the backward pass, or after the step: the same training."""
+    found = []
+    for where in ("before", order):
+        controller = DendriteController(network(), adam, cycle=CYCLE)
+        for score in (0.5, 0.4, 0.4, 0, 0, 0, 0.6):
+            for x, y in zip(X.split(16), Y.split(16)):
+                optimizer = controller.optimizer
+                steps = {"before": [], "between": [], "after": []}
+                steps[where] = [optimizer.zero_grad]
+                for zero in steps["before"]:
+                    zero()
+                loss = nn.functional.cross_entropy(controller.model.train()(x), y)
+                for zero in steps["between"]:
+                    zero()
+                loss.backward()
+                optimizer.step()
+                for zero in steps["after"]:
+                    zero()
+            controller.step(score)
+        found.append(controller.model.state_dict())
+    assert num_dendrites(controller.model) == 1
+    assert all(torch.equal(value, found[1][name]) for name, value in found[0].items())
+
+
+def test_both_phases_make_optimizers_of_groups():
+    def sorted_out(groups):
+        return torch.optim.SGD([p for group in groups for p in group["params"]], 0.1)
+
+    controller = DendriteController(network(), sorted_out, cycle=CYCLE)
+    for score in (0.5, 0.4, 0.4):
+        controller.step(score)
+    epoch(controller)
+    assert controller.phase == "dendrite"
+    assert controller.optimizer.param_groups[0]["lr"] == 0.1
+
+
 @pytest.mark.parametrize("n_before", [2, 4, 5, 7, 12])
 def test_a_state_in_any_phase_goes_on_to_the_same_network(n_before, tmp_path):
     scores = [0.5, 0.4, 0.4, 0.3, 0.3, 0.3, 0.7, 0.6, 0.6, 0.8, 0.8, 0.8]
@@ -221,6 +259,11 @@ def test_what_cannot_be_is_refused():
         DendriteController(network(), adam, mode="best")
     with pytest.raises(ValueError, match="add_dendrites first"):
         DendriteController(nn.Linear(2, 2), adam)
+    controller, _ = played([0.5, 0.4, 0.4], CYCLE)
+    with pytest.raises(FloatingPointError, match="not finite"):
+        controller.train_dendrites([(X * torch.nan, Y)], nn.functional.cross_entropy)
+    epoch(controller)  # the phase begins anew
+    assert controller.step(0.0).phase == "dendrite"
     controller = DendriteController(network(), adam, cycle=CYCLE)
     with pytest.raises(ValueError, match="finite number, not nan"):
         controller.step(float("nan"))

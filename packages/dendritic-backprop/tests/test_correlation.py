@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dendritic_backprop import covariance_grad_target, covariance_score
-from dendritic_backprop.correlation import Moments, batch_objective, patterns
+from dendritic_backprop.correlation import Moments, batch_covariance, batch_objective, patterns
 
 
 def drawn(*shape, seed=0, dtype=torch.float64):
@@ -66,6 +66,8 @@ def test_patterns_are_samples_and_positions():
     assert patterns(out, 1).shape == (8, 3)
     assert patterns(out, 1)[:4, 1].tolist() == out[0, 1].tolist()
     assert torch.equal(patterns(out, -1), out.reshape(6, 4))
+    assert patterns(out[0, 0], -1).shape == (1, 4), "a sample without a batch"
+    assert patterns(out[:0], 1).shape == (0, 3), "a batch without a sample"
 
 
 @settings(max_examples=20, deadline=None)
@@ -93,10 +95,13 @@ def test_a_neuron_without_error_and_a_constant_dendrite_have_no_score():
         assert score[:, 0].tolist() == [0, 0]
         assert score[1, 1] == pytest.approx(0, abs=1e-12)
         assert score[0, 1] > 0
-    found = batch_objective(values.requires_grad_(), error, torch.ones(2, 2), moments, "normalized")
-    (gradient,) = torch.autograd.grad(found, values)
-    assert gradient.isfinite().all()
-    assert not gradient[:, :, 0].any()
+    for dtype in (torch.float64, torch.float16):
+        v = values.to(dtype).requires_grad_()
+        found = batch_objective(v, error.to(dtype), torch.ones(2, 2), moments, "normalized")
+        (gradient,) = torch.autograd.grad(found, v)
+        assert gradient.isfinite().all()
+        assert not gradient[:, :, 0].any()
+        assert gradient[0, :, 1].any()
 
 
 def test_the_expected_gradient_of_batches_is_that_of_the_whole_data():
@@ -113,6 +118,17 @@ def test_the_expected_gradient_of_batches_is_that_of_the_whole_data():
     torch.testing.assert_close(parts, gradient(slice(0, 40)))
     scaled = covariance_grad_target(error, sign[0]) / error.std(0, correction=0) / 40
     torch.testing.assert_close(parts[0], scaled)
+
+
+def test_the_mean_output_adds_nothing_to_the_covariance_of_a_batch():
+    error = drawn(40, 2)
+    values = 0.5 + 0.01 * error[None]
+    mean = error.mean(0)
+    raw = torch.stack([((values * (error - mean))[:, i : i + 8]).mean(1) for i in range(0, 40, 8)])
+    found = torch.stack([batch_covariance(values[:, i : i + 8], error[i : i + 8], mean) for i in range(0, 40, 8)])
+    expected = torch.stack([0.01 * error[i : i + 8].var(0, correction=0) for i in range(0, 40, 8)])[:, None]
+    torch.testing.assert_close(found, expected)
+    assert (raw < 0).any(), "what it would be otherwise"
 
 
 @pytest.mark.usefixtures("unchecked")

@@ -202,6 +202,28 @@ def test_truncating_keeps_the_oldest_dendrites(grown):
         module.truncate(5)
 
 
+def test_a_state_of_other_neurons_is_refused_and_changes_nothing(grown):
+    module = grown(nn.Linear(5, 4), 1)
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        module.load_state_dict(grown(nn.Linear(5, 3), 3).state_dict())
+    assert module.num_dendrites == 1
+
+
+def test_a_network_can_look_at_its_layers_as_before(grown):
+    module = grown(nn.Linear(5, 4), 1)
+    assert (module.in_features, module.weight is module.module.weight) == (5, True)
+    assert not hasattr(module, "kernel_size")
+    assert copy.deepcopy(module).bias.shape == (4,)
+
+
+@pytest.mark.parametrize("name", ["linear", "convolution", "grouped convolution", "block"])
+@pytest.mark.parametrize("n", [0, 1])
+def test_batches_may_have_one_sample_or_none(grown, name, n):
+    make, shape = MODULES[name]
+    module, x = grown(make(), 2).eval(), drawn(shape)
+    torch.testing.assert_close(module(x[:n]), module(x)[:n])
+
+
 class Pair(nn.Module):
     """A stranger's module that returns more than a tensor."""
 

@@ -5,8 +5,10 @@ from typing import get_args
 
 import pytest
 
+from dendritic_backprop import add_dendrites, count_parameters, make_network
+from dendritic_backprop.experiments import GPU_ACCURACY, PAPER_ACCURACY, QUICK_ACCURACY, SMOKE_ACCURACY
 from dendritic_backprop.paper import CYCLES, MODERN, NETWORKS, PAPER
-from dendritic_backprop.variants import VARIANTS, Variant
+from dendritic_backprop.variants import VARIANTS, Variant, grown_parameters
 
 ERRORS = {
     f"{name}_{key}": error
@@ -29,7 +31,15 @@ COMPRESSED = {
     "full_parameters": 25_000,
     "grown_parameters": 20_000,
 }
-FEATURES = {"similarity": 0.9, "other": 0.6, "perforated": 1e-7, "ordinary": 0.5}
+FEATURES = {
+    "similarity": 0.9,
+    "other": 0.6,
+    "perforated": 1e-7,
+    "ordinary": 0.5,
+    "before": 0.1,
+    "after": 0.08,
+    "dendrites": 2.0,
+}
 CURVE = dict(zip(CYCLES, (0.10, 0.08, 0.07, 0.06, 0.095, 0.09, 0.09)))
 OBJECTIVE = {"trained": 0.3, "untrained": 0.05, "trained_error": 0.07, "random_error": 0.08}
 NETS = {f"{name}_{side}": error for name in MODERN for side, error in (("dendrites", 0.05), ("continued", 0.06))}
@@ -55,6 +65,10 @@ WRONG = [
     ("same-features", FEATURES | {"other": 0.85}),
     ("same-features", FEATURES | {"perforated": 0.01}),
     ("same-features", FEATURES | {"ordinary": 1e-7}),
+    # the same features, because nothing was added, or nothing got better
+    ("same-features", FEATURES | {"dendrites": 0.0, "after": 0.1}),
+    ("same-features", FEATURES | {"dendrites": 0.0}),
+    ("same-features", FEATURES | {"after": 0.1}),
     ("repeated-cycles", CURVE | {"dendrites_1": 0.10}),
     ("repeated-cycles", CURVE | {"dendrites_3": 0.08}),
     ("repeated-cycles", CURVE | {"continued_3": 0.06}),
@@ -78,6 +92,13 @@ def test_a_claim_holds_for_numbers_that_bear_it_out(claim):
 def test_no_claim_holds_for_what_a_wrong_implementation_would_measure(claim, measured):
     assert measured.keys() == PAPER.claim(claim).paper.keys()
     assert not PAPER.claim(claim).holds(measured)
+
+
+@pytest.mark.parametrize("config", [SMOKE_ACCURACY, QUICK_ACCURACY, GPU_ACCURACY, PAPER_ACCURACY])
+def test_the_claim_of_compression_can_hold_with_every_dendrite_kept(config):
+    """The full width has more parameters than the small network with all its dendrites, on MNIST's 784 inputs."""
+    small, full = (add_dendrites(make_network(trial.network, (784,), 10)) for trial in (config.mlp, config.wide))
+    assert grown_parameters(small, config.mlp.cycle.max_dendrites) < count_parameters(full)
 
 
 def test_names_are_those_of_the_implementation():

@@ -16,7 +16,6 @@ from dendritic_backprop import (
     add_dendrites,
     count_parameters,
     fit,
-    num_dendrites,
 )
 
 SHORT = CycleConfig(
@@ -161,7 +160,24 @@ def test_a_training_that_diverges_says_so():
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
 def test_every_optimizer_trains(optimizer):
     report = fit(small(), *rings(64), validation=0.25, config=replace(FAST, optimizer=optimizer), cycle=SHORT)
-    assert num_dendrites(report.model) <= 2
+    losses = [row["loss"] for row in report.history if "loss" in row]
+    assert losses[-1] < losses[0]
+    assert all(phase[name] > 0 for phase in report.correlations for name in phase)
+
+
+def test_a_score_of_one_s_own_sees_the_network_in_evaluation_mode():
+    seen = []
+
+    def score(model, x, y):
+        out = model(x)
+        seen.append((model.training, out.requires_grad))
+        return -nn.functional.cross_entropy(out, y)
+
+    network = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.ReLU(), nn.Linear(3, 2))
+    report = fit(network, *rings(64), validation=0.25, config=FAST, cycle=replace(SHORT, max_dendrites=1), score=score)
+    assert set(seen) == {(False, False)}
+    assert isinstance(report.score, float)
+    assert len(seen) > 5
 
 
 def test_data_that_do_not_fit_are_refused():
@@ -170,6 +186,8 @@ def test_data_that_do_not_fit_are_refused():
         fit(small(), x, y[:9])
     with pytest.raises(ValueError, match="leaves none"):
         fit(small(), x, y, validation=0.01)
+    with pytest.raises(ValueError, match=r"outputs of shape \(8, 1\) for targets of shape \(8,\)"):
+        fit(nn.Linear(2, 1), x, y.float(), validation=0.2)
     for wrong in ({"lr": 0.0}, {"weight_decay": -1.0}, {"rates": ()}, {"dendrite_lr": -1.0}, {"seed": -1}):
         with pytest.raises(ValueError, match="must|one or more"):
             TrainConfig(**wrong)

@@ -9,7 +9,15 @@ import torch
 from dendritic_backprop import DendriteConfig, NetworkConfig, count_parameters, make_network
 from dendritic_backprop.experiments import BRIEF, after
 from dendritic_backprop.spirals import load
-from dendritic_backprop.trials import Trial, compare_features, correlations, run_trial, switch_change
+from dendritic_backprop.trials import (
+    Trial,
+    compare_features,
+    correlations,
+    error_correlation,
+    redrawn,
+    run_trial,
+    switch_change,
+)
 from dendritic_backprop.variants import VARIANTS, grown_parameters, make_variant, of_variant
 from dendritic_backprop.wrapping import add_dendrites, dendritic_modules
 
@@ -24,7 +32,8 @@ def test_every_variant_has_the_same_epochs_and_controls_have_no_dendrites():
     assert len(firsts) == 1, "the same network, trained alike, before there are dendrites"
     assert all(len(row["curve"]) == 2 for row in found.values())
     assert all(row["curve"][-1] == pytest.approx(row["error"]) for row in found.values())
-    assert 0 < found["dendrites"]["initial_correlation"] < found["dendrites"]["correlation"] < 1
+    assert 0 < found["dendrites"]["untrained_correlation"] < found["dendrites"]["correlation"] < 1
+    assert "correlation" not in found["random"]
     assert run_trial(TINY, "cpu") == found["dendrites"]
     held = run_trial(replace(TINY, held_out=True), "cpu")
     assert held["error"] == pytest.approx(1 - held["validation"])
@@ -72,6 +81,33 @@ def test_features_of_a_network_are_its_own_and_errors_are_those_of_its_neurons()
     assert found["gap"] < 1e-6
     assert seen["gap"] > 1e-3
     assert found["similarity"] > found["similarity_other"]
+    assert found["dendrites"] in {0, 1}
+    assert (found["before"] == found["after"]) or found["dendrites"]
+
+
+def test_the_correlation_with_errors_is_that_of_numpy():
+    torch.manual_seed(0)
+    model = add_dendrites(make_network(NetworkConfig(hidden=3), (5,), 2))
+    x, y = torch.randn(30, 5), torch.randint(2, (30,))
+    for module in dendritic_modules(model).values():
+        module.start_candidates(1)
+        module.candidates.initialize(1.0)
+        module.accept()  # with a gain of zero
+    first, _, second = model.layers
+    with torch.no_grad():
+        hidden = first.module(x)
+        logits = second.module(hidden.relu())
+        errors = logits.softmax(1) - torch.nn.functional.one_hot(y, 2)
+        below = (errors @ second.module.weight) * (hidden > 0)
+        pairs = [(first.values(x)[0], below), (second.values(hidden.relu())[0], errors)]
+    expected = np.mean(
+        [np.mean([abs(np.corrcoef(v[:, j], e[:, j])[0, 1]) for j in range(v.shape[1])]) for v, e in pairs]
+    )
+    assert error_correlation(model, x, y) == pytest.approx(expected, rel=1e-4)
+    other = redrawn(model, 1)
+    assert dendritic_modules(other)["layers.0"].dendrites.weight.std() < 0.02
+    assert torch.equal(other(x), model(x))
+    assert first.dendrites.weight.std() > 0.5, "the network itself stays"
 
 
 def test_correlations_are_those_of_numpy():

@@ -29,6 +29,11 @@ def with_dendrites(model, x, n=1, **settings):
     model = add_dendrites(model, **settings)
     with torch.no_grad():
         model.eval()(x)
+    return with_dendrites_on(model, n)
+
+
+def with_dendrites_on(model, n=1):
+    """The same of a network that is wrapped already."""
     for _ in range(n):
         for module in dendritic_modules(model).values():
             module.start_candidates(1)
@@ -56,6 +61,60 @@ def test_modules_are_chosen_by_type_or_name_and_the_network_computes_what_it_did
     everything = add_dendrites(copy.deepcopy(plain))
     kinds = [type(module.module).__name__ for module in dendritic_modules(everything).values()]
     assert kinds == ["NormalizedBlock"] * 7 + ["Linear"]
+
+
+class Together(nn.Sequential):
+    """A stranger's sequence, as those of torchvision are."""
+
+
+def test_norms_are_merged_in_sequences_of_one_s_own_and_only_where_they_are_wrapped():
+    torch.manual_seed(0)
+    plain = nn.Sequential(
+        Together(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU()),
+        Together(nn.Conv2d(2, 2, 3), nn.BatchNorm2d(2), nn.ReLU()),
+        nn.Sequential(nn.Flatten(), nn.Linear(32, 4), nn.RMSNorm(4)),
+    ).eval()
+    x, keys = torch.randn(3, 1, 8, 8), list(plain.state_dict())
+    model = add_dendrites(copy.deepcopy(plain), skip=["1.0"])
+    kinds = {name: type(module.module).__name__ for name, module in dendritic_modules(model).items()}
+    assert kinds == {"0.0": "NormalizedBlock", "2.1": "NormalizedBlock"}
+    assert [type(module) for module in model[1]] == [nn.Conv2d, nn.BatchNorm2d, nn.ReLU]
+    assert torch.equal(model(x), plain(x))
+    assert list(strip(model).state_dict()) == keys
+    assert torch.equal(strip(model)(x), plain(x))
+
+
+def test_a_network_that_cannot_get_dendrites_is_left_as_it_was():
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2))
+    with pytest.raises(ValueError, match="there is no module fc9"):
+        add_dendrites(model, node_axis={"fc9": 1})
+    assert [type(module) for module in model] == [nn.Conv2d, nn.BatchNorm2d]
+
+
+def test_names_choose_modules_that_have_weights():
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(18, 2))
+    assert list(dendritic_modules(add_dendrites(model, names=["?"]))) == ["0", "4"]
+    with pytest.raises(ValueError, match="no module of the name 1"):
+        add_dendrites(nn.Sequential(nn.Linear(2, 2), nn.ReLU()), names=["1"])
+
+
+def test_the_gap_is_that_of_keyword_arguments_too_and_moves_nothing():
+    class Named(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.block = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3), nn.Dropout(0.5))
+
+        def forward(self, x):
+            return self.block(input=x)
+
+    x = torch.randn(6, 4)
+    for perforated in (True, False):
+        model = add_dendrites(Named(), names=["block"], config=DendriteConfig(perforated=perforated))
+        model = with_dendrites_on(model).train()
+        before = copy.deepcopy(model.state_dict())
+        assert (perforation_gap(model, x)["block"] < 1e-6) is perforated
+        assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+        assert model.block.module.training
 
 
 def test_a_module_in_two_places_stays_one():

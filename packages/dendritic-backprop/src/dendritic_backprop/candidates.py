@@ -26,7 +26,7 @@ class CorrelationTrainer:
     A first pass measures their mean and deviation and the signs of the covariances; each epoch then raises
     sign · covariance on batches. For each neuron, the weights of the epoch with the best score are kept.
 
-        CorrelationTrainer(model, loss_fn, lambda parameters: torch.optim.Adam(parameters, 1e-3)).run(loader, 20)
+        CorrelationTrainer(model, loss_fn, lambda groups: torch.optim.Adam(groups, 1e-3)).run(loader, 20)
 
     accepts them as new dendrites, and leaves the network trainable as it was. In a loop of one's own, `begin`, then for
     each batch `model(x)`, `loss.backward()` and `observe()`, after each pass `end_epoch()`, and `accept()` do the same.
@@ -34,7 +34,7 @@ class CorrelationTrainer:
     Args:
         model: A network from `add_dendrites`.
         loss_fn: Maps the network's output and the target to the mean loss; only `run` needs it.
-        optimizer_factory: Makes the optimizer of the candidates.
+        optimizer_factory: Makes the optimizer of the candidates, of a list of one parameter group.
         generator: Draws candidates and the order of batches; on the CPU.
 
     Attributes:
@@ -58,6 +58,7 @@ class CorrelationTrainer:
         self.initial_correlations: dict[str, Tensor] = {}
         self._trainable: list[nn.Parameter] = []
         self._optimizer: torch.optim.Optimizer | None = None
+        self._frozen = FrozenForward()
         self._hook: Any = None
         self._modes: dict[nn.Module, bool] = {}
 
@@ -89,20 +90,22 @@ class CorrelationTrainer:
         for name, module in modules.items():
             module.start_candidates(generator=self.generator)
             self.layers.append(Layer(name or module.name, module))
-        self._hook = self.model.register_forward_pre_hook(freeze_modes)
+        self._hook = self.model.register_forward_pre_hook(self._frozen, with_kwargs=True)
         parameters = [one for layer in self.layers for one in layer.module.candidate_parameters()]
-        self._optimizer = self.optimizer_factory(parameters)
+        self._optimizer = self.optimizer_factory([{"params": parameters}])
 
-    def observe(self, scale: float = 1.0) -> None:
+    def observe(self, scale: float | None = None) -> None:
         """After the backward pass of a batch: count it and, except in the first pass, train the candidates on it.
 
         Args:
-            scale: Factor on the errors: the number of samples, for a mean loss.
+            scale: Factor on the errors, which makes them those of single samples. If not given, the length of the first
+                tensor that the network took, as is right for the mean loss of a batch.
 
         Raises:
             ValueError: if no error reached a module.
         """
-        self._train_on([(layer, self._live(layer, scale)) for layer in self.layers], is_counted=True)
+        factor = self._frozen.n_samples if scale is None else scale
+        self._train_on([(layer, self._live(layer, factor)) for layer in self.layers], is_counted=True)
 
     def _live(self, layer: Layer, scale: float) -> list[tuple[Tensor, Tensor]]:
         """Candidates' outputs and errors of what was recorded since the last batch; several uses are more patterns."""
@@ -160,8 +163,7 @@ class CorrelationTrainer:
             module.training = mode
         for layer in self.layers:
             layer.module.keeps_values = True
-            layer.module.train(layer.module.training)
-        self._hook, self._optimizer, self._modes, self._trainable = None, None, {}, []
+        self._hook, self._optimizer, self._modes, self._trainable, self.layers = None, None, {}, [], []
 
     # ---- over a loader
 
@@ -258,7 +260,10 @@ class CorrelationTrainer:
         for layer in self.layers:
             layer.module.traces = []
         with torch.enable_grad():
-            self.loss_fn(self.model(*inputs), target).backward()
+            loss = self.loss_fn(self.model(*inputs), target)
+        if not loss.requires_grad:
+            raise ValueError(unused(self.layers[0].name))
+        loss.backward()
         found = []
         for layer in self.layers:
             recorded = [
@@ -285,7 +290,11 @@ class CorrelationTrainer:
 
 
 class CandidateOptimizer:
-    """What `controller.optimizer` is in a dendrite phase: its step trains candidates by the errors of the batch."""
+    """What `controller.optimizer` is in a dendrite phase: its step trains candidates by the errors of the batch.
+
+    It has what a plain loop needs, `zero_grad`, `step` and `param_groups`, and takes neither closures nor gradient
+    scalers.
+    """
 
     def __init__(self, trainer: CorrelationTrainer) -> None:
         self.trainer = trainer
@@ -296,16 +305,32 @@ class CandidateOptimizer:
         return self.trainer.optimizer.param_groups
 
     def zero_grad(self, set_to_none: bool = True) -> None:  # noqa: ARG002 - as PyTorch's
-        """Forget what was recorded."""
+        """Forget the errors of earlier batches, and keep what still waits for its backward pass."""
         for layer in self.trainer.layers:
-            layer.module.traces = []
+            layer.module.traces = [trace for trace in layer.module.traces if trace.probe.grad is None]
 
     def step(self) -> None:
         """Take the errors of the last backward pass."""
         self.trainer.observe()
 
 
-def freeze_modes(model: nn.Module, _: Any = None) -> None:  # noqa: ANN401 - arguments of the network
+class FrozenForward:
+    """Before each forward pass of a dendrite phase: freezes the network's modes, and counts the samples of the batch.
+
+    Attributes:
+        n_samples: Length of the first tensor among the arguments; one if there is none.
+    """
+
+    n_samples = 1
+
+    def __call__(self, model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Called with what the network is called with."""
+        freeze_modes(model)
+        tensors = (value for value in (*args, *kwargs.values()) if isinstance(value, Tensor) and value.ndim)
+        self.n_samples = len(next(tensors, torch.empty(1)))
+
+
+def freeze_modes(model: nn.Module) -> None:
     """Put a network into evaluation mode, so that the statistics of normalization do not move.
 
     Recurrent modules without dropout stay in training mode, which changes nothing, but without which cuDNN does not

@@ -46,6 +46,7 @@ def compare(
     only: tuple[str, ...] = (),
     seeds: int = 3,
     validation: float = 0.2,
+    size: int | None = None,
     plot: Path | None = None,
     device: str = "auto",
     json: bool = False,
@@ -58,19 +59,23 @@ def compare(
         only: Variants to compare: dendrites, gradient, random, unperforated, continued, wider; all if not given.
         seeds: Number of seeds.
         validation: Share of the training samples by which weights are kept.
+        size: Height and width that images are brought to, in pixels.
         plot: Figure of the test errors to write: .svg, .png or .pdf.
         device: Where to train: auto, cpu or cuda.
         json: Print as JSON.
     """
     from . import commands
 
-    commands.compare(data, config, only=only, seeds=seeds, validation=validation, plot=plot, device=device).show(
-        as_json=json
-    )
+    commands.compare(
+        data, config, only=only, seeds=seeds, validation=validation, size=size, plot=plot, device=device
+    ).show(as_json=json)
 
 
 def inspect(run: Path, /, *, data: str | None = None, plot: Path | None = None, json: bool = False) -> None:
     """Show dendrites, gains and correlations of each layer.
+
+    Gains are those of the dendrites that there are; correlations with the error those of all dendrite phases, in their
+    order, whose dendrites may have been undone.
 
     Args:
         run: Folder that train wrote, or the file model.safetensors in it.
@@ -88,7 +93,8 @@ def predict(run: Path, samples: Path, /, *, out: Path | None = None, device: str
 
     Args:
         run: Folder that train wrote, or the file model.safetensors in it.
-        samples: Samples without labels: .npy, .npz with x, .csv with a header, a picture, or a folder of pictures.
+        samples: Samples without labels, scaled as those of the training: .npy, .npz with x, .csv with a header, a
+            picture, or a folder of pictures.
         out: Table to write, .csv: the number of the sample, its class and the probability of that.
         device: Where to compute: auto, cpu or cuda.
         json: Print as JSON.

@@ -63,6 +63,7 @@ def compare(
     only: Sequence[str],
     seeds: int,
     validation: float,
+    size: int | None,
     plot: Path | None,
     device: str,
 ) -> Output:
@@ -77,9 +78,9 @@ def compare(
         raise ValueError(f"the variants are {', '.join(VARIANTS)}, not '{unknown[0]}'")
     if seeds < 1:
         raise ValueError(f"the number of seeds must be at least 1, not {seeds}")
-    load(data, validation=validation)
+    load(data, validation=validation, size=size)
     place = str(Compute(device).torch_device)
-    base = Trial(data, config.network, "dendrites", config.dendrites, config.cycle, config.train, validation)
+    base = Trial(data, config.network, "dendrites", config.dendrites, config.cycle, config.train, validation, size)
     names = [name for name in VARIANTS if not only or name in only]
     trials = [
         replace(base, variant=name, seed=config.train.seed + seed)  # type: ignore[arg-type] # one of them
@@ -134,7 +135,7 @@ def inspect_run(run: Path, *, data: str | None, plot: Path | None) -> Output:
                 "dendrites": module.num_dendrites,
                 "parameters": count_parameters(module),
                 "mean_|gain|": " ".join(f"{row.abs().mean():.3f}" for row in module.gain.detach()) or "-",
-                "mean_|correlation|": " ".join(f"{one:.3f}" for one in correlations) or "-",
+                "mean_|correlation|_by_phase": " ".join(f"{one:.3f}" for one in correlations) or "-",
             }
         )
     totals: dict[str, float] = {"parameters": count_parameters(model), "dendrites": num_dendrites(model)}
@@ -154,7 +155,7 @@ def inspect_run(run: Path, *, data: str | None, plot: Path | None) -> Output:
 
 def _accuracy(model: torch.nn.Module, run: Path, data: str) -> float:
     shape = runs.load_shape(run)
-    size = shape.sample[-1] if len(shape.sample) == 3 else None
+    size = shape.sample[-1] if len(shape.sample) == 3 and shape.sample[-1] == shape.sample[-2] else None
     test = load(data, size=size).test
     if test.sample_shape != shape.sample or test.classes != shape.classes:
         raise ValueError(

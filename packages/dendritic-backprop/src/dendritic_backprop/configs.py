@@ -133,7 +133,7 @@ class TrainConfig:
         dendrite_lr: Learning rate of the dendrites in their own phase; that of the network if not given.
         weight_decay: Weight decay of the neurons; gains have none.
         batch_size: Samples in a batch.
-        max_epochs: Epochs of all phases together, at most.
+        max_epochs: Epochs of all phases together after which none begins; a dendrite phase that began is finished.
         rates: Factors on the learning rate that are tried at the start of each neuron phase with dendrites; one for no
             trial.
         rate_epochs: Epochs of each of these trials.

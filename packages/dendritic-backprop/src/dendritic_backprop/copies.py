@@ -13,7 +13,7 @@ from torch.nn.modules.batchnorm import _NormBase
 from .adapters import OutputAdapter
 
 FUSED = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
-NORMS = (_NormBase, nn.GroupNorm, nn.LayerNorm)
+NORMS = (_NormBase, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)
 
 State = dict[str, Tensor]
 

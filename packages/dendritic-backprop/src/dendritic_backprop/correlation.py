@@ -18,7 +18,8 @@ TINY = 1e-12
 
 def patterns(tensor: Tensor, node_axis: int) -> Float[Tensor, "patterns nodes"]:
     """A layer's output with its neurons along the last axis and everything else along the first."""
-    return tensor.movedim(node_axis, -1).flatten(0, -2)
+    moved = tensor.movedim(node_axis, -1)
+    return moved.reshape(-1, moved.shape[-1])
 
 
 def covariance_score(
@@ -146,8 +147,10 @@ def batch_objective(
         moments: Of the whole data.
         kind: The score.
     """
-    centered = error - moments.mean_error.to(error)
-    products = (values * centered).mean(1) * sign.to(error)
+    # In single precision at least: squares and small deviations of half precision are zero.
+    wide = torch.promote_types(values.dtype, torch.float32)
+    values, error = values.to(wide), error.to(wide)
+    products = batch_covariance(values, error, moments.mean_error) * sign.to(error)
     if kind == "covariance":
         return products.sum()
     scale = moments.error_deviation.to(error)
@@ -155,6 +158,20 @@ def batch_objective(
     if kind == "pearson":
         products = products / values.var(1, correction=0).add(TINY).sqrt()
     return products.sum()
+
+
+def batch_covariance(
+    values: Float[Tensor, "k patterns nodes"],
+    error: Float[Tensor, "patterns nodes"],
+    mean_error: Float[Tensor, "nodes"],
+) -> Float[Tensor, "k nodes"]:
+    """Σ_p (V - mean V)(E - mean E) / n of a batch, with the mean of V in the batch and that of E on the whole data.
+
+    The mean of V, one half for small weights of a sigmoid, would otherwise multiply the batch's mean error, which is
+    far larger than the covariance of an untrained dendrite. It counts as a constant, which changes no gradient.
+    """
+    centered = error - mean_error.to(error)
+    return ((values - values.detach().mean(1, keepdim=True)) * centered).mean(1)
 
 
 def _ratio(above: Tensor, below: Tensor) -> Tensor:

@@ -135,7 +135,7 @@ def accuracy_of_variants(config: Accuracy, run: Run) -> None:
         run.measure(
             "correlation-objective",
             trained=row["mlp_dendrites"]["correlation"],
-            untrained=row["mlp_dendrites"]["initial_correlation"],
+            untrained=row["mlp_dendrites"]["untrained_correlation"],
             trained_error=row["mlp_dendrites"]["error"],
             random_error=row["mlp_random"]["error"],
         )
@@ -226,6 +226,7 @@ def same_features(config: Trial, run: Run) -> None:
             other=hidden["similarity_other"],
             perforated=hidden["gap"],
             ordinary=seen["gap"],
+            **{key: hidden[key] for key in ("before", "after", "dendrites")},
         )
     run.figure(
         "same-features",

@@ -296,7 +296,8 @@ class DendriticModule(nn.Module):
         """Freeze dendrites, unless they learn by gradient."""
         for parameter in (*self.dendrites.parameters(), self.lateral):
             parameter.requires_grad_(self.is_trained_by_gradient and parameter.is_floating_point())
-        self.train(self.training)
+        # The module's own parts keep the mode that they are in.
+        self.dendrites.train(self.training and self.is_trained_by_gradient)
 
     def train(self, mode: bool = True) -> "DendriticModule":
         """Set the mode; frozen dendrites stay in evaluation mode, and candidates in that of their own training."""
@@ -308,6 +309,16 @@ class DendriticModule(nn.Module):
             self.candidates.train(of_candidates)
         return self
 
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - as the module's
+        """What only the module has, such as `weight` or `in_features`: some networks look at their layers."""
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            module = self.__dict__.get("_modules", {}).get("module")
+            if module is None:
+                raise
+            return getattr(module, name)
+
     def __getstate__(self) -> dict[str, Any]:
         """What a copy of the module has: everything but what was recorded."""
         return {**self.__dict__, "traces": []}
@@ -315,7 +326,7 @@ class DendriticModule(nn.Module):
     def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *args: Any) -> None:  # noqa: ANN401
         """Take the number of dendrites and candidates from the state, so that any state of this network loads."""
         gain = state_dict.get(f"{prefix}gain")
-        if isinstance(gain, Tensor) and gain.ndim == 2:
+        if isinstance(gain, Tensor) and gain.ndim == 2 and self.n_nodes in {None, gain.shape[1]}:
             self._resize(*gain.shape)
         lateral = state_dict.get(f"{prefix}candidate_lateral")
         if isinstance(lateral, Tensor):

@@ -155,9 +155,18 @@ def load_report(path: Path | str) -> dict[str, Any]:
     """
     place = RunFolder.open(path).path / REPORT
     found = files.read_json(place) if place.is_file() else {}
-    if not isinstance(found, dict):
+    if not isinstance(found, dict) or not _is_report(found):
         raise ValueError(f"{place} does not hold the report of a training")
     return found
+
+
+def _is_report(found: dict[str, Any]) -> bool:
+    """Whether numbers are numbers, and correlations numbers by the names of layers."""
+    correlations = found.get("correlations", [])
+    numbers = [value for key, value in found.items() if key != "correlations"]
+    by_layer = isinstance(correlations, list) and all(isinstance(phase, dict) for phase in correlations)
+    numbers += [value for phase in correlations for value in phase.values()] if by_layer else []
+    return by_layer and all(isinstance(value, (int, float)) for value in numbers)
 
 
 def _make(network: NetworkConfig, dendrites: DendriteConfig, shape: DataShape) -> nn.Module:

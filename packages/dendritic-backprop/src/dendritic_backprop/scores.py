@@ -9,7 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from .copies import State, restore, snapshot
-from .correlation import Moments, batch_objective
+from .correlation import Moments, batch_covariance, batch_objective
 from .module import DendriticModule
 
 RUNNING = 0.99
@@ -38,7 +38,7 @@ class Layer:
     Attributes:
         total: Moments of the epoch so far.
         reference: Moments of the whole data, from the first pass.
-        running: Covariances whose signs count.
+        running: Covariances whose signs count: those of the last pass, moved on by each batch.
         best: Best score of each candidate and neuron so far; `kept` are the weights that had it.
         pearson, regression: Those of the kept weights.
     """
@@ -67,8 +67,8 @@ class Layer:
         assert self.running is not None  # noqa: S101 - for the type checker
         value = batch_objective(values, error, self.running.sign(), self.reference, self.module.config.score)
         with torch.no_grad():
-            centered = (error - self.reference.mean_error.to(error)).double()
-            self.running = RUNNING * self.running + (1 - RUNNING) * (values.double() * centered).mean(1)
+            covariance = batch_covariance(values.double(), error.double(), self.reference.mean_error)
+            self.running = RUNNING * self.running + (1 - RUNNING) * covariance
         return value
 
     def end_pass(self) -> float:
@@ -84,8 +84,9 @@ class Layer:
         score = total.score(self.module.config.score)
         if not (score.isfinite().all() and total.error_deviation.isfinite().all()):
             raise FloatingPointError(f"the errors that reach {self.name}, or its dendrites, are not finite")
+        self.running = total.covariance
         if self.reference is None:
-            self.reference, self.running = total, total.covariance
+            self.reference = total
         self._keep(score, total)
         return float(score.mean())
 

@@ -106,8 +106,8 @@ class Trainer:
         config: How it is trained.
         cycle: When neurons learn and when dendrites do.
         loss: Mean loss of a batch; cross-entropy of classes, mean squared error of numbers if not given.
-        score: Score of the network on the validation data, larger is better: called with the network, samples and
-            targets. Accuracy, or minus the loss, if not given.
+        score: Score of the network on the validation data, larger is better: called with the network in evaluation
+            mode, samples and targets, without gradients. Accuracy, or minus the loss, if not given.
         checkpoint: File of the progress, written after each epoch and dendrite phase; training goes on from it if it
             exists.
         track: Shows progress over epochs.
@@ -138,7 +138,7 @@ class Trainer:
     ) -> None:
         self.model, self.config = model, config
         self.data = data.to(next(model.parameters()).device)
-        self.loss: Loss = loss or (cross_entropy if data.is_classified else mse_loss)
+        self.loss: Loss = loss or (cross_entropy if data.is_classified else _squared_error)
         self.score = score or (accuracy if data.is_classified else partial(_minus_loss, self.loss))
         self.checkpoint, self.track, self.log = checkpoint, track, log
         self.epochs = 0
@@ -171,7 +171,7 @@ class Trainer:
         self.model.eval()
         return GrowthReport(
             self.model,
-            self.score(self.model, self.data.validation_x, self.data.validation_y),
+            self._validate(),
             self.initial_score,
             num_dendrites(self.model),
             self.epochs,
@@ -195,7 +195,7 @@ class Trainer:
             self._choose_rate()
         loss = self._epoch(self.epochs, controller.optimizer)
         self.epochs += 1
-        score = self.score(self.model, self.data.validation_x, self.data.validation_y)
+        score = self._validate()
         row = {"dendrites": num_dendrites(self.model), "loss": loss, "score": score}
         if controller.cycle == 0:
             self.initial_score = max(self.initial_score, score)
@@ -219,6 +219,12 @@ class Trainer:
             )
         return mean
 
+    def _validate(self) -> float:
+        """The score on the validation data."""
+        self.model.eval()
+        with torch.no_grad():
+            return float(self.score(self.model, self.data.validation_x, self.data.validation_y))
+
     def _batches(self, number: int) -> list[tuple[Tensor, Tensor]]:
         """The batches of an epoch: a function of its number and the seed."""
         generator = step_generator(self.config.seed + 1, number)
@@ -236,7 +242,7 @@ class Trainer:
                     self.epochs += 1
             except FloatingPointError:
                 return math.nan
-            return self.score(self.model, self.data.validation_x, self.data.validation_y)
+            return self._validate()
 
         factor = search_rate(self.model, self.config.rates, trial)
         for group in self.controller.optimizer.param_groups:
@@ -288,10 +294,18 @@ def _mean(by_layer: Mapping[str, float]) -> float:
     return sum(by_layer.values()) / len(by_layer)
 
 
+def _squared_error(out: Tensor, target: Tensor) -> Tensor:
+    """The mean squared error, of outputs that are as many as targets."""
+    if out.shape != target.shape:
+        raise ValueError(
+            f"the network gives outputs of shape {tuple(out.shape)} for targets of shape {tuple(target.shape)}; "
+            "give targets of the same shape, or a loss of your own"
+        )
+    return mse_loss(out, target)
+
+
 def _minus_loss(loss: Loss, model: nn.Module, x: Tensor, y: Tensor) -> float:
-    model.eval()
-    with torch.no_grad():
-        return -float(loss(model(x), y))
+    return -float(loss(model(x), y))
 
 
 def fit(
@@ -324,22 +338,23 @@ def fit(
         dendrites: What dendrites are, and how they learn.
         types: Modules that get dendrites.
         loss: Mean loss of a batch; cross-entropy of classes, mean squared error of numbers if not given.
-        score: Score on validation data, larger is better; accuracy, or minus the loss, if not given.
+        score: Score on validation data, larger is better, as `Trainer` calls it; accuracy, or minus the loss, if not
+            given.
         track: Shows progress over epochs.
-        log: Takes a row for each epoch.
+        log: Takes a row for each epoch of neurons and each dendrite phase.
 
     Returns:
         How it went, with the network: where that is itself an `nn.Linear`, another one than was given.
 
     Raises:
-        ValueError: if there is nothing to add dendrites to, or the data do not fit together.
+        ValueError: if there is nothing to add dendrites to, or data and outputs do not fit together.
         FloatingPointError: if the loss is not finite.
     """
-    if not any(isinstance(module, DendriticModule) for module in model.modules()):
-        model = add_dendrites(model, types=types, config=dendrites)
     if isinstance(validation, tuple):
         data = TrainingData(x, y, *validation)
     else:
         data = TrainingData.split(x, y, validation, config.seed)
+    if not any(isinstance(module, DendriticModule) for module in model.modules()):
+        model = add_dendrites(model, types=types, config=dendrites)
     with seeded(config.seed):
         return Trainer(model, data, config, cycle=cycle, loss=loss, score=score, track=track, log=log).fit()

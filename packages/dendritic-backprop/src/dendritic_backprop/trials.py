@@ -1,5 +1,6 @@
 """One training and its error on unseen samples: what experiments and `compare` repeat over variants and seeds."""
 
+import copy
 import math
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -14,6 +15,8 @@ from separata.training import accuracy, seeded
 
 from .candidates import CorrelationTrainer
 from .configs import CycleConfig, DendriteConfig, NetworkConfig, TrainConfig
+from .correlation import patterns
+from .module import DendriticModule
 from .perforation import perforation_gap
 from .spirals import load
 from .training import Trainer, TrainingData, make_factory
@@ -40,6 +43,7 @@ class Trial:
         cycle: Phases, of fixed length.
         train: How it is trained; its seed does not count.
         validation: Share of the training part by which weights are kept.
+        size: Height and width that images are brought to.
         held_out: Give the error on the validation samples, by which settings are chosen, instead of the test samples.
         seed: Of the weights, the validation part and the order of samples.
     """
@@ -51,12 +55,13 @@ class Trial:
     cycle: CycleConfig = CYCLE
     train: TrainConfig = field(default_factory=lambda: TrainConfig(lr=3e-3, dendrite_lr=3e-2))
     validation: float = 0.2
+    size: int | None = None
     held_out: bool = False
     seed: int = 0
 
     def splits(self) -> Splits:
         """The data."""
-        return load(self.dataset, validation=self.validation, seed=self.seed)
+        return load(self.dataset, validation=self.validation, seed=self.seed, size=self.size)
 
     def make_model(self, splits: Splits) -> nn.Module:
         """The network before training: the same for all variants but `wider`."""
@@ -70,9 +75,10 @@ def run_trial(trial: Trial, device: str) -> dict[str, Any]:
     Returns:
         `error` on the test samples (the validation samples if held out) of the network that was best on validation;
         `curve`, the same after each neuron phase, of the best network so far; `validation`, the best validation
-        accuracy; `initial`, that before there were dendrites; `parameters`, `dendrites` and `epochs`; `correlation` and
-        `initial_correlation`, |Pearson correlation| of dendrites with the error, mean over layers and neurons of the
-        first cycle, after and before training. Of a training that diverged, the numbers are None.
+        accuracy; `initial`, that before there were dendrites; `parameters`, `dendrites` and `epochs`; of the first
+        cycle, where dendrites were trained, `correlation` and `untrained_correlation`, that of `error_correlation` on
+        validation samples, and that of other dendrites with random weights. Of a training that diverged, the numbers
+        are None.
     """
     splits = trial.splits().to(device)
     model = trial.make_model(splits).to(device)
@@ -89,10 +95,13 @@ def run_trial(trial: Trial, device: str) -> dict[str, Any]:
         best = max(best, score)
         curve.append(1 - accuracy(model, part.x, part.y) if better else curve[-1])
 
-    trainer.controller.on_trained = accepted
-    trainer.on_dendrites = lambda after, before: found.update(
-        {} if found else {"correlation": after, "initial_correlation": before}
-    )
+    def grown(*_: float) -> None:
+        if not found:
+            held_out = splits.validation.x, splits.validation.y
+            found["correlation"] = error_correlation(model, *held_out)
+            found["untrained_correlation"] = error_correlation(redrawn(model, trial.seed), *held_out)
+
+    trainer.controller.on_trained, trainer.on_dendrites = accepted, grown
     try:
         report = trainer.fit()
     except (FloatingPointError, ValueError):
@@ -120,23 +129,26 @@ def compare_features(trial: Trial, device: str) -> dict[str, float]:
     Returns:
         `similarity`, the correlation of each hidden neuron's activity on test samples before and after, mean over
         neurons; `similarity_other`, that with the neurons of a network trained from other weights, each with the one
-        that fits it best; `gap`, how far what modules pass back is from what their neurons alone would, at most. All
-        are of the network with all its dendrites, whether validation would keep them or not.
+        that fits it best; `gap`, how far what modules pass back is from what their neurons alone would, at most. These
+        are of the network with all its dendrites, whether validation would keep them or not. `before`, the test error
+        before there were dendrites; `after`, that with those that validation kept, and `dendrites`, how many these are.
     """
     splits = trial.splits().to(device)
     model = trial.make_model(splits).to(device)
     trainer = make_trainer(trial, model, splits)
     samples = splits.test.x[:N_SAMPLES]
     activity: list[Tensor] = []
+    errors: list[float] = []
     gaps: dict[str, float] = {}
 
     def trained(cycle: int) -> None:
         activity.append(hidden_activity(model, samples))
+        errors.append(1 - accuracy(model, splits.test.x, splits.test.y))
         if cycle:
             gaps.update(perforation_gap(model, samples, generator=torch.Generator().manual_seed(trial.seed)))
 
     trainer.controller.on_trained = trained
-    trainer.fit()
+    report = trainer.fit()
     other = replace(trial, seed=trial.seed + 1, variant="continued")
     stranger = other.make_model(splits).to(device)
     make_trainer(other, stranger, splits).fit()
@@ -144,7 +156,45 @@ def compare_features(trial: Trial, device: str) -> dict[str, float]:
         "similarity": float(correlations(activity[0], activity[-1]).diagonal().mean()),
         "similarity_other": float(correlations(activity[0], hidden_activity(stranger, samples)).max(1).values.mean()),
         "gap": max(gaps.values()),
+        "before": errors[0],
+        "after": 1 - accuracy(model, splits.test.x, splits.test.y),
+        "dendrites": report.n_dendrites,
     }
+
+
+def error_correlation(model: nn.Module, x: Tensor, y: Tensor) -> float:
+    """|Pearson correlation| of each neuron's newest dendrite with its error, mean over layers and neurons."""
+    model.eval()
+    found: list[float] = []
+
+    def see(module: DendriticModule, args: tuple[Tensor, ...], output: Any) -> None:  # noqa: ANN401 - as the module's
+        v = patterns(module.values(*args)[-1].detach(), module.node_axis)
+
+        def take(error: Tensor) -> None:
+            e = patterns(error, module.node_axis)
+            found.append(float(correlations(v, e).diagonal().abs().mean()))
+
+        module.adapter.split(output).register_hook(take)
+
+    modules = dendritic_modules(model)
+    hooks = [module.register_forward_hook(see) for module in modules.values()]
+    try:
+        cross_entropy(model(x), y).backward()
+    finally:
+        for hook in hooks:
+            hook.remove()
+        model.zero_grad()
+    return sum(found) / len(modules)
+
+
+def redrawn(model: nn.Module, seed: int) -> nn.Module:
+    """A copy of a network whose newest dendrites have the random weights of untrained ones."""
+    model, generator = copy.deepcopy(model), torch.Generator().manual_seed(seed)
+    for module in dendritic_modules(model).values():
+        module.truncate(module.num_dendrites - 1)
+        module.start_candidates(1, generator)
+        module.accept()
+    return model
 
 
 def switch_change(trial: Trial, device: str) -> float:
@@ -172,7 +222,7 @@ def hidden_activity(model: nn.Module, samples: Tensor) -> Float[Tensor, "samples
             model(samples)
     finally:
         hook.remove()
-    return found[0].movedim(first.node_axis, -1).flatten(0, -2)
+    return patterns(found[0], first.node_axis)
 
 
 def correlations(

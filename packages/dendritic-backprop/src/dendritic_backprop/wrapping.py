@@ -41,8 +41,8 @@ def add_dendrites(
     Args:
         model: The network.
         types: Modules of these types are wrapped.
-        names: Modules whose names fit one of these patterns are wrapped, of whatever type, in place of `types`;
-            `features.*` fits all below `features`.
+        names: Modules with weights whose names fit one of these patterns are wrapped, of whatever type, in place of
+            `types`; `features.*` fits all below `features`.
         skip: Modules whose names fit one of these patterns are not wrapped.
         node_axis: Axis of the neurons, for all modules or by name; by the module's type if not given.
         config: What dendrites are, and how they learn.
@@ -58,6 +58,23 @@ def add_dendrites(
     """
     if with_norms and names is None:
         _merge_norms(model, types)
+    try:
+        return _wrap(model, types, names, skip, node_axis, config, adapters)
+    finally:
+        # Whatever is not wrapped, because it was skipped or something is wrong, is as it was.
+        _part_norms(model)
+
+
+def _wrap(
+    model: nn.Module,
+    types: tuple[type[nn.Module], ...],
+    names: Sequence[str] | None,
+    skip: Sequence[str],
+    node_axis: int | Mapping[str, int] | None,
+    config: DendriteConfig,
+    adapters: Mapping[str, OutputAdapter] | None,
+) -> nn.Module:
+    """`add_dendrites`, where norms are merged already."""
     found = [name for name, module in _outermost(model, types, names, skip)]
     if not found:
         kinds = list(dict.fromkeys(type(module).__name__ for module in model.modules()))
@@ -97,15 +114,26 @@ def _leave_fast_paths(model: nn.Module) -> None:
 
 def _merge_norms(model: nn.Module, types: tuple[type[nn.Module], ...]) -> None:
     """Make one block of each module of these types and the normalization after it."""
+    for parent, first, second in _neighbors(model):
+        before, after = parent._modules[first], parent._modules[second]
+        if before is not None and isinstance(before, types) and isinstance(after, NORMS):
+            parent._modules[first] = NormalizedBlock(before, after)
+            parent._modules[second] = nn.Identity()
+
+
+def _part_norms(model: nn.Module) -> None:
+    """Put the parts of blocks without dendrites back in their own places."""
+    for parent, first, second in _neighbors(model):
+        if isinstance(block := parent._modules[first], NormalizedBlock):
+            parent._modules[first], parent._modules[second] = block
+
+
+def _neighbors(model: nn.Module) -> Iterator[tuple[nn.Module, str, str]]:
+    """Names of modules that follow each other in a sequence, such as those of torchvision, and are run by it alone."""
     for parent in list(model.modules()):
-        if type(parent) is not nn.Sequential:
-            continue
-        names = list(parent._modules)
-        for first, second in pairwise(names):
-            before, after = parent._modules[first], parent._modules[second]
-            if before is not None and isinstance(before, types) and isinstance(after, NORMS):
-                parent._modules[first] = NormalizedBlock(before, after)
-                parent._modules[second] = nn.Identity()
+        is_plain = isinstance(parent, nn.Sequential) and type(parent).forward is nn.Sequential.forward
+        if is_plain and not isinstance(parent, NormalizedBlock):
+            yield from ((parent, first, second) for first, second in pairwise(list(parent._modules)))
 
 
 def _outermost(
@@ -117,11 +145,12 @@ def _outermost(
         if any(name.startswith(outer) for outer in inside):
             continue
         by_type = isinstance(module, (*types, NormalizedBlock, DendriticModule))
-        is_wanted = by_type if names is None else _fits(name, names)
+        has_weights = any(True for _ in module.parameters())
+        is_wanted = by_type if names is None else _fits(name, names) and has_weights
         if is_wanted and not _fits(name, skip):
             inside.append(f"{name}." if name else "")
             yield name, module
-        elif isinstance(module, (nn.MultiheadAttention, DendriticModule)):
+        elif isinstance(module, (nn.MultiheadAttention, DendriticModule, NormalizedBlock)):
             inside.append(f"{name}." if name else "")
 
 
@@ -213,6 +242,7 @@ def strip(model: nn.Module) -> nn.Module:
         for child, module in list(parent._modules.items()):
             if isinstance(module, DendriticModule) and not module.num_dendrites:
                 parent._modules[child] = module.module
+    _part_norms(model)
     return model.eval().requires_grad_(requires_grad=False)
 
 
