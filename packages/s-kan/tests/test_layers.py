@@ -84,7 +84,7 @@ def test_weights_sum_to_one_and_do_not_feel_a_shift(shift, tau, seed, unit):
 @pytest.mark.parametrize("unit", UNITS)
 def test_at_low_temperature_one_is_left(unit):
     layer = decided(SKANLinear(2, 3, POOL, 6, unit))
-    first = [name for name in layer.chosen()]
+    first = list(layer.chosen())
     layer.set_temperature(1e-3)
     weights = layer.selection()
     torch.testing.assert_close(weights.amax(0), torch.ones_like(weights[0]))

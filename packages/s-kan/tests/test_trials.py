@@ -31,7 +31,9 @@ def test_training_held_out_and_test_points_are_drawn_apart():
     again, held_out = function_data(replace(TRIAL, is_held_out=True))
     assert torch.equal(train.x, again.x)
     rows = [{tuple(row.tolist()) for row in part.x} for part in (train, test, held_out)]
-    assert not (rows[0] & rows[1] or rows[1] & rows[2] or rows[0] & rows[2])
+    assert not (rows[0] & rows[1])
+    assert not (rows[1] & rows[2])
+    assert not (rows[0] & rows[2])
     other, _ = function_data(replace(TRIAL, seed=1))
     assert not torch.equal(train.x, other.x)
     assert train.x.abs().max() <= 1

@@ -60,8 +60,8 @@ PAPER = Paper(
             ),
             holds=_outperforms,
             note=(
-                "Every network has the same size at the end, and as many epochs as S-KAN after pruning. The paper's own "
-                "seven functions are not known to us."
+                "Every network has the same size at the end, and as many epochs as S-KAN after pruning. The "
+                "paper's own seven functions are not known to us."
             ),
         ),
         Claim(
