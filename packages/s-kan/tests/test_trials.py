@@ -112,8 +112,8 @@ def test_learning_rates_are_numbers():
 def test_pixels_of_digits(kind):
     trial = DigitsTrial(
         contender=Contender(kind, "rbf"),
-        model=ModelConfig(LAYER, "4"),
-        train=TrainConfig(epochs=12, batch_size=128, lr=5e-2),
+        model=ModelConfig(LAYER, "8"),
+        train=TrainConfig(epochs=15, batch_size=128, lr=1e-2),
     )
     found = run_digits(trial, "cpu")
     assert found["accuracy"] > 0.6
