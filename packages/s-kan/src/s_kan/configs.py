@@ -141,8 +141,9 @@ class StageConfig:
             raise ValueError(f"the weight decay of the logits must not be negative, but it is {self.selection_decay}")
         if self.top_k < 1:
             raise ValueError(f"a unit keeps at least 1 family, not {self.top_k}")
-        if self.strategy != "three-stage" and self.top_k > 2:
-            raise ValueError(f"{self.strategy} leaves at most 2 families to keep, not {self.top_k}")
+        most = {"successive": 2, "oracle": 1}.get(self.strategy, self.top_k)
+        if self.top_k > most:
+            raise ValueError(f"the strategy {self.strategy} leaves {most} for each unit to keep, not {self.top_k}")
 
 
 @dataclass(frozen=True)
