@@ -3,10 +3,12 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
 from separata import data
-from separata.models import MLP, ResNet, SmallCNN, count_parameters
+from separata.models import MLP, ResNet, SmallCNN, count_parameters, match_width
 from separata.training import accuracy, train
 
 
@@ -142,3 +144,23 @@ def test_parameters_are_the_trainable_numbers():
     assert count_parameters(network) == (3 * 2 + 2) + 2 * 2 + 2 * (2 * 5 + 5)
     network[0].weight.requires_grad_(requires_grad=False)
     assert count_parameters(network) == 2 + 2 * 2 + 2 * (2 * 5 + 5)
+
+
+@given(budget=st.integers(20, 100_000), inputs=st.integers(1, 50), outputs=st.integers(1, 10))
+def test_the_matched_width_is_the_nearest_of_all(budget: int, inputs: int, outputs: int) -> None:
+    def count(width: int) -> int:
+        return width * (inputs + 1) + outputs * (width + 1)
+
+    if count(1) > 1.5 * budget:
+        with pytest.raises(ValueError, match="too small: with a width of 1"):
+            match_width(count, budget)
+        return
+    best = min(range(1, 3_000), key=lambda width: abs(count(width) - budget))
+    found = match_width(count, budget, most=2_999)
+    assert abs(count(found) - budget) == abs(count(best) - budget)
+
+
+def test_a_width_is_at_most_the_largest_that_is_asked_for() -> None:
+    assert match_width(lambda width: width, 1_000, most=7) == 7
+    assert match_width(lambda width: 10 * width, 15) == 1
+    assert match_width(lambda width: sum(p.numel() for p in MLP((784, width, 10)).parameters()), 52_512) == 66

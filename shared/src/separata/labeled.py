@@ -4,9 +4,8 @@ Everything that `separata.data` knows by name, and three kinds of files: a folde
 table as `.csv`. Nothing in a file is ever executed.
 """
 
-import csv
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +18,7 @@ from torch import Tensor
 from . import data
 from .arrays import load_npy, load_npz
 from .pictures import decode_all
+from .tables import in_order, numbers_of, read_cells
 
 TEST_SHARE = 0.2
 """Share of the samples that is kept for testing where the source has no test part of its own."""
@@ -263,70 +263,32 @@ def _numbers(path: Path, x: Shaped[np.ndarray, "n *stored"], size: int | None) -
 
 
 def _from_csv(path: Path) -> LabeledDataset:
-    header, rows = _table(path)
+    header, rows = _lower(path)
     named = [header.index(name) for name in LABELS if name in header]
     column = named[0] if named else len(header) - 1
     if len(header) < 2:
         raise ValueError(f"{path} has a single column: features and labels are needed")
     labels = [row[column] for row in rows]
     features = [row[:column] + row[column + 1 :] for row in rows]
-    classes = _sorted(set(labels))
+    classes = in_order(set(labels))
     if len(classes) > MOST_CLASSES or (len(classes) == len(labels) and len(labels) > 2):
         raise ValueError(f"{path}: its column {header[column]} has a value of its own in each row, so it is no label")
     number = {name: i for i, name in enumerate(classes)}
-    x = _cells(path, [*header[:column], *header[column + 1 :]], features)
+    x = numbers_of(path, [*header[:column], *header[column + 1 :]], features)
     return LabeledDataset(x, torch.tensor([number[label] for label in labels]), classes)
 
 
-def _sorted(labels: set[str]) -> tuple[str, ...]:
-    """Classes by their number where all are numbers, else by their name."""
-    try:
-        return tuple(sorted(labels, key=float))
-    except ValueError:
-        return tuple(sorted(labels))
-
-
-def _table(path: Path) -> tuple[list[str], list[list[str]]]:
-    """The header of a .csv file, in lower case, and its rows."""
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}")
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = [[cell.strip() for cell in row] for row in csv.reader(file) if row]
-    except (UnicodeDecodeError, csv.Error):
-        raise ValueError(f"{path} is not a table of text with commas") from None
-    if len(rows) < 2:
-        raise ValueError(f"{path} has no rows below its header")
-    header = [name.lower() for name in rows[0]]
-    for number, row in enumerate(rows[1:], 2):
-        if len(row) != len(header):
-            raise ValueError(f"{path}: row {number} has {len(row)} cells, but the header has {len(header)}")
-    return header, rows[1:]
+def _lower(path: Path) -> tuple[list[str], list[list[str]]]:
+    """A table, with the names of its columns in lower case."""
+    header, rows = read_cells(path)
+    return [name.lower() for name in header], rows
 
 
 def _features(path: Path) -> Float[Tensor, "n features"]:
     """The numbers of a table, without its labels if a column is named so."""
-    header, rows = _table(path)
+    header, rows = _lower(path)
     kept = [i for i, name in enumerate(header) if name not in LABELS]
-    return _cells(path, [header[i] for i in kept], [[row[i] for i in kept] for row in rows])
-
-
-def _cells(path: Path, header: Sequence[str], rows: Sequence[Sequence[str]]) -> Float[Tensor, "n features"]:
-    def numbers() -> Iterator[list[float]]:
-        for i, row in enumerate(rows, 2):
-            for name, cell in zip(header, row, strict=True):
-                if not _is_finite(cell):
-                    raise ValueError(f"{path}: row {i} has {cell or 'nothing'} as {name}, which is no finite number")
-            yield [float(cell) for cell in row]
-
-    return torch.tensor(list(numbers()))
-
-
-def _is_finite(cell: str) -> bool:
-    try:
-        return math.isfinite(float(cell))
-    except ValueError:
-        return False
+    return numbers_of(path, [header[i] for i in kept], [[row[i] for i in kept] for row in rows])
 
 
 # ---- without labels

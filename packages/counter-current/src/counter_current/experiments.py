@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from separata import Run, Unmeasured, experiment, plots
+from separata import Run, experiment, plots
 from separata.configs import replaced
 
 from .candidates import (
@@ -27,8 +27,6 @@ from .diagnostics.flops import count_training_flops
 from .networks.architectures import make_network
 from .paper import PAPER
 from .trials import AlignmentTrial, Trial, run_alignment, run_locality, run_trial
-
-NOT_YET = Unmeasured("not measured yet")
 
 
 def _number(value: float | None) -> float:
@@ -58,7 +56,7 @@ PAPER_MLP = mlp_trial("mnist", FIVE, 100, 256)
 # ---- locality
 
 
-@experiment("local-updates", smoke=SMOKE_MLP, quick=NOT_YET, gpu=GPU_MLP, paper=PAPER_MLP)
+@experiment("local-updates", smoke=SMOKE_MLP, quick=QUICK_MLP, gpu=GPU_MLP, paper=PAPER_MLP)
 def local_updates(config: Trial, run: Run) -> None:
     """Gradients of one batch, with the weights above drawn anew."""
     found = run.over_seeds(run_locality, {"ccl": config, "bp": by_rule("bp", config)}, "gradients")
@@ -75,7 +73,7 @@ QUICK_RULES = Rules(QUICK_MLP)
 @experiment(
     "comparable-mlp",
     smoke=Rules(SMOKE_MLP, rates=(0.3,), activations=("elu",)),
-    quick=NOT_YET,
+    quick=QUICK_RULES,
     gpu=Rules(GPU_MLP),
     paper=Rules(PAPER_MLP, rates=(0.03, 0.1, 0.3, 1.0)),
 )
@@ -132,7 +130,7 @@ QUICK_CNN = make_convolutions("mnist5k", "16,32,64", 5, 32, batch_size=64)
 @experiment(
     "cnn",
     smoke=SMOKE_CNN,
-    quick=NOT_YET,
+    quick=QUICK_CNN,
     gpu=GPU_CNN,
     paper=make_convolutions("cifar10", FULL, 100, None),
 )
@@ -173,7 +171,7 @@ class Cost:
 QUICK_COST = Cost()
 
 
-@experiment("training-cost", smoke=Cost(), quick=NOT_YET, gpu=Cost())
+@experiment("training-cost", smoke=Cost(), quick=QUICK_COST, gpu=Cost())
 def training_cost(config: Cost, run: Run) -> None:
     """Operations of a step, counted; they depend on no seed."""
     with torch.device("meta"):
@@ -200,7 +198,7 @@ QUICK_AUTOENCODER = make_autoencoders("mnist5k", "16,32,64", 4, 16)
 @experiment(
     "autoencoder",
     smoke=replace(make_autoencoders("digits", "4,8", 1, None), rates=(0.03,)),
-    quick=NOT_YET,
+    quick=QUICK_AUTOENCODER,
     gpu=make_autoencoders("cifar10", "64,128,256", 10, None),
     paper=make_autoencoders("stl10", "128,256,1024,2048", 50, 96),
 )
@@ -272,7 +270,7 @@ QUICK_ALIGNMENT = Alignments(make_convolutions("mnist5k", "16,16,32,32,64", 5, 3
 @experiment(
     "alignment",
     smoke=Alignments(SMOKE_CNN, SMOKE_MLP, (0, 5, 10)),
-    quick=NOT_YET,
+    quick=QUICK_ALIGNMENT,
     gpu=Alignments(GPU_CNN, GPU_MLP),
 )
 def alignment(config: Alignments, run: Run) -> None:
@@ -327,7 +325,7 @@ QUICK_GRID = Grid(QUICK_MLP)
 @experiment(
     "trained-feedback",
     smoke=Grid(SMOKE_MLP),
-    quick=NOT_YET,
+    quick=QUICK_GRID,
     gpu=Grid(GPU_MLP),
     paper=Grid(PAPER_MLP, feedback_rates=(0.0, 0.05, 0.1, 0.2, 0.8, 0.4)),
 )

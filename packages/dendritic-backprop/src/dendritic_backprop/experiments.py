@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from separata import Run, Unmeasured, experiment, plots
+from separata import Run, experiment, plots
 from separata.configs import replaced
 
 from .configs import NetworkConfig, TrainConfig
@@ -113,7 +113,7 @@ PAPER_ACCURACY = Accuracy(
     "repeated-cycles",
     "correlation-objective",
     smoke=SMOKE_ACCURACY,
-    quick=Unmeasured("the measurement is being prepared"),
+    quick=QUICK_ACCURACY,
     gpu=GPU_ACCURACY,
     paper=PAPER_ACCURACY,
 )
@@ -211,7 +211,7 @@ QUICK_FEATURES = of_arch("mlp", 8, "mnist5k", cycle=replace(LONG, max_dendrites=
 @experiment(
     "same-features",
     smoke=SMOKE_FEATURES,
-    quick=Unmeasured("the measurement is being prepared"),
+    quick=QUICK_FEATURES,
     gpu=replace(GPU_ACCURACY.mlp),
     paper=replace(PAPER_ACCURACY.mlp),
 )
@@ -262,7 +262,7 @@ QUICK_MODERN = Modern(modern({"resnet": 3, "gru": 8, "tabular": 4}, "digits", cy
     smoke=Modern(
         modern({"resnet": 1, "gru": 2, "tabular": 2}, "digits", cycle=replace(BRIEF, max_dendrites=1)), (3e-3,)
     ),
-    quick=Unmeasured("the measurement is being prepared"),
+    quick=QUICK_MODERN,
     gpu=Modern(
         modern(
             {"resnet": 8, "gru": 32, "tabular": 4},

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
-from separata import Run, Unmeasured, experiment, plots
+from separata import Run, experiment, plots
 from separata.configs import replaced
 
 from .configs import ModelConfig, TrainConfig
@@ -27,7 +27,6 @@ SMOKE = _trial(3, 128, "4,8", 16, 3, dataset="digits", n_train=400, n_runs=1)
 QUICK = _trial(8, 64, "8,16", 64)
 GPU = _trial(20, 128, "32,64,128", 256, dataset="mnist")
 FULL = _trial(100, 128, "32,64,128", 256, dataset="mnist")
-NOT_YET = Unmeasured("not measured yet")
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ def _seconds(run: Run, trial: Trial) -> float:
     "chain-improves",
     "independent-blocks",
     smoke=Compared(SMOKE, ("20,20",), (3e-3,)),
-    quick=NOT_YET,
+    quick=QUICK_COMPARED,
     gpu=Compared(GPU),
     paper=Compared(FULL, ("1000,1000", "2000,2000,2000,2000"), (3e-4, 1e-3, 3e-3)),
 )
@@ -176,7 +175,7 @@ QUICK_MEMORY = Memory(QUICK)
 @experiment(
     "less-memory",
     smoke=Memory(SMOKE),
-    quick=NOT_YET,
+    quick=QUICK_MEMORY,
     gpu=Memory(GPU),
     paper=Memory(FULL),
 )
@@ -213,7 +212,7 @@ QUICK_CONTINUOUS = Continuous(replaced(QUICK, variant="ct", epochs=30, steps=40)
     "faster-than-adjoint",
     "flow-matching",
     smoke=Continuous(replaced(SMOKE, variant="ct", epochs=4, steps=4), (5.0,), (3.0,), 2, (3e-3,)),
-    quick=NOT_YET,
+    quick=QUICK_CONTINUOUS,
     gpu=Continuous(replaced(GPU, variant="ct", steps=100)),
     paper=Continuous(replaced(FULL, variant="ct", steps=1000), solver_steps=40),
 )
@@ -267,7 +266,7 @@ QUICK_EMBEDDINGS = Embeddings(DIGITS)
 @experiment(
     "embeddings",
     smoke=Embeddings(SMOKE, rates=(3e-3,)),
-    quick=NOT_YET,
+    quick=QUICK_EMBEDDINGS,
     gpu=Embeddings(replace(DIGITS, dataset="digits")),
     paper=Embeddings(replace(FULL, dataset="digits")),
 )
