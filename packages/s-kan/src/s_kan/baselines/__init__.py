@@ -1,0 +1,1 @@
+"""What S-KAN is compared with: networks of a single family, and plain ones."""

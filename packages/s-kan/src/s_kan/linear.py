@@ -1,0 +1,106 @@
+"""The dense layer."""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import linear
+
+from .configs import POOL, Base, Normalization, Unit
+from .layer import SelectableLayer
+from .normalization import make_normalization
+from .pool import PoolLike
+
+
+class SKANLinear(SelectableLayer):
+    """A dense Kolmogorov-Arnold layer whose nodes choose among families of functions.
+
+    y_o = Σ_d b_{o,d} silu(x_d) + Σ_p w_{p,o} Σ_d Σ_i c^(p)_{o,d,i} B^(p)_i(x_d), with w = softmax over p. Inputs should
+    lie in about [-1, 1]: outside, splines, Gaussians and wavelets vanish, and waves repeat.
+
+    Args:
+        in_features: Inputs D.
+        out_features: Nodes O.
+        pool: Families to choose among: names, or classes of your own.
+        n_basis: Functions of each family.
+        unit: What chooses a family of its own: each `node`, each `edge` or the `layer`.
+        base: Function of the inputs that all families share: `silu`, `identity` or `none`.
+        normalization: Of the inputs: `none`, `tanh`, `layer` or `batch`.
+
+    Raises:
+        ValueError: if a number is not positive, or there is no such family, unit, base function or normalization.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        pool: PoolLike = POOL,
+        n_basis: int = 8,
+        unit: Unit = "node",
+        base: Base = "silu",
+        normalization: Normalization = "none",
+    ) -> None:
+        check_features(in_features, out_features)
+        normalize = make_normalization(normalization, in_features)
+        super().__init__(in_features, out_features, pool, n_basis, unit, base, normalize)
+
+    def forward(self, x: Float[Tensor, "*batch features"]) -> Float[Tensor, "*batch nodes"]:
+        """The layer's values.
+
+        Raises:
+            ValueError: if the last dimension of the input is not `in_features`.
+        """
+        if x.shape[-1] != self.n_in:
+            raise ValueError(f"the layer takes {self.n_in} features, not {x.shape[-1]}")
+        x = self.normalize(x)
+        if not self.is_pruned:
+            return linear(self.expand(x).flatten(-2), self.weight().flatten(1))
+        y = None if self.base_weight is None else linear(self.base(x), self.base_weight)
+        for member in self.members:
+            part = linear(member.basis(x).flatten(-2), member.weight().flatten(1))
+            if y is None:
+                y = part.new_zeros(*x.shape[:-1], self.n_out)
+            y = y.index_add(-1, member.nodes, part) if member.is_partial else y + part
+        assert y is not None  # noqa: S101 - a pruned layer keeps a member
+        return y
+
+
+def check_features(n_in: int, n_out: int) -> None:
+    """See that a layer has inputs and nodes.
+
+    Raises:
+        ValueError: if there are none.
+    """
+    if min(n_in, n_out) < 1:
+        raise ValueError(f"a layer needs at least 1 input and 1 node, not {n_in} and {n_out}")
+
+
+def check_widths(widths: Sequence[int]) -> Sequence[int]:
+    """The widths of a network, if they can be.
+
+    Raises:
+        ValueError: if there are fewer than two, or one is not positive.
+    """
+    if len(widths) < 2 or min(widths) < 1:
+        raise ValueError(f"a network needs two or more positive widths, inputs first, outputs last, not {list(widths)}")
+    return widths
+
+
+def loop_over_members(layer: SKANLinear, x: Float[Tensor, "*batch features"]) -> Float[Tensor, "*batch nodes"]:
+    """The same before pruning, as the definition says it: a product for each family, weighted and summed.
+
+    For comparison alone; `layer(x)` needs one product.
+
+    Raises:
+        ValueError: if the layer is pruned.
+    """
+    if layer.pool is None or layer.coefficients is None or layer.select is None:
+        raise ValueError("this layer has already been pruned")
+    x = layer.normalize(x)
+    total = x.new_zeros(()) if layer.base_weight is None else linear(layer.base(x), layer.base_weight)
+    parts = layer.coefficients.split(layer.pool.sizes, 2)
+    for basis, part, weight in zip(layer.pool.bases, parts, layer.select(), strict=True):
+        total = total + torch.einsum("...di,odi,od->...o", basis(x), part, weight.expand(layer.n_out, layer.n_in))
+    return total

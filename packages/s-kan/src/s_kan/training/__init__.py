@@ -1,0 +1,1 @@
+"""Training: one network through the three stages, and the strategies that train several."""
