@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from kan_assessment import BudgetError, MLP, BSplineKAN, count, count_family, get_family, match, measured_flops
+from kan_assessment import MLP, BSplineKAN, BudgetError, count, count_family, get_family, match, measured_flops
 from kan_assessment.configs import By
 from kan_assessment.costs.matching import cost_in
 
