@@ -1,5 +1,7 @@
 """Errors of growing networks."""
 
+import math
+
 import pytest
 
 from kan_assessment import Growth, grow, growth_trials, run_trial
@@ -22,7 +24,7 @@ def planned(**changes):
 
 def test_every_network_is_of_its_size_and_tried_at_all_rates():
     found = planned()
-    for (kind, d, model, params), trials in found.items():
+    for (kind, _, _, params), trials in found.items():
         assert kind == "generic"
         assert len({trial.lr for trial in trials}) == 2
         assert len({trial.hidden for trial in trials}) == 1
@@ -39,7 +41,7 @@ def test_the_rate_is_chosen_by_validation_and_the_exponent_is_of_test_errors():
 
     def runner(some):
         results = []
-        for first, _ in zip(some[::2], some[1::2]):
+        for _ in some[::2]:
             error = next(good)
             results += [
                 {"validation": [0.2, 0.2], "test": [error, error]},
@@ -51,8 +53,6 @@ def test_the_rate_is_chosen_by_validation_and_the_exponent_is_of_test_errors():
     (small, large) = sorted(one.errors)
     assert one.errors[small] == [0.5, 0.5]
     assert one.errors[large] == [0.25, 0.25]
-    import math
-
     assert one.exponent().alpha == pytest.approx(math.log(2) / math.log(large / small))
     assert one.exponent(1).alpha == pytest.approx(one.exponent().alpha)
 

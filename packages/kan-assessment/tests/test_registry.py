@@ -10,7 +10,17 @@ from torch import nn
 from kan_assessment import ModelFamily, available_models, build, get_family, register_model
 from kan_assessment.models import registry
 
-OWN = ["mlp", "bspline_kan", "per_edge_kan", "bspline_mlp", "bspline_first_mlp", "rbf_kan", "chebyshev_kan", "fourier_kan", "wavelet_kan"]
+OWN = [
+    "mlp",
+    "bspline_kan",
+    "per_edge_kan",
+    "bspline_mlp",
+    "bspline_first_mlp",
+    "rbf_kan",
+    "chebyshev_kan",
+    "fourier_kan",
+    "wavelet_kan",
+]
 
 
 @pytest.fixture

@@ -174,12 +174,13 @@ def test_arrays_of_one_s_own(tmp_path):
 
 
 def test_wrong_files_are_refused(tmp_path):
+    rng = np.random.default_rng(0)
     np.savez(tmp_path / "few.npz", x=np.zeros((4, 2)), y=np.zeros(4))
-    np.savez(tmp_path / "lone.npz", x=np.random.rand(20, 2), y=np.r_[np.zeros(19, int), 1])
+    np.savez(tmp_path / "lone.npz", x=rng.random((20, 2)), y=np.r_[np.zeros(19, int), 1])
     np.savez(tmp_path / "nan.npz", x=np.full((20, 2), np.nan), y=np.zeros(20))
     np.savez(tmp_path / "names.npz", a=np.zeros(3))
-    np.savez(tmp_path / "negative.npz", x=np.random.rand(20, 2), y=np.arange(20) - 5)
-    np.savez(tmp_path / "wide.npz", x=np.random.rand(20, 2), y=np.random.rand(20, 2))
+    np.savez(tmp_path / "negative.npz", x=rng.random((20, 2)), y=np.arange(20) - 5)
+    np.savez(tmp_path / "wide.npz", x=rng.random((20, 2)), y=rng.random((20, 2)))
     for name, told in (
         ("few", "at least 10 samples"),
         ("lone", "a class has 1 samples"),
@@ -192,8 +193,8 @@ def test_wrong_files_are_refused(tmp_path):
             load_file(tmp_path / f"{name}.npz")
     with pytest.raises(FileNotFoundError):
         load_file(tmp_path / "absent.npz")
+    np.savez(tmp_path / "values.npz", x=rng.random((20, 2)), y=rng.random(20))
     with pytest.raises(ValueError, match="accuracy does not apply to a regression"):
-        np.savez(tmp_path / "values.npz", x=np.random.rand(20, 2), y=np.random.rand(20))
         load_file(tmp_path / "values.npz", metric="accuracy")
 
 

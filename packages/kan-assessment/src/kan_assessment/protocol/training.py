@@ -13,7 +13,7 @@ from kan_assessment.configs import TrainConfig
 
 from .members import MemberData, Members
 
-EVALUATION_BATCH = 2048
+EVALUATION_BATCH = 512
 
 
 @dataclass
