@@ -4,9 +4,9 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
-from separata import configs, files
+from separata import files
 from separata.output import Output
 from separata.progress import Reporter
 from separata.run import Compute
@@ -17,7 +17,7 @@ from .costs.matching import match
 from .costs.timing import profile_step
 from .models.family import check_outputs
 from .models.registry import get_family
-from .protocol.comparison import Comparison, compare
+from .protocol.comparison import Comparison, check_models, compare
 from .protocol.growth import grow, growth_trials
 from .protocol.trials import Trial
 from .protocol.verdicts import judge
@@ -83,6 +83,7 @@ def run(
         ValueError: if a name, a setting or a file is wrong, or the folder holds another assessment.
     """
     kinds = [_kind(one) for one in by]
+    check_models(models)
     families = [get_family(name) for name in models]
     loaded = [load_task(name, target) for name in tasks]
     if target is not None and not tasks[0].endswith(".csv"):
@@ -101,9 +102,7 @@ def run(
     def work() -> None:
         for name, task, sha in zip(tasks, loaded, prints, strict=True):
             base = Trial(name, models[0], (), target=target, data=sha)
-            found = compare(task, models, kinds, config, runner=runner, base=base)
-            # The task is named as it was asked for, so that reports say where it comes from.
-            comparisons.append(found)
+            comparisons.append(compare(task, models, kinds, config, runner=runner, base=base))
             reporter.say(f"  {name}: done")
 
     if begun is None:
@@ -113,25 +112,13 @@ def run(
             work()
             folders.write(begun.path, comparisons, kinds)
     labels = {family.name: family.label or family.name for family in families}
-    return Output(_value(comparisons), _text(comparisons, labels, kinds, out))
+    return Output({"comparisons": [one.to_json() for one in comparisons]}, _text(comparisons, labels, kinds, out))
 
 
 def _kind(name: str) -> By:
     if name not in get_args(By):
         raise ValueError(f"what is equal is one of {', '.join(get_args(By))}, not {name}")
     return name  # type: ignore[return-value] # checked
-
-
-def _value(comparisons: Sequence[Comparison]) -> dict[str, Any]:
-    def clean(value: Any) -> Any:  # noqa: ANN401 - what JSON holds
-        if isinstance(value, float):
-            return value if value == value and abs(value) != float("inf") else None  # noqa: PLR0124
-        if isinstance(value, dict):
-            return {key: clean(item) for key, item in value.items()}
-        return [clean(item) for item in value] if isinstance(value, list) else value
-
-    found: dict[str, Any] = clean({"comparisons": [configs.plain(one.to_json()) for one in comparisons]})
-    return found
 
 
 def _text(comparisons: Sequence[Comparison], labels: dict[str, str], by: Sequence[By], out: Path | None) -> str:

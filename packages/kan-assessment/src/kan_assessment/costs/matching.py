@@ -5,14 +5,18 @@ from typing import Any
 
 from kan_assessment.configs import By
 from kan_assessment.models.family import DEPTH, ModelFamily
-from separata.models import match_width
+from kan_assessment.models.formulas import Sharing
+from separata.models import count_parameters, match_width
 
-from .counting import Cost, count_family
+from .counting import Cost, count_family, measured_flops
 from .timing import step_seconds
 
 MOST = 16_384
 """Widest layers that are looked for."""
 TOLERANCE = 0.05
+
+
+SHARING: dict[By, Sharing] = {"flops": "naive", "flops-shared": "shared"}
 
 
 class BudgetError(ValueError):
@@ -82,18 +86,12 @@ def match(
     """
     if budget <= 0 or depth < 1:
         raise ValueError(f"a budget and a depth must be positive, not {budget} and {depth}")
-    costs: dict[int, Cost] = {}
-
-    def cost_of(width: int) -> Cost:
-        if width not in costs:
-            costs[width] = count_family(family, in_features, [width] * depth, out_features, **settings)
-        return costs[width]
+    values: dict[int, float] = {}
 
     def value_of(width: int) -> float:
-        if by != "time":
-            return cost_in(cost_of(width), by)
-        model = family.build(in_features, [width] * depth, out_features, **settings)
-        return step_seconds(model, in_features, batch_size, n_steps=10).median
+        if width not in values:
+            values[width] = _value(family, [in_features, *[width] * depth, out_features], by, batch_size, settings)
+        return values[width]
 
     least = value_of(1)
     if least > 1.5 * budget:
@@ -104,7 +102,21 @@ def match(
         width = _width_in_time(value_of, budget)
     else:
         width = match_width(lambda one: round(value_of(one)), round(budget), MOST)
-    return Match((width,) * depth, cost_of(width), budget, by, value_of(width))
+    hidden = (width,) * depth
+    cost = count_family(family, in_features, hidden, out_features, **settings)
+    return Match(hidden, cost, budget, by, value_of(width))
+
+
+def _value(family: ModelFamily, widths: list[int], by: By, batch_size: int, settings: dict[str, Any]) -> float:
+    """What a network costs in one measure, and no more of it than that takes."""
+    if by in SHARING and family.flops is not None:
+        return float(family.flops(widths, SHARING[by], **settings))
+    model = family.build(widths[0], widths[1:-1], widths[-1], **settings)
+    if by == "params":
+        return count_parameters(model) if family.n_final is None else family.n_final(model)
+    if by == "time":
+        return step_seconds(model, widths[0], batch_size, n_steps=10).median
+    return sum(measured_flops(model, widths[0]))
 
 
 def _width_in_time(value_of: Any, budget: float) -> int:  # noqa: ANN401 - a function of the width

@@ -1,5 +1,6 @@
 """Models at equal cost on one task: searched alike, trained alike, compared in pairs of the same seed."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -8,6 +9,7 @@ from kan_assessment.configs import By, RunConfig
 from kan_assessment.costs.matching import BudgetError, Match, match_settings
 from kan_assessment.models.registry import get_family
 from kan_assessment.tasks.task import Task
+from separata.output import finite
 
 from .search import best_of, plan
 from .statistics import Difference, Outcome, advantage, band, outcome
@@ -92,8 +94,9 @@ class Comparison:
         return next((one for one in self.entries if (one.model, one.by) == (model, by)), None)
 
     def to_json(self) -> dict[str, Any]:
-        """As JSON can hold it."""
-        return asdict(self)
+        """As JSON can hold it; a number that is none is null."""
+        found: dict[str, Any] = _plain(asdict(self))
+        return found
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Comparison":
@@ -108,7 +111,7 @@ class Comparison:
                     **{
                         **one,
                         "hidden": tuple(one["hidden"]),
-                        "values": tuple(one["values"]),
+                        "values": tuple(math.nan if value is None else value for value in one["values"]),
                         "advantage": one["advantage"] and Difference(**one["advantage"]),
                     }
                 )
@@ -118,6 +121,26 @@ class Comparison:
             return cls(**{**rest, "notes": tuple(value["notes"])})
         except (KeyError, TypeError) as error:
             raise ValueError(f"this is not the result of a comparison: {error}") from None
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - what JSON holds
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return finite(value) if isinstance(value, float) else value
+
+
+def check_models(models: Sequence[str]) -> None:
+    """See that models can be compared.
+
+    Raises:
+        ValueError: if there are fewer than two, one twice, or no such model.
+    """
+    if len(models) < 2 or len(set(models)) < len(models):
+        raise ValueError(f"a comparison needs two or more different models, not {', '.join(models)}")
+    for name in models:
+        get_family(name)
 
 
 def compare(
@@ -148,8 +171,7 @@ def compare(
         ValueError: if there are fewer than two models, one twice, no such model, or one that gives wrong outputs.
         BudgetError: if the reference has no network within the budget.
     """
-    if len(models) < 2 or len(set(models)) < len(models):
-        raise ValueError(f"a comparison needs two or more different models, not {', '.join(models)}")
+    check_models(models)
     chosen = tuple(seeds if seeds is not None else range(config.search.seeds))
     base = base or Trial(task.name, models[0], ())
     base = replace(base, train=config.train, seeds=chosen)

@@ -18,10 +18,10 @@ EQUAL: dict[str, str] = {
     "time": "equal time",
 }
 TRAITS = {
-    "inputs": ("at most {} inputs", "more than {} inputs"),
-    "outputs": ("at most {} outputs", "more than {} outputs"),
-    "samples": ("at most {} training samples", "more than {} training samples"),
-    "regression": ("the target is a class", "the target is a number"),
+    "inputs": ("where there are at most {} inputs", "where there are more than {} inputs"),
+    "outputs": ("where there are at most {} outputs", "where there are more than {} outputs"),
+    "samples": ("where there are at most {} training samples", "where there are more than {} training samples"),
+    "regression": ("where the target is a class", "where the target is a number"),
 }
 """How a trait at most, or above, a threshold is called."""
 
@@ -50,12 +50,8 @@ class Rule:
     def words(self) -> str:
         """The condition as a phrase."""
         if not self.trait:
-            return "always" if self.above else "never"
-        return (
-            "where there are " * (self.trait != "regression")
-            + "where " * (self.trait == "regression")
-            + TRAITS[self.trait][self.above].format(f"{self.threshold:,.0f}")
-        )
+            return "on all tasks" if self.above else "on none of the tasks"
+        return TRAITS[self.trait][self.above].format(f"{self.threshold:,.0f}")
 
 
 @dataclass(frozen=True)

@@ -106,7 +106,7 @@ def write(out: Path, comparisons: Sequence[Comparison], by: Sequence[By]) -> lis
     for name, figure in figures.items():
         plots.save(figure, out / name)
         written.append(out / name)
-    files.write_json(out / REPORT, {"comparisons": [configs.plain(one.to_json()) for one in comparisons]})
+    files.write_json(out / REPORT, {"comparisons": [one.to_json() for one in comparisons]})
     files.write_text(out / TABLE, markdown(comparisons, labels, by, list(figures)))
     return [out / REPORT, out / TABLE, *written]
 
