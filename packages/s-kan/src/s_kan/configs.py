@@ -175,6 +175,10 @@ class TrainConfig:
         check_seed(self.seed)
 
 
+IMAGE_TRAINING = TrainConfig(epochs=20, lr=3e-3, batch_size=64, weight_decay=1e-4)
+"""For image networks."""
+
+
 @dataclass(frozen=True)
 class DataConfig:
     """How data is made of a formula, or divided.

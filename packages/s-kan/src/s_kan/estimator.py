@@ -1,6 +1,7 @@
 """Estimators with scikit-learn's interface."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
-from .configs import POOL, StageConfig, Strategy, TrainConfig, Unit
+from .configs import POOL, StageConfig, TrainConfig, Unit
 from .networks import SKAN, selectable_layers
 from .report import SelectionReport, selection_report
 from .samples import FEWEST, Samples
@@ -34,9 +35,7 @@ class _SKANEstimator(BaseEstimator):
         lr: float = 1e-2,
         batch_size: int = 1024,
         weight_decay: float = 0.0,
-        full: float = 0.3,
-        selective: float = 0.2,
-        strategy: Strategy = "three-stage",
+        stages: StageConfig | None = None,
         device: str = "cpu",
         random_state: int | None = 0,
     ) -> None:
@@ -48,9 +47,7 @@ class _SKANEstimator(BaseEstimator):
         self.lr = lr
         self.batch_size = batch_size
         self.weight_decay = weight_decay
-        self.full = full
-        self.selective = selective
-        self.strategy = strategy
+        self.stages = stages
         self.device = device
         self.random_state = random_state
 
@@ -64,9 +61,10 @@ class _SKANEstimator(BaseEstimator):
 
         seed = 0 if self.random_state is None else self.random_state
         config = TrainConfig(self.epochs, self.lr, self.batch_size, self.weight_decay, seed)
-        # Without samples to hold out, there is nothing but the three stages.
-        strategy = self.strategy if len(samples) >= FEWEST else "three-stage"
-        stages = StageConfig(full=self.full, selective=self.selective, strategy=strategy)
+        stages = self.stages or StageConfig()
+        if len(samples) < FEWEST:
+            # Too few to hold some out, as the other strategies do.
+            stages = replace(stages, strategy="three-stage")
         loss = standardized_mse(samples.y) if samples.is_regression else None
         fitted = train(Job(make, samples, config, stages, loss=loss))
         self.network_ = fitted.model
@@ -103,9 +101,7 @@ class SKANRegressor(RegressorMixin, _SKANEstimator):
         lr: Learning rate.
         batch_size: Samples in a step.
         weight_decay: Weight decay of the coefficients.
-        full: Share of the epochs in which all families are trained.
-        selective: Share in which their weights are driven apart.
-        strategy: `three-stage`, `successive` or `oracle`.
+        stages: How families are chosen; three stages if not given.
         device: Where it is trained and computed.
         random_state: Seed.
 

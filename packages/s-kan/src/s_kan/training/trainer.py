@@ -85,7 +85,7 @@ class Trainer:
             self,
             self.n_steps,
             checkpoint=checkpoint,
-            checkpoint_every=max(every, 50),
+            checkpoint_every=every,
             log_every=every,
             track=track,
             log=log,
