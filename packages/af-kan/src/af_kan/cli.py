@@ -45,7 +45,7 @@ def evaluate(
     data: str,
     /,
     *,
-    part: Literal["train", "validation", "test"] = "test",
+    part: Literal["train", "validation", "test", "all"] = "test",
     plot: Path | None = None,
     device: str = "auto",
     json: bool = False,
@@ -55,7 +55,7 @@ def evaluate(
     Args:
         run: Folder that train wrote, or the file model.safetensors in it.
         data: Data, as train takes it.
-        part: Part of the data: train, validation or test.
+        part: Part of the data: train, validation, test or all.
         plot: Figure to write, .svg, .png or .pdf: confusion matrix, or predicted against true numbers.
         device: Where to compute: auto, cpu or cuda.
         json: Print as JSON.

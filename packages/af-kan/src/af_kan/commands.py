@@ -49,7 +49,7 @@ def evaluate_run(run: Path, source: str, *, part: str, plot: Path | None, device
     """
     files.check_figure(plot)
     network, described = runs.load(run, device), runs.describe(run)
-    data = load_part(source, part, described.config, seed=described.seed)
+    data = load_part(source, part, described.config, seed=described.seed, schema=described.schema)
     _check_alike(source, data.shape, described.shape)
     data = replace(data, shape=described.shape).to(next(network.parameters()).device)
     report = evaluate(network, data)

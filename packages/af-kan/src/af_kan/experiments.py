@@ -140,8 +140,8 @@ def cost(config: CostTrial, run: Run) -> None:
     flops, of_mlp = found[0]["flops"]
     run.note(
         "cost",
-        f"A step takes {times[0]:.2f} ms, the MLP's {times[1]:.2f} ms; a forward pass {flops / 1e3:,.0f} kFLOP for each "
-        f"sample, the MLP's {of_mlp / 1e3:,.0f}.",
+        f"A step takes {times[0]:.2f} ms, the MLP's {times[1]:.2f} ms; a forward pass {flops / 1e3:,.0f} kFLOP for "
+        f"each sample, the MLP's {of_mlp / 1e3:,.0f}.",
     )
 
 

@@ -8,12 +8,12 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from jaxtyping import Float, Int, Shaped
-from separata.tables import TableSchema, load_table
 from torch import Tensor
 
 from separata import data
 from separata.arrays import load_npz
 from separata.labeled import LabeledDataset, load_samples, load_splits
+from separata.tables import TableSchema, load_table
 
 from .configs import DataConfig, DataShape
 
@@ -124,10 +124,45 @@ def load_data(source: str | Path, config: DataConfig = DataConfig(), *, seed: in
     return DataSplits(*map(_labeled, parts))
 
 
-def load_part(source: str | Path, part: str, config: DataConfig, *, seed: int) -> Samples:
-    """One part of a source, as `load_data` splits it with the same seed."""
-    found: Samples = getattr(load_data(source, config, seed=seed), part)
+def load_part(
+    source: str | Path, part: str, config: DataConfig, *, seed: int, schema: TableSchema | None = None
+) -> Samples:
+    """One part of a source, as `load_data` splits it with the same seed, or all of it.
+
+    Args:
+        source: What `load_data` takes.
+        part: train, validation, test or all.
+        config: How it is read.
+        seed: Draws the validation part.
+        schema: Columns and classes by which a table is read; its own ones if not given.
+
+    Raises:
+        FileNotFoundError: if it is not there.
+        ValueError: if it is damaged, not laid out so, or a table with other columns or classes.
+    """
+    path = Path(source)
+    if schema is not None and path.suffix.lower() == ".csv":
+        data = _in_parts(_encoded(path, schema), config, seed)
+    else:
+        data = load_data(source, config, seed=seed)
+    if part == "all":
+        parts: list[Samples] = [getattr(data, name) for name in PARTS]
+        x, y = (torch.cat([getattr(one, name) for one in parts]) for name in ("x", "y"))
+        return Samples(x, y, data.shape)
+    found: Samples = getattr(data, part)
     return found
+
+
+def _encoded(path: Path, schema: TableSchema) -> Samples:
+    """A table by the columns and classes of another one."""
+    table = load_table(path, schema.target, "regression" if schema.is_regression else "classification")
+    classes = schema.classes or ()
+    if unknown := [name for name in table.schema.classes or () if name not in classes]:
+        raise ValueError(f"{path} has the class {unknown[0]}, but the network was trained on {', '.join(classes[:10])}")
+    y = table.y
+    if table.schema.classes is not None:
+        y = torch.tensor([classes.index(name) for name in table.schema.classes])[y]
+    return Samples(schema.encode(path), y, DataShape((schema.n_features,), classes, schema.target))
 
 
 def load_inputs(
@@ -156,11 +191,14 @@ def _labeled(part: LabeledDataset) -> Samples:
 
 def _from_table(path: Path, config: DataConfig, seed: int) -> DataSplits:
     table = load_table(path, config.target, config.task)
-    classes = table.schema.classes or ()
-    whole = Samples(table.x, table.y, DataShape((table.schema.n_features,), classes, table.schema.target))
+    shape = DataShape((table.schema.n_features,), table.schema.classes or (), table.schema.target)
+    parts = _in_parts(Samples(table.x, table.y, shape), config, seed)
+    return parts._replace(schema=table.schema, notes=table.notes)
+
+
+def _in_parts(whole: Samples, config: DataConfig, seed: int) -> DataSplits:
     rest, test = split(whole, TEST_SHARE, TEST_SEED)
-    train, validation = split(rest, config.validation, seed)
-    return DataSplits(train, validation, test, table.schema, table.notes)
+    return DataSplits(*split(rest, config.validation, seed), test)
 
 
 def _is_regression(path: Path, config: DataConfig) -> bool:
@@ -172,17 +210,14 @@ def _is_regression(path: Path, config: DataConfig) -> bool:
 def _numbers_from_npz(path: Path, config: DataConfig, seed: int) -> DataSplits:
     held = load_npz(path, ("x", "y", "x_train", "y_train", "x_test", "y_test"))
     if {"x", "y"} <= held.keys():
-        rest, test = split(_numbers(path, held["x"], held["y"]), TEST_SHARE, TEST_SEED)
-    elif missing := [name for name in ("x_train", "y_train", "x_test", "y_test") if name not in held]:
+        return _in_parts(_numbers(path, held["x"], held["y"]), config, seed)
+    if missing := [name for name in ("x_train", "y_train", "x_test", "y_test") if name not in held]:
         raise ValueError(
             f"{path} holds neither x and y nor x_train, y_train, x_test and y_test: {missing[0]} is not there"
         )
-    else:
-        rest, test = (_numbers(path, held[f"x_{part}"], held[f"y_{part}"]) for part in ("train", "test"))
-        if rest.shape != test.shape:
-            raise ValueError(
-                f"{path} has samples of {rest.shape.sample} for training and {test.shape.sample} for testing"
-            )
+    rest, test = (_numbers(path, held[f"x_{part}"], held[f"y_{part}"]) for part in ("train", "test"))
+    if rest.shape != test.shape:
+        raise ValueError(f"{path} has samples of {rest.shape.sample} for training and {test.shape.sample} for testing")
     return DataSplits(*split(rest, config.validation, seed), test)
 
 
