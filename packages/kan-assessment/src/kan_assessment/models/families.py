@@ -102,7 +102,7 @@ def make_af_kan(
     from af_kan import AFKAN
 
     widths = [in_features, *hidden, out_features]
-    return AFKAN(widths, grid_size=grid, order=order, activation=activation, norm=norm or usual_norm(in_features))
+    return AFKAN(widths, grid_size=grid, order=order, activation=activation, norm=norm or usual_norm(widths))
 
 
 def make_rbf_kan(
@@ -112,15 +112,15 @@ def make_rbf_kan(
     from af_kan import RBFKAN
 
     widths = [in_features, *hidden, out_features]
-    return RBFKAN(widths, centers=grid, norm=norm or usual_norm(in_features))  # type: ignore[arg-type] # checked there
+    return RBFKAN(widths, centers=grid, norm=norm or usual_norm(widths))  # type: ignore[arg-type] # checked there
 
 
-def usual_norm(in_features: int) -> str:
-    """How the inputs of layers are normalized that are published with layer normalization.
+def usual_norm(widths: Sequence[int]) -> str:
+    """How the inputs of layers are normalized in networks that are published with layer normalization.
 
-    Few inputs are not: of a single one nothing would be left, and of two only which is the larger.
+    Where a layer has few inputs, they are not: of a single one nothing would be left, and of two only which is larger.
     """
-    return "layer" if in_features >= FEWEST_NORMALIZED else "none"
+    return "layer" if min(widths[:-1]) >= FEWEST_NORMALIZED else "none"
 
 
 def make_s_kan(in_features: int, hidden: Sequence[int], out_features: int, *, grid: int = 8) -> nn.Module:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
@@ -115,7 +116,7 @@ def shuffled_split(
     counts = torch.bincount(y)
     if int(counts.min()) < 3:
         raise ValueError(f"a class has {int(counts.min())} samples; training, validation and test need one each")
-    rest, chosen = stratified(y.numpy(), n_test, seed)
+    rest, chosen = stratified(y.numpy(), n_test, seed) if n_test else (np.arange(n), np.arange(0))
     train, held_out = stratified(y.numpy()[rest], n_validation, seed)
     rest_tensor = torch.from_numpy(rest)
     return rest_tensor[train], rest_tensor[held_out], torch.from_numpy(chosen)

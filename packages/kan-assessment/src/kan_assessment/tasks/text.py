@@ -53,9 +53,10 @@ def _words(text: str, hidden: frozenset[str]) -> list[str]:
 def _functions(path: Path) -> Iterator[str]:
     """The sources of the functions of a file."""
     text = path.read_text(encoding="utf-8", errors="ignore")
+    lines = text.splitlines()
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            yield ast.get_source_segment(text, node) or ""
+            yield "\n".join(lines[node.lineno - 1 : node.end_lineno])
 
 
 @lru_cache(maxsize=1)
