@@ -274,7 +274,7 @@ def test_inputs_are_brought_into_range(normalization):
 
 def test_initial_coefficients_have_the_spread_that_is_told():
     layer = SKANLinear(50, 40, POOL, 6)
-    assert layer.coefficients.std() == pytest.approx(0.1 / math.sqrt(50), rel=0.02)
+    assert float(layer.coefficients.std()) == pytest.approx(0.1 / math.sqrt(50), rel=0.02)
     assert layer.base_weight.abs().max() <= 1 / math.sqrt(50)
 
 

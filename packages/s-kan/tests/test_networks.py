@@ -159,13 +159,18 @@ def test_inputs_and_outputs_are_scaled_inside():
     torch.testing.assert_close(model(x), expected)
 
 
-@pytest.mark.parametrize(
-    "make", [lambda: pruned(dense()), lambda: decided(dense(unit="edge")), lambda: pruned(images())]
-)
-def test_other_programs_compute_the_same(make, tmp_path):
+MODELS = {
+    "pruned": lambda: pruned(dense()),
+    "unpruned": lambda: decided(dense(unit="edge")),
+    "convolutional": lambda: pruned(images()),
+}
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_other_programs_compute_the_same(kind, tmp_path):
     onnxruntime = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
     pytest.importorskip("onnxscript", reason="onnxscript is not installed")
-    model = make().eval()
+    model = MODELS[kind]().eval()
     shape = (3,) if isinstance(model, SKAN) else (2, 6, 6)
     save_onnx(model, tmp_path / "net.onnx", shape)
     x = torch.rand(7, *shape)
@@ -183,3 +188,24 @@ def test_mixed_precision_and_movement_are_pytorch_s():
     torch.testing.assert_close(model.double()(x.double()).float(), SKAN.forward(model, x.double()).float())
     convolution = SKANConv2d(2, 3, 3, pool=POOL, n_basis=6).double()
     assert convolution(torch.rand(1, 2, 4, 4).double()).dtype == torch.float64
+
+
+@pytest.mark.parametrize("family", [*POOL, "chebyshev", "wavelet"])
+def test_bounds_of_a_pruned_network_hold(family, tmp_path):
+    bab_verify = pytest.importorskip("bab_verify", reason="bab-verify is not installed")
+    pytest.importorskip("onnxscript", reason="onnxscript is not installed")
+    model = decided(SKAN([2, 3, 1], (family, "rbf" if family != "rbf" else "fourier"), 4))
+    with torch.no_grad():
+        for layer in selectable_layers(model):
+            layer.select.logits[0, :2] += 9
+    model.prune()
+    assert family in model.chosen()[0]
+    save_onnx(model.eval(), tmp_path / "net.onnx", (2,))
+    center = torch.tensor([[0.1, -0.3]])
+    lower, upper = bab_verify.compute_bounds(tmp_path / "net.onnx", center - 0.05, center + 0.05, method="crown")
+    x = center + 0.1 * torch.rand(2000, 2) - 0.05
+    with torch.no_grad():
+        y = model(x)
+    assert lower.item() <= y.min()
+    assert y.max() <= upper.item()
+    assert upper.item() - lower.item() < 4 * (y.max() - y.min())

@@ -247,7 +247,7 @@ def report_run(run: Path, *, plot: Path | None, onnx: Path | None) -> Output:
             raise ValueError(f"{run} holds an image network, whose functions are not drawn")
         x = 2 * torch.rand(N_DRAWN, *saved.sample_shape, generator=generator) - 1
         # Over the ranges that the features had in training.
-        x = saved.model.get_buffer("center") + saved.model.get_buffer("half") * x
+        x = saved.model.get_buffer("center") + saved.model.get_buffer("radius") * x
         plots.save(draw_functions(saved.model, x, saved.spec.features), plot)
     if onnx is not None:
         save_onnx(saved.model, onnx, saved.sample_shape)

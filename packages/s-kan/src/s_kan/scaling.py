@@ -19,7 +19,7 @@ def standardized_mse(y: Float[Tensor, "n outputs"]) -> Callable[[Tensor, Tensor]
 
 
 class Scaled(nn.Module):
-    """y = shift + scale * network((x - center) / half), feature by feature.
+    """y = shift + scale * network((x - center) / radius), feature by feature.
 
     Args:
         network: Takes inputs in [-1, 1].
@@ -27,12 +27,12 @@ class Scaled(nn.Module):
         n_out: Outputs.
 
     Attributes:
-        center, half: Middle and half of the range of each feature.
+        center, radius: Middle and half of the range of each feature.
         shift, scale: Mean and standard deviation of each output.
     """
 
     center: Tensor
-    half: Tensor
+    radius: Tensor
     shift: Tensor
     scale: Tensor
 
@@ -40,7 +40,7 @@ class Scaled(nn.Module):
         super().__init__()
         self.network = network
         self.register_buffer("center", torch.zeros(n_in))
-        self.register_buffer("half", torch.ones(n_in))
+        self.register_buffer("radius", torch.ones(n_in))
         self.register_buffer("shift", torch.zeros(n_out))
         self.register_buffer("scale", torch.ones(n_out))
 
@@ -54,7 +54,7 @@ class Scaled(nn.Module):
         """
         low, high = x.amin(0), x.amax(0)
         self.center.copy_((low + high) / 2)
-        self.half.copy_(torch.where(high > low, (high - low) / 2, 1.0))
+        self.radius.copy_(torch.where(high > low, (high - low) / 2, 1.0))
         if y is not None and y.is_floating_point():
             spread = y.std(0, unbiased=False)
             self.shift.copy_(y.mean(0))
@@ -63,4 +63,4 @@ class Scaled(nn.Module):
 
     def forward(self, x: Float[Tensor, "batch features"]) -> Float[Tensor, "batch outputs"]:
         """The outputs in their own units."""
-        return self.shift + self.scale * self.network((x - self.center) / self.half)
+        return self.shift + self.scale * self.network((x - self.center) / self.radius)

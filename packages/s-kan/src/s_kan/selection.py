@@ -113,7 +113,7 @@ class Selection(nn.Module):
         """
         if not 1 <= k <= len(self.logits):
             raise ValueError(f"a unit can keep 1 to {len(self.logits)} members of its pool, not {k}")
-        order: Int[Tensor, "members nodes inputs"] = self.soft().argsort(0, descending=True, stable=True)
+        order: Int[Tensor, "members nodes inputs"] = self.soft().argsort(dim=0, descending=True, stable=True)
         mask = torch.zeros_like(order, dtype=torch.bool).scatter(
             0, order[:k], torch.ones_like(order[:k], dtype=torch.bool)
         )

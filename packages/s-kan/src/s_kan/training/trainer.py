@@ -48,6 +48,7 @@ class Trainer:
 
     Attributes:
         selection: The weights of each layer just before it was pruned, (members, units).
+        lr: The learning rate of the last step.
 
     Raises:
         ValueError: if the checkpoint is that of another training.
@@ -73,6 +74,7 @@ class Trainer:
         self.loss: Loss = loss or (mse_loss if data.is_regression else cross_entropy)
         self.schedule = StageSchedule(stages)
         self.selection: list[Tensor] = []
+        self.lr = config.lr
         self.n_steps = config.epochs * _per_pass(len(data), config.batch_size)
         is_open = any(not layer.is_pruned for layer in selectable_layers(model))
         share = stages.full + stages.selective
@@ -98,7 +100,7 @@ class Trainer:
             FloatingPointError: if the loss is not finite; the last checkpoint is kept.
         """
         self.model.train()
-        if self.n_search == 0:
+        if self.n_search == 0 and not all(layer.is_pruned for layer in selectable_layers(self.model)):
             self._prune()
         self.loop.run()
         self.model.eval()
@@ -137,7 +139,7 @@ class Trainer:
     @torch.no_grad()
     def row(self, losses: dict[str, float]) -> Row:
         """A row of the history."""
-        row = {**losses, "lr": float(self.optimizer.param_groups[0]["lr"])}
+        row = {**losses, "lr": self.lr}
         if self.validation is not None:
             row["validation_loss"] = self.error(self.validation)
         for number, layer in enumerate(selectable_layers(self.model), 1):
@@ -205,6 +207,7 @@ class Trainer:
         first, last = (0, self.n_search) if step < self.n_search else (self.n_search, self.n_steps)
         done = (step - first) / max(1, last - first)
         factor = LAST_LR + (1 - LAST_LR) * 0.5 * (1 + math.cos(math.pi * done))
+        self.lr = self.config.lr * factor
         for group in self.optimizer.param_groups:
             group["lr"] = group["first_lr"] * factor
 
