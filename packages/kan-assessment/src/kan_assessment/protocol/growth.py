@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from kan_assessment.configs import SearchConfig, TrainConfig
 from kan_assessment.costs.matching import BudgetError, match_settings
 from kan_assessment.models.registry import get_family
-from kan_assessment.tasks.targets import load_target
+from kan_assessment.tasks.suites import load_task
 
 from .comparison import Runner
 from .scaling import Scaling, scaling_exponent
@@ -74,7 +74,7 @@ def growth_trials(
     planned: Planned = {}
     for kind in kinds:
         for d in dimensions:
-            load_target(kind, d)  # type: ignore[arg-type] # refuses what is no kind
+            load_task(f"scaling/{kind}/{d}")  # refuses what is none
             for model in models:
                 family = get_family(model)
                 for size in sizes:

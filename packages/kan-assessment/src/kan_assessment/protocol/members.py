@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int, Shaped
@@ -12,10 +12,11 @@ from torch.func import functional_call, stack_module_state, vmap
 from kan_assessment.tasks.task import Samples, Task
 
 
+@runtime_checkable
 class Members(Protocol):
     """Networks, called together."""
 
-    def parameters(self) -> list[nn.Parameter]:
+    def parameters(self) -> list[Tensor]:
         """What is trained."""
 
     def __call__(self, x: Float[Tensor, "members batch features"]) -> Float[Tensor, "members batch outputs"]:
@@ -39,9 +40,9 @@ class Stacked:
         self._params, self._buffers = stack_module_state(list(models))  # type: ignore[arg-type]
         self._base = copy.deepcopy(models[0])
 
-    def parameters(self) -> list[nn.Parameter]:
+    def parameters(self) -> list[Tensor]:
         """What is trained: each parameter of all networks as one tensor."""
-        return [p for p in self._params.values() if p.requires_grad]  # type: ignore[misc] # leaves
+        return [p for p in self._params.values() if p.requires_grad]
 
     def __call__(self, x: Float[Tensor, "members batch features"]) -> Float[Tensor, "members batch outputs"]:
         """The outputs of each for its own samples."""
@@ -66,7 +67,7 @@ class Separate:
     def __init__(self, models: Sequence[nn.Module]) -> None:
         self.models = list(models)
 
-    def parameters(self) -> list[nn.Parameter]:
+    def parameters(self) -> list[Tensor]:
         """What is trained."""
         return [p for model in self.models for p in model.parameters() if p.requires_grad]
 

@@ -1,15 +1,15 @@
 """Tasks by name, and the suites that they make up."""
 
 from pathlib import Path
+from typing import get_args
 
-from kan_assessment.configs import Suite
 
 from . import symbolic, tabular
 from .continual import load_continual
 from .files import load_file
 from .symbolic import load_symbolic
 from .tabular import load_tabular
-from .targets import load_target
+from .targets import Kind, load_target
 from .task import Task
 from .text import load_corpus, load_stdlib
 from .vision import load_vision
@@ -24,7 +24,7 @@ SUITES: dict[str, tuple[str, ...]] = {
 """The tasks of each suite: those that need no download. Others are asked for by name, as `vision/mnist`."""
 
 
-def names_of(suite: Suite) -> tuple[str, ...]:
+def names_of(suite: str) -> tuple[str, ...]:
     """The names of a suite's tasks.
 
     Raises:
@@ -70,6 +70,8 @@ def load_task(name: str, target: str | None = None) -> Task:
         kind, _, dimensions = rest.partition("/")
         if not dimensions.isdecimal():
             raise ValueError(f"a target is named like scaling/generic/4, not {name}")
+        if kind not in get_args(Kind):
+            raise ValueError(f"a target is {' or '.join(get_args(Kind))}, not {kind}")
         return load_target(kind, int(dimensions))  # type: ignore[arg-type] # checked there
     loaders = {
         "symbolic": load_symbolic,

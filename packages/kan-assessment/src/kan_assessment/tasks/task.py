@@ -125,7 +125,7 @@ def shuffled_split(
 def make_task(
     name: str,
     x: Float[Tensor, "n features"],
-    y: Shaped[Tensor, "n"],
+    y: Shaped[Tensor, "n_targets"],
     *,
     domain: Domain = "own",
     n_classes: int | None = None,
