@@ -25,11 +25,12 @@ def regression(n: int = 90):
 
 
 def test_rates_are_spread_over_the_range_and_the_same_for_all():
-    rates = learning_rates(SearchConfig(trials=5, lr_low=1e-4, lr_high=1e-1))
-    assert rates == learning_rates(SearchConfig(trials=5, lr_low=1e-4, lr_high=1e-1))
+    rates = learning_rates(SearchConfig(lr_low=1e-4, lr_high=1e-1), 5)
+    assert rates == learning_rates(SearchConfig(lr_low=1e-4, lr_high=1e-1), 5)
     assert sorted(rates) == pytest.approx([10**-3.7, 10**-3.1, 10**-2.5, 10**-1.9, 10**-1.3])
     assert rates[0] == pytest.approx(10**-2.5)
-    assert learning_rates(SearchConfig(trials=1)) == pytest.approx([(1e-3 * 3e-2) ** 0.5])
+    assert learning_rates(SearchConfig(), 1) == pytest.approx([(1e-3 * 3e-2) ** 0.5])
+    assert learning_rates(SearchConfig(), 0) == []
 
 
 def test_every_family_tries_as_many_settings_its_usual_ones_first():
@@ -38,7 +39,8 @@ def test_every_family_tries_as_many_settings_its_usual_ones_first():
         planned = plan(get_family(name), 4, 2, 400, "params", SearchConfig(trials=6), base)
         assert len(planned) == 6
         trials = [trial for trial, _ in planned]
-        assert dict(trials[0].settings) == get_family(name).usual
+        assert [dict(trial.settings) == get_family(name).usual for trial in trials[:3]] == [True] * 3
+        assert sorted(trial.lr for trial in trials[:3]) == sorted(trial.lr for trial in trials[3:])
         assert len({(trial.settings, trial.lr) for trial in trials}) == 6
         assert all(abs(found.off) < 0.5 for _, found in planned)
         assert planned == plan(get_family(name), 4, 2, 400, "params", SearchConfig(trials=6), base)

@@ -60,7 +60,8 @@ class SearchConfig:
     """How many settings each family may try; the best on validation data counts.
 
     Args:
-        trials: Settings that each family tries, the same number for all: its usual ones, then random ones.
+        trials: Settings that each family tries, the same number for all: half of them its usual ones at several
+            learning rates, the others random ones.
         seeds: Repetitions of each, with other initial weights and other splits.
         lr_low: Lowest learning rate that is tried.
         lr_high: Highest learning rate that is tried.

@@ -10,9 +10,11 @@ from torch import Tensor
 
 from separata import bsplines
 
-Form = Literal["recursion", "local", "cardinal"]
+Form = Literal["auto", "recursion", "local", "cardinal"]
 FORMS: tuple[Form, ...] = get_args(Form)
-DEFAULT: Form = "cardinal"
+DEFAULT: Form = "auto"
+MOST_TERMS = 24
+"""Terms for each point up to which the dense form is the faster one, as measured on a CPU."""
 
 
 def check_grid(grid: int, order: int, grid_range: tuple[float, float]) -> None:
@@ -81,6 +83,9 @@ def spline_basis(
         low: Left end of the grid.
         high: Right end.
         form: `recursion` (Cox-de Boor on all knots), `local` (only the order + 1 functions that are not zero, then
-            scattered) or `cardinal` (shifts of one symmetric function; the default, since it is the fastest here).
+            scattered), `cardinal` (shifts of one symmetric function), or `auto`, the faster of the last two: cardinal on
+            coarse grids, local on fine ones.
     """
+    if form == "auto":
+        form = "cardinal" if (grid + order) * math.ceil((order + 1) / 2) <= MOST_TERMS else "local"
     return _FORMS[form](x, grid, order, low, high)

@@ -92,7 +92,7 @@ def growth_trials(
                         n_train=n_train,
                     )
                     key = (kind, d, model, float(found.cost.params))
-                    planned[key] = [replace(base, lr=lr) for lr in learning_rates(search)]
+                    planned[key] = [replace(base, lr=lr) for lr in learning_rates(search, search.trials)]
     return planned
 
 

@@ -36,7 +36,7 @@ def scaling_exponent(sizes: Sequence[float], errors: Sequence[float]) -> Scaling
     Raises:
         ValueError: if there are fewer than two different sizes, or a number is not positive.
     """
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
     if len(sizes) != len(errors) or len(set(sizes)) < 2:
         raise ValueError("a scaling exponent needs errors at two different sizes or more")
@@ -51,5 +51,5 @@ def scaling_exponent(sizes: Sequence[float], errors: Sequence[float]) -> Scaling
     half = 0.0
     if len(x) > 2:
         error = math.sqrt(float(rest @ rest) / (len(x) - 2) / float(centered @ centered))
-        half = float(t.ppf((1 + LEVEL) / 2, len(x) - 2)) * error
+        half = float(stdtrit(len(x) - 2, (1 + LEVEL) / 2)) * error
     return Scaling(-slope, -slope - half, -slope + half, r2)

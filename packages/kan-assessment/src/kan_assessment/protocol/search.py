@@ -16,18 +16,17 @@ TRIES = 50
 """Draws of settings after which a family is taken to have no more that fit the budget."""
 
 
-def learning_rates(config: SearchConfig) -> list[float]:
-    """The learning rate of each trial, the same for all families: one in each of equal parts of the logarithmic range.
+def learning_rates(config: SearchConfig, n: int) -> list[float]:
+    """So many learning rates, the same for all families: one in each of equal parts of the logarithmic range.
 
-    The first trial gets that of the middle part, then the others in a random order.
+    That of the middle part comes first, then the others in a random order.
     """
-    n = config.trials
     rng = random.Random(n)  # noqa: S311 - no secret
     shares = [(i + 0.5) / n for i in range(n)]
-    middle = shares.pop(n // 2)
+    middle = shares.pop(n // 2) if n else 0.5
     rng.shuffle(shares)
     span = math.log(config.lr_high / config.lr_low)
-    return [config.lr_low * math.exp(span * share) for share in [middle, *shares]]
+    return [config.lr_low * math.exp(span * share) for share in [middle, *shares][:n]]
 
 
 def draw_settings(family: ModelFamily, rng: random.Random) -> dict[str, Any]:
@@ -46,8 +45,8 @@ def plan(
 ) -> list[tuple[Trial, Match]]:
     """The trials of a family at a task, each with a network that costs what it may.
 
-    The first has the family's usual settings, the others random ones, each at a learning rate of its own. Settings with
-    which even the narrowest network is too costly are drawn again.
+    Half of them have the family's usual settings, the other half random ones; in each half, learning rates are spread
+    over the whole range. Settings with which even the narrowest network is too costly are drawn again.
 
     Args:
         family: The family.
@@ -63,9 +62,11 @@ def plan(
     """
     rng = random.Random(f"{family.name} {n_inputs} {n_outputs}")  # noqa: S311 - no secret
     planned: list[tuple[Trial, Match]] = []
-    settings: dict[str, Any] = family.usual
     refusal: BudgetError | None = None
-    for lr in learning_rates(config):
+    n_usual = config.trials - config.trials // 2
+    rates = [*learning_rates(config, n_usual), *learning_rates(config, config.trials - n_usual)]
+    for number, lr in enumerate(rates):
+        settings: dict[str, Any] = family.usual if number < n_usual else draw_settings(family, rng)
         for _ in range(TRIES):
             try:
                 found = match_settings(family, n_inputs, n_outputs, budget, by, settings)
@@ -75,7 +76,6 @@ def plan(
                 continue
             trial = replace(base, model=base.model, hidden=found.hidden, settings=tuple(settings.items()), lr=lr)
             planned.append((trial, found))
-            settings = draw_settings(family, rng)
             break
         else:
             raise refusal or BudgetError(f"{family.name} has no network within the budget")

@@ -61,10 +61,10 @@ def student_interval(values: Sequence[float], *, level: float = LEVEL) -> tuple[
     Raises:
         ValueError: if there are fewer than two values.
     """
-    from scipy.stats import t
+    from scipy.special import stdtrit
 
     numbers = _checked(values)
-    half = float(t.ppf((1 + level) / 2, len(numbers) - 1)) * numbers.std(ddof=1) / math.sqrt(len(numbers))
+    half = float(stdtrit(len(numbers) - 1, (1 + level) / 2)) * numbers.std(ddof=1) / math.sqrt(len(numbers))
     return float(numbers.mean() - half), float(numbers.mean() + half)
 
 
