@@ -36,12 +36,9 @@ def ranking(config: RankingConfig, run: Run) -> None:
     # By seed, task and model.
     ranks = [[_ranks(one, number) for one in found] for number, _ in enumerate(run.seeds)]
     for number, of_seed in enumerate(ranks):
-        others = [other for i, other in enumerate(ranks) if i != number] or [of_seed]
+        others = [other for i, other in enumerate(ranks) if i != number]
         means = {model: fmean(of_task[i] for of_task in of_seed) for i, model in enumerate(RANKED)}
-        agreement = fmean(
-            _correlation(of_seed[t], [fmean(other[t][i] for other in others) for i in range(len(RANKED))])
-            for t in range(len(found))
-        )
+        agreement = _agreement(of_seed, others) if others else math.nan
         run.measure("ranking", agreement=agreement, **means)
     run.note("ranking", f"On {', '.join(one.task for one in found)}, with the parameters that each task proposes.")
     run.figure(
@@ -59,6 +56,14 @@ def _ranks(comparison: Comparison, number: int) -> list[float]:
     values = [sign * value_of(comparison, model, number) for model in RANKED]
     ranks: list[float] = rankdata([math.inf if math.isnan(v) else v for v in values]).tolist()
     return ranks
+
+
+def _agreement(of_seed: Sequence[Sequence[float]], others: Sequence[Sequence[Sequence[float]]]) -> float:
+    """Mean over tasks of the correlation of a seed's ranks with the mean ranks of the other seeds."""
+    return fmean(
+        _correlation(ranks, [fmean(other[task][i] for other in others) for i in range(len(ranks))])
+        for task, ranks in enumerate(of_seed)
+    )
 
 
 def _correlation(a: Sequence[float], b: Sequence[float]) -> float:

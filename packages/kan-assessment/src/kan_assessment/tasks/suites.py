@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import get_args
 
-
 from . import symbolic, tabular
 from .continual import load_continual
 from .files import load_file
