@@ -26,9 +26,18 @@ def decided(layer, seed=0):
     return layer
 
 
+def scales(names, n):
+    """What gives families the same size: by their norms in the mean over [-1, 1]."""
+    x = torch.linspace(-1, 1, 401, dtype=torch.float64)
+    norms = [make_basis(name, n).double()(x).square().sum(1).mean().sqrt() for name in names]
+    middle = math.prod(norms) ** (1 / len(norms))
+    return [middle / norm for norm in norms]
+
+
 def definition(layer, x):
     """The layer's sum, edge by edge and function by function."""
     weights = layer.select().expand(-1, layer.n_out, layer.n_in)
+    sizes = scales(layer.names, 6)
     y = torch.zeros(len(x), layer.n_out, dtype=x.dtype)
     for o in range(layer.n_out):
         for d in range(layer.n_in):
@@ -38,7 +47,7 @@ def definition(layer, x):
             for p, name in enumerate(layer.names):
                 basis = make_basis(name, 6).to(x.dtype)(x[:, d])
                 for i in range(6):
-                    y[:, o] += weights[p, o, d] * layer.coefficients[o, d, start + i] * basis[:, i]
+                    y[:, o] += weights[p, o, d] * sizes[p] * layer.coefficients[o, d, start + i] * basis[:, i]
                 start += 6
     return y
 
@@ -48,7 +57,7 @@ def definition(layer, x):
 def test_a_layer_computes_its_definition(unit, base):
     layer = decided(SKANLinear(2, 3, POOL, 6, unit, base).double())
     x = 2 * torch.rand(5, 2, dtype=torch.float64) - 1
-    torch.testing.assert_close(layer(x), definition(layer, x), atol=1e-10, rtol=0)
+    torch.testing.assert_close(layer(x), definition(layer, x), atol=1e-6, rtol=0)
     torch.testing.assert_close(loop_over_members(layer, x), layer(x), atol=1e-10, rtol=0)
 
 
@@ -219,8 +228,9 @@ def test_a_convolution_is_the_sum_over_windows_padded_before_it_is_expanded():
         basis = make_basis(POOL[p], 6).double()(wide)
         for i in range(6):
             image = conv2d(basis[..., i], part[:, :, i], stride=2)
-            expected = expected + layer.select()[p, :, 0][None, :, None, None] * image
-    torch.testing.assert_close(layer(x), expected, atol=1e-10, rtol=0)
+            weight = layer.select()[p, :, 0] * scales(POOL, 6)[p]
+            expected = expected + weight[None, :, None, None] * image
+    torch.testing.assert_close(layer(x), expected, atol=1e-6, rtol=0)
     assert make_basis("rbf", 6)(torch.zeros(1)).abs().sum() > 0, "padding counts"
 
 

@@ -83,11 +83,12 @@ class Member(nn.Module):
 
 
 class SelectableLayer(nn.Module):
-    """y_o = b_o(x) + Σ_p w_{p,o} Φ^(p)_o(x), the sum over the members of a pool of families.
+    """y_o = b_o(x) + Σ_p w_{p,o} s_p Φ^(p)_o(x), the sum over the members of a pool of families.
 
-    Before pruning, all members are one expansion, and w is folded into their coefficients: one product. Afterwards,
-    each unit has the coefficients of the members that it keeps, multiplied by their last weights, so that the function
-    of what is kept does not jump; the others are no longer there.
+    The constants s give the families the same size; they are 1 where there is only one. Before pruning, all members are
+    one expansion, and w and s are folded into their coefficients: one product. Afterwards, each unit has the
+    coefficients of the members that it keeps, multiplied by s and their last weights, so that the function of what is
+    kept does not jump; the others are no longer there.
 
     The state says what was kept: `load_state_dict` of a pruned layer's state prunes a new layer likewise.
 
@@ -112,6 +113,7 @@ class SelectableLayer(nn.Module):
 
     kept: Tensor
     member: Tensor
+    scale: Tensor
 
     def __init__(
         self,
@@ -141,6 +143,7 @@ class SelectableLayer(nn.Module):
         self.base_weight = nn.Parameter(make_base_weight(n_out, n_in, kernel)) if self.base.is_there else None
         self.members = nn.ModuleList()
         self.register_buffer("member", made.member(), persistent=False)
+        self.register_buffer("scale", made.scale(), persistent=False)
         self.register_buffer(MASK, torch.ones(len(self.names), *units, dtype=torch.bool))
 
     # ---- what is chosen
@@ -258,12 +261,12 @@ class SelectableLayer(nn.Module):
     # ---- computing
 
     def _spread(self, weights: Float[Tensor, "members nodes inputs"]) -> Tensor:
-        """The weight of each function, (nodes or 1, inputs or 1, functions, 1, ...)."""
-        each = weights[self.member].movedim(0, -1)
+        """The weight and scale of each function, (nodes or 1, inputs or 1, functions, 1, ...)."""
+        each = weights[self.member].movedim(0, -1) * self.scale
         return each[(..., *(None for _ in self.kernel))]
 
     def weight(self) -> Float[Tensor, "nodes inputs functions *kernel"]:
-        """Before pruning: the coefficients of all families, times their weights, and then those of the base function.
+        """Before pruning: the scaled coefficients of all families, times their weights, and then those of the base.
 
         Raises:
             ValueError: after pruning.

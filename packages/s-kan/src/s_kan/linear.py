@@ -16,8 +16,9 @@ from .pool import PoolLike
 class SKANLinear(SelectableLayer):
     """A dense Kolmogorov-Arnold layer whose nodes choose among families of functions.
 
-    y_o = Σ_d b_{o,d} silu(x_d) + Σ_p w_{p,o} Σ_d Σ_i c^(p)_{o,d,i} B^(p)_i(x_d), with w = softmax over p. Inputs should
-    lie in about [-1, 1]: outside, splines, Gaussians and wavelets vanish, and waves repeat.
+    y_o = Σ_d b_{o,d} silu(x_d) + Σ_p w_{p,o} s_p Σ_d Σ_i c^(p)_{o,d,i} B^(p)_i(x_d), with w = softmax over p, and constants
+    s that give families the same size. Inputs should lie in about [-1, 1]: outside, splines, Gaussians and wavelets
+    vanish, and waves repeat.
 
     Args:
         in_features: Inputs D.
@@ -100,7 +101,7 @@ def loop_over_members(layer: SKANLinear, x: Float[Tensor, "*batch features"]) ->
         raise ValueError("this layer has already been pruned")
     x = layer.normalize(x)
     total = x.new_zeros(()) if layer.base_weight is None else linear(layer.base(x), layer.base_weight)
-    parts = layer.coefficients.split(layer.pool.sizes, 2)
+    parts = (layer.coefficients * layer.scale).split(layer.pool.sizes, 2)
     for basis, part, weight in zip(layer.pool.bases, parts, layer.select(), strict=True):
         total = total + torch.einsum("...di,odi,od->...o", basis(x), part, weight.expand(layer.n_out, layer.n_in))
     return total

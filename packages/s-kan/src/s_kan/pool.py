@@ -11,6 +11,8 @@ from .bases.registry import MakeBasis, make_basis
 
 PoolLike = Sequence[str | MakeBasis]
 """Names of families, or what makes them."""
+N_GRID = 401
+"""Points at which the size of a family's functions is measured."""
 
 
 class Pool(Basis):
@@ -45,6 +47,16 @@ class Pool(Basis):
     def member(self) -> Int[Tensor, "functions"]:
         """The family of each function, by its number."""
         return torch.arange(len(self.bases)).repeat_interleave(torch.tensor(self.sizes))
+
+    @torch.no_grad()
+    def scale(self) -> Float[Tensor, "functions"]:
+        """Factors that give all families the same mean sum of squares over [-1, 1], their geometric mean.
+
+        Families of large functions would otherwise learn faster, and be chosen for that.
+        """
+        grid = torch.linspace(-1, 1, N_GRID)
+        norms = torch.stack([basis(grid).square().sum(-1).mean().sqrt().float() for basis in self.bases])
+        return (norms.log().mean().exp() / norms)[self.member()]
 
     def forward(self, x: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch functions"]:
         """The value of every function of every family."""
