@@ -83,8 +83,8 @@ def spline_basis(
         low: Left end of the grid.
         high: Right end.
         form: `recursion` (Cox-de Boor on all knots), `local` (only the order + 1 functions that are not zero, then
-            scattered), `cardinal` (shifts of one symmetric function), or `auto`, the faster of the last two: cardinal on
-            coarse grids, local on fine ones.
+            scattered), `cardinal` (shifts of one symmetric function), or `auto`, the faster of the last two: cardinal
+            on coarse grids, local on fine ones.
     """
     if form == "auto":
         form = "cardinal" if (grid + order) * math.ceil((order + 1) / 2) <= MOST_TERMS else "local"
