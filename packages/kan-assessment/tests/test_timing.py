@@ -7,6 +7,7 @@ from torch import nn
 from kan_assessment import MLP, BSplineKAN, Overhead, get_family, match, measure_overhead, profile_step
 
 
+@pytest.mark.timed
 def test_quartiles_are_in_order_and_the_step_takes_longer_than_the_forward_pass():
     found = profile_step(MLP([64, 256, 10]), 64, batch_size=256, n_steps=15)
     assert 0 < found.step.low <= found.step.median <= found.step.high
@@ -31,6 +32,7 @@ def test_the_model_s_mode_is_training_afterwards():
     assert model.training
 
 
+@pytest.mark.timed
 def test_equal_time_gives_a_network_of_about_that_time():
     family = get_family("mlp")
     found = match(family, 32, 10, 0.004, "time", batch_size=64, activation="relu")
@@ -38,6 +40,7 @@ def test_equal_time_gives_a_network_of_about_that_time():
     assert 0.2 < found.value / 0.004 < 5
 
 
+@pytest.mark.timed
 def test_ratios_are_of_medians_and_the_slow_one_is_slower():
     setting = Overhead((4, 16), n_inputs=32, batch_size=64, n_steps=5, families=("bspline_kan", "per_edge_kan"))
     found = measure_overhead(setting, "cpu")

@@ -26,7 +26,7 @@ class DimensionsConfig:
 
 
 SMOKE_DIMENSIONS = DimensionsConfig((1, 2), (60, 120), SearchConfig(trials=1), epochs=1, n_train=128)
-QUICK_DIMENSIONS = DimensionsConfig((2, 4, 8), (100, 200, 400, 800), SearchConfig(trials=2), epochs=30)
+QUICK_DIMENSIONS = DimensionsConfig((2, 4, 8), (100, 200, 400, 800), SearchConfig(trials=2), epochs=20)
 GPU_DIMENSIONS = DimensionsConfig((1, 2, 4, 8), (100, 200, 400, 800, 1600, 3200), SearchConfig(trials=3), epochs=200)
 
 

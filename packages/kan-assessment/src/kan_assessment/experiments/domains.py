@@ -53,7 +53,7 @@ QUICK_DOMAINS = DomainsConfig(
     ("mnist5k",),
     ("stdlib",),
     searched(3, epochs=200),
-    searched(3),
+    searched(4),
 )
 GPU_DOMAINS = DomainsConfig(
     ("ellipkinc", "ellipeinc", "lpmv0", "lpmv1", "lpmv2", "sphharm01", "sphharm02", "poisson", "gelu", "j0-20x"),
