@@ -29,7 +29,7 @@ def test_rates_are_spread_over_the_range_and_the_same_for_all():
     assert rates == learning_rates(SearchConfig(lr_low=1e-4, lr_high=1e-1), 5)
     assert sorted(rates) == pytest.approx([10**-3.7, 10**-3.1, 10**-2.5, 10**-1.9, 10**-1.3])
     assert rates[0] == pytest.approx(10**-2.5)
-    assert learning_rates(SearchConfig(), 1) == pytest.approx([(1e-3 * 3e-2) ** 0.5])
+    assert learning_rates(SearchConfig(), 1) == pytest.approx([(3e-4 * 3e-2) ** 0.5])
     assert learning_rates(SearchConfig(), 0) == []
 
 

@@ -71,7 +71,7 @@ class SearchConfig:
 
     trials: int = 4
     seeds: int = 3
-    lr_low: float = 1e-3
+    lr_low: float = 3e-4
     lr_high: float = 3e-2
     selection: Selection = "validation"
 

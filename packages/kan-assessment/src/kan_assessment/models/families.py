@@ -221,7 +221,7 @@ KAN_SPACE: Mapping[str, Sequence[Any]] = {
     "base": ("silu", "identity", "zero"),
     "grid_range": RANGES,
 }
-SPLINE_SPACE: Mapping[str, Sequence[Any]] = {DEPTH: (1, 2), "grid": GRIDS, "order": ORDERS, "grid_range": RANGES}
+SPLINE_SPACE: Mapping[str, Sequence[Any]] = {"grid": GRIDS, "order": ORDERS, "grid_range": RANGES}
 
 FAMILIES: tuple[ModelFamily, ...] = (
     ModelFamily(
@@ -236,13 +236,20 @@ FAMILIES: tuple[ModelFamily, ...] = (
     ModelFamily(
         "per_edge_kan", make_per_edge_kan, "B-spline KAN, edge by edge", _kan_flops, KAN_SPACE, is_batched=True
     ),
-    ModelFamily("bspline_mlp", make_bspline_mlp, "B-spline MLP", _bspline_mlp_flops, SPLINE_SPACE, is_batched=True),
+    ModelFamily(
+        "bspline_mlp",
+        make_bspline_mlp,
+        "B-spline MLP",
+        _bspline_mlp_flops,
+        {DEPTH: (2, 1), **SPLINE_SPACE},
+        is_batched=True,
+    ),
     ModelFamily(
         "bspline_first_mlp",
         make_bspline_first_mlp,
         "B-spline-first MLP",
         _bspline_first_flops,
-        SPLINE_SPACE,
+        {DEPTH: (1, 2), **SPLINE_SPACE},
         is_batched=True,
     ),
     ModelFamily("rbf_kan", make_rbf_kan, "RBF KAN (FastKAN)", None, {DEPTH: (1, 2), "grid": N_BASIS}, is_batched=True),

@@ -9,7 +9,7 @@ GROUPS = ((0, 1, 2), (3, 4, 5), (6, 7, 8, 9))
 """Classes of the three stages."""
 
 
-def load_continual(name: str, *, budget: int = 30_000, epochs: int = 3) -> Task:
+def load_continual(name: str, *, budget: int = 60_000, epochs: int = 5) -> Task:
     """A task of images whose classes arrive in three stages; what counts is the accuracy on all of them in the end.
 
     Args:

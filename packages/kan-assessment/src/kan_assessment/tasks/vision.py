@@ -9,7 +9,7 @@ from .task import VALIDATION, Samples, Task
 NAMES = ("mnist5k", "mnist", "fashion-mnist", "kmnist", "emnist", "cifar10", "cifar100", "svhn")
 
 
-def load_vision(name: str, *, size: int | None = None, budget: int = 30_000, epochs: int = 10) -> Task:
+def load_vision(name: str, *, size: int | None = None, budget: int = 60_000, epochs: int = 15) -> Task:
     """Images of a data set that `separata.data` knows, or that lies in `$SEPARATA_DATA`, as rows of pixels in [0, 1].
 
     The test part is the data set's own; the validation part is drawn from the training part by the seed.
