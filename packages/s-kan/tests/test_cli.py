@@ -57,8 +57,8 @@ def test_a_formula_is_learned_drawn_and_explained(folder, tmp_path):
     assert {"functions.svg", "selection.svg", "model.safetensors", "history.csv"} <= set(contents(out))
     text = call("report", out).out
     assert all(name in text for name in value["chosen"][0])
-    for name in ("model.safetensors", "functions.svg"):
-        assert contents(out)[name] == contents(folder / "formula")[name], "the same seed, the same network"
+    same = (contents(one)["model.safetensors"] for one in (out, folder / "formula"))
+    assert len(set(same)) == 1, "the same seed, the same network"
 
 
 def test_a_training_that_was_stopped_is_resumed(folder, tmp_path):
@@ -163,10 +163,10 @@ def test_networks_are_compared(folder, tmp_path):
     assert (tmp_path / "c.svg").is_file()
 
 
-def test_the_suite_has_seven_functions(unchecked):
-    done = call(
-        "compare", "functions", "--rates", "0.01", "--n-train", "20", "--n-test", "10", "--json", *TINY, "--epochs", "2"
-    )
+def test_the_suite_has_seven_functions():
+    few = ("--n-train", "20", "--n-test", "10", "--hidden", "2", "--pool", "rbf", "--n-basis", "4", "--epochs", "2")
+    with pytest.warns(UserWarning, match="nothing to select"):
+        done = call("compare", "functions", "--rates", "0.01", *few, "--json")
     assert done.code == 0, done.err
     assert len({row["task"] for row in json.loads(done.out)["rows"]}) == 7
 
@@ -194,7 +194,7 @@ def test_the_suite_has_seven_functions(unchecked):
         (("fit", "x", "--low", "1", "--high", "0", "--out", "new"), ["low must be less"]),
         (("fit", FORMULA, "--out", "formula"), ["--resume"]),
         (("fit", FORMULA, "--out", "formula", "--resume"), ["another"]),
-        (("image", "homes.csv", "--out", "new"), ["images"]),
+        (("image", "homes.csv", "--out", "new"), ["homes.csv"]),
         (("image", "nothing", "--out", "new"), ["nothing"]),
         (("image", "images.npz", "--channels", "", "--out", "new"), ["channels"]),
         (("evaluate", "absent"), ["absent"]),
@@ -221,7 +221,7 @@ def test_bad_input_costs_one_line_and_leaves_nothing(folder, words, said, monkey
     (folder / "wrong.csv").write_text("a\n1\n")
     (folder / "green.csv").write_text("size,color\n1,green\n")
     before = contents(folder)
-    call(*words).assert_refused(*said, after_progress="--top-k" in words)
+    call(*words).assert_refused(*said)
     assert contents(folder) == before
 
 

@@ -117,6 +117,8 @@ def test_logits_have_a_rate_and_a_decay_of_their_own():
         (lambda: StageConfig(selection_split=1), "below 1"),
         (lambda: StageConfig(top_k=0), "at least 1 family"),
         (lambda: StageConfig(probe=0), "above 0"),
+        (lambda: StageConfig(strategy="successive", top_k=3), "leaves 2 for each unit"),
+        (lambda: StageConfig(strategy="oracle", top_k=2), "leaves 1 for each unit"),
         (lambda: StageConfig(selection_lr=0), "positive"),
         (lambda: StageConfig(selection_decay=-1), "negative"),
         (lambda: StageSchedule(StageConfig(top_k=4)).step(network(), 1.0), "keep 1 to 3"),

@@ -112,8 +112,8 @@ def test_learning_rates_are_numbers():
 def test_pixels_of_digits(kind):
     trial = DigitsTrial(
         contender=Contender(kind, "rbf"),
-        model=ModelConfig(LAYER, "4"),
-        train=TrainConfig(epochs=4, batch_size=128, lr=3e-2),
+        model=ModelConfig(LAYER, "8"),
+        train=TrainConfig(epochs=15, batch_size=128, lr=1e-2),
     )
     found = run_digits(trial, "cpu")
     assert found["accuracy"] > 0.6
@@ -123,9 +123,7 @@ def test_pixels_of_digits(kind):
 
 @pytest.mark.parametrize("arch", ["s-convkan", "convkan", "cnn"])
 def test_images(arch):
-    trial = ImageTrial(
-        "digits", arch, "rbf", LAYER, "3,5", train=TrainConfig(epochs=2, lr=2e-2, batch_size=64), n_train=300
-    )
+    trial = ImageTrial("digits", arch, "rbf", LAYER, "3,5", train=TrainConfig(epochs=3, lr=3e-2, batch_size=64))
     found = run_image(trial, "cpu")
     assert found["accuracy"] > 0.3
     assert found == run_image(trial, "cpu"), "dropout, too, depends on the seed"

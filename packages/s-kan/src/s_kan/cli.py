@@ -5,7 +5,7 @@ from typing import Literal
 
 from separata import cli
 
-from .configs import IMAGE_TRAINING, Arch, DataConfig, LayerConfig, ModelConfig, StageConfig, TrainConfig
+from .configs import IMAGE_TRAINING, Arch, DataConfig, LayerConfig, ModelConfig, RunConfig, StageConfig, TrainConfig
 from .paper import PAPER
 
 
@@ -43,7 +43,7 @@ def fit(
 
     commands.fit(
         source,
-        commands.RunConfig(model, stages, config),
+        RunConfig(model, stages, config),
         data,
         target=target,
         task=task,
@@ -136,7 +136,7 @@ def image(
     """
     from . import commands
 
-    settings = commands.RunConfig(ModelConfig(model, channels), stages, config)
+    settings = RunConfig(ModelConfig(model, channels), stages, config)
     commands.train_image(
         data,
         arch,
@@ -185,7 +185,7 @@ def compare(
 
     commands.compare(
         source,
-        commands.RunConfig(model, stages, config),
+        RunConfig(model, stages, config),
         data,
         target=target,
         task=task,

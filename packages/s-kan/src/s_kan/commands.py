@@ -11,6 +11,7 @@ from separata.formulas import parse
 from separata.labeled import load_samples, load_splits
 from separata.output import Output, finite, listing
 from separata.progress import Reporter
+from separata.runs import RunFolder
 from separata.tables import Task, load_table, numbers_of, read_cells
 
 from . import comparison, runs
@@ -107,7 +108,7 @@ def train_image(
 
 def _trained(found: runs.TrainReport, out: Path) -> Output:
     """What came out of a training; draws how families were chosen."""
-    history = runs.RunFolder(out).history
+    history = RunFolder(out).history
     history.resume(lambda _: True)
     drawn = []
     if any(key.startswith("layer") for row in history.rows for key in row):

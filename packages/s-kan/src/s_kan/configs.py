@@ -141,6 +141,9 @@ class StageConfig:
             raise ValueError(f"the weight decay of the logits must not be negative, but it is {self.selection_decay}")
         if self.top_k < 1:
             raise ValueError(f"a unit keeps at least 1 family, not {self.top_k}")
+        most = {"successive": 2, "oracle": 1}.get(self.strategy, self.top_k)
+        if self.top_k > most:
+            raise ValueError(f"the strategy {self.strategy} leaves {most} for each unit to keep, not {self.top_k}")
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from .pool import PoolLike
 class SKANLinear(SelectableLayer):
     """A dense Kolmogorov-Arnold layer whose nodes choose among families of functions.
 
-    y_o = Σ_d b_{o,d} silu(x_d) + Σ_p w_{p,o} s_p Σ_d Σ_i c^(p)_{o,d,i} B^(p)_i(x_d), with w = softmax over p, and constants
-    s that give families the same size. Inputs should lie in about [-1, 1]: outside, splines, Gaussians and wavelets
-    vanish, and waves repeat.
+    y_o = Σ_d b_{o,d} silu(x_d) + Σ_p w_{p,o} s_p Σ_d Σ_i c^(p)_{o,d,i} B^(p)_i(x_d): w is a softmax over p, and the
+    constants s give families the same size. Inputs should lie in about [-1, 1]: outside, splines, Gaussians and
+    wavelets vanish, and waves repeat.
 
     Args:
         in_features: Inputs D.

@@ -51,7 +51,7 @@ class Trainer:
         lr: The learning rate of the last step.
 
     Raises:
-        ValueError: if the checkpoint is that of another training.
+        ValueError: if units would keep more families than there are, or the checkpoint is that of another training.
     """
 
     def __init__(
@@ -77,6 +77,7 @@ class Trainer:
         self.lr = config.lr
         self.n_steps = config.epochs * _per_pass(len(data), config.batch_size)
         is_open = any(not layer.is_pruned for layer in selectable_layers(model))
+        _check_top_k(model, stages.top_k)
         share = stages.full + stages.selective
         self.n_search = round(share * self.n_steps) if is_open else 0
         self.fitted, self.held_out = self._divide()
@@ -226,6 +227,13 @@ class Trainer:
             self._order = (number, len(data), torch.randperm(len(data), generator=generator).to(data.x.device))
         index = self._order[2][place * size : (place + 1) * size]
         return data.x[index], data.y[index]
+
+
+def _check_top_k(model: nn.Module, top_k: int) -> None:
+    """See, before the training, that units can keep so many families."""
+    fewest = min((len(layer.names) for layer in selectable_layers(model) if not layer.is_pruned), default=top_k)
+    if top_k > fewest:
+        raise ValueError(f"a unit can keep 1 to {fewest} members of its pool, not {top_k}")
 
 
 def _per_pass(n: int, batch_size: int) -> int:
