@@ -3,6 +3,8 @@
 Peers: pykan and efficient-kan's layer, as the wheel kan-gpt ships it, where they are installed.
 """
 
+from itertools import pairwise
+
 import pytest
 import torch
 
@@ -42,8 +44,9 @@ def test_step_of_other_kans(benchmark, name):
 
 
 def test_step_of_efficient_kan(benchmark):
-    module = peer("kan_gpt.efficient_kan", "KAN")
-    loss = benchmark.pedantic(stepper(module.KAN(WIDTHS)), rounds=5, warmup_rounds=1)
+    module = peer("kan_gpt.efficient_kan.model", "KANLinear")
+    model = torch.nn.Sequential(*(module.KANLinear(*pair) for pair in pairwise(WIDTHS)))
+    loss = benchmark.pedantic(stepper(model), rounds=5, warmup_rounds=1)
     assert loss.isfinite()
 
 

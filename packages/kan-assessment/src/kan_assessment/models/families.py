@@ -158,7 +158,7 @@ def make_pykan(
     from kan import KAN
 
     widths = [in_features, *hidden, out_features]
-    return KAN(
+    model: nn.Module = KAN(
         width=widths,
         grid=grid,
         k=order,
@@ -167,6 +167,9 @@ def make_pykan(
         auto_save=False,
         save_act=False,
     )
+    # The numbers of the branch that is off would be counted as trained.
+    model.get_submodule("symbolic_fun").requires_grad_(requires_grad=False)
+    return model
 
 
 def _follow_s_kan(model: nn.Module) -> Callable[[float], bool]:
