@@ -1,0 +1,1 @@
+"""The networks that AF-KAN is compared with."""

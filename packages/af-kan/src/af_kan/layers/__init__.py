@@ -1,0 +1,1 @@
+"""The AF-KAN layer: grid, activation, combination, features, normalization, reduction."""

@@ -1,0 +1,1 @@
+"""Networks of layers, how they come into a network of the user's own, and what they cost."""

@@ -1,0 +1,1 @@
+"""Networks that are compared, and the registry of their families."""
