@@ -178,18 +178,15 @@ def test_gradients_are_zeroed_where_a_user_s_loop_does(order):
         controller = DendriteController(network(), adam, cycle=CYCLE)
         for score in (0.5, 0.4, 0.4, 0, 0, 0, 0.6):
             for x, y in zip(X.split(16), Y.split(16)):
-                optimizer = controller.optimizer
-                steps = {"before": [], "between": [], "after": []}
-                steps[where] = [optimizer.zero_grad]
-                for zero in steps["before"]:
-                    zero()
+                if where == "before":
+                    controller.optimizer.zero_grad()
                 loss = nn.functional.cross_entropy(controller.model.train()(x), y)
-                for zero in steps["between"]:
-                    zero()
+                if where == "between":
+                    controller.optimizer.zero_grad()
                 loss.backward()
-                optimizer.step()
-                for zero in steps["after"]:
-                    zero()
+                controller.optimizer.step()
+                if where == "after":
+                    controller.optimizer.zero_grad()
             controller.step(score)
         found.append(controller.model.state_dict())
     assert num_dendrites(controller.model) == 1
@@ -260,6 +257,8 @@ def test_what_cannot_be_is_refused():
     with pytest.raises(ValueError, match="add_dendrites first"):
         DendriteController(nn.Linear(2, 2), adam)
     controller, _ = played([0.5, 0.4, 0.4], CYCLE)
+    copy.deepcopy(controller.model)(X).sum().backward()
+    assert controller.modules[0].candidates is None, "a copy begins nothing"
     with pytest.raises(FloatingPointError, match="not finite"):
         controller.train_dendrites([(X * torch.nan, Y)], nn.functional.cross_entropy)
     epoch(controller)  # the phase begins anew

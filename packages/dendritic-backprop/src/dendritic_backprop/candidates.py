@@ -1,5 +1,6 @@
 """The dendrite phase: all layers' candidates learn to correlate with the remaining errors of their neurons."""
 
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -78,8 +79,14 @@ class CorrelationTrainer:
             raise ValueError("there are no candidates to train; call begin first")
         return self._optimizer
 
+    def begin_at_forward(self) -> None:
+        """Begin as soon as the network runs with gradients, if not before."""
+        self._hook = self.model.register_forward_pre_hook(_Start(self), with_kwargs=True)
+
     def begin(self) -> None:
         """Freeze the network, and start candidates in every wrapped module."""
+        if self._hook is not None:
+            self._hook.remove()
         modules = dendritic_modules(self.model)
         self._modes = {module: module.training for module in self.model.modules()}
         self._trainable = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
@@ -197,7 +204,8 @@ class CorrelationTrainer:
         """
         if self.loss_fn is None:
             raise ValueError("running over a loader needs a loss function")
-        self.begin()
+        if not self.layers:
+            self.begin()
         for layer in self.layers:
             layer.module.keeps_values = False
         try:
@@ -312,6 +320,26 @@ class CandidateOptimizer:
     def step(self) -> None:
         """Take the errors of the last backward pass."""
         self.trainer.observe()
+
+
+class _Start:
+    """Before a forward pass: begins the phase, where the network runs before the optimizer is first asked for."""
+
+    trainer: Any = None
+
+    def __init__(self, trainer: CorrelationTrainer) -> None:
+        self.trainer = weakref.ref(trainer)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy of the network begins nothing."""
+        return {}
+
+    def __call__(self, model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Called with what the network is called with."""
+        trainer = self.trainer and self.trainer()
+        if trainer is not None and torch.is_grad_enabled() and not trainer.layers:
+            trainer.begin()
+            trainer._frozen(model, args, kwargs)
 
 
 class FrozenForward:

@@ -74,7 +74,7 @@ class CascadeCorrelation(ClassifierMixin, BaseEstimator):
         check_classification_targets(y)
         self.classes_, labels = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
-            raise ValueError(f"a classifier needs samples of at least two classes, not {len(self.classes_)}")
+            raise ValueError(f"a classifier needs samples of at least two classes, not {len(self.classes_)} class")
         generator = torch.Generator().manual_seed(self.random_state)
         target = torch.from_numpy(labels)
         wanted = torch.nn.functional.one_hot(target, len(self.classes_)).double()

@@ -279,6 +279,7 @@ class DendriteController:
         self.phase = DENDRITE
         self._before = self._state()
         self.trainer = CorrelationTrainer(self.model, None, self.dendrite_factory, generator)
+        self.trainer.begin_at_forward()
         self._dendrite_best, self._dendrite_waited = -math.inf, 0
 
     def _begin_candidates(self) -> CorrelationTrainer:
@@ -359,7 +360,7 @@ class DendriteController:
         Raises:
             KeyError, ValueError, RuntimeError: if it is the state of another training.
         """
-        if self.trainer is not None and self.trainer.layers:
+        if self.trainer is not None:
             self.trainer.abandon()
         device = next(self.model.parameters()).device
         self.model.load_state_dict(state["model"])
