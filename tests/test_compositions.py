@@ -171,6 +171,59 @@ def test_a_small_policy_with_dendrites_swims_as_its_teacher():
     assert ours > 0.8 * taught > 5 * untrained, (ours, taught, untrained)
 
 
+@pytest.mark.composes("bab-verify", "af-kan", "s-kan")
+def test_kolmogorov_arnold_networks_are_verified(tmp_path):
+    """AF-KAN and S-KAN classifiers of wines, exported as ONNX, whose answers bab-verify proves near samples."""
+    import af_kan
+    import s_kan
+    from bab_verify import verify_robustness
+    from sklearn.datasets import load_wine
+    from sklearn.preprocessing import MinMaxScaler
+
+    x, y = load_wine(return_X_y=True)
+    x = MinMaxScaler((-1, 1)).fit_transform(x).astype("float32")
+    for package, classifier in (
+        (af_kan, af_kan.AFKANClassifier(hidden="8", reduction="multistep", epochs=30, lr=1e-2, batch_size=32)),
+        (s_kan, s_kan.SKANClassifier(hidden=(4,), epochs=60, lr=1e-2)),
+    ):
+        assert classifier.fit(x, y).score(x, y) > 0.95
+        path = tmp_path / f"{package.__name__}.onnx"
+        package.save_onnx(classifier.network_, path, (x.shape[1],))
+        sample, label = torch.from_numpy(x[0]), int(y[0])
+        assert verify_robustness(path, sample, label, eps=0.001).status == "unsat"
+        refuted = verify_robustness(path, sample, label, eps=0.9)
+        assert refuted.status == "sat"
+        found = refuted.counterexample.x.float().view(1, -1)
+        assert int(classifier.network_.eval()(found).argmax()) != label
+
+
+VERIFIABLE = ("bspline", "rbf", "chebyshev", "fourier", "wavelet", "relu_kan", "legendre", "monomial")
+"""Families of functions of s-kan whose networks bab-verify can bound."""
+
+
+@pytest.mark.composes("bab-verify", "s-kan")
+@pytest.mark.parametrize("family", VERIFIABLE)
+def test_bounds_of_each_family_of_kolmogorov_arnold_networks_hold(tmp_path, family):
+    """s-kan makes a network of each family; what bab-verify bounds contains what the network computes."""
+    from bab_verify import compute_bounds
+    from s_kan import KAN, available_bases, save_onnx
+
+    assert set(VERIFIABLE) <= set(available_bases())
+    with seeded(0):
+        network = KAN([3, 4, 2], basis=family).eval()
+    save_onnx(network, tmp_path / "kan.onnx", (3,))
+    center, radius = torch.tensor([[0.2, -0.4, 0.6]]), 0.1
+    bounds = compute_bounds(tmp_path / "kan.onnx", center - radius, center + radius, method="crown")
+    generator = torch.Generator().manual_seed(0)
+    samples = center + radius * (2 * torch.rand(500, 3, generator=generator) - 1)
+    with torch.no_grad():
+        values = network(samples)
+    assert (bounds.lower <= values.min(0).values).all()
+    assert (values.max(0).values <= bounds.upper).all()
+    spread = values.max(0).values - values.min(0).values
+    assert (bounds.upper - bounds.lower < 100 * spread).all()
+
+
 def functions():
     """The tests of this file that take what packages make, with the packages that they name."""
     for node in ast.parse(Path(__file__).read_text(encoding="utf-8")).body:
