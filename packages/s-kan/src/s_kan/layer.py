@@ -284,8 +284,10 @@ class SelectableLayer(nn.Module):
         """
         if self.pool is None:
             raise ValueError("a pruned layer expands each of its members by itself")
-        features = self.pool(x)
-        return torch.cat([features, self.base(x)[..., None]], -1) if self.base.is_there else features
+        if not self.base.is_there:
+            return self.pool(x)
+        # One copy instead of two.
+        return torch.cat([*(basis(x) for basis in self.pool.bases), self.base(x)[..., None]], -1)
 
 
 def make_base_weight(n_out: int, n_in: int, kernel: tuple[int, ...] = ()) -> Float[Tensor, "nodes inputs *kernel"]:

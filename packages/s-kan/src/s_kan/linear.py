@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import linear
@@ -103,5 +102,6 @@ def loop_over_members(layer: SKANLinear, x: Float[Tensor, "*batch features"]) ->
     total = x.new_zeros(()) if layer.base_weight is None else linear(layer.base(x), layer.base_weight)
     parts = (layer.coefficients * layer.scale).split(layer.pool.sizes, 2)
     for basis, part, weight in zip(layer.pool.bases, parts, layer.select(), strict=True):
-        total = total + torch.einsum("...di,odi,od->...o", basis(x), part, weight.expand(layer.n_out, layer.n_in))
+        own = part * weight[..., None]
+        total = total + linear(basis(x).flatten(-2), own.flatten(1))
     return total
