@@ -173,7 +173,7 @@ def profile(
     n_in, hidden, n_out = widths[0], list(widths[1:-1]), widths[-1]
     families = [get_family(name) for name in models]
     budget = count_family(families[0], n_in, hidden, n_out).params
-    rows = []
+    rows: list[dict[str, Any]] = []
     for family in families:
         of_this = hidden
         if equal == "params" and family is not families[0]:
