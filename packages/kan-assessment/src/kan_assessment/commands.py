@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 from separata import files
 from separata.output import Output
@@ -173,7 +173,7 @@ def profile(
     n_in, hidden, n_out = widths[0], list(widths[1:-1]), widths[-1]
     families = [get_family(name) for name in models]
     budget = count_family(families[0], n_in, hidden, n_out).params
-    rows = []
+    rows: list[dict[str, Any]] = []
     for family in families:
         of_this = hidden
         if equal == "params" and family is not families[0]:

@@ -108,7 +108,7 @@ def _import(name: str) -> Callable[..., nn.Module]:
     factory = getattr(module, attribute, None)
     if not callable(factory):
         raise ValueError(f"the module {module_name} has no function {attribute} that makes a model")
-    return factory  # type: ignore[no-any-return] # checked when it is called
+    return factory
 
 
 def build(name: str, in_features: int, hidden: Sequence[int], out_features: int, **settings: Any) -> nn.Module:  # noqa: ANN401 - a builder's

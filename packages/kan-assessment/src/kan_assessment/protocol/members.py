@@ -37,7 +37,7 @@ class Stacked:
     """
 
     def __init__(self, models: Sequence[nn.Module]) -> None:
-        self._params, self._buffers = stack_module_state(list(models))  # type: ignore[arg-type]
+        self._params, self._buffers = stack_module_state(list(models))
         self._base = copy.deepcopy(models[0])
 
     def parameters(self) -> list[Tensor]:
@@ -48,7 +48,7 @@ class Stacked:
         """The outputs of each for its own samples."""
 
         def call(params: dict[str, Tensor], buffers: dict[str, Tensor], one: Tensor) -> Tensor:
-            return functional_call(self._base, (params, buffers), (one,))  # type: ignore[no-any-return]
+            return functional_call(self._base, (params, buffers), (one,))
 
         return vmap(call)(self._params, self._buffers, x)
 

@@ -84,4 +84,4 @@ def load_task(name: str, target: str | None = None) -> Task:
             f"there is no task {name}; tasks are named like symbolic/ellipkinc, with one of {suites}, or are .csv or "
             ".npz files"
         )
-    return loaders[suite](rest)  # type: ignore[operator] # all take a name
+    return loaders[suite](rest)
