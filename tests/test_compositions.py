@@ -174,11 +174,12 @@ def test_a_small_policy_with_dendrites_swims_as_its_teacher():
 @pytest.mark.composes("bab-verify", "af-kan", "s-kan")
 def test_kolmogorov_arnold_networks_are_verified(tmp_path):
     """AF-KAN and S-KAN classifiers of wines, exported as ONNX, whose answers bab-verify proves near samples."""
+    from sklearn.datasets import load_wine
+    from sklearn.preprocessing import MinMaxScaler
+
     import af_kan
     import s_kan
     from bab_verify import verify_robustness
-    from sklearn.datasets import load_wine
-    from sklearn.preprocessing import MinMaxScaler
 
     x, y = load_wine(return_X_y=True)
     x = MinMaxScaler((-1, 1)).fit_transform(x).astype("float32")

@@ -179,8 +179,8 @@ def _value(node: ast.expr, columns: Mapping[str, Tensor], like: Tensor) -> Tenso
         case ast.BinOp(left=left, op=op, right=right):
             return _OPERATIONS[type(op)](_value(left, columns, like), _value(right, columns, like))
         case ast.UnaryOp(op=op, operand=operand):
-            value = _value(operand, columns, like)
-            return -value if isinstance(op, ast.USub) else value
+            inner = _value(operand, columns, like)
+            return -inner if isinstance(op, ast.USub) else inner
         case ast.Call(func=ast.Name(id=name), args=args):
             return FUNCTIONS[name](*(_value(one, columns, like) for one in args))
     raise AssertionError(ast.dump(node))
