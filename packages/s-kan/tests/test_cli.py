@@ -46,9 +46,9 @@ def folder(tmp_path_factory):
         "--channels",
         "3",
         "--epochs",
-        "12",
-        "--batch-size",
-        "16",
+        "60",
+        "--dropout",
+        "0",
         "--device",
         "cpu",
     )

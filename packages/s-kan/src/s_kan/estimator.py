@@ -9,7 +9,7 @@ import torch
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
-from torch import Tensor
+from torch import Tensor, nn
 
 from .configs import POOL, StageConfig, TrainConfig, Unit
 from .networks import SKAN, selectable_layers
@@ -22,7 +22,7 @@ from .training.strategies import Job, train
 class _SKANEstimator(BaseEstimator):
     """What the regressor and the classifier share."""
 
-    network_: Scaled
+    network_: nn.Module
 
     def __init__(
         self,

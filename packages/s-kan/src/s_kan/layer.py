@@ -224,7 +224,7 @@ class SelectableLayer(nn.Module):
             if bool(mask.any()):
                 shape, is_by_edge = (self.n_out, self.n_in), self.unit == "edge"
                 own = self._of_units(part, mask)
-                self.members.append(Member(basis, own, mask, shape, is_by_edge=is_by_edge))
+                self.members.append(Member(basis, own, mask, shape, is_by_edge=is_by_edge))  # type: ignore[arg-type] # a family
         self.kept = kept.clone()
         self.pool = self.select = self.coefficients = None
 

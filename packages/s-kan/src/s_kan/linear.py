@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn.functional import linear
 
 from .configs import POOL, Base, Normalization, Unit
-from .layer import SelectableLayer
+from .layer import Member, SelectableLayer
 from .normalization import make_normalization
 from .pool import PoolLike
 
@@ -59,6 +59,7 @@ class SKANLinear(SelectableLayer):
             return linear(self.expand(x).flatten(-2), self.weight().flatten(1))
         y = None if self.base_weight is None else linear(self.base(x), self.base_weight)
         for member in self.members:
+            assert isinstance(member, Member)  # noqa: S101 - as it was made
             part = linear(member.basis(x).flatten(-2), member.weight().flatten(1))
             if y is None:
                 y = part.new_zeros(*x.shape[:-1], self.n_out)
