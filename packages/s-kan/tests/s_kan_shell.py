@@ -6,4 +6,4 @@ from separata.testing import Commands
 
 call = Commands(PAPER, [cli.fit, cli.evaluate, cli.predict, cli.report, cli.image, cli.compare])
 
-TINY = ("--hidden", "3", "--pool", "rbf,fourier", "--n-basis", "6", "--epochs", "20", "--device", "cpu")
+TINY = ("--hidden", "3", "--pool", "rbf,fourier", "--n-basis", "6", "--epochs", "12", "--device", "cpu")

@@ -38,7 +38,20 @@ def folder(tmp_path_factory):
     ):
         done = call("fit", source, "--out", place / name, *words, *TINY)
         assert done.code == 0, done.err
-    images = ("--pool", "rbf,fourier", "--n-basis", "4", "--channels", "3", "--epochs", "6", "--device", "cpu")
+    images = (
+        "--pool",
+        "rbf,fourier",
+        "--n-basis",
+        "4",
+        "--channels",
+        "3",
+        "--epochs",
+        "60",
+        "--dropout",
+        "0",
+        "--device",
+        "cpu",
+    )
     done = call("image", place / "images.npz", "--out", place / "pictures", "--lr", "0.05", *images)
     assert done.code == 0, done.err
     return place
@@ -63,7 +76,7 @@ def test_a_formula_is_learned_drawn_and_explained(folder, tmp_path):
 
 def test_a_training_that_was_stopped_is_resumed(folder, tmp_path):
     words = ("fit", FORMULA, "--out", tmp_path / "part", "--n-train", "80", "--n-test", "50", *TINY)
-    with interrupted_after(14):
+    with interrupted_after(9):
         code, _, err = call(*words)
     assert code == 130
     assert "--resume" in err
@@ -157,7 +170,7 @@ def test_networks_are_compared(folder, tmp_path):
         "MLP, pruned size",
         "MLP, unpruned size",
     }
-    assert {row["epochs"] for row in rows} == {20, 40}
+    assert {row["epochs"] for row in rows} == {12, 24}
     errors = [float(row["test RMSE"]) for row in rows]
     assert errors == sorted(errors)
     assert (tmp_path / "c.svg").is_file()

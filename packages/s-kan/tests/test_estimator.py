@@ -14,7 +14,7 @@ SMALL = {"hidden": (3,), "pool": ("rbf", "fourier"), "n_basis": 4, "epochs": 40,
 
 
 @parametrize_with_checks([SKANRegressor(**SMALL), SKANClassifier(**SMALL)])
-def test_scikit_learn_s_checks(estimator, check):
+def test_scikit_learn_s_checks(estimator, check, unchecked):
     check(estimator)
 
 

@@ -92,7 +92,8 @@ def _group(layer: SelectableLayer, basis: nn.Module, weight: Tensor, nodes: Tens
     basis, kind = copy.deepcopy(basis), layer.base.kind
     plain: KANLinear | KANConv2d
     if isinstance(layer, SKANConv2d):
-        plain = KANConv2d(layer.n_in, len(nodes), layer.kernel, layer.stride, layer.padding, basis=basis, base=kind)
+        height, width = layer.kernel
+        plain = KANConv2d(layer.n_in, len(nodes), (height, width), layer.stride, layer.padding, basis=basis, base=kind)
     else:
         plain = KANLinear(layer.n_in, len(nodes), basis, base=kind)
     plain = plain.to(weight)

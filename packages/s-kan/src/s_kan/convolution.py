@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.nn.functional import conv2d, pad
 
 from .configs import POOL, Base, Normalization, Unit
-from .layer import SelectableLayer
+from .layer import Member, SelectableLayer
 from .linear import check_features
 from .normalization import make_normalization
 from .pool import PoolLike
@@ -71,6 +71,7 @@ class SKANConv2d(SelectableLayer):
             return conv2d(as_channels(self.expand(channels_last(x))), self.weight().flatten(1, 2), stride=self.stride)
         y = None if self.base_weight is None else conv2d(self.base(x), self.base_weight, stride=self.stride)
         for member in self.members:
+            assert isinstance(member, Member)  # noqa: S101 - as it was made
             features = as_channels(member.basis(channels_last(x)))
             part = conv2d(features, member.weight().flatten(1, 2), stride=self.stride)
             if y is None:

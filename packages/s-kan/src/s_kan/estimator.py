@@ -9,7 +9,7 @@ import torch
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
-from torch import Tensor
+from torch import Tensor, nn
 
 from .configs import POOL, StageConfig, TrainConfig, Unit
 from .networks import SKAN, selectable_layers
@@ -22,7 +22,7 @@ from .training.strategies import Job, train
 class _SKANEstimator(BaseEstimator):
     """What the regressor and the classifier share."""
 
-    network_: Scaled
+    network_: nn.Module
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class _SKANEstimator(BaseEstimator):
         self.random_state = random_state
 
     def _train(self, x: np.ndarray, y: Tensor, n_outputs: int) -> None:
-        samples = Samples(torch.from_numpy(x), y).to(self.device)
+        samples = Samples(torch.tensor(x), y).to(self.device)
         widths = [x.shape[1], *self.hidden, n_outputs]
 
         def make(pools: Sequence[Sequence[str]] | None) -> Scaled:
@@ -74,7 +74,7 @@ class _SKANEstimator(BaseEstimator):
         check_is_fitted(self, "network_")
         x = validate_data(self, x, dtype=np.float32, reset=False)
         with torch.no_grad():
-            return self.network_(torch.from_numpy(x).to(self.device)).cpu()
+            return self.network_(torch.tensor(x).to(self.device)).cpu()
 
     def chosen(self) -> list[list[str]]:
         """For each layer, the family that each unit has chosen."""
@@ -116,7 +116,7 @@ class SKANRegressor(RegressorMixin, _SKANEstimator):
             ValueError: if a setting or the data is wrong.
         """
         X, y = validate_data(self, X, y, dtype=np.float32, y_numeric=True)
-        self._train(X, torch.from_numpy(np.asarray(y, dtype=np.float32)), 1)
+        self._train(X, torch.tensor(np.asarray(y, dtype=np.float32)), 1)
         return self
 
     def predict(self, X: Any) -> np.ndarray:  # noqa: ANN401 - what scikit-learn takes
@@ -154,4 +154,5 @@ class SKANClassifier(ClassifierMixin, _SKANEstimator):
 
     def predict(self, X: Any) -> np.ndarray:  # noqa: ANN401 - what scikit-learn takes
         """The class of each row of features."""
-        return self.classes_[self._outputs(X).argmax(1).numpy()]
+        best = self._outputs(X).argmax(1).numpy()
+        return self.classes_[best]

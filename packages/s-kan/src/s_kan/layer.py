@@ -224,7 +224,7 @@ class SelectableLayer(nn.Module):
             if bool(mask.any()):
                 shape, is_by_edge = (self.n_out, self.n_in), self.unit == "edge"
                 own = self._of_units(part, mask)
-                self.members.append(Member(basis, own, mask, shape, is_by_edge=is_by_edge))
+                self.members.append(Member(basis, own, mask, shape, is_by_edge=is_by_edge))  # type: ignore[arg-type] # a family
         self.kept = kept.clone()
         self.pool = self.select = self.coefficients = None
 
@@ -284,8 +284,10 @@ class SelectableLayer(nn.Module):
         """
         if self.pool is None:
             raise ValueError("a pruned layer expands each of its members by itself")
-        features = self.pool(x)
-        return torch.cat([features, self.base(x)[..., None]], -1) if self.base.is_there else features
+        if not self.base.is_there:
+            return self.pool(x)
+        # One copy instead of two.
+        return torch.cat([*(basis(x) for basis in self.pool.bases), self.base(x)[..., None]], -1)
 
 
 def make_base_weight(n_out: int, n_in: int, kernel: tuple[int, ...] = ()) -> Float[Tensor, "nodes inputs *kernel"]:

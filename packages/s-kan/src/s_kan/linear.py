@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import linear
 
 from .configs import POOL, Base, Normalization, Unit
-from .layer import SelectableLayer
+from .layer import Member, SelectableLayer
 from .normalization import make_normalization
 from .pool import PoolLike
 
@@ -60,6 +59,7 @@ class SKANLinear(SelectableLayer):
             return linear(self.expand(x).flatten(-2), self.weight().flatten(1))
         y = None if self.base_weight is None else linear(self.base(x), self.base_weight)
         for member in self.members:
+            assert isinstance(member, Member)  # noqa: S101 - as it was made
             part = linear(member.basis(x).flatten(-2), member.weight().flatten(1))
             if y is None:
                 y = part.new_zeros(*x.shape[:-1], self.n_out)
@@ -103,5 +103,6 @@ def loop_over_members(layer: SKANLinear, x: Float[Tensor, "*batch features"]) ->
     total = x.new_zeros(()) if layer.base_weight is None else linear(layer.base(x), layer.base_weight)
     parts = (layer.coefficients * layer.scale).split(layer.pool.sizes, 2)
     for basis, part, weight in zip(layer.pool.bases, parts, layer.select(), strict=True):
-        total = total + torch.einsum("...di,odi,od->...o", basis(x), part, weight.expand(layer.n_out, layer.n_in))
+        own = part * weight[..., None]
+        total = total + linear(basis(x).flatten(-2), own.flatten(1))
     return total

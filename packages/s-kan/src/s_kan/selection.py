@@ -68,7 +68,7 @@ class Selection(nn.Module):
 
     def forward(self) -> Float[Tensor, "members nodes inputs"]:
         """The weights as they are computed with."""
-        logits = self.logits
+        logits: Tensor = self.logits
         if self._noise is not None and self.training:
             logits = logits + self._noise
         soft = self._soft(logits)
