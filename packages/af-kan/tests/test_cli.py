@@ -210,7 +210,7 @@ def test_a_network_is_exported(place, tmp_path):
         (["compare", "own.npz", "--kinds", ""], ["at least one"]),
         (["compare", "own.npz", "--rates", "fast"], ["fast"]),
         (["compare", "own.npz", "--seeds", "0"], ["seeds"]),
-        (["compare", "own.npz", "--match", "params", "--hidden", "1", "--kinds", "bspline-kan"], ["too small"]),
+        (["compare", "own.npz", "--match", "params", "--hidden", "2", "--kinds", "bspline-kan"], ["too small"]),
         (["ablate", "own.npz", "--kind", "mlp"], ["af-kan"]),
         (["ablate", "own.npz", "--axis", "width"], ["width"]),
         (["export", "run", "net.pt"], [".onnx"]),

@@ -111,7 +111,7 @@ def test_the_cost_of_a_step_is_timed_in_turn():
 def test_basis_functions_are_drawn_a_panel_each():
     figure = draw_basis([("silu", "quad1"), ("relu", "quad1"), ("gelu", "sum")], n_columns=2)
     shown = [axes for axes in figure.axes if axes.get_visible()]
-    assert [axes.get_title() for axes in shown] == ["silu, quad1", "relu, quad1", "gelu, sum"]
+    assert [axes.get_title("left") for axes in shown] == ["silu, quad1", "relu, quad1", "gelu, sum"]
     assert all(len(axes.lines) == 6 for axes in shown)
     relu = shown[1].lines[0]
     assert (relu.get_ydata()[relu.get_xdata() > 1 / 3 + 0.01] == 0).all()

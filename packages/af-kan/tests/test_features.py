@@ -25,7 +25,10 @@ def test_the_grid_is_relu_kan_s():
 
 @given(st.integers(1, 12), st.integers(0, 6))
 def test_a_relu_basis_function_peaks_at_one_in_the_middle_of_its_support(g, k):
-    low, high = (one.double() for one in uniform_grid(g, k))
+    low = torch.arange(-k, g, dtype=torch.double) / g
+    high = low + (k + 1) / g
+    for exact, ends in zip((low, high), uniform_grid(g, k), strict=True):
+        torch.testing.assert_close(ends, exact.float())
     r = 4 * g**2 / (k + 1) ** 2
     middle = (low + high) / 2
     values = r**2 * basis_features(middle, low, high, "relu", "quad1")
@@ -93,8 +96,8 @@ def test_combinations_are_their_polynomials(name):
 @pytest.mark.parametrize("combination", COMBINATIONS)
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_features_are_defined_number_by_number(activation, combination):
-    low, high = torch.tensor([-0.5, 0.1]), torch.tensor([0.4, 1.3])
-    x = torch.tensor([[-1.0, 0.2], [0.3, 2.0], [0.0, 0.7]])
+    low, high = torch.tensor([-0.5, 0.1]).double(), torch.tensor([0.4, 1.3]).double()
+    x = torch.tensor([[-1.0, 0.2], [0.3, 2.0], [0.0, 0.7]]).double()
     found = basis_features(x, low, high, activation, combination)
     assert found.shape == (3, 2, 2)
     for index in torch.cartesian_prod(torch.arange(3), torch.arange(2), torch.arange(2)).tolist():

@@ -118,9 +118,9 @@ def test_nothing_of_the_size_of_all_functions_is_kept_for_the_backward_pass():
 @pytest.mark.parametrize("reduction", ["global_attn", "multistep", "spatial_attn"])
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_half_precision_computes_features_in_single_precision(reduction, dtype):
-    """Features at 20 exceed the range of float16; the layer under autocast does not."""
-    layer = AFKANLinear(6, 4, reduction=reduction)
-    x = torch.tensor([[20.0, -20.0, 3.0, 0.5, -1.0, 0.1]]).expand(3, -1)
+    """Features at 60 exceed the range of float16; the layer under autocast does not."""
+    layer = AFKANLinear(6, 4, reduction=reduction, combination="cubic1")
+    x = torch.tensor([[60.0, -20.0, 3.0, 0.5, -1.0, 0.1]]).expand(3, -1)
     expected = layer(x)
     with torch.autocast("cpu", dtype=dtype):
         found = layer(x.to(dtype))

@@ -14,23 +14,26 @@ def count_parameters(module: nn.Module) -> int:
     return sum(p.numel() * (2 if p.is_complex() else 1) for p in module.parameters() if p.requires_grad)
 
 
-def match_width(count: Callable[[int], int], budget: int, most: int = 65_536) -> int:
+def match_width(count: Callable[[int], int], budget: int, most: int = 65_536, least: int = 1) -> int:
     """The width at which a network costs nearest to a budget.
 
     Args:
         count: What a network of a width costs, by its parameters, say; it must not fall as the width grows.
         budget: What it should cost.
         most: The largest width that is tried.
+        least: The smallest.
 
     Returns:
-        The width from 1 to `most` with the cost nearest to the budget, the smaller one of two equally near.
+        The width from `least` to `most` with the cost nearest to the budget, the smaller one of two equally near.
 
     Raises:
         ValueError: if the narrowest network costs more than half as much again as the budget.
     """
-    if count(1) > 1.5 * budget:
-        raise ValueError(f"a budget of {budget:,} is too small: with a width of 1 the network takes {count(1):,}")
-    within, beyond = 1, 2
+    if count(least) > 1.5 * budget:
+        raise ValueError(
+            f"a budget of {budget:,} is too small: with a width of {least} the network takes {count(least):,}"
+        )
+    within, beyond = least, least + 1
     while beyond <= most and count(beyond) <= budget:
         within, beyond = beyond, 2 * beyond
     beyond = min(beyond, most + 1)

@@ -1,6 +1,6 @@
 """A classifier and a regressor that are fitted in a line, as scikit-learn has them."""
 
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
@@ -126,7 +126,7 @@ class AFKANClassifier(ClassifierMixin, _Estimator):
     `fit`, `network_` is the trained module, from samples to logits in the order of `classes_`.
     """
 
-    def fit(self, x: Any, y: Any) -> Self:  # noqa: ANN401 - arrays or tensors
+    def fit(self, x: Any, y: Any) -> "AFKANClassifier":  # noqa: ANN401 - arrays or tensors
         """Train on samples (n, ...) and labels (n,) of any kind.
 
         Raises:
@@ -160,7 +160,7 @@ class AFKANRegressor(RegressorMixin, _Estimator):
     choice: layer normalization takes away the mean and the scale over them, which with one or two is most of a sample.
     """
 
-    def fit(self, x: Any, y: Any) -> Self:  # noqa: ANN401 - arrays or tensors
+    def fit(self, x: Any, y: Any) -> "AFKANRegressor":  # noqa: ANN401 - arrays or tensors
         """Train on samples (n, ...) and numbers (n,).
 
         Raises:

@@ -164,7 +164,7 @@ def ablation(config: Ablation, run: Run) -> None:
     """Networks that differ from the paper's best in one setting, each at the learning rate that is best for it."""
     chosen = run.choose(run_trial, config.candidates(), _validation, "choosing learning rates")
     found = run.over_seeds(run_trial, chosen, "ablations")
-    best = {axis: _best(found, config.names(axis)) for axis in AXES}
+    best: dict[str, str] = {axis: _best(found, config.names(axis)) for axis in AXES}
     for number in range(len(run.seeds)):
         accuracy = _accuracies(found, number)
         run.measure(

@@ -60,7 +60,7 @@ def measure(
     try:
         trainer.fit()
     except FloatingPointError:
-        found = None, None
+        found: tuple[EvaluationReport | None, EvaluationReport | None] = None, None
     else:
         found = evaluate(network, data.validation), evaluate(network, data.test)
     seconds = (time.perf_counter() - begun) / train.epochs

@@ -1,6 +1,7 @@
 """What Ta et al. (2025) claim."""
 
 from collections.abc import Mapping
+from typing import Literal
 
 from separata import Claim, Paper
 
@@ -31,7 +32,7 @@ LEAST_RATIO, MOST_RATIO = 6.0, 9.8
 CHANCE = 0.3
 """Accuracy that no network reaches by chance, and every one that has learned does."""
 SMOOTH = ("silu", "gelu", "elu")
-AXES = ("activation", "combination", "grid", "order")
+AXES: tuple[Literal["activation", "combination", "grid", "order"], ...] = ("activation", "combination", "grid", "order")
 REDUCTIONS = ("global_attn", "multistep", "spatial_attn")
 
 

@@ -5,12 +5,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from separata.tables import TableSchema
-
 from separata.models import count_parameters
 from separata.progress import Reporter
 from separata.run import Compute
 from separata.runs import RunFolder
+from separata.tables import TableSchema
 from separata.training import fingerprint, seeded
 
 from .configs import DataConfig, DataShape, ModelConfig, RunConfig

@@ -121,7 +121,7 @@ def load_data(source: str | Path, config: DataConfig = DataConfig(), *, seed: in
     if config.task == "regression":
         raise ValueError(f"{source} has classes; numbers are predicted for tables and .npz files with numbers y")
     parts = load_splits(source, validation=config.validation, seed=seed, size=config.size)
-    return DataSplits(*map(_labeled, parts))
+    return DataSplits(_labeled(parts.train), _labeled(parts.validation), _labeled(parts.test))
 
 
 def load_part(

@@ -39,7 +39,7 @@ class LayerStack(nn.Module):
         """Width of the input."""
         return self.widths[0]
 
-    def forward(self, x: Shaped[Tensor, "*batch features"]) -> Shaped[Tensor, "*batch outputs"]:
+    def forward(self, x: Shaped[Tensor, "*batch features"]) -> Shaped[Tensor, "*samples outputs"]:
         """The outputs for (..., in_features), or for samples of any shape with as many numbers, such as images."""
         x = self.as_rows(x)
         for layer in self.layers:

@@ -93,7 +93,7 @@ class Trainer:
         """Steps done."""
         return self.loop.done
 
-    def fit(self) -> nn.Module:
+    def fit(self) -> None:
         """Train to the last step, and leave the best weights in the network, in evaluation mode.
 
         Raises:
@@ -103,7 +103,7 @@ class Trainer:
         self.loop.run()
         if self._best:
             self.network.load_state_dict(self._best)
-        return self.network.eval()
+        self.network.eval()
 
     def gradients(self, step: int) -> dict[str, Tensor]:
         """Leave the gradients of a step's batch, for the loop."""

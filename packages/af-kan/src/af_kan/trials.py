@@ -47,7 +47,8 @@ class Trial:
         ]
         if self.is_shuffled:
             parts[:2] = [_shuffled(part, self.seed) for part in parts[:2]]
-        return DataSplits(*parts)
+        train, validation, test = parts
+        return DataSplits(train, validation, test)
 
 
 def _shuffled(part: Samples, seed: int) -> Samples:

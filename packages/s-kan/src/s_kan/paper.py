@@ -34,7 +34,7 @@ PAPER = Paper(
     year=2024,
     authors=("Zhuoqin Yang", "Jiansong Zhang", "Xiaoling Luo", "Zheng Lu", "Linlin Shen"),
     arxiv="2408.08338",
-    field="Network architectures",
+    field="Kolmogorov-Arnold networks",
     claims=(
         Claim(
             "outperforms",

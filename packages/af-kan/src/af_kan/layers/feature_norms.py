@@ -20,7 +20,9 @@ def scale_to_unit(
         ValueError: if the two are equal.
     """
     width = largest - smallest
-    if bool((width <= 0).any()):
+    # Of equal ones, rounding leaves differences that scaling would blow up.
+    rounding = 8 * torch.finfo(width.dtype).eps * torch.maximum(smallest.abs(), largest.abs())
+    if bool((width <= rounding).any()):
         raise ValueError(
             "basis functions that are all equal cannot be scaled to [0, 1]; choose the feature norm none or running"
         )

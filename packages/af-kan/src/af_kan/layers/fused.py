@@ -9,6 +9,7 @@ the functions again. For SiLU and sigmoid one exponential of x serves all 2n act
 which loses no accuracy: nothing is subtracted.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -56,7 +57,7 @@ def basis_sums(
     Raises:
         ValueError: if there is no such activation or combination.
     """
-    total, weighted = _Sums.apply(x, low, high, weight, activation, combination)  # type: ignore[no-untyped-call]
+    total, weighted = _Sums.apply(x, low, high, weight, activation, combination)
     return total, weighted
 
 
@@ -97,6 +98,7 @@ class _Sums(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, of_total: Tensor, of_weighted: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
         x, low, high, weight = ctx.saved_tensors
+        found: Sequence[Tensor | None]
         if torch.is_grad_enabled():
             found = _differentiable_gradients((x, low, high, weight), ctx.names, (of_total, of_weighted))
         else:
@@ -141,8 +143,9 @@ def _differentiable_gradients(
     inputs: tuple[Tensor, ...], names: tuple[Activation, Combination], of_sums: tuple[Tensor, Tensor]
 ) -> list[Tensor | None]:
     """The same as functions of the inputs, for a second derivative."""
+    x, low, high, weight = inputs
     wanted = [one for one in inputs if one.requires_grad]
-    found = iter(torch.autograd.grad(naive_sums(*inputs, *names), wanted, of_sums, create_graph=True))
+    found = iter(torch.autograd.grad(naive_sums(x, low, high, weight, *names), wanted, of_sums, create_graph=True))
     return [next(found) if one.requires_grad else None for one in inputs]
 
 

@@ -72,8 +72,8 @@ class AFKANLinear(nn.Module):
         nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
 
     def forward(
-        self, x: Float[Tensor, "*batch {self.in_features}"], reduction: nn.Module | None = None
-    ) -> Float[Tensor, "*batch {self.out_features}"]:
+        self, x: Float[Tensor, "*batch d"], reduction: nn.Module | None = None
+    ) -> Float[Tensor, "*batch outputs"]:
         """The outputs.
 
         Args:
@@ -89,14 +89,14 @@ class AFKANLinear(nn.Module):
         normed = self.norm(self.reduce(rows, reduction))
         return F.linear(activate(self.config.activation, normed), self.weight).view(*x.shape[:-1], self.out_features)
 
-    def features(self, x: Float[Tensor, "rows {self.in_features}"]) -> Float[Tensor, "rows {self.in_features} n"]:
+    def features(self, x: Float[Tensor, "rows d"]) -> Float[Tensor, "rows d n"]:
         """The basis functions of every coordinate, scaled as the layer scales them; in single precision at least."""
         with _full_precision(x):
-            return self.feature_norm(basis_features(*_precise(x, self.low, self.high), *self._names))
+            x, low, high = _precise(x, self.low, self.high)
+            scaled: Tensor = self.feature_norm(basis_features(x, low, high, *self._names))
+            return scaled
 
-    def reduce(
-        self, x: Float[Tensor, "rows {self.in_features}"], reduction: nn.Module | None = None
-    ) -> Float[Tensor, "rows {self.in_features}"]:
+    def reduce(self, x: Float[Tensor, "rows d"], reduction: nn.Module | None = None) -> Float[Tensor, "rows d"]:
         """One number z_d for each coordinate, before the normalization; in the precision of the weights.
 
         Args:
@@ -107,9 +107,12 @@ class AFKANLinear(nn.Module):
         if isinstance(reduction, SumReduction) and self.config.feature_norm == "none":
             sums = basis_sums if self.fused and not torch.compiler.is_compiling() else naive_sums
             with _full_precision(x):
-                total, weighted = sums(*_precise(x, self.low, self.high, reduction.weight), *self._names)
+                x, low, high, weight = _precise(x, self.low, self.high, reduction.weight)
+                total, weighted = sums(x, low, high, weight, *self._names)
                 return reduction.from_sums(total, weighted).to(self.weight.dtype)
-        return reduction(self.features(x).to(self.weight.dtype)).to(self.weight.dtype)
+        # Without autocast, too: a reduction sums what leaves the range of half precision.
+        with _full_precision(x):
+            return reduction(self.features(x).to(self.weight.dtype)).to(self.weight.dtype)
 
     @property
     def _names(self) -> tuple[Any, Any]:

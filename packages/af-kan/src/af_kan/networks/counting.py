@@ -37,6 +37,8 @@ ELEMENTWISE: Mapping[str, int] = {
 sigmoid is 1 / (1 + exp(-x)), and SiLU that times x. Normalizations count what they do to an element on the way."""
 REDUCTIONS = ("sum", "mean", "amax", "amin", "max", "min", "var", "prod")
 """Count one operation for each element of the input."""
+VECTOR_PRODUCTS = ("mv", "dot")
+"""Products that `FlopCounterMode` does not count: two operations for each element of the first factor."""
 
 
 def count_parameters(module: nn.Module, sample: Tensor | None = None, *, used_only: bool = True) -> int:
@@ -96,8 +98,10 @@ class _Elementwise(TorchDispatchMode):
         output = found[0] if isinstance(found, tuple) else found
         if name in ELEMENTWISE and isinstance(output, Tensor):
             self.total += ELEMENTWISE[name] * prod(output.shape)
-        elif name in REDUCTIONS and args and isinstance(args[0], Tensor):
+        elif name in REDUCTIONS and isinstance(args[0], Tensor):
             self.total += prod(args[0].shape)
+        elif name in VECTOR_PRODUCTS:
+            self.total += 2 * prod(args[0].shape)
         return found
 
 
@@ -112,7 +116,7 @@ def _unchanged(module: nn.Module) -> Iterator[None]:
     try:
         yield
     finally:
-        for one, mode in modes.items():
-            one.training = mode
-        for layer, is_fused in fused.items():
-            layer.fused = is_fused
+        for part, mode in modes.items():
+            part.training = mode
+        for one, is_fused in fused.items():
+            one.fused = is_fused

@@ -69,10 +69,12 @@ def matched(config: ModelConfig, budget: int, in_features: int, out_features: in
         out_features: Width of the output.
 
     Raises:
-        ValueError: if a hidden layer of one unit already has over one and a half times as many.
+        ValueError: if the narrowest hidden layer already has over one and a half times as many.
     """
 
     def count(width: int) -> int:
         return n_parameters(replace(config, hidden=str(width)), in_features, out_features)
 
-    return replace(config, hidden=str(match_width(count, budget)))
+    # A single unit would be normalized to a constant.
+    least = 2 if config.layer.norm == "layer" else 1
+    return replace(config, hidden=str(match_width(count, budget, least=least)))

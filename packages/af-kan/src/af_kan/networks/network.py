@@ -89,11 +89,12 @@ class MethodEnsemble(AFKAN):
     def _layers(self) -> list[AFKANLinear]:
         return [layer for layer in self.layers if isinstance(layer, AFKANLinear)]
 
-    def forward(self, x: Shaped[Tensor, "*batch features"]) -> Shaped[Tensor, "*batch outputs"]:
+    def forward(self, x: Shaped[Tensor, "*batch features"]) -> Shaped[Tensor, "*samples outputs"]:
         """The combined outputs."""
         x = self.as_rows(x)
         outputs = [super().forward(x)]
         for reductions in self.streams:
+            assert isinstance(reductions, nn.ModuleList)  # noqa: S101 - for the type checker
             h = x
             for layer, reduction in zip(self._layers(), reductions, strict=True):
                 h = layer(h, reduction)

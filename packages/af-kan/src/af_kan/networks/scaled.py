@@ -4,6 +4,8 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
+IMAGE_AXES = 4
+
 
 class ScaledNetwork(nn.Module):
     """output = shift_y + scale_y · network((x - shift) / scale), with samples flattened first.
@@ -32,13 +34,16 @@ class ScaledNetwork(nn.Module):
 
     @torch.no_grad()
     def fit_inputs(self, x: Shaped[Tensor, "n *sample"]) -> None:
-        """Scale inputs to [-1, 1]: images, of intensities in [0, 1], all alike; else each number by its range in x."""
-        if x.ndim == 4:
-            self.input_shift.fill_(0.5)
-            self.input_scale.fill_(0.5)
-            return
+        """Scale inputs to [-1, 1].
+
+        All numbers of images (n, channels, height, width) are scaled alike, from [0, 1] or else from their range; the
+        numbers of other samples each by its own range.
+        """
         rows = x.flatten(1)
         low, high = rows.amin(0), rows.amax(0)
+        if x.ndim == IMAGE_AXES:
+            is_unit = bool((low >= 0).all() and (high <= 1).all())
+            low, high = (torch.tensor([0.0, 1.0]) if is_unit else torch.stack([low.min(), high.max()])).to(rows)
         half = (high - low) / 2
         self.input_shift.copy_((low + high) / 2)
         self.input_scale.copy_(torch.where(half > 0, half, 1.0))
