@@ -177,19 +177,21 @@ def test_kolmogorov_arnold_networks_are_verified(tmp_path):
     from sklearn.datasets import load_wine
     from sklearn.preprocessing import MinMaxScaler
 
-    import af_kan
-    import s_kan
+    from af_kan import AFKANClassifier
+    from af_kan import save_onnx as save_af_kan
     from bab_verify import verify_robustness
+    from s_kan import SKANClassifier
+    from s_kan import save_onnx as save_s_kan
 
     x, y = load_wine(return_X_y=True)
     x = MinMaxScaler((-1, 1)).fit_transform(x).astype("float32")
-    for package, classifier in (
-        (af_kan, af_kan.AFKANClassifier(hidden="8", reduction="multistep", epochs=30, lr=1e-2, batch_size=32)),
-        (s_kan, s_kan.SKANClassifier(hidden=(4,), epochs=60, lr=1e-2)),
+    for save, classifier in (
+        (save_af_kan, AFKANClassifier("8", reduction="multistep", epochs=40, gamma=0.97, lr=1e-2, batch_size=32)),
+        (save_s_kan, SKANClassifier(hidden=(4,), epochs=60, lr=1e-2)),
     ):
         assert classifier.fit(x, y).score(x, y) > 0.95
-        path = tmp_path / f"{package.__name__}.onnx"
-        package.save_onnx(classifier.network_, path, (x.shape[1],))
+        path = tmp_path / f"{type(classifier).__name__}.onnx"
+        save(classifier.network_, path, (x.shape[1],))
         sample, label = torch.from_numpy(x[0]), int(y[0])
         assert verify_robustness(path, sample, label, eps=0.001).status == "unsat"
         refuted = verify_robustness(path, sample, label, eps=0.9)
