@@ -184,7 +184,7 @@ def test_kolmogorov_arnold_networks_are_verified(tmp_path):
     from s_kan import save_onnx as save_s_kan
 
     x, y = load_wine(return_X_y=True)
-    x = MinMaxScaler((-1, 1)).fit_transform(x).astype("float32")
+    x = MinMaxScaler().fit_transform(x).astype("float32")
     for save, classifier in (
         (save_af_kan, AFKANClassifier("8", reduction="multistep", epochs=40, gamma=0.97, lr=1e-2, batch_size=32)),
         (save_s_kan, SKANClassifier(hidden=(4,), epochs=60, lr=1e-2)),
