@@ -6,15 +6,13 @@ from dataclasses import replace
 from statistics import fmean, stdev
 from typing import Any
 
-from separata import Run, Unmeasured, experiment, plots
+from separata import Run, experiment, plots
 
 from .candidates import Ablation, Comparison
 from .configs import ModelConfig, TrainConfig
 from .drawing import draw_basis, draw_sizes
 from .paper import AXES, KANS, LARGER, PAPER, REDUCTIONS, SMOOTH
 from .trials import CostTrial, Trial, run_cost, run_trial
-
-NOT_YET = Unmeasured("not measured yet")
 
 Found = Mapping[str, list[dict[str, Any]]]
 """For each name of a network what was found of it, in the order of the seeds."""
@@ -45,7 +43,7 @@ QUICK_COMPARISON = Comparison(Trial("mnist5k", train=TrainConfig(epochs=12)))
     "outperforms-kans",
     "fewer-parameters",
     smoke=Comparison(Trial("digits", ModelConfig(hidden="24"), TrainConfig(epochs=1)), rates=(1e-2,)),
-    quick=NOT_YET,
+    quick=QUICK_COMPARISON,
     gpu=Comparison(Trial("mnist", train=TrainConfig(epochs=8))),
     paper=Comparison(Trial("mnist", train=TrainConfig(epochs=25))),
 )
@@ -126,7 +124,7 @@ def _draw_comparison(found: Found, run: Run) -> None:
 @experiment(
     "cost",
     smoke=CostTrial((ModelConfig(), ModelConfig("mlp"))),
-    quick=NOT_YET,
+    quick=CostTrial((ModelConfig(), ModelConfig("mlp"))),
     gpu=CostTrial((ModelConfig(), ModelConfig("mlp"))),
 )
 def cost(config: CostTrial, run: Run) -> None:
@@ -156,7 +154,7 @@ QUICK_ABLATION = Ablation(Trial("digits", train=TrainConfig(epochs=15)))
     "negative-values",
     "reduction",
     smoke=Ablation(Trial("digits", ModelConfig(hidden="12"), TrainConfig(epochs=1, batch_size=256)), rates=(1e-2,)),
-    quick=NOT_YET,
+    quick=QUICK_ABLATION,
     gpu=Ablation(Trial("mnist", train=TrainConfig(epochs=5)), rates=(1e-3, 3e-3)),
     paper=Ablation(Trial("mnist", train=TrainConfig(epochs=25))),
 )

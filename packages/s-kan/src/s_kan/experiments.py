@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from separata import Run, Unmeasured, experiment, plots
+from separata import Run, experiment, plots
 
 from .configs import POOL, TrainConfig
 from .contenders import Contender
@@ -48,7 +48,7 @@ QUICK_FUNCTIONS = _functions(1000, 40)
     "variability",
     "matches-mlp",
     smoke=_functions(4, 2, 100, rates=(1e-2,)),
-    quick=Unmeasured("not measured yet"),
+    quick=QUICK_FUNCTIONS,
     gpu=_functions(2000, 100),
     paper=_functions(5000, 200),
 )
@@ -230,7 +230,7 @@ QUICK_IMAGES = ImagesConfig(
     smoke=ImagesConfig(
         (ImageTrial("digits", channels="2", n_train=100, train=TrainConfig(epochs=2, batch_size=50)),), (1e-2,)
     ),
-    quick=Unmeasured("not measured yet"),
+    quick=QUICK_IMAGES,
     gpu=_images("mnist", "fashion-mnist", "cifar10", "cifar100", epochs=5, channels="16,32,64"),
     paper=_images("mnist", "fashion-mnist", "cifar10", "cifar100", epochs=100, channels="16,32,64,128"),
 )

@@ -9,8 +9,6 @@ from kan_assessment.protocol.trials import Trial, run_trial
 from kan_assessment.tasks.suites import load_task
 from separata import Run
 
-NOT_YET = "the settings have not been run on an idle machine yet"
-
 
 def searched(trials: int, epochs: int = 0, batch_size: int = 128) -> RunConfig:
     """Settings with so many trials for each family."""

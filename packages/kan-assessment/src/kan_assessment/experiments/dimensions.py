@@ -9,9 +9,7 @@ from kan_assessment.models.registry import get_family
 from kan_assessment.protocol.growth import Growth, grow, growth_trials
 from kan_assessment.protocol.trials import run_trial
 from kan_assessment.report.drawing import draw_scaling
-from separata import Run, Unmeasured, experiment
-
-from .comparing import NOT_YET
+from separata import Run, experiment
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,7 @@ QUICK_DIMENSIONS = DimensionsConfig((2, 4, 8), (100, 200, 400, 800), SearchConfi
 GPU_DIMENSIONS = DimensionsConfig((1, 2, 4, 8), (100, 200, 400, 800, 1600, 3200), SearchConfig(trials=3), epochs=200)
 
 
-@experiment("dimensionality", smoke=SMOKE_DIMENSIONS, quick=Unmeasured(NOT_YET), gpu=GPU_DIMENSIONS)
+@experiment("dimensionality", smoke=SMOKE_DIMENSIONS, quick=QUICK_DIMENSIONS, gpu=GPU_DIMENSIONS)
 def dimensions(config: DimensionsConfig, run: Run) -> None:
     planned = growth_trials(
         ("mlp", "bspline_kan"),

@@ -12,9 +12,9 @@ from kan_assessment.protocol.statistics import BAND_POINTS, BAND_SHARE, band
 from kan_assessment.protocol.verdicts import Case, fit_rule, left_out_hits
 from kan_assessment.report.drawing import draw_advantages
 from kan_assessment.tasks.suites import load_task
-from separata import Run, Unmeasured, experiment, plots
+from separata import Run, experiment, plots
 
-from .comparing import NOT_YET, compared, searched, value_of
+from .comparing import compared, searched, value_of
 
 LEARNED = 0.3
 """Share of a constant's error below which a function counts as learned."""
@@ -79,7 +79,7 @@ PAPER_DOMAINS = DomainsConfig(
     "spline-not-architecture",
     "conditions",
     smoke=SMOKE_DOMAINS,
-    quick=Unmeasured(NOT_YET),
+    quick=QUICK_DOMAINS,
     gpu=GPU_DOMAINS,
     paper=PAPER_DOMAINS,
 )

@@ -5,9 +5,7 @@ from statistics import fmean, median
 
 from kan_assessment.protocol.overhead import Overhead, measure_overhead
 from kan_assessment.report.drawing import draw_ratios
-from separata import Run, Unmeasured, experiment
-
-from .comparing import NOT_YET
+from separata import Run, experiment
 
 
 @dataclass(frozen=True)
@@ -27,7 +25,7 @@ PAPER_OVERHEAD = OverheadConfig(
 @experiment(
     "overhead",
     smoke=SMOKE_OVERHEAD,
-    quick=Unmeasured(NOT_YET),
+    quick=QUICK_OVERHEAD,
     gpu=PAPER_OVERHEAD,
     paper=PAPER_OVERHEAD,
 )

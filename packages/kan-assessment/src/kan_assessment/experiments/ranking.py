@@ -7,9 +7,9 @@ from statistics import fmean
 
 from kan_assessment.configs import RunConfig
 from kan_assessment.protocol.comparison import Comparison
-from separata import Run, Unmeasured, experiment, plots
+from separata import Run, experiment, plots
 
-from .comparing import NOT_YET, compared, searched, value_of
+from .comparing import compared, searched, value_of
 from .domains import GPU_DOMAINS
 
 
@@ -30,7 +30,7 @@ GPU_RANKING = RankingConfig(
 )
 
 
-@experiment("ranking", smoke=SMOKE_RANKING, quick=Unmeasured(NOT_YET), gpu=GPU_RANKING)
+@experiment("ranking", smoke=SMOKE_RANKING, quick=QUICK_RANKING, gpu=GPU_RANKING)
 def ranking(config: RankingConfig, run: Run) -> None:
     found = [compared(run, name, RANKED, ("params",), config.run, config.n_train) for name in config.tasks]
     # By seed, task and model.
