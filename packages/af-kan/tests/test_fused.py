@@ -7,7 +7,7 @@ import torch
 
 from af_kan import AFKANLinear, basis_features, basis_sums, uniform_grid
 from af_kan.configs import Activation, Combination
-from af_kan.layers import fused
+from af_kan.layers import fused, silu_quad
 from af_kan.layers.fused import naive_sums
 
 ACTIVATIONS, COMBINATIONS = get_args(Activation), get_args(Combination)
@@ -73,6 +73,40 @@ def test_one_exponential_serves_all_also_far_from_the_grid(activation, names):
     expected = naive_sums(x.double(), low.double(), high.double(), weight.double(), activation, *names)
     for one, other in zip(found, expected):
         torch.testing.assert_close(one.double(), other, rtol=3e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("ends", [(-3.0, 3.0), (2.0, 3.0), (-3.0, -2.0)])
+def test_the_closed_form_of_silu_and_quad1_holds_far_from_the_grid(ends):
+    """Values and gradients in single precision beside the definition in double."""
+    x = torch.tensor([-300.0, -95.0, -80.5, -40.0, -5.0, -2.5, 0.0, 2.5, 5.0, 40.0, 80.5, 95.0, 300.0])
+    low, high = (torch.linspace(*ends, 6) for _ in range(2))
+    weight = torch.linspace(-1, 1, 6)
+    assert silu_quad.applies("silu", "quad1", x, low, high)
+    found = values_and_gradients(basis_sums, (x, low, high, weight))
+    expected = values_and_gradients(naive_sums, tuple(one.double() for one in (x, low, high, weight)))
+    for one, other in zip(found, expected):
+        torch.testing.assert_close(one.double(), other, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("activation", "combination", "widest"), [("gelu", "quad1", 1), ("silu", "quad2", 1), ("silu", "quad1", 3.1)]
+)
+def test_the_closed_form_is_for_silu_and_quad1_on_a_narrow_grid_alone(activation, combination, widest):
+    x, low, high, weight = inputs(3, 4)
+    high = torch.full_like(high, widest).detach()
+    assert not silu_quad.applies(activation, combination, x, low, high)
+    for one, other in zip(
+        basis_sums(x, low, high, weight, activation, combination),
+        naive_sums(x, low, high, weight, activation, combination),
+    ):
+        torch.testing.assert_close(one, other)
+
+
+def values_and_gradients(sums, arguments):
+    """Both sums of SiLU and quad1, and the gradients of something of both in all arguments."""
+    arguments = [one.detach().requires_grad_() for one in arguments]
+    total, weighted = sums(*arguments)
+    return total, weighted, *torch.autograd.grad((total + weighted.sin()).sum(), arguments)
 
 
 def test_accuracy_in_single_precision_is_no_worse_than_the_definition_s():

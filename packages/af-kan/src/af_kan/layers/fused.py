@@ -18,6 +18,7 @@ from torch import Tensor
 
 from af_kan.configs import Activation, Combination
 
+from . import silu_quad
 from .activations import activate, slope
 from .combinations import combine, partials
 from .features import basis_features
@@ -82,6 +83,9 @@ class _Sums(torch.autograd.Function):
         x: Tensor, low: Tensor, high: Tensor, weight: Tensor, activation: Activation, combination: Combination
     ) -> tuple[Tensor, Tensor]:
         flat = x.detach().reshape(-1)
+        if silu_quad.applies(activation, combination, x, low, high):
+            found = silu_quad.sums(flat, low, high, weight.detach(), _parts(len(flat), len(low), x.device))
+            return found[0].view(x.shape), found[1].view(x.shape)
         total, weighted = torch.empty_like(flat), torch.empty_like(flat)
         pair = _Pair(activation, x, low, high)
         for part in _parts(len(flat), len(low), x.device):
@@ -123,6 +127,11 @@ def _gradients(
     x, low, high, weight = inputs
     activation, combination = names
     flat, of_total, of_weighted = x.reshape(-1), of_total.reshape(-1), of_weighted.reshape(-1)
+    if silu_quad.applies(activation, combination, x, low, high):
+        parts = _parts(len(flat), len(low), x.device)
+        of_sums = (of_total, of_weighted)
+        in_flat, in_low, in_high, in_weight = silu_quad.gradients(flat, low, high, weight, of_sums, parts)
+        return in_flat.view(x.shape), in_low, in_high, in_weight
     in_x = torch.empty_like(flat)
     in_low, in_high, in_weight = torch.zeros_like(low), torch.zeros_like(high), torch.zeros_like(weight)
     pair = _Pair(activation, x, low, high)

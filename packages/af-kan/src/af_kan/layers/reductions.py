@@ -55,7 +55,8 @@ class _Tempered(nn.Module):
         self.tau = nn.Parameter(torch.tensor(math.sqrt(in_features)))
 
     def softmax(self, scores: Tensor, dim: int) -> Tensor:
-        return torch.softmax(scores / self.tau.clamp(min=1), dim)
+        # Times the inverse: the gradient of a quotient takes more passes over the scores.
+        return torch.softmax(scores * self.tau.clamp(min=1).reciprocal(), dim)
 
 
 class GlobalAttention(SumReduction):
