@@ -23,7 +23,7 @@ from .activations import activate, slope
 from .combinations import combine, partials
 from .features import basis_features
 
-CHUNK = 100_000
+CHUNK = 250_000
 """Values of basis functions that are computed at a time, for each thread; several such tensors fit into the cache."""
 GPU_CHUNK = 1 << 26
 """The same on a GPU, where there is no such cache, but memory is limited."""

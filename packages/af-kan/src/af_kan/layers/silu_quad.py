@@ -42,14 +42,15 @@ def sums(
     parts: Sequence[slice],
 ) -> Float[Tensor, "2 numbers"]:
     """The sum and the weighted sum of the functions of every number, computed part by part."""
-    grid = _Grid(x, low, high)
+    grid = _Grid(x, low, high, parts)
     den, t = _buffers(2, x, parts, len(low))
     weights = torch.stack([grid.scale, grid.scale * weight])
     found = x.new_empty(2, len(x))
     for part in parts:
-        number, exponential, inverse = x[part], grid.exponential[part], grid.inverse[part]
+        number = x[part]
+        exponential, inverse = grid.exponentials(number)
         d, r = den[:, : len(number)], t[:, : len(number)]
-        torch.add(exponential, grid.exp_low + grid.exp_high, out=d).addcmul_(grid.exp_sum, inverse)
+        torch.mul(grid.exp_sum, inverse, out=d).add_(exponential).add_(grid.exp_both)
         torch.sub(number, grid.low, out=r).div_(d)
         r.mul_(torch.sub(grid.high, number, out=d)).square_()
         torch.mm(weights, r, out=found[:, part])
@@ -65,46 +66,55 @@ def gradients(
     parts: Sequence[slice],
 ) -> tuple[Float[Tensor, "numbers"], Float[Tensor, "n"], Float[Tensor, "n"], Float[Tensor, "n"]]:
     """The gradients in x, s, e and v, given those in the two sums."""
-    grid = _Grid(x, low, high)
+    grid = _Grid(x, low, high, parts)
     of_total, of_weighted = of_sums
-    twice = 2 * grid.scale[:, None]
-    weighted_twice = twice * weight[:, None]
     in_x = torch.empty_like(x)
-    in_low, in_high, in_weight = torch.zeros_like(low), torch.zeros_like(high), torch.zeros_like(weight)
+    # Of 2 exp(2 e) r / h times what follows in each derivative, its sums with both gradients over the numbers.
+    from_low, from_high = x.new_zeros(len(low), 2), x.new_zeros(len(low), 2)
+    in_weight = torch.zeros_like(weight)
+    both = torch.stack([grid.scale, grid.scale * weight]).mul_(2)
     buffers = _buffers(6, x, parts, len(low))
     for part in parts:
-        number, exponential, inverse = x[part], grid.exponential[part], grid.inverse[part]
+        number = x[part]
+        exponential, inverse = grid.exponentials(number)
         u1, u2, h, t1, t2, r = (one[:, : len(number)] for one in buffers)
-        torch.addcmul(grid.exp_low, grid.exp_sum, inverse, out=u1)
-        torch.add(exponential, grid.exp_low, out=u2)
-        torch.add(u1, exponential, out=h).add_(grid.exp_high).reciprocal_()
+        torch.mul(grid.exp_sum, inverse, out=h).add_(exponential).add_(grid.exp_both).reciprocal_()
+        torch.mul(h, exponential, out=r)
+        torch.addcmul(r, grid.exp_high, h, out=u1)
+        torch.addcmul(r, grid.exp_low, h, out=u2)
         torch.sub(number, grid.low, out=t1)
         torch.sub(grid.high, number, out=t2)
-        u1.mul_(h).mul_(t1)
-        u2.mul_(h).mul_(t2)
+        torch.addcmul(t1, t1, u1, value=-1, out=u1)
+        u2.mul_(t2)
         torch.mul(t1, t2, out=r).mul_(h)
         h.mul_(r)
         in_weight += r.square_() @ of_weighted[part]
-        # The gradient in F times 2 exp(2 e) r / h.
-        h.mul_(torch.addcmul(twice * of_total[part], weighted_twice, of_weighted[part], out=r))
         t2.mul_(h).addcmul_(t2, u1)
         t1.mul_(h).addcmul_(t1, u2)
-        in_low -= t2.sum(1)
-        in_high += t1.sum(1)
-        torch.sum(t2.sub_(t1), 0, out=in_x[part])
+        for number_of, of_sum in enumerate((of_total[part], of_weighted[part])):
+            from_low[:, number_of] -= t2 @ of_sum
+            from_high[:, number_of] += t1 @ of_sum
+        t2.sub_(t1)
+        torch.mul(both[0] @ t2, of_total[part], out=in_x[part]).addcmul_(both[1] @ t2, of_weighted[part])
+    in_low, in_high = ((one * both.T).sum(1) for one in (from_low, from_high))
     return in_x, in_low, in_high, grid.scale * in_weight
 
 
 class _Grid:
-    """Both ends of every function with their exponentials, (n, 1) each, and those of all numbers."""
+    """Both ends of every function with their exponentials, (n, 1) each, and those of numbers."""
 
-    def __init__(self, x: Tensor, low: Tensor, high: Tensor) -> None:
+    def __init__(self, x: Tensor, low: Tensor, high: Tensor, parts: Sequence[slice]) -> None:
         self.low, self.high = low.detach()[:, None], high.detach()[:, None]
         self.exp_low, self.exp_high = self.low.exp(), self.high.exp()
-        self.exp_sum = (self.low + self.high).exp()
+        self.exp_both, self.exp_sum = self.exp_low + self.exp_high, (self.low + self.high).exp()
         self.scale = (2 * high.detach()).exp()
-        self.exponential = x.clamp(-LARGEST, LARGEST).exp_()
-        self.inverse = self.exponential.reciprocal()
+        self._exponential, self._inverse = (one[0] for one in _buffers(2, x, parts, 1))
+
+    def exponentials(self, number: Float[Tensor, "chunk"]) -> tuple[Float[Tensor, "chunk"], Float[Tensor, "chunk"]]:
+        """E and 1 / E of a part of the numbers, until the next part."""
+        exponential, inverse = self._exponential[: len(number)], self._inverse[: len(number)]
+        torch.clamp(number, -LARGEST, LARGEST, out=exponential).exp_()
+        return exponential, torch.reciprocal(exponential, out=inverse)
 
 
 def _buffers(number: int, x: Tensor, parts: Sequence[slice], n_functions: int) -> list[Tensor]:
