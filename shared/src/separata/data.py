@@ -5,23 +5,21 @@
 unpickled.
 """
 
-import json
 import os
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.util import find_spec
 from math import ceil
 from pathlib import Path, PurePath
-from typing import Any, NamedTuple, overload
+from typing import NamedTuple, overload
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int, Int64, Shaped, UInt8
+from jaxtyping import Bool, Float, Int, Shaped, UInt8
 from torch import Tensor
 
+from . import hub, parquet
 from .pictures import decode_all
 
 
@@ -156,9 +154,9 @@ def _read(name: str, split: str, size: int | None, root: str) -> _Stored:
     folder = Path(root, name) if root and is_plain else None
     if folder is not None and folder.is_dir():
         return _read_folder(folder, split, size)
-    if name in _HUB:
-        return _read_parquet(_download(name, split), size)
-    known = ", ".join(sorted([*_EMBEDDED, *_HUB]))
+    if name in hub.REPOSITORIES:
+        return _Stored(*parquet.read_images(hub.download(name, split, _place(name)), size))
+    known = ", ".join(sorted([*_EMBEDDED, *hub.REPOSITORIES]))
     raise ValueError(
         f"unknown data set {name!r}: known are {known}, and any other once its Parquet files or image folder are in "
         f"{_place(name)}"
@@ -169,12 +167,6 @@ def _place(name: str) -> str:
     """Where a user can put a data set, in words."""
     root = os.environ.get("SEPARATA_DATA")
     return f"$SEPARATA_DATA/{name} ({f'now {Path(root, name)}' if root else 'SEPARATA_DATA is not set'})"
-
-
-def _check_split(split: str, known: Iterable[str], where: str) -> None:
-    known = sorted(known)
-    if split not in known:
-        raise ValueError(f"unknown split {split!r} of {where}: it has {', '.join(known)}")
 
 
 # ---- embedded in the installed packages
@@ -202,7 +194,7 @@ _EMBEDDED: dict[str, Callable[[], tuple[np.ndarray, np.ndarray]]] = {"digits": _
 
 
 def _read_embedded(name: str, split: str, size: int | None) -> _Stored:
-    _check_split(split, ("train", "test"), name)
+    parquet.check_split(split, ("train", "test"), name)
     images, labels = _EMBEDDED[name]()
     train, test = _stratified(labels, 0.2, 0)
     chosen = train if split == "train" else test
@@ -283,18 +275,20 @@ def load_folder(folder: Path, split: str | None = None, *, size: int | None = No
 
 
 def _read_folder(folder: Path, split: str, size: int | None) -> _Stored:
-    parquet = [path.relative_to(folder) for pattern in ("*.parquet", "*/*.parquet") for path in folder.glob(pattern)]
-    if parquet:
-        shards = _shards(parquet, _HUB[folder.name].config if folder.name in _HUB else folder.name)
-        _check_split(split, shards, f"the Parquet files in {folder}")
-        return _read_parquet([folder / path for path in shards[split]], size)
+    files = [path.relative_to(folder) for pattern in ("*.parquet", "*/*.parquet") for path in folder.glob(pattern)]
+    if files:
+        shards = parquet.shards(
+            files, hub.REPOSITORIES[folder.name].config if folder.name in hub.REPOSITORIES else folder.name
+        )
+        parquet.check_split(split, shards, f"the Parquet files in {folder}")
+        return _Stored(*parquet.read_images([folder / path for path in shards[split]], size))
     splits = {path.name for path in _subfolders(folder) if _subfolders(path)}
     if not splits:
         raise FileNotFoundError(
             f"{folder} holds neither <split>-*.parquet nor <split>/<class>/ with PNG or JPEG images: put one of these "
             f"there, or remove the folder"
         )
-    _check_split(split, splits, f"the image folder {folder}")
+    parquet.check_split(split, splits, f"the image folder {folder}")
     return _read_images(folder / split, size)
 
 
@@ -316,155 +310,3 @@ def _read_images(folder: Path, size: int | None) -> _Stored:
     images = ((str(path), path.read_bytes()) for path, _ in files)
     labels = torch.tensor([label for _, label in files])
     return _Stored(decode_all(images, len(files), size), labels, tuple(path.name for path in classes))
-
-
-# ---- Parquet files in the layout of the Hugging Face hub
-
-
-def _shards(paths: Iterable[PurePath], config: str) -> dict[str, list[PurePath]]:
-    """The Parquet files of each split, of the configuration `config` where a repository has several."""
-    found: dict[PurePath, dict[str, list[PurePath]]] = {}
-    for path in sorted(paths):
-        if path.suffix == ".parquet":
-            found.setdefault(path.parent, {}).setdefault(path.stem.split("-")[0], []).append(path)
-    return found[min(found, key=lambda folder: (folder.name != config, len(folder.parts), folder))] if found else {}
-
-
-@contextmanager
-def _parquet(path: Path) -> Iterator[Any]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        with pq.ParquetFile(path) as file:
-            yield file
-    except (pa.ArrowException, OSError) as error:
-        raise ValueError(f"{path} is not a readable Parquet file, download it again: {_one_line(error)}") from error
-
-
-def _read_parquet(paths: Sequence[Path], size: int | None) -> _Stored:
-    total = re.search(r"-of-(\d+)", paths[0].stem)
-    if total and len(paths) != int(total[1]):
-        raise ValueError(
-            f"{paths[0].parent} has {len(paths)} of the {int(total[1])} files that {paths[0].name} belongs to: "
-            f"add the missing ones, or remove those of another version"
-        )
-    parts = [_read_labels(path) for path in paths]
-    labels = np.concatenate([part for part, _ in parts])
-    if len(labels) == 0:
-        raise ValueError(f"{paths[0]} holds no images: download it again")
-    classes = parts[0][1] or tuple(str(label) for label in range(labels.max() + 1))
-    if labels.min() < 0 or labels.max() >= len(classes):
-        raise ValueError(f"{paths[0]} needs labels from 0 to {len(classes) - 1}, not {labels.min()} to {labels.max()}")
-    pixels = decode_all((image for path in paths for image in _encoded_images(path)), len(labels), size)
-    return _Stored(pixels, torch.from_numpy(labels), classes)
-
-
-def _column(path: Path, given: Sequence[str], what: str, names: Sequence[str]) -> str:
-    for name in names:
-        if name in given:
-            return name
-    raise ValueError(f"{path} has no {what} column: expected {' or '.join(names)}, found {', '.join(given)}")
-
-
-def _read_labels(path: Path) -> tuple[Int64[np.ndarray, "n"], tuple[str, ...]]:
-    """The labels of a file and the names of the classes, none if the schema names none."""
-    import pyarrow as pa
-
-    with _parquet(path) as file:
-        name = _column(path, file.schema_arrow.names, "label", ("label", "fine_label"))
-        column = file.read(columns=[name]).column(0)
-        metadata = file.schema_arrow.metadata or {}
-    if not pa.types.is_integer(column.type) or column.null_count:
-        found = f"{column.null_count} empty rows" if column.null_count else str(column.type)
-        raise ValueError(f"{path} needs a whole number in every row of its column {name!r}, found {found}")
-    try:
-        classes = json.loads(metadata[b"huggingface"])["info"]["features"][name]["names"]
-    except (KeyError, TypeError, ValueError):
-        classes = ()
-    return column.to_numpy().astype(np.int64), tuple(str(name) for name in classes)
-
-
-def _encoded_images(path: Path) -> Iterator[tuple[str, bytes | None]]:
-    """Where each row's image stands, in words, and its file."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    with _parquet(path) as file:
-        name = _column(path, file.schema_arrow.names, "image", ("image", "img"))
-        kind = file.schema_arrow.field(name).type
-        if not pa.types.is_struct(kind) or kind.get_field_index("bytes") < 0:
-            raise ValueError(f"{path} needs a struct of bytes and path in its column {name!r}, not {kind}")
-        rows = (batch.column(0) for batch in file.iter_batches(1024, columns=[name]))
-        files = (encoded for images in rows for encoded in pc.struct_field(images, "bytes").to_pylist())
-        yield from ((f"row {row} of {path}", encoded) for row, encoded in enumerate(files))
-
-
-# ---- the Hugging Face hub
-
-
-class _Repository(NamedTuple):
-    """A data set on the hub, and which configuration of it."""
-
-    path: str
-    config: str
-
-
-_HUB = {
-    "mnist": _Repository("ylecun/mnist", "mnist"),
-    "fashion-mnist": _Repository("zalando-datasets/fashion_mnist", "fashion_mnist"),
-    "cifar10": _Repository("uoft-cs/cifar10", "plain_text"),
-    "cifar100": _Repository("uoft-cs/cifar100", "cifar100"),
-    "svhn": _Repository("ufldl-stanford/svhn", "cropped_digits"),
-    "mini-imagenet": _Repository("timm/mini-imagenet", "data"),
-}
-_HUB_PATIENCE = 5.0
-"""Seconds to wait for the hub to list a repository."""
-
-
-def _download(name: str, split: str) -> list[Path]:
-    """Bring the Parquet files of a split from the hub, or from its cache on this machine when it cannot be reached."""
-    from huggingface_hub import HfApi, hf_hub_download
-
-    # The base class of the HTTP library that the installed hub client uses (requests, httpx, ...).
-    from huggingface_hub.errors import HTTPError, LocalEntryNotFoundError
-
-    repository = _HUB[name]
-    try:
-        # The client's other listings retry for half a minute where there is no connection.
-        info = HfApi().dataset_info(repository.path, timeout=_HUB_PATIENCE)
-    except (OSError, HTTPError) as error:
-        return _downloaded_before(name, split, error)
-    shards = _shards([PurePath(file.rfilename) for file in info.siblings or ()], repository.config)
-    _check_split(split, shards, f"the hub's {repository.path}")
-    try:
-        return [Path(hf_hub_download(repository.path, file.as_posix(), repo_type="dataset")) for file in shards[split]]
-    except (LocalEntryNotFoundError, HTTPError) as error:
-        raise _not_found(name, error) from error
-
-
-def _downloaded_before(name: str, split: str, reason: Exception) -> list[Path]:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
-
-    repository = _HUB[name]
-    try:
-        folder = Path(snapshot_download(repository.path, repo_type="dataset", local_files_only=True))
-    except LocalEntryNotFoundError:
-        raise _not_found(name, reason) from reason
-    shards = _shards([path.relative_to(folder) for path in folder.glob("**/*.parquet")], repository.config)
-    if split not in shards:
-        raise _not_found(name, reason) from reason
-    return [folder / file for file in shards[split]]
-
-
-def _not_found(name: str, reason: Exception) -> FileNotFoundError:
-    return FileNotFoundError(
-        f"the data set {name!r} is not on this machine: put its Parquet files or an image folder in {_place(name)}, "
-        f"or connect to the Hugging Face hub ({_HUB[name].path}), which could not be reached: {_one_line(reason)}"
-    )
-
-
-def _one_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0].rstrip(".") if lines else type(error).__name__
