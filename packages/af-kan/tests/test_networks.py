@@ -178,6 +178,25 @@ def test_a_predicate_chooses_by_name_and_layer():
     assert isinstance(model.head[1], nn.ReLU)
 
 
+@pytest.mark.parametrize("last", [nn.Sigmoid, nn.Tanh, nn.Softplus, nn.ReLU])
+def test_an_activation_function_that_ends_a_model_keeps_the_range_of_its_outputs(last):
+    model = nn.Sequential(
+        nn.Sequential(nn.Linear(4, 8), nn.ReLU()), nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 1), last())
+    )
+    replace_linear(model, drop_activations=True)
+    assert isinstance(model[0][1], nn.Identity), "a nested block, which another one follows"
+    assert isinstance(model[1][1], nn.Identity)
+    assert isinstance(model[1][3], last)
+
+
+def test_a_shared_activation_function_that_ends_a_model_stays_there():
+    act = nn.Sigmoid()
+    model = nn.Sequential(nn.Linear(4, 8), act, nn.Linear(8, 1), act)
+    replace_linear(model, drop_activations=True)
+    assert isinstance(model[3], nn.Sigmoid)
+    assert isinstance(model[1], nn.Identity)
+
+
 def test_type_device_and_shared_layers_stay():
     shared = nn.Linear(4, 4, dtype=torch.double)
     model = nn.Sequential(shared, nn.Tanh(), shared).eval()

@@ -14,7 +14,7 @@ from .trials import Trial
 
 TUNING_SEED = 1000
 """Learning rates are chosen with another seed than those that are measured."""
-RATES = (1e-3, 3e-3, 1e-2)
+RATES = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
 
 
 def kind_of(key: str) -> ModelKind:
