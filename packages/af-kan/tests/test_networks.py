@@ -121,6 +121,17 @@ def test_an_ensemble_is_its_methods_with_shared_weights():
     assert count_parameters(network) < 1.8 * n_single
 
 
+@pytest.mark.parametrize("settings", [{"norm": "batch"}, {"norm": "none", "feature_norm": "running"}])
+def test_what_a_stream_remembers_of_training_is_its_own(settings):
+    """After the same batch again and again, evaluation is as training was."""
+    network = MethodEnsemble([6, 5, 4], ["global_attn", "multistep"], **settings)
+    x = torch.randn(256, 6)
+    with torch.no_grad():
+        for _ in range(250):
+            trained = network(x)
+        assert (network.eval()(x) - trained).abs().max() < 0.1 * trained.std()
+
+
 def test_an_ensemble_of_one_method_is_a_network():
     ensemble = MethodEnsemble([6, 5, 4], ["multistep"])
     network = AFKAN([6, 5, 4], reduction="multistep")
