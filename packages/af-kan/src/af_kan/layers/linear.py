@@ -96,9 +96,7 @@ class AFKANLinear(nn.Module):
         normed = norm(self.reduce(rows, reduction, feature_norm))
         return F.linear(activate(self.config.activation, normed), self.weight).view(*x.shape[:-1], self.out_features)
 
-    def features(
-        self, x: Float[Tensor, "rows d"], feature_norm: nn.Module | None = None
-    ) -> Float[Tensor, "rows d n"]:
+    def features(self, x: Float[Tensor, "rows d"], feature_norm: nn.Module | None = None) -> Float[Tensor, "rows d n"]:
         """The basis functions of every coordinate, scaled as the layer scales them; in single precision at least."""
         feature_norm = self.feature_norm if feature_norm is None else feature_norm
         with _full_precision(x):

@@ -41,9 +41,9 @@ def replace_linear(
     The new layers have the widths, the device and the type of the old ones, weights drawn anew, and no bias: train the
     model afterwards. What stands around them stays. An activation function behind a replaced layer still acts on its
     output, which the next AF-KAN layer does not need; `drop_activations` replaces those that directly follow in an
-    `nn.Sequential` by the identity, unless nothing comes after them: a sigmoid at the end gives the outputs their range.
-    Subclasses of `nn.Linear`, such as the output of `nn.MultiheadAttention`, whose
-    weights PyTorch uses without calling them, are left alone.
+    `nn.Sequential` by the identity, unless nothing comes after them: a sigmoid at the end gives outputs their range.
+    Subclasses of `nn.Linear`, such as the output of `nn.MultiheadAttention`, whose weights PyTorch uses without calling
+    them, are left alone.
 
     Args:
         module: A model, whose modules are replaced; or a linear layer, which stays as it is.
