@@ -113,6 +113,11 @@ def test_basis_functions_are_drawn_a_panel_each():
     shown = [axes for axes in figure.axes if axes.get_visible()]
     assert [axes.get_title("left") for axes in shown] == ["silu, quad1", "relu, quad1", "gelu, sum"]
     assert all(len(axes.lines) == 6 for axes in shown)
+    for axes in shown:
+        (grid,) = axes.patches
+        assert (grid.get_x(), grid.get_width()) == (0, 1)
+        assert grid.get_zorder() < axes.lines[0].get_zorder()
+        assert sum(grid.get_facecolor()[:3]) < 2.75, "light enough, but to be seen"
     relu = shown[1].lines[0]
     assert (relu.get_ydata()[relu.get_xdata() > 1 / 3 + 0.01] == 0).all()
 

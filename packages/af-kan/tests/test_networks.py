@@ -121,6 +121,17 @@ def test_an_ensemble_is_its_methods_with_shared_weights():
     assert count_parameters(network) < 1.8 * n_single
 
 
+@pytest.mark.parametrize("settings", [{"norm": "batch"}, {"norm": "none", "feature_norm": "running"}])
+def test_what_a_stream_remembers_of_training_is_its_own(settings):
+    """After the same batch again and again, evaluation is as training was."""
+    network = MethodEnsemble([6, 5, 4], ["global_attn", "multistep"], **settings)
+    x = torch.randn(256, 6)
+    with torch.no_grad():
+        for _ in range(250):
+            trained = network(x)
+        assert (network.eval()(x) - trained).abs().max() < 0.1 * trained.std()
+
+
 def test_an_ensemble_of_one_method_is_a_network():
     ensemble = MethodEnsemble([6, 5, 4], ["multistep"])
     network = AFKAN([6, 5, 4], reduction="multistep")
@@ -176,6 +187,25 @@ def test_a_predicate_chooses_by_name_and_layer():
     assert type(model.head[0]) is nn.Linear
     assert isinstance(model.head[3], AFKANLinear)
     assert isinstance(model.head[1], nn.ReLU)
+
+
+@pytest.mark.parametrize("last", [nn.Sigmoid, nn.Tanh, nn.Softplus, nn.ReLU])
+def test_an_activation_function_that_ends_a_model_keeps_the_range_of_its_outputs(last):
+    model = nn.Sequential(
+        nn.Sequential(nn.Linear(4, 8), nn.ReLU()), nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 1), last())
+    )
+    replace_linear(model, drop_activations=True)
+    assert isinstance(model[0][1], nn.Identity), "a nested block, which another one follows"
+    assert isinstance(model[1][1], nn.Identity)
+    assert isinstance(model[1][3], last)
+
+
+def test_a_shared_activation_function_that_ends_a_model_stays_there():
+    act = nn.Sigmoid()
+    model = nn.Sequential(nn.Linear(4, 8), act, nn.Linear(8, 1), act)
+    replace_linear(model, drop_activations=True)
+    assert isinstance(model[3], nn.Sigmoid)
+    assert isinstance(model[1], nn.Identity)
 
 
 def test_type_device_and_shared_layers_stay():

@@ -23,6 +23,8 @@ N_DOTS = 5000
 """Predictions that are drawn as dots."""
 MARGIN = 0.75
 """How far beyond the grid basis functions are drawn."""
+GRID_COLOR = "#D9E6F2"
+"""Of the grid, dark enough to be seen between narrow functions."""
 
 
 @in_house_style
@@ -48,7 +50,7 @@ def draw_basis(
         values = basis_features(x, low, high, activation, combination)
         for i, color in zip(range(len(low)), cycle(PALETTE)):
             axes.plot(x.numpy(), values[:, i].numpy(), color=color, linewidth=1.4)
-        axes.axvspan(0, 1, color="#000000", alpha=0.05, linewidth=0)
+        axes.axvspan(0, 1, color=GRID_COLOR, linewidth=0, zorder=0)
         axes.set_title(f"{activation}, {combination}", fontsize=10)
     for axes in panels[-1]:
         axes.set_xlabel("x")

@@ -8,7 +8,7 @@ from typing import Any
 
 from separata import Run, experiment, plots
 
-from .candidates import Ablation, Comparison
+from .candidates import RATES, Ablation, Comparison
 from .configs import ModelConfig, TrainConfig
 from .drawing import draw_basis, draw_sizes
 from .paper import AXES, KANS, LARGER, PAPER, REDUCTIONS, SMOOTH
@@ -50,7 +50,7 @@ QUICK_COMPARISON = Comparison(Trial("mnist5k", train=TrainConfig(epochs=12)))
 def comparison(config: Comparison, run: Run) -> None:
     """Every network on the test images, at the learning rate that is best for it on held-out training images."""
     candidates = config.candidates()
-    chosen = run.choose(run_trial, candidates, _validation, "choosing learning rates")
+    chosen = run.choose(run_trial, candidates, _validation, "choosing learning rates", every_seed=True)
     chosen["shuffled"] = replace(chosen["af_kan"], is_shuffled=True)
     found = run.over_seeds(run_trial, chosen, "networks")
     for number in range(len(run.seeds)):
@@ -156,11 +156,11 @@ QUICK_ABLATION = Ablation(Trial("digits", train=TrainConfig(epochs=15)))
     smoke=Ablation(Trial("digits", ModelConfig(hidden="12"), TrainConfig(epochs=1, batch_size=256)), rates=(1e-2,)),
     quick=QUICK_ABLATION,
     gpu=Ablation(Trial("mnist", train=TrainConfig(epochs=5)), rates=(1e-3, 3e-3)),
-    paper=Ablation(Trial("mnist", train=TrainConfig(epochs=25))),
+    paper=Ablation(Trial("mnist", train=TrainConfig(epochs=25)), rates=RATES),
 )
 def ablation(config: Ablation, run: Run) -> None:
     """Networks that differ from the paper's best in one setting, each at the learning rate that is best for it."""
-    chosen = run.choose(run_trial, config.candidates(), _validation, "choosing learning rates")
+    chosen = run.choose(run_trial, config.candidates(), _validation, "choosing learning rates", every_seed=True)
     found = run.over_seeds(run_trial, chosen, "ablations")
     best: dict[str, str] = {axis: _best(found, config.names(axis)) for axis in AXES}
     for number in range(len(run.seeds)):

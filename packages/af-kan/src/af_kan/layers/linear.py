@@ -72,36 +72,47 @@ class AFKANLinear(nn.Module):
         nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
 
     def forward(
-        self, x: Float[Tensor, "*batch d"], reduction: nn.Module | None = None
+        self,
+        x: Float[Tensor, "*batch d"],
+        reduction: nn.Module | None = None,
+        norm: nn.Module | None = None,
+        feature_norm: nn.Module | None = None,
     ) -> Float[Tensor, "*batch outputs"]:
         """The outputs.
 
         Args:
             x: Inputs, with any axes before the last.
             reduction: In place of the layer's own, of as many functions.
+            norm: In place of the layer's own.
+            feature_norm: In place of the layer's own.
 
         Raises:
             ValueError: if the last axis has another length, the inputs are not floating-point numbers, or there is a
                 single sample to train batch normalization on.
         """
-        check_inputs(x, self.in_features, self.norm)
+        norm = self.norm if norm is None else norm
+        check_inputs(x, self.in_features, norm)
         rows = x.reshape(-1, self.in_features)
-        normed = self.norm(self.reduce(rows, reduction))
+        normed = norm(self.reduce(rows, reduction, feature_norm))
         return F.linear(activate(self.config.activation, normed), self.weight).view(*x.shape[:-1], self.out_features)
 
-    def features(self, x: Float[Tensor, "rows d"]) -> Float[Tensor, "rows d n"]:
+    def features(self, x: Float[Tensor, "rows d"], feature_norm: nn.Module | None = None) -> Float[Tensor, "rows d n"]:
         """The basis functions of every coordinate, scaled as the layer scales them; in single precision at least."""
+        feature_norm = self.feature_norm if feature_norm is None else feature_norm
         with _full_precision(x):
             x, low, high = _precise(x, self.low, self.high)
-            scaled: Tensor = self.feature_norm(basis_features(x, low, high, *self._names))
+            scaled: Tensor = feature_norm(basis_features(x, low, high, *self._names))
             return scaled
 
-    def reduce(self, x: Float[Tensor, "rows d"], reduction: nn.Module | None = None) -> Float[Tensor, "rows d"]:
+    def reduce(
+        self, x: Float[Tensor, "rows d"], reduction: nn.Module | None = None, feature_norm: nn.Module | None = None
+    ) -> Float[Tensor, "rows d"]:
         """One number z_d for each coordinate, before the normalization; in the precision of the weights.
 
         Args:
             x: Inputs.
             reduction: In place of the layer's own.
+            feature_norm: In place of the layer's own.
         """
         reduction = self.reduction if reduction is None else reduction
         if isinstance(reduction, SumReduction) and self.config.feature_norm == "none":
@@ -112,7 +123,7 @@ class AFKANLinear(nn.Module):
                 return reduction.from_sums(total, weighted).to(self.weight.dtype)
         # Without autocast, too: a reduction sums what leaves the range of half precision.
         with _full_precision(x):
-            return reduction(self.features(x).to(self.weight.dtype)).to(self.weight.dtype)
+            return reduction(self.features(x, feature_norm).to(self.weight.dtype)).to(self.weight.dtype)
 
     @property
     def _names(self) -> tuple[Any, Any]:

@@ -41,15 +41,17 @@ def replace_linear(
     The new layers have the widths, the device and the type of the old ones, weights drawn anew, and no bias: train the
     model afterwards. What stands around them stays. An activation function behind a replaced layer still acts on its
     output, which the next AF-KAN layer does not need; `drop_activations` replaces those that directly follow in an
-    `nn.Sequential` by the identity. Subclasses of `nn.Linear`, such as the output of `nn.MultiheadAttention`, whose
-    weights PyTorch uses without calling them, are left alone.
+    `nn.Sequential` by the identity, unless nothing comes after them: a sigmoid at the end gives outputs their range.
+    Subclasses of `nn.Linear`, such as the output of `nn.MultiheadAttention`, whose weights PyTorch uses without calling
+    them, are left alone.
 
     Args:
         module: A model, whose modules are replaced; or a linear layer, which stays as it is.
         config: The layers' settings.
         predicate: Whether to replace a layer, by its qualified name, such as `classifier.1`, and the layer; all if not
             given.
-        drop_activations: Replace activation functions behind the new layers by the identity.
+        drop_activations: Replace activation functions between the new layers and what comes after them, in an
+            `nn.Sequential`, by the identity.
         fused: As for `AFKANLinear`.
         settings: Fields of `LayerConfig`, in place of those of `config`.
 
@@ -73,8 +75,11 @@ def replace_linear(
     made = {id(one): _like(one, config, fused=fused, **settings) for one in wanted.values()}
     if "" in wanted:
         return made[id(module)]
+    followed = _followed(module)
     for parent in list(module.modules()):
-        _replace_in(parent, made, drop_activations=drop_activations)
+        _replace_in(parent, made)
+        if drop_activations and isinstance(parent, nn.Sequential):
+            _drop_activations(parent, set(map(id, made.values())), is_followed=id(parent) in followed)
     return module
 
 
@@ -83,12 +88,25 @@ def _like(old: nn.Linear, config: LayerConfig | None, *, fused: bool, **settings
     return new.to(old.weight.device, old.weight.dtype).train(old.training)
 
 
-def _replace_in(parent: nn.Module, made: dict[int, AFKANLinear], *, drop_activations: bool) -> None:
-    children = list(parent._modules.items())
-    for i, (name, child) in enumerate(children):
-        if id(child) not in made:
-            continue
-        setattr(parent, name, made[id(child)])
-        follower = children[i + 1] if i + 1 < len(children) else None
-        if drop_activations and isinstance(parent, nn.Sequential) and follower and isinstance(follower[1], ACTIVATIONS):
-            setattr(parent, follower[0], nn.Identity())
+def _followed(module: nn.Module) -> set[int]:
+    """The `nn.Sequential`s in others after which another module comes."""
+    followed: set[int] = set()
+    for parent in module.modules():  # from the outside to the inside
+        if isinstance(parent, nn.Sequential):
+            children = list(parent)
+            followed |= {id(one) for one in (children if id(parent) in followed else children[:-1])}
+    return followed
+
+
+def _replace_in(parent: nn.Module, made: dict[int, AFKANLinear]) -> None:
+    for name, child in list(parent._modules.items()):
+        if id(child) in made:
+            setattr(parent, name, made[id(child)])
+
+
+def _drop_activations(parent: nn.Sequential, new: set[int], *, is_followed: bool) -> None:
+    """Put the identity in place of activation functions behind new layers, if something comes after them."""
+    children = list(parent)
+    for i in range(1, len(children) if is_followed else len(children) - 1):
+        if id(children[i - 1]) in new and isinstance(children[i], ACTIVATIONS):
+            parent[i] = nn.Identity()

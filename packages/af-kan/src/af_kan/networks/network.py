@@ -8,7 +8,9 @@ from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from af_kan.configs import Combine, LayerConfig, ReductionName, check_name
+from af_kan.layers.feature_norms import make_feature_norm
 from af_kan.layers.linear import AFKANLinear
+from af_kan.layers.norms import make_norm
 from af_kan.layers.reductions import make_reduction
 from af_kan.stack import LayerStack, check_widths
 
@@ -44,7 +46,8 @@ class MethodEnsemble(AFKAN):
     """The same layers run once for each of several reductions, side by side; their outputs are combined.
 
     The streams share grid, normalization and weights of each layer, as in the published code; each has its own
-    reductions.
+    reductions. Normalizations that remember what they saw in training, the norm `batch` and the feature norm `running`,
+    are not shared either: the streams have other scales, and their mixture would be right for none in evaluation.
 
     | `combine` | output of the streams y_1, y_2, ... |
     | --- | --- |
@@ -85,6 +88,7 @@ class MethodEnsemble(AFKAN):
             nn.ModuleList(make_reduction(name, layer.in_features, layer.config.n_functions) for layer in self._layers())
             for name in reductions[1:]
         )
+        self.own_norms = nn.ModuleList(nn.ModuleList(map(_own_norms, self._layers())) for _ in reductions[1:])
 
     def _layers(self) -> list[AFKANLinear]:
         return [layer for layer in self.layers if isinstance(layer, AFKANLinear)]
@@ -93,13 +97,25 @@ class MethodEnsemble(AFKAN):
         """The combined outputs."""
         x = self.as_rows(x)
         outputs = [super().forward(x)]
-        for reductions in self.streams:
+        for reductions, norms in zip(self.streams, self.own_norms, strict=True):
             assert isinstance(reductions, nn.ModuleList)  # noqa: S101 - for the type checker
+            assert isinstance(norms, nn.ModuleList)  # noqa: S101 - for the type checker
             h = x
-            for layer, reduction in zip(self._layers(), reductions, strict=True):
-                h = layer(h, reduction)
+            for layer, reduction, own in zip(self._layers(), reductions, norms, strict=True):
+                assert isinstance(own, nn.ModuleDict)  # noqa: S101 - for the type checker
+                h = layer(h, reduction, **own)
             outputs.append(h)
         return combined(outputs, self.combine)
+
+
+def _own_norms(layer: AFKANLinear) -> nn.ModuleDict:
+    """The normalizations of a layer that no two streams can share, anew."""
+    own = nn.ModuleDict()
+    if layer.config.norm == "batch":
+        own["norm"] = make_norm("batch", layer.in_features, layer.config.norm_eps)
+    if layer.config.feature_norm == "running":
+        own["feature_norm"] = make_feature_norm("running")
+    return own
 
 
 def combined(outputs: Sequence[Float[Tensor, "*shape"]], combine: Combine) -> Float[Tensor, "*shape"]:
