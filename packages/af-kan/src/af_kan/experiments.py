@@ -155,7 +155,7 @@ QUICK_ABLATION = Ablation(Trial("digits", train=TrainConfig(epochs=15)))
     "reduction",
     smoke=Ablation(Trial("digits", ModelConfig(hidden="12"), TrainConfig(epochs=1, batch_size=256)), rates=(1e-2,)),
     quick=QUICK_ABLATION,
-    gpu=Ablation(Trial("mnist", train=TrainConfig(epochs=5)), rates=(1e-3, 3e-3)),
+    gpu=Ablation(Trial("mnist", train=TrainConfig(epochs=5)), rates=RATES),
     paper=Ablation(Trial("mnist", train=TrainConfig(epochs=25)), rates=RATES),
 )
 def ablation(config: Ablation, run: Run) -> None:
@@ -193,7 +193,9 @@ def _best(found: Found, names: Sequence[str]) -> str:
 
 def _note_ablation(config: Ablation, best: Mapping[str, str], found: Found, run: Run) -> None:
     train = config.trial.train
-    told = ", ".join(f"of {axis} {'the default' if name == 'default' else name}" for axis, name in best.items())
+    told = ", ".join(
+        f"{axis} {'the default' if name == 'default' else config.value(axis, name)}" for axis, name in best.items()
+    )
     run.note(
         "best-configuration",
         f"{config.trial.dataset}, one hidden layer of {config.trial.model.hidden} units, {train.epochs} epochs; each "
