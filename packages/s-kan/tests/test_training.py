@@ -101,6 +101,12 @@ def test_stages_may_leave_no_fine_tuning_and_no_search():
     assert none.chosen() == [["bspline", "bspline"], ["bspline"]]
 
 
+def test_outputs_of_another_shape_than_the_targets_are_refused():
+    model = nn.Sequential(network(), nn.Flatten(0))
+    with pytest.raises(ValueError, match=r"outputs of shape \(51,\) for targets of shape \(51, 1\)"):
+        fit(model, waves().x, waves().y, CONFIG)
+
+
 def test_classes_are_learned_and_losses_may_be_one_s_own():
     x = torch.cat([torch.randn(60, 2) - 2, torch.randn(60, 2) + 2])
     y = torch.arange(2).repeat_interleave(60)
