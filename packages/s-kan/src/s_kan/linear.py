@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from jaxtyping import Float
 from torch import Tensor
+from torch.compiler import is_compiling
 from torch.nn.functional import linear
 
 from .configs import POOL, Base, Normalization, Unit
@@ -60,7 +61,9 @@ class SKANLinear(SelectableLayer):
             raise ValueError(f"the layer takes {self.n_in} features, not {x.shape[-1]}")
         x = self.normalize(x)
         if self.pool is not None:
-            if x.device.type == "cpu" and x.numel() * self.pool.n > LARGEST_JOINED:
+            # What is compiled or exported is for batches of any size.
+            is_eager_on_cpu = x.device.type == "cpu" and not is_compiling()
+            if is_eager_on_cpu and x.numel() * self.pool.n > LARGEST_JOINED:
                 return self._family_by_family(x)
             return linear(self.expand(x).flatten(-2), self.weight().flatten(1))
         y = None if self.base_weight is None else linear(self.base(x), self.base_weight)
