@@ -202,7 +202,7 @@ class ImagesConfig:
     """Image networks on several data sets."""
 
     trials: tuple[ImageTrial, ...]
-    rates: tuple[float, ...] = (3e-3, 1e-2, 3e-2)
+    rates: tuple[float, ...] = RATES
     """Learning rates that every network is tried with, on held-out images."""
 
 
