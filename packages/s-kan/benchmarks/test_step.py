@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from s_kan import KAN, SKAN, SKANConv2d, make_basis, to_compact
+from s_kan import KAN, SKAN, SKANConv2d, linear, make_basis, to_compact
 from s_kan.linear import loop_over_members
 from separata.models import MLP
 
@@ -41,8 +41,10 @@ def decided(model):
     return model
 
 
-def test_one_product(benchmark, data):
-    """Five families as one expansion, the weights folded into the coefficients."""
+@pytest.mark.parametrize("largest", [2**40, 0], ids=["one product", "a product for each"])
+def test_five_families(benchmark, data, largest, monkeypatch):
+    """The weights folded into the coefficients; five families as one expansion, or as one each, as in large batches."""
+    monkeypatch.setattr(linear, "LARGEST_JOINED", largest)
     run(benchmark, SKAN(WIDTHS), data)
 
 

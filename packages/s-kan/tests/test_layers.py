@@ -9,7 +9,7 @@ import torch
 from hypothesis import strategies as some
 from torch.nn.functional import conv2d, pad, silu
 
-from s_kan import KANConv2d, KANLinear, SKANConv2d, SKANLinear, make_basis
+from s_kan import KANConv2d, KANLinear, SKANConv2d, SKANLinear, linear, make_basis
 from s_kan.linear import loop_over_members
 from s_kan.selection import Selection
 from separata.models import count_parameters
@@ -54,11 +54,16 @@ def definition(layer, x):
 
 @pytest.mark.parametrize("base", ["silu", "none"])
 @pytest.mark.parametrize("unit", UNITS)
-def test_a_layer_computes_its_definition(unit, base):
+@pytest.mark.parametrize("largest", [0, linear.LARGEST_JOINED], ids=["a product for each", "one product"])
+def test_a_layer_computes_its_definition(unit, base, largest, monkeypatch):
+    monkeypatch.setattr(linear, "LARGEST_JOINED", largest)
     layer = decided(SKANLinear(2, 3, POOL, 6, unit, base).double())
     x = 2 * torch.rand(5, 2, dtype=torch.float64) - 1
     torch.testing.assert_close(layer(x), definition(layer, x), atol=1e-6, rtol=0)
     torch.testing.assert_close(loop_over_members(layer, x), layer(x), atol=1e-10, rtol=0)
+    gradients = torch.autograd.grad(layer(x).square().sum(), list(layer.parameters()))
+    expected = torch.autograd.grad(loop_over_members(layer, x).square().sum(), list(layer.parameters()))
+    torch.testing.assert_close(gradients, expected, atol=1e-10, rtol=0)
 
 
 @pytest.mark.parametrize("name", ["bspline", "chebyshev", "wavelet"])

@@ -79,6 +79,19 @@ def test_a_layer_by_itself_becomes_compact():
     torch.testing.assert_close(to_compact(pruned_layer)(x), pruned_layer(x), atol=1e-6, rtol=0)
 
 
+def test_a_compact_layer_takes_any_batch():
+    """Nodes are the last dimension, whatever comes before; (3, 4, ...) has as many rows as a group has nodes."""
+    layer = SKANLinear(3, 4, ("rbf", "fourier"), 6)
+    with torch.no_grad():
+        layer.select.logits[0, ::2] = 1.0
+        layer.select.logits[1, 1::2] = 1.0
+    layer.prune()
+    compact = to_compact(layer)
+    for shape in ((3,), (2, 3), (3, 4, 3), (2, 2, 5, 3)):
+        x = torch.randn(shape)
+        torch.testing.assert_close(compact(x), layer(x), atol=1e-6, rtol=0)
+
+
 def test_a_pruned_network_has_as_many_parameters_as_one_of_a_single_family():
     assert count_parameters(pruned(dense())) == count_parameters(KAN([3, 5, 2], "rbf", 6))
     assert count_parameters(pruned(images())) == count_parameters(ConvKAN(2, 4, (3, 5), "rbf", 6))

@@ -101,6 +101,12 @@ def test_stages_may_leave_no_fine_tuning_and_no_search():
     assert none.chosen() == [["bspline", "bspline"], ["bspline"]]
 
 
+def test_outputs_of_another_shape_than_the_targets_are_refused():
+    model = nn.Sequential(network(), nn.Flatten(0))
+    with pytest.raises(ValueError, match=r"outputs of shape \(51,\) for targets of shape \(51, 1\)"):
+        fit(model, waves().x, waves().y, CONFIG)
+
+
 def test_classes_are_learned_and_losses_may_be_one_s_own():
     x = torch.cat([torch.randn(60, 2) - 2, torch.randn(60, 2) + 2])
     y = torch.arange(2).repeat_interleave(60)
@@ -112,16 +118,23 @@ def test_classes_are_learned_and_losses_may_be_one_s_own():
     assert rows[-1]["loss"] < 0.4
 
 
-@pytest.mark.parametrize("stop", [5, 20, 33])
-def test_a_training_that_was_stopped_goes_on_as_if_it_had_not_been(stop, tmp_path):
-    def trainer(file):
-        with seeded(0):
-            model = network()
-        stages = StageConfig(hard="gumbel", halving=True)
-        return Trainer(model, waves(), replace(CONFIG, batch_size=20, epochs=14), stages=stages, checkpoint=file)
+def trainer(file):
+    with seeded(0):
+        model = network()
+    stages = StageConfig(hard="gumbel", halving=True)
+    return Trainer(model, waves(), replace(CONFIG, batch_size=20, epochs=14), stages=stages, checkpoint=file)
 
-    whole = trainer(None)
-    whole.fit()
+
+@pytest.fixture(scope="module")
+def whole():
+    """A training that was not stopped."""
+    made = trainer(None)
+    made.fit()
+    return made
+
+
+@pytest.mark.parametrize("stop", [5, 20, 33])
+def test_a_training_that_was_stopped_goes_on_as_if_it_had_not_been(stop, whole, tmp_path):
     with interrupted_after(stop), pytest.raises(KeyboardInterrupt):
         trainer(tmp_path / "part.safetensors").fit()
     again = trainer(tmp_path / "part.safetensors")
@@ -174,9 +187,15 @@ def test_a_short_trial_leaves_two_families_in_each_layer():
     torch.testing.assert_close(again(x), found.model(x))
 
 
+@pytest.fixture(scope="module")
+def whole_successive(tmp_path_factory):
+    """The strategy without a stop."""
+    return train(job("successive", tmp_path_factory.mktemp("whole")))
+
+
 @pytest.mark.parametrize("stop", [3, 30])
-def test_strategies_go_on_where_they_were_stopped(stop, tmp_path):
-    whole = train(job("successive", tmp_path / "whole"))
+def test_strategies_go_on_where_they_were_stopped(stop, whole_successive, tmp_path):
+    whole = whole_successive
     with interrupted_after(stop), pytest.raises(KeyboardInterrupt):
         train(job("successive", tmp_path / "part"))
     found = train(job("successive", tmp_path / "part"))

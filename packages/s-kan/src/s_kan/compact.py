@@ -15,6 +15,8 @@ from .pool import Pool
 class Compact(nn.Module):
     """A pruned layer: nodes grouped by their family, each group one product, and then put in order.
 
+    The nodes are the last dimension of a dense layer's values, and the second of a convolution's.
+
     Args:
         normalize: What is done to the inputs first.
         groups: A plain layer for each family.
@@ -28,15 +30,16 @@ class Compact(nn.Module):
         self.normalize = normalize
         self.groups = nn.ModuleList(groups)
         self.is_ordered = order is None
+        self.nodes = 1 if isinstance(groups[0], KANConv2d) else -1
         if order is not None:
             self.register_buffer("order", order)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The layer's values; nodes are the second dimension."""
+        """The layer's values."""
         x = self.normalize(x)
         parts = [group(x) for group in self.groups]
-        y = parts[0] if len(parts) == 1 else torch.cat(parts, 1)
-        return y if self.is_ordered else y[:, self.order]
+        y = parts[0] if len(parts) == 1 else torch.cat(parts, self.nodes)
+        return y if self.is_ordered else y.index_select(self.nodes, self.order)
 
 
 def to_compact(model: nn.Module) -> nn.Module:

@@ -14,7 +14,7 @@ from .paper import FAMILIES, NAMES
 from .trials import DigitsTrial, FunctionTrial, ImageTrial, run_digits, run_function, run_image
 
 SINGLE = {name: Contender("kan", name) for name in POOL}
-RATES = (3e-3, 1e-2, 3e-2)
+RATES = (3e-3, 1e-2, 3e-2, 1e-1)
 """Learning rates that every network is tried with, on held-out data."""
 NETWORKS = {"skan": Contender(), **SINGLE, "mlp": Contender("mlp"), "mlp_unpruned": Contender("mlp", size="unpruned")}
 
@@ -202,7 +202,7 @@ class ImagesConfig:
     """Image networks on several data sets."""
 
     trials: tuple[ImageTrial, ...]
-    rates: tuple[float, ...] = (1e-3, 3e-3, 1e-2)
+    rates: tuple[float, ...] = RATES
     """Learning rates that every network is tried with, on held-out images."""
 
 

@@ -4,12 +4,17 @@ from collections.abc import Sequence
 
 from jaxtyping import Float
 from torch import Tensor
+from torch.compiler import is_compiling
 from torch.nn.functional import linear
 
 from .configs import POOL, Base, Normalization, Unit
 from .layer import Member, SelectableLayer
 from .normalization import make_normalization
 from .pool import PoolLike
+
+LARGEST_JOINED = 2**20
+"""Numbers in the expansion of a batch, above which a CPU is faster with a product for each family: joining the
+expansions of large batches costs more than the products save."""
 
 
 class SKANLinear(SelectableLayer):
@@ -55,7 +60,11 @@ class SKANLinear(SelectableLayer):
         if x.shape[-1] != self.n_in:
             raise ValueError(f"the layer takes {self.n_in} features, not {x.shape[-1]}")
         x = self.normalize(x)
-        if not self.is_pruned:
+        if self.pool is not None:
+            # What is compiled or exported is for batches of any size.
+            is_eager_on_cpu = x.device.type == "cpu" and not is_compiling()
+            if is_eager_on_cpu and x.numel() * self.pool.n > LARGEST_JOINED:
+                return self._family_by_family(x)
             return linear(self.expand(x).flatten(-2), self.weight().flatten(1))
         y = None if self.base_weight is None else linear(self.base(x), self.base_weight)
         for member in self.members:
@@ -66,6 +75,18 @@ class SKANLinear(SelectableLayer):
             y = y.index_add(-1, member.nodes, part) if member.is_partial else y + part
         assert y is not None  # noqa: S101 - a pruned layer keeps a member
         return y
+
+    def _family_by_family(self, x: Float[Tensor, "*batch features"]) -> Float[Tensor, "*batch nodes"]:
+        """Before pruning: the same sum, with a product for each family and one for the base function."""
+        assert self.pool is not None  # noqa: S101 - the caller has seen to it
+        weight = self.weight()[:, :, : self.pool.n]
+        parts = [
+            linear(basis(x).flatten(-2), own.flatten(1))
+            for basis, own in zip(self.pool.bases, weight.split(self.pool.sizes, 2), strict=True)
+        ]
+        if self.base_weight is not None:
+            parts.append(linear(self.base(x), self.base_weight))
+        return sum(parts[1:], parts[0])
 
 
 def check_features(n_in: int, n_out: int) -> None:
@@ -92,7 +113,7 @@ def check_widths(widths: Sequence[int]) -> Sequence[int]:
 def loop_over_members(layer: SKANLinear, x: Float[Tensor, "*batch features"]) -> Float[Tensor, "*batch nodes"]:
     """The same before pruning, as the definition says it: a product for each family, weighted and summed.
 
-    For comparison alone; `layer(x)` needs one product.
+    For comparison alone; `layer(x)` needs one product, unless the batch is large and on a CPU.
 
     Raises:
         ValueError: if the layer is pruned.

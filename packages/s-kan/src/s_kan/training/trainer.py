@@ -71,7 +71,7 @@ class Trainer:
         self.model, self.config, self.stages = model, config, stages
         self.data = data.to(device)
         self.validation = None if validation is None else validation.to(device)
-        self.loss: Loss = loss or (mse_loss if data.is_regression else cross_entropy)
+        self.loss: Loss = loss or (_squared if data.is_regression else cross_entropy)
         self.schedule = StageSchedule(stages)
         self.selection: list[Tensor] = []
         self.lr = config.lr
@@ -229,6 +229,15 @@ class Trainer:
         return data.x[index], data.y[index]
 
 
+def _squared(predicted: Tensor, target: Tensor) -> Tensor:
+    """The mean squared error; PyTorch's own would compare every output with every target where shapes differ."""
+    if predicted.shape != target.shape:
+        raise ValueError(
+            f"the network gives outputs of shape {tuple(predicted.shape)} for targets of shape {tuple(target.shape)}"
+        )
+    return mse_loss(predicted, target)
+
+
 def _check_top_k(model: nn.Module, top_k: int) -> None:
     """See, before the training, that units can keep so many families."""
     fewest = min((len(layer.names) for layer in selectable_layers(model) if not layer.is_pruned), default=top_k)
@@ -266,7 +275,8 @@ def fit(
         The history: losses, the learning rate, and the mean weight of each family in each layer.
 
     Raises:
-        ValueError: if there is not one target for each sample, or a number is not finite.
+        ValueError: if there is not one target for each sample, a number is not finite, or outputs and targets have
+            different shapes.
         FloatingPointError: if the training diverges.
     """
     rows: list[Row] = []
