@@ -181,7 +181,15 @@ def test_wrong_files_are_refused(tmp_path):
     np.savez(tmp_path / "names.npz", a=np.zeros(3))
     np.savez(tmp_path / "negative.npz", x=rng.random((20, 2)), y=np.arange(20) - 5)
     np.savez(tmp_path / "wide.npz", x=rng.random((20, 2)), y=rng.random((20, 2)))
+    np.savez(tmp_path / "flat.npz", x=rng.random(20), y=rng.random(20))
+    np.savez(tmp_path / "empty.npz", x=np.zeros((0, 2)), y=np.zeros(0, int))
+    np.savez(tmp_path / "constant.npz", x=np.ones((20, 2)), y=rng.random(20))
+    np.savez(tmp_path / "identifiers.npz", x=rng.random((20, 2)), y=np.arange(20) + 10**12)
     for name, told in (
+        ("flat", "a row of features"),
+        ("empty", "a row of features"),
+        ("constant", "no feature with more than one value"),
+        ("identifiers", "numbered from 0 on, but one of 20 samples has 1000000000019"),
         ("few", "at least 10 samples"),
         ("lone", "a class has 1 samples"),
         ("nan", "not finite"),
@@ -214,6 +222,14 @@ def test_tasks_are_named():
             load_task(name)
     with pytest.raises(ValueError, match="no suite"):
         names_of("audio")
+
+
+def test_a_task_of_doubles_is_trained_in_single_precision():
+    x = torch.rand(20, 2, dtype=torch.float64)
+    samples = make_task("own", x, x[:, 0]).draw(0)
+    assert samples.x.dtype == samples.y.dtype == torch.float32
+    with pytest.raises(ValueError, match="too large for single precision"):
+        make_task("own", 1e300 * x, x[:, 0])
 
 
 def test_a_task_in_memory_is_checked():

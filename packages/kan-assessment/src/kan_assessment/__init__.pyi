@@ -13,6 +13,7 @@ from .costs.matching import match as match
 from .costs.timing import StepProfile as StepProfile
 from .costs.timing import Timing as Timing
 from .costs.timing import profile_step as profile_step
+from .export import save_onnx as save_onnx
 from .models.bspline_kan import BSplineKAN as BSplineKAN
 from .models.bspline_kan import BSplineKANLinear as BSplineKANLinear
 from .models.bspline_kan import PerEdgeKAN as PerEdgeKAN
@@ -150,6 +151,7 @@ __all__ = [
     "profile_step",
     "register_model",
     "run_trial",
+    "save_onnx",
     "scaling_exponent",
     "spline_basis",
     "student_interval",

@@ -63,7 +63,8 @@ class SearchConfig:
         trials: Settings that each family tries, the same number for all: half of them its usual ones at several
             learning rates, the others random ones.
         seeds: Repetitions of each, with other initial weights and other splits.
-        lr_low: Lowest learning rate that is tried.
+        lr_low: Lowest learning rate that is tried. Two rates between the ends as given are near 1e-3, the larger one of
+            the published protocol, and 1e-2, for trainings that have fewer steps than the published ones.
         lr_high: Highest learning rate that is tried.
         selection: Report the test value at the best epoch by validation data, or the best test value, which is
             optimistic (best-test).

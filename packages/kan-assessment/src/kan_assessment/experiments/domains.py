@@ -10,6 +10,7 @@ from kan_assessment.models.registry import get_family
 from kan_assessment.protocol.comparison import Comparison
 from kan_assessment.protocol.statistics import BAND_POINTS, BAND_SHARE, band
 from kan_assessment.protocol.verdicts import Case, fit_rule, left_out_hits
+from kan_assessment.published import beside_published
 from kan_assessment.report.drawing import draw_advantages
 from kan_assessment.tasks.suites import load_task
 from separata import Run, experiment, plots
@@ -202,6 +203,8 @@ def _draw_domains(
         if (entry := one.entry("mlp", budget))
     ]
     run.note("underperforms", f"Budgets: {'; '.join(told)}.")
+    if beside := beside_published(others.values()):
+        run.note("underperforms", beside)
     whole = [*functions.values(), *others.values()]
     if len(run.seeds) > 1 and any(entry.advantage for one in whole for entry in one.entries):
         run.figure(

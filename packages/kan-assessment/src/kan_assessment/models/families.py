@@ -239,6 +239,8 @@ FAMILIES: tuple[ModelFamily, ...] = (
     ModelFamily(
         "per_edge_kan", make_per_edge_kan, "B-spline KAN, edge by edge", _kan_flops, KAN_SPACE, is_batched=True
     ),
+    # As deep as the MLP usually is, so that only the activation is another one; and with as many layers of splines as a
+    # KAN with one hidden layer has.
     ModelFamily(
         "bspline_mlp",
         make_bspline_mlp,

@@ -52,23 +52,24 @@ def measure_overhead(setting: Overhead, device: str) -> dict[str, dict[str, dict
     """
     found: dict[str, dict[str, dict[str, float]]] = {"step": {}, "forward": {}}
     for width in setting.widths:
-        plain = _profile(get_family("mlp").build(setting.n_inputs, [width], setting.n_outputs), setting, device)
         for name, model, reference in _contenders(setting, width):
+            # The MLP anew each time, so that both are measured under the same conditions.
+            of = _profile(reference, setting, device)
             profiled = _profile(model, setting, device)
-            of = plain if reference is None else _profile(reference, setting, device)
             found["step"].setdefault(name, {})[str(width)] = profiled.step.median / of.step.median
             found["forward"].setdefault(name, {})[str(width)] = profiled.forward.median / of.forward.median
     return found
 
 
-def _contenders(setting: Overhead, width: int) -> Iterator[tuple[str, nn.Module, nn.Module | None]]:
-    """Name, model, and the MLP that it is compared with where that has not the same width."""
+def _contenders(setting: Overhead, width: int) -> Iterator[tuple[str, nn.Module, nn.Module]]:
+    """Name, model, and the MLP that it is compared with."""
     n_in, n_out = setting.n_inputs, setting.n_outputs
+    mlp = get_family("mlp")
     with seeded(setting.repetition):
         for name in setting.families:
             family = get_family(name)
-            yield family.label, family.build(n_in, [width], n_out), None
-        kan, mlp = get_family("bspline_kan"), get_family("mlp")
+            yield family.label, family.build(n_in, [width], n_out), mlp.build(n_in, [width], n_out)
+        kan = get_family("bspline_kan")
         budget = count_family(kan, n_in, [width], n_out).params
         hidden = match(mlp, n_in, n_out, budget).hidden
         yield "B-spline KAN, equal parameters", kan.build(n_in, [width], n_out), mlp.build(n_in, hidden, n_out)

@@ -51,16 +51,21 @@ def _from_arrays(path: Path, metric: Metric | None) -> Task:
     arrays = load_npz(path)
     if missing := {"x", "y"} - arrays.keys():
         raise ValueError(f"{path} has no array {' and '.join(sorted(missing))}; it needs x and y")
-    x, y = torch.as_tensor(arrays["x"]).flatten(1).float(), torch.as_tensor(arrays["y"]).squeeze()
-    if y.ndim != 1:
+    x, y = torch.as_tensor(arrays["x"]), torch.as_tensor(arrays["y"])
+    if x.ndim < 2 or not x.numel():
+        raise ValueError(f"{path}: x must have a row of features for each sample, not the shape {tuple(x.shape)}")
+    if not y.ndim or y.numel() != len(y) or not len(y):
         raise ValueError(f"{path}: y must have one number for each sample, not the shape {tuple(y.shape)}")
+    x, y = x.flatten(1).float(), y.flatten()
     is_regression = y.is_floating_point()
     _check_metric(metric, is_regression=is_regression)
     n_classes = None if is_regression else int(y.max()) + 1
     if not is_regression and int(y.min()) < 0:
         raise ValueError(f"{path}: classes are numbered from 0, not from {int(y.min())}")
+    if n_classes is not None and n_classes > len(y):
+        raise ValueError(f"{path}: classes are numbered from 0 on, but one of {len(y)} samples has {n_classes - 1}")
     y = y.float() if is_regression else y.long()
-    constant = x.std(0) == 0
+    constant = x.amax(0) == x.amin(0)
     notes = (f"{int(constant.sum())} constant columns dropped",) if bool(constant.any()) else ()
     return make_task(
         path.stem,

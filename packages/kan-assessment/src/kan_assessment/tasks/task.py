@@ -138,7 +138,7 @@ def make_task(
 
     Args:
         name: What it is called.
-        x: Features.
+        x: Features, in any precision; models are trained in single precision.
         y: Values; or classes as integers from 0.
         domain: Where it comes from.
         n_classes: Number of classes; None for regression.
@@ -154,8 +154,13 @@ def make_task(
         raise ValueError(f"{name} has {len(x)} samples, but {len(y)} targets")
     if not (x.isfinite().all() and y.isfinite().all()):
         raise ValueError(f"{name} has numbers that are not finite")
-    classes = None if n_classes is None else y.long()
+    x, y = x.float(), y.float() if n_classes is None else y.long()
+    if not (x.isfinite().all() and y.isfinite().all()):
+        raise ValueError(f"{name} has numbers that are too large for single precision")
+    classes = None if n_classes is None else y
     shuffled_split(len(x), 0, classes)
+    if not x.shape[1]:
+        raise ValueError(f"{name} has no feature with more than one value")
 
     def draw(seed: int) -> Samples:
         train, validation, test = shuffled_split(len(x), seed, classes)

@@ -7,9 +7,11 @@ from separata import data
 from .task import VALIDATION, Samples, Task
 
 NAMES = ("mnist5k", "mnist", "fashion-mnist", "kmnist", "emnist", "cifar10", "cifar100", "svhn")
+BUDGET, BUDGET_OF_PHOTOGRAPHS = 60_000, 150_000
+PHOTOGRAPHS = ("cifar10", "cifar100", "svhn")
 
 
-def load_vision(name: str, *, size: int | None = None, budget: int = 60_000, epochs: int = 15) -> Task:
+def load_vision(name: str, *, size: int | None = None, budget: int = 0, epochs: int = 20) -> Task:
     """Images of a data set that `separata.data` knows, or that lies in `$SEPARATA_DATA`, as rows of pixels in [0, 1].
 
     The test part is the data set's own; the validation part is drawn from the training part by the seed.
@@ -17,8 +19,9 @@ def load_vision(name: str, *, size: int | None = None, budget: int = 60_000, epo
     Args:
         name: The data set; `mnist5k` and `digits` are always there.
         size: Height and width to which images are resized.
-        budget: Trainable parameters that are proposed.
-        epochs: Epochs that are proposed.
+        budget: Trainable parameters that are proposed; 0 for those at which published sweeps are read here, 60,000, or
+            150,000 for photographs.
+        epochs: Epochs that are proposed: as many as published.
 
     Raises:
         ValueError: if the data set is unknown or damaged.
@@ -33,4 +36,5 @@ def load_vision(name: str, *, size: int | None = None, budget: int = 60_000, epo
         last = torch.arange(len(train), len(x))
         return Samples(x, y, (torch.from_numpy(kept),), torch.from_numpy(held_out), last)
 
+    budget = budget or (BUDGET_OF_PHOTOGRAPHS if name in PHOTOGRAPHS else BUDGET)
     return Task(name, "vision", "accuracy", x.shape[1], train.n_classes, draw, budget, epochs, is_standardized=False)
