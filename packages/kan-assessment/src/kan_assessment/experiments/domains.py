@@ -53,8 +53,8 @@ QUICK_DOMAINS = DomainsConfig(
     ("breast_cancer", "wine", "digits", "iris", "diabetes"),
     ("mnist5k",),
     ("stdlib",),
-    searched(3, epochs=200),
-    searched(4),
+    searched(6, epochs=200),
+    searched(6),
 )
 GPU_DOMAINS = DomainsConfig(
     ("ellipkinc", "ellipeinc", "lpmv0", "lpmv1", "lpmv2", "sphharm01", "sphharm02", "poisson", "gelu", "j0-20x"),

@@ -24,7 +24,7 @@ class RankingConfig:
 
 RANKED = ("mlp", "bspline_kan", "af_kan", "s_kan")
 SMOKE_RANKING = RankingConfig(("symbolic/gelu", "tabular/iris"), searched(1, epochs=1), 64)
-QUICK_RANKING = RankingConfig(("symbolic/ellipkinc", "symbolic/exp-sin", "tabular/digits"), searched(3, epochs=50))
+QUICK_RANKING = RankingConfig(("symbolic/ellipkinc", "symbolic/exp-sin", "tabular/digits"), searched(6, epochs=50))
 GPU_RANKING = RankingConfig(
     (*(f"symbolic/{name}" for name in GPU_DOMAINS.functions), "tabular/digits", "vision/mnist"), searched(6)
 )
