@@ -214,7 +214,7 @@ def _draw_ablation(config: Ablation, found: Found, run: Run) -> None:
         }
         figure = plots.bars(bars, ylabel=PAPER.claim(claims[0]).metric.split(",")[0], xlabel=axis)
         drawn = [mean for values in bars.values() for mean in values if not math.isnan(mean)]
-        figure.axes[0].set_ylim(bottom=max(0.0, min(drawn) - 0.1))
+        figure.axes[0].set_ylim(max(0.0, min(drawn) - 0.1), 1.0)
         run.figure(
             axis,
             figure,
