@@ -14,6 +14,7 @@ from .paper import FAMILIES, NAMES
 from .trials import DigitsTrial, FunctionTrial, ImageTrial, run_digits, run_function, run_image
 
 SINGLE = {name: Contender("kan", name) for name in POOL}
+LABELS = {"skan": "S-KAN", **NAMES, "mlp": "MLP, pruned size", "mlp_unpruned": "MLP, unpruned size"}
 RATES = (3e-3, 1e-2, 3e-2, 1e-1)
 """Learning rates that every network is tried with, on held-out data."""
 NETWORKS = {"skan": Contender(), **SINGLE, "mlp": Contender("mlp"), "mlp_unpruned": Contender("mlp", size="unpruned")}
@@ -172,9 +173,7 @@ def _tell(config: FunctionsConfig, run: Run, found: Mapping[tuple[str, str], Seq
     sizes = {
         key: sorted({one[0]["n_parameters"] for (_, name), one in found.items() if name == key}) for key in NETWORKS
     }
-    told = "; ".join(
-        f"{key.replace('_', ' ')} {', '.join(map(str, sizes[key]))}" for key in ("skan", "mlp", "mlp_unpruned")
-    )
+    told = "; ".join(f"{LABELS[key]} {', '.join(map(str, sizes[key]))}" for key in ("skan", "mlp", "mlp_unpruned"))
     run.note("surpasses-mlp", f"Parameters by number of variables: {told}.")
     chosen = []
     for task in config.functions:
@@ -185,16 +184,32 @@ def _tell(config: FunctionsConfig, run: Run, found: Mapping[tuple[str, str], Seq
 
 
 def _draw(config: FunctionsConfig, run: Run, found: Mapping[tuple[str, str], Sequence[Mapping[str, Any]]]) -> None:
-    labels = {"skan": "S-KAN", **NAMES, "mlp": "MLP of the pruned size"}
     errors = {
-        task: {label: [_number(one["rmse"]) for one in found[task, key]] for key, label in labels.items()}
+        task: {key: _mean([_number(one["rmse"]) for one in found[task, key]]) for key in LABELS}
         for task in config.functions
     }
-    if all(math.isfinite(value) for of_task in errors.values() for values in of_task.values() for value in values):
-        figure = plots.bars(errors, ylabel="test RMSE", log=True, fmt=None)
-        run.figure("errors", figure, caption="Test error of each network on each of the seven functions.")
+    if all(math.isfinite(value) for of_task in errors.values() for value in of_task.values()):
+        caption = (
+            "Test error of each network on each function, relative to the smallest: means over seeds; darker is better."
+        )
+        run.figure("errors", draw_errors(errors), caption=caption)
     figure = plots.claim(run, "variability", ylabel="largest regret, log10")
     run.figure("regret", figure, ["variability"], caption="Largest regret of each network over the seven functions.")
+
+
+def draw_errors(errors: Mapping[str, Mapping[str, float]]) -> Any:  # noqa: ANN401 - a figure
+    """A table of errors by function and network, each relative to the smallest of its function."""
+    best = {task: min(of_task.values()) for task, of_task in errors.items()}
+    ratios = [[errors[task][key] / best[task] for task in errors] for key in LABELS]
+    return plots.heatmap(
+        ratios,
+        rows=list(LABELS.values()),
+        columns=list(errors),
+        label="test RMSE / the smallest",
+        fmt=".3g",
+        cmap="Blues_r",
+        limits=(1.0, 5.0),
+    )
 
 
 @dataclass(frozen=True)
