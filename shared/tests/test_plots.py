@@ -162,6 +162,11 @@ class TestBars:
         for text, bar in zip(places(figure, axes.texts), bars, strict=True):
             assert bar.y1 < text.y0 < bar.y1 + 0.3 * frame.height
 
+    @pytest.mark.parametrize("reference", [1.0, {"chance": 1.0}])
+    def test_a_logarithmic_axis_shows_what_bars_are_compared_with(self, reference):
+        low, high = plots.bars({"a": 0.02, "b": 0.1}, reference=reference, log=True).axes[0].get_ylim()
+        assert low < 0.02 < 1.0 < high
+
     def test_what_has_no_logarithm_has_a_number_and_no_bar(self):
         figure = plots.bars({"a": [3.0, -1.0], "b": -2.0, "c": 0.0}, paper={"c": -1.0}, log=True)
         axes = figure.axes[0]

@@ -150,7 +150,9 @@ def bars(
         )
         columns += drawn
     if log:
-        make_logarithmic(axes, [v for one in columns for v in (*one.seeds, one.mean, one.end, one.paper)])
+        references = reference.values() if isinstance(reference, Mapping) else [reference]
+        shown = [v for one in columns for v in (*one.seeds, one.mean, one.end, one.paper)]
+        make_logarithmic(axes, [*shown, *references])
     _draw_seeds(axes, columns, width)
     if fmt is not None:
         _draw_means(axes, columns, fmt)

@@ -9,6 +9,7 @@ from typing import Any
 from separata import Run, experiment, plots
 
 from .candidates import RATES, Ablation, Comparison
+from .comparison import Axis
 from .configs import ModelConfig, TrainConfig
 from .drawing import draw_basis, draw_sizes
 from .paper import AXES, KANS, LARGER, PAPER, REDUCTIONS, SMOOTH
@@ -162,7 +163,7 @@ def ablation(config: Ablation, run: Run) -> None:
     """Networks that differ from the paper's best in one setting, each at the learning rate that is best for it."""
     chosen = run.choose(run_trial, config.candidates(), _validation, "choosing learning rates", every_seed=True)
     found = run.over_seeds(run_trial, chosen, "ablations")
-    best: dict[str, str] = {axis: _best(found, config.names(axis)) for axis in AXES}
+    best: dict[Axis, str] = {axis: _best(found, config.names(axis)) for axis in AXES}
     for number in range(len(run.seeds)):
         accuracy = _accuracies(found, number)
         run.measure(
@@ -191,7 +192,7 @@ def _best(found: Found, names: Sequence[str]) -> str:
     return max(means, key=lambda name: -math.inf if math.isnan(means[name]) else means[name])
 
 
-def _note_ablation(config: Ablation, best: Mapping[str, str], found: Found, run: Run) -> None:
+def _note_ablation(config: Ablation, best: Mapping[Axis, str], found: Found, run: Run) -> None:
     train = config.trial.train
     told = ", ".join(
         f"{axis} {'the default' if name == 'default' else config.value(axis, name)}" for axis, name in best.items()

@@ -34,6 +34,7 @@ def draw_advantages(
         for model in dict.fromkeys(
             entry.model for c in comparisons for entry in c.entries if entry.model != c.reference
         )
+        if any((entry := c.entry(model, one)) and entry.advantage for c in comparisons)
     ]
     reference = labels.get(comparisons[0].reference, comparisons[0].reference)
     figure, axes = canvas(f"advantage over the {reference}, in tie bands (right is better)", None, None)
