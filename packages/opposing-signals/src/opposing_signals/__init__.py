@@ -1,4 +1,4 @@
-"""The first principal component, learned by a single linear neuron (Oja's rule)."""  # TODO: what the package is for.
+"""Finds the training examples behind a loss spike, and whose the sharpness is (opposing signals)."""
 
 import lazy_loader
 

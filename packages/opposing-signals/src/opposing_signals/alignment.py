@@ -43,13 +43,8 @@ def layer_features(
     """
     if layer == "input":
         return x.flatten(1)
-    named = dict(model.named_modules())
-    if isinstance(layer, str):
-        if layer not in named:
-            raise ValueError(f"the network has no layer {layer}; it has {', '.join(name for name in named if name)}")
-        layer = named[layer]
     seen: list[Tensor] = []
-    hook = layer.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].detach().flatten(1)))
+    hook = _module(model, layer).register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].detach().flatten(1)))
     try:
         with torch.no_grad(), kept_buffers(model):
             for part in chunks(len(x), batch_size):
@@ -59,6 +54,15 @@ def layer_features(
     if sum(map(len, seen)) != len(x):
         raise ValueError("the layer is not called once, with a row for each sample, in a pass of the network")
     return torch.cat(seen)
+
+
+def _module(model: nn.Module, layer: nn.Module | str) -> nn.Module:
+    if not isinstance(layer, str):
+        return layer
+    named = dict(model.named_modules())
+    if layer not in named:
+        raise ValueError(f"the network has no layer {layer}; it has {', '.join(name for name in named if name)}")
+    return named[layer]
 
 
 def last_linear(model: nn.Module) -> nn.Module:

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.func import functional_call, jvp
 
 from .gradients import loss_gradient
+from .hessian import HessianOperator
 from .losses import LossFunction, chunks, kept_buffers, loss_function, one_each
-from .sharpness import HessianOperator
 
 REST = "rest"
 
@@ -106,7 +106,7 @@ def example_curvatures(
             def slope(tensors: dict[str, Tensor], along: Callable[[dict[str, Tensor]], Tensor] = along) -> Tensor:
                 return jvp(along, (tensors,), (tangents,))[1]
 
-            first, second = jvp(slope, (trained,), (tangents,))
-            slopes.append(first.detach())
-            curvatures.append(second.detach())
+            both = jvp(slope, (trained,), (tangents,))
+            slopes.append(both[0].detach())
+            curvatures.append(both[1].detach())
     return torch.cat(slopes), torch.cat(curvatures)

@@ -45,7 +45,14 @@ def _end_labels(axes: Axes, ends: Sequence[tuple[float, float, str, str]]) -> No
         placed = max(fraction(y), placed + least)
         at = low * (high / low) ** placed if is_log else low + placed * (high - low)
         axes.annotate(
-            name, (x, at), xytext=(5, 0), textcoords="offset points", color=color, va="center", fontsize=9, annotation_clip=False
+            name,
+            (x, at),
+            xytext=(5, 0),
+            textcoords="offset points",
+            color=color,
+            va="center",
+            fontsize=9,
+            annotation_clip=False,
         )
 
 
@@ -107,7 +114,13 @@ def _draw_sharpness(axes: Axes, sharpness: Pairs, lr: float, last: float) -> Non
 
 @in_house_style
 def draw_gallery(
-    data: Samples, up: Sequence[int], down: Sequence[int], up_loss: Series, down_loss: Series, spike: int, most: int = 20
+    data: Samples,
+    up: Sequence[int],
+    down: Sequence[int],
+    up_loss: Series,
+    down_loss: Series,
+    spike: int,
+    most: int = 20,
 ) -> Figure:
     """Draw the images of both groups side by side, and their mean losses around the spike below.
 
@@ -195,8 +208,26 @@ def draw_linear(curves: Mapping[float, Mapping[str, Series]], alpha: float) -> F
         curvature.set_ylim(0, 1.2 * max(most, alpha))
         last = len(one["curvature"]) - 1
         if 2 / eta <= 1.1 * max(most, alpha):
-            curvature.annotate("2 / step size", (last, 2 / eta), xytext=(0, -4), textcoords="offset points", ha="right", va="top", fontsize=9, color="#555555")
-        curvature.annotate(r"$\alpha\,|\beta|$", (last, alpha), xytext=(0, 3), textcoords="offset points", ha="right", va="bottom", fontsize=9, color="#777777")
+            curvature.annotate(
+                "2 / step size",
+                (last, 2 / eta),
+                xytext=(0, -4),
+                textcoords="offset points",
+                ha="right",
+                va="top",
+                fontsize=9,
+                color="#555555",
+            )
+        curvature.annotate(
+            r"$\alpha\,|\beta|$",
+            (last, alpha),
+            xytext=(0, 3),
+            textcoords="offset points",
+            ha="right",
+            va="bottom",
+            fontsize=9,
+            color="#777777",
+        )
         weight.plot(one["o"], color=UP, linewidth=1.2)
         weight.set_ylim(-1.15 * largest, 1.15 * largest)
         weight.set_xlabel("step")
@@ -218,29 +249,39 @@ def draw_doses(
     """
     figure, panels = _panels(1, 2, 8.6, 3.5)
     left, right = panels[0]
-    for (name, values), color, marker in zip(shares.items(), (UP, PALETTE[4]), "os", strict=False):
-        means = [np.mean(one) for one in values]
+    for (name, of_each), color, marker in zip(shares.items(), (UP, PALETTE[4]), "os", strict=False):
+        means = [np.mean(one) for one in of_each]
         left.plot(doses, means, color=color, marker=marker, label=name)
-        for dose, one in zip(doses, values, strict=True):
+        for dose, one in zip(doses, of_each, strict=True):
             left.plot([dose] * len(one), one, ".", color=color, alpha=0.5, markersize=5)
     left.axhline(0.04, color="#666666", linestyle="--", linewidth=1.2)
     left.annotate("chance", (0, 0.04), xytext=(2, 3), textcoords="offset points", fontsize=9, color="#555555")
-    left.set(xlabel="amplitude of the planted signal (standard deviations)", ylabel="share of planted images in the groups", ylim=(-0.03, 1.05))
+    left.set(
+        xlabel="amplitude of the planted signal (standard deviations)",
+        ylabel="share of planted images in the groups",
+        ylim=(-0.03, 1.05),
+    )
     left.legend(loc="upper left")
     left.set_title("Who takes part in the spikes")
     named = {"none": ("all images", BOTH), "random": ("without 40 random", DOWN), "planted": ("without 40 planted", UP)}
     for key, (name, color) in named.items():
         at = [step for step, _ in sharpness[key][0]]
-        values = np.array([[value for _, value in one] for one in sharpness[key]])
-        right.plot(at, values.mean(0), color=color, label=name)
-        if len(values) > 1:
-            spread = values.std(0, ddof=1)
-            right.fill_between(at, values.mean(0) - spread, values.mean(0) + spread, color=color, alpha=0.15, linewidth=0)
+        _band(right, at, np.array([[value for _, value in one] for one in sharpness[key]]), color)
+        right.lines[-1].set_label(name)
     right.set(xlabel="step", ylabel="sharpness")
     right.set_ylim(bottom=0)
     right.set_title("Who makes the network sharp")
     right.legend(loc="lower right")
     return figure
+
+
+def _band(axes: Axes, at: Sequence[float], values: Float[np.ndarray, "seeds steps"], color: str) -> None:
+    """The mean over seeds, in a band of one standard deviation."""
+    mean = values.mean(0)
+    axes.plot(at, mean, color=color)
+    if len(values) > 1:
+        spread = values.std(0, ddof=1)
+        axes.fill_between(at, mean - spread, mean + spread, color=color, alpha=0.15, linewidth=0)
 
 
 @in_house_style
@@ -269,13 +310,16 @@ def draw_valley(
     losses.set_ylabel("mean loss")
     losses.set_title("Losses of the planted images and of the rest")
     _end_labels(losses, [*ends, (last, float(np.mean(rest[-5:])), "all others", BOTH)])
-    for number, (label, color) in enumerate(zip(classes, (UP, DOWN), strict=False)):
+    for number, color in enumerate((UP, DOWN)):
         series = [one[number] for one in probe]
         outputs.plot(steps, series, color=color, linewidth=1.1)
     outputs.set_ylabel("output")
     outputs.set_title("What the network says of a plain image")
     means = [float(np.mean([one[number] for one in probe[-20:]])) for number in range(2)]
-    _end_labels(outputs, [(last, mean, f"class {label}", color) for mean, label, color in zip(means, classes, (UP, DOWN), strict=False)])
+    _end_labels(
+        outputs,
+        [(last, mean, f"class {label}", color) for mean, label, color in zip(means, classes, (UP, DOWN), strict=False)],
+    )
     _draw_sharpness(sharp, sharpness, lr, last)
     sharp.set_xlabel("step")
     return figure
@@ -294,10 +338,7 @@ def draw_depth(sharpness: Mapping[str, Sequence[Pairs]]) -> Figure:
         at = [step for step, _ in some[0]]
         values = np.array([[value for _, value in one] for one in some])
         values = values / np.minimum.accumulate(values, axis=1)
-        axes.plot(at, values.mean(0), color=color)
-        if len(values) > 1:
-            spread = values.std(0, ddof=1)
-            axes.fill_between(at, values.mean(0) - spread, values.mean(0) + spread, color=color, alpha=0.15, linewidth=0)
+        _band(axes, at, values, color)
         ends.append((at[-1], float(values.mean(0)[-1]), name, color))
     axes.set_xlim(0, max(end[0] for end in ends))
     axes.set_ylim(bottom=0.9)
@@ -313,7 +354,13 @@ def draw_optimizers(found: Mapping[str, Mapping[str, Sequence[tuple[Series, Seri
         found: By data set and optimizer the steps and losses of each seed.
     """
     figure, panels = _panels(1, len(found), 4.3 * len(found) + 0.2, 3.5)
-    colors = dict(zip(dict.fromkeys(name for one in found.values() for name in one), (DOWN, UP, PALETTE[2], *PALETTE[3:]), strict=False))
+    colors = dict(
+        zip(
+            dict.fromkeys(name for one in found.values() for name in one),
+            (DOWN, UP, PALETTE[2], *PALETTE[3:]),
+            strict=False,
+        )
+    )
     for axes, (title, of_each) in zip(panels[0], found.items(), strict=True):
         for name, some in of_each.items():
             known = [one for one in some if len(one[1])]
@@ -323,7 +370,9 @@ def draw_optimizers(found: Mapping[str, Mapping[str, Sequence[tuple[Series, Seri
             values = np.array([loss[:n] for _, loss in known])
             axes.plot(known[0][0][:n], values.mean(0), color=colors[name], label=name)
             if len(values) > 1:
-                axes.fill_between(known[0][0][:n], values.min(0), values.max(0), color=colors[name], alpha=0.15, linewidth=0)
+                axes.fill_between(
+                    known[0][0][:n], values.min(0), values.max(0), color=colors[name], alpha=0.15, linewidth=0
+                )
         axes.set_yscale("log")
         axes.set_title(title)
         axes.set_xlabel("step")
@@ -343,7 +392,7 @@ def draw_histograms(up: Sequence[int], down: Sequence[int], classes: Sequence[st
     axes.barh(at, [up[i] for i in shown], color=UP, label="group 1")
     axes.barh(at, [-down[i] for i in shown], color=DOWN, label="group 2")
     axes.set_yticks(at, [classes[i] for i in shown])
-    most = max(max(up), max(down), 1)
+    most = max(1, *up, *down)
     axes.set_xlim(-most - 1, most + 1)
     axes.xaxis.set_major_formatter(lambda value, _: f"{abs(value):.0f}")
     axes.invert_yaxis()

@@ -60,7 +60,7 @@ class LinearTrajectory:
 
 
 class LinearOpposingModel:
-    """Inputs x_k ~ N(0, I) that carry the target, and x_o that is mostly zero and else one large vector or its opposite.
+    """Inputs x_k ~ N(0, I) that carry the target, and x_o, mostly zero and else one large vector or its opposite.
 
     x_o = +-sqrt(alpha / (p d2)) 1, each sign with probability p / 2; y = beta' x_k + |1' x_o| / sqrt(d2). The target
     does not depend on the sign of x_o, so that no linear function of it helps: the two signs are opposing signals. With
@@ -77,7 +77,9 @@ class LinearOpposingModel:
         ValueError: if alpha is not positive, p is not in (0, 1], or a number of inputs not positive.
     """
 
-    def __init__(self, d1: int = 2, d2: int = 1, alpha: float = 20.0, p: float = 0.1, beta: Vector | None = None) -> None:
+    def __init__(
+        self, d1: int = 2, d2: int = 1, alpha: float = 20.0, p: float = 0.1, beta: Vector | None = None
+    ) -> None:
         if d1 < 1 or d2 < 1:
             raise ValueError(f"the numbers of inputs must be at least 1, not {d1} and {d2}")
         if not (alpha > 0 and math.isfinite(alpha)):
@@ -165,13 +167,22 @@ class LinearOpposingModel:
         for _ in range(steps):
             states.append(now)
             g = self.gradient(now)
-            now = LinearState(now.b_k - eta * g.b_k, now.b_o - eta * g.b_o, now.c if is_one_layer else now.c - eta * g.c)
+            now = LinearState(
+                now.b_k - eta * g.b_k, now.b_o - eta * g.b_o, now.c if is_one_layer else now.c - eta * g.c
+            )
             if not abs(now.c) < 1e6 or not abs(now.o) < 1e9:
-                raise ValueError(f"the training diverges at step {len(states)}; choose a smaller step size than {eta:g}")
+                raise ValueError(
+                    f"the training diverges at step {len(states)}; choose a smaller step size than {eta:g}"
+                )
         return self._trajectory(np.arange(steps + 1.0), [*states, now])
 
     def run_gd_on(
-        self, x: Float[np.ndarray, "n d"], y: Float[np.ndarray, "n"], eta: float, steps: int, state: LinearState | None = None
+        self,
+        x: Float[np.ndarray, "n d"],
+        y: Float[np.ndarray, "n"],
+        eta: float,
+        steps: int,
+        state: LinearState | None = None,
     ) -> LinearTrajectory:
         """Gradient descent on half the mean squared error of sampled data; losses are those of the population."""
         now, states = state or self.start(), []
@@ -184,7 +195,9 @@ class LinearOpposingModel:
             b = b - step_b
             now = LinearState(b[: self.d1], b[self.d1 :], now.c - step_c)
             if not abs(now.c) < 1e6:
-                raise ValueError(f"the training diverges at step {len(states)}; choose a smaller step size than {eta:g}")
+                raise ValueError(
+                    f"the training diverges at step {len(states)}; choose a smaller step size than {eta:g}"
+                )
         return self._trajectory(np.arange(steps + 1.0), [*states, now])
 
     def gradient_flow(self, times: Float[np.ndarray, "steps"], state: LinearState | None = None) -> LinearTrajectory:

@@ -60,13 +60,15 @@ class ResidualBlock(nn.Module):
         if changes:
             self.shortcut = nn.Sequential(nn.Conv2d(n_in, n_out, 1, stride, bias=norm == "none"), _norm(norm, n_out))
 
-    def forward(self, x: Float[Tensor, "n channels height width"]) -> Float[Tensor, "n new_channels new_height new_width"]:
+    def forward(
+        self, x: Float[Tensor, "n channels height width"]
+    ) -> Float[Tensor, "n new_channels new_height new_width"]:
         """The block's output."""
         return torch.relu(self.shortcut(x) + self.residual(x))
 
 
 def make_resnet(channels: int, n_outputs: int, width: int = 64, norm: str = "batch") -> nn.Sequential:
-    """ResNet-18 for small images: a 3 x 3 convolution, four stages of two blocks, a mean over pixels, a linear layer."""
+    """ResNet-18 for small images: a 3 x 3 convolution, four stages of two blocks, and a linear layer."""
     layers: list[nn.Module] = [nn.Conv2d(channels, width, 3, 1, 1, bias=norm == "none"), _norm(norm, width), nn.ReLU()]
     n_in = width
     for stage in range(4):

@@ -73,7 +73,7 @@ PAPER = Paper(
         Claim(
             "paired-groups",
             "Paired groups of outliers oscillate in their loss, which is high on one group and then on the other",
-            metric=f"change of a group's mean loss in a step; correlation of the examples' changes in two steps; {MNIST}",
+            metric=f"change of a group's mean loss in a step; correlation of all changes in two steps; {MNIST}",
             paper=dict.fromkeys(("swing", "eos", "stable")),
             labels={
                 "swing": "smallest change of a group's loss at the spike, 2 steps",
@@ -100,7 +100,7 @@ PAPER = Paper(
         Claim(
             "consistent-features",
             "The groups share consistent features of large magnitude",
-            metric="mean |projection| of 40 examples on their leading feature direction, relative to that of all examples",
+            metric="mean |projection| of 40 examples on their leading feature direction, relative to all examples",
             paper=dict.fromkeys(("groups_input", "random_input", "groups_last", "random_last")),
             labels={
                 "groups_input": "the two groups, input",
@@ -116,7 +116,7 @@ PAPER = Paper(
         ),
         Claim(
             "edge-of-stability",
-            "Opposing signals go with progressive sharpening to the edge of stability, where the loss rises again and again",
+            "Progressive sharpening leads to the edge of stability, where the loss rises again and again",
             metric=f"sharpness relative to 2 / learning rate from step 30 on; loss increases in 60 steps; {MNIST}",
             paper=dict.fromkeys(("lowest", "highest", "rises", "stable_rises")),
             labels={
@@ -130,7 +130,7 @@ PAPER = Paper(
         ),
         Claim(
             "cross-entropy",
-            "With cross-entropy the sharpness crosses the edge of stability, the loss spikes, and the sharpness falls again",
+            "With cross-entropy the sharpness crosses the edge of stability, the loss spikes, and it falls again",
             metric="sharpness relative to 2 / learning rate, full-batch gradient descent at learning rate 1, MNIST",
             paper=dict.fromkeys(("ce_peak", "ce_late", "ce_rises")),
             labels={
@@ -143,11 +143,11 @@ PAPER = Paper(
         ),
         Claim(
             "narrow-valley",
-            "Early optimization enters a valley that balances the two groups, whose loss then rises rapidly to the spike",
+            "Early optimization enters a valley that balances the two groups, whose loss then rises rapidly",
             metric=f"{PLANTED}; A = 5, learning rate 0.5",
             paper=dict.fromkeys(("balance", "groups_rise", "rest_rise")),
             labels={
-                "balance": "|sum| of the groups' slopes along the sharpest direction, relative to the sum of their sizes",
+                "balance": "|sum| of the groups' slopes along the sharpest direction, relative to their sizes' sum",
                 "groups_rise": "loss of the worse group at the largest spike, relative to that before it",
                 "rest_rise": "loss of all other images at the same steps, likewise",
             },
@@ -194,8 +194,8 @@ PAPER = Paper(
                 "flow": "largest relative difference of the curvature from gradient flow, step size 0.001",
                 "sampled": "final curvature on sampled data relative to that of the population, step size 0.05",
             },
-            criterion="sharpness within 0.1 of 1 after a dip below 0.9, no increases below the edge and some above, where "
-            "it settles below 1; within 0.02 of gradient flow; sampled within 0.15 of 1",
+            criterion="sharpness within 0.1 of 1 after a dip below 0.9, no increases below the edge and some above, "
+            "where it settles below 1; within 0.02 of gradient flow; sampled within 0.15 of 1",
             holds=_is_explained,
         ),
         Claim(
@@ -223,14 +223,14 @@ PAPER = Paper(
                 "svd_5": "share at A = 5, groups by singular vectors",
                 "probe": "correlation of consecutive changes of the output for a plain image of A = 5",
             },
-            criterion="at least 0.6 at A = 5, more than at A = 3, where not less than at A = 0, at most 0.1; the output "
-            "for the plain image alternates",
+            criterion="at least 0.6 at A = 5, more than at A = 3, where not less than at A = 0, at most 0.1; the "
+            "output for the plain image alternates",
             holds=_follows_the_dose,
         ),
         Claim(
             "adam-and-sgd",
             "It is a lens on Adam and SGD: SGD with small fixed steps for its largest gradients comes nearer to Adam",
-            metric="share of the steps in which the training loss is down at the last one of SGD with momentum; tuned rates",
+            metric="share of the steps until the training loss is down where SGD with momentum ends; tuned rates",
             paper=dict.fromkeys(("text_adam", "text_split", "images_adam", "images_split")),
             labels={
                 "text_adam": "Adam, text",
@@ -240,8 +240,8 @@ PAPER = Paper(
             },
             criterion="SplitSGD below 1, and Adam at most 0.9, on both",
             holds=lambda m: all(m[f"{data}_split"] < 1 and m[f"{data}_adam"] <= 0.9 for data in ("text", "images")),
-            note="The text is generated: a Markov chain of words of very different frequency, half of which may be followed "
-            "by either of two words.",
+            note="The text is generated: pairs of words of very different frequency, half of which may be followed by "
+            "either of two words.",
         ),
     ),
 )

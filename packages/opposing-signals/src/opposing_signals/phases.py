@@ -48,7 +48,10 @@ def find_phases(steps: Sequence[int], loss: Sequence[float], sharpness: Mapping[
     if rises and max(rises)[0] > 0:
         row = max(rises)[1]
         spike = steps[row]
-        recovery = next((step for i, step in enumerate(steps) if i > row and _has_recovered(i, row, steps, loss, measured, lr)), None)
+        recovery = next(
+            (step for i, step in enumerate(steps) if i > row and _has_recovered(i, row, steps, loss, measured, lr)),
+            None,
+        )
     return Phases(valley, edge, spike, recovery)
 
 

@@ -175,7 +175,9 @@ class Recorder:
         steps = self.steps
         first = next((row for row, one in enumerate(steps) if one >= after), len(steps))
         if len(steps) - first < 3:
-            raise ValueError(f"groups need the losses of all examples at 3 steps or more, not {max(len(steps) - first, 0)}")
+            raise ValueError(
+                f"groups need the losses of all examples at 3 steps or more, not {max(len(steps) - first, 0)}"
+            )
         losses = self.losses
         if isinstance(step, str):
             if step != "auto":
@@ -207,7 +209,9 @@ class Recorder:
         if Path(path).suffix != ".npz":
             raise ValueError(f"losses are written as .npz, not as {Path(path).name}")
         arrays: dict[str, np.ndarray] = {"steps": np.array(self.steps, np.int64)}
-        arrays["losses"] = self._store.matrix(self.steps).astype(np.float16 if self._store.keep == "fp16" else np.float32)
+        arrays["losses"] = self._store.matrix(self.steps).astype(
+            np.float16 if self._store.keep == "fp16" else np.float32
+        )
         for name, one in self.values.items():
             arrays[f"{name}_steps"] = np.array(list(one), np.int64)
             arrays[f"{name}_values"] = np.array(list(one.values()), np.float64)

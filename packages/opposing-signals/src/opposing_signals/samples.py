@@ -71,7 +71,9 @@ def load_samples(source: str | Path, config: DataConfig = DataConfig(), *, seed:
         raise ValueError(f"{source} holds numbers that are not finite")
     if config.pool > 1:
         if x.ndim != 4 or min(x.shape[2:]) < config.pool:
-            raise ValueError(f"pixels of {source} cannot be averaged in squares of {config.pool}: it has no such images")
+            raise ValueError(
+                f"pixels of {source} cannot be averaged in squares of {config.pool}: it has no such images"
+            )
         x = avg_pool2d(x, config.pool)
     mean, scale = (float(x.mean()), float(x.std())) if config.standardize else (0.0, 1.0)
     if not scale > 0:

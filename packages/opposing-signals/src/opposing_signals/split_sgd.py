@@ -22,7 +22,8 @@ class SplitSGD(Optimizer):
         lr_large: Size of the steps above it, about that of Adam's learning rate.
         momentum: beta; 0 for none.
         quantile: Share of the coordinates above the threshold.
-        threshold: A fixed tau instead of one by `quantile`: infinity makes it SGD with dampened momentum, 0 a sign method.
+        threshold: A fixed tau instead of one by `quantile`: infinity makes it SGD with dampened momentum, 0 a sign
+            method.
         refresh: Steps between changes of the threshold.
 
     Raises:
@@ -74,7 +75,7 @@ class SplitSGD(Optimizer):
             if trained:
                 self._set_threshold(group, [one.grad for one in trained])
                 for parameter in trained:
-                    self._move(group, parameter)
+                    self._move(group, parameter, parameter.grad)
             group["n_steps"] += 1
         return loss
 
@@ -86,9 +87,8 @@ class SplitSGD(Optimizer):
             n_large = max(1, round(group["quantile"] * len(sizes)))
             group["tau"] = float(sizes.kthvalue(max(1, len(sizes) - n_large)).values)
 
-    def _move(self, group: dict[str, Any], parameter: torch.nn.Parameter) -> None:
-        state, gradient = self.state[parameter], parameter.grad
-        assert gradient is not None
+    def _move(self, group: dict[str, Any], parameter: torch.nn.Parameter, gradient: Tensor) -> None:
+        state = self.state[parameter]
         if "momentum" not in state:
             state["momentum"] = torch.zeros_like(parameter)
         m: Tensor = state["momentum"].mul_(group["momentum"]).add_(gradient, alpha=1 - group["momentum"])

@@ -42,7 +42,9 @@ class LossStore:
         ValueError: if a setting cannot be.
     """
 
-    def __init__(self, n_examples: int, keep: str = "fp16", window: int | None = None, path: Path | None = None) -> None:
+    def __init__(
+        self, n_examples: int, keep: str = "fp16", window: int | None = None, path: Path | None = None
+    ) -> None:
         if n_examples < 1:
             raise ValueError(f"a recorder needs at least one example, not {n_examples}")
         if keep not in TYPES:

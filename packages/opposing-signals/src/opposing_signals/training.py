@@ -11,11 +11,11 @@ from separata.loop import Loop, Track, step_generator
 
 from .configs import TrainConfig
 from .gradients import trained_parameters
+from .hessian import SharpnessTracker
 from .losses import chunks, loss_function, one_each
 from .recorder import Recorder
 from .sam import SAM
 from .samples import Samples
-from .sharpness import SharpnessTracker
 from .split_sgd import SplitSGD
 
 MOST_SINGLE = 100_000_000
@@ -73,7 +73,9 @@ class Trainer:
         self._loss = loss_function(config.loss)
         self.optimizer = make_optimizer(model, config)
         self._sam = SAM(self.optimizer, config.rho) if config.rho else None
-        self.tracker = SharpnessTracker(model, self.data.x, self.data.y, config.loss, batch_size=config.chunk_size or None)
+        self.tracker = SharpnessTracker(
+            model, self.data.x, self.data.y, config.loss, batch_size=config.chunk_size or None
+        )
         self._order: tuple[int, Tensor] = (-1, torch.zeros(0, dtype=torch.long))
         _check_batches(model, self._batch_size, config.chunk_size)
         model.train()

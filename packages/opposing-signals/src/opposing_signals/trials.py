@@ -64,7 +64,7 @@ class Trial:
             return make_network(self.model, data.x.shape[1:], len(data.classes))
 
     def random(self, n: int, k: int) -> tuple[int, ...]:
-        """k random examples of n, the same for equal seeds."""
+        """K random examples of n, the same for equal seeds."""
         generator = torch.Generator().manual_seed(self.seed + TUNING_SEEDS)
         return tuple(torch.randperm(n, generator=generator)[:k].tolist())
 
@@ -138,7 +138,7 @@ def run_spike(spike: SpikeTrial, device: str) -> dict[str, float]:
     """Gradients and features of the groups, beside random ones.
 
     Returns:
-        `cosine` and `norm` (the larger one relative to random groups; of this and the next step the larger), and for the
+        `cosine` and `norm` (the larger one relative to random groups; mean of this and the next step), and for the
         features `input` and `last` the ratio of the groups' projections, and of as many random examples'.
     """
     trial, data = spike.trial, spike.trial.samples().to(device)

@@ -16,8 +16,8 @@ FRESH = 0.05
 class HessianOperator:
     """Products of the Hessian of the mean loss with vectors, by two backward passes; exact, in chunks of samples.
 
-    Where all samples are one chunk, the graph of the gradient is built once and serves all products. The parameters must
-    not change while the operator is used; close it afterwards, or use it as a context.
+    Where all samples are one chunk, the graph of the gradient is built once and serves all products. The parameters
+    must not change while the operator is used; `close` lets go of the graph.
 
     Args:
         model: The network, in the mode in which it trains; its running statistics are kept.
