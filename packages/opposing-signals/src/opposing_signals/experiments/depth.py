@@ -21,7 +21,7 @@ class Depth:
     """
 
     linear: LinearTrial = field(default_factory=LinearTrial)
-    trial: Trial = field(default_factory=lambda: Trial(train=TrainConfig(1000, lr=0.05, sharpness_every=25)))
+    trial: Trial = field(default_factory=lambda: Trial(train=TrainConfig(2000, lr=0.02, sharpness_every=50)))
     width: int = 64
 
     def perceptrons(self) -> dict[str, Trial]:
