@@ -1,5 +1,6 @@
 """Groups: planted ones are found again, by change and by singular vectors, whatever the order of the examples."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -19,10 +20,15 @@ def oscillating(n=200, n_steps=40, seed=0):
 
 @pytest.mark.parametrize("method", ["delta", "svd"])
 def test_planted_groups_are_found(method):
-    groups = find_groups(oscillating(), 21, m=10, method=method)
+    losses = oscillating()
+    groups = find_groups(losses, 21, m=10, method=method)
     assert sorted(groups.up.tolist()) == list(range(10)), "they rise from an odd step to an even one"
     assert sorted(groups.down.tolist()) == list(range(10, 20))
-    assert groups.correlation < -0.99
+    around = losses[11:33].double().numpy()
+    expected = np.corrcoef(around[:, :10].mean(1), around[:, 10:20].mean(1))[0, 1]
+    assert groups.window_steps == tuple(range(11, 33))
+    assert groups.correlation == pytest.approx(expected, abs=1e-6)
+    assert expected < -0.9
     assert groups.alternation < -0.99
     assert groups.flips == 1
     assert groups.is_opposing

@@ -99,7 +99,7 @@ def test_sharpness_aware_steps_use_the_gradient_uphill():
     ],
 )
 def test_settings_out_of_range_are_refused(wrong):
-    with pytest.raises(ValueError, match=f"{next(iter(wrong)).split('_')[0]}"):
+    with pytest.raises(ValueError, match="learning rates" if "lr" in next(iter(wrong)) else next(iter(wrong))):
         SplitSGD([nn.Parameter(torch.zeros(2))], **({"lr": 0.1} | wrong))
     with pytest.raises(ValueError, match="rho"):
         SAM(torch.optim.SGD([nn.Parameter(torch.zeros(2))], lr=0.1), rho=0)

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 from torch import Tensor
 
 from separata.canvas import PALETTE, add_legend, canvas, in_house_style
@@ -56,6 +57,14 @@ def _end_labels(axes: Axes, ends: Sequence[tuple[float, float, str, str]]) -> No
         )
 
 
+def _make_logarithmic(axes: Axes) -> None:
+    """A logarithmic axis with plain numbers at 1, 2 and 5."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=12))
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
 @in_house_style
 def draw_trace(loss: Series, up: Series, down: Series, sharpness: Pairs, lr: float, spike: int) -> Figure:
     """Draw a training: losses of all and of the groups, the same around the spike, and the sharpness.
@@ -77,7 +86,7 @@ def draw_trace(loss: Series, up: Series, down: Series, sharpness: Pairs, lr: flo
         axes.plot(steps, down, color=DOWN, linewidth=1.0 if axes is whole else 1.8)
         axes.plot(steps, loss, color=BOTH, linewidth=1.4)
         axes.set_ylabel("mean loss")
-    whole.set_yscale("log")
+    _make_logarithmic(whole)
     whole.set_xlim(0, len(loss) - 1)
     whole.axvspan(spike - 15, spike + 15, color="#000000", alpha=0.06, linewidth=0)
     whole.set_title("Losses of the two groups and of all examples")
@@ -306,7 +315,7 @@ def draw_valley(
         losses.plot(steps, series, color=color, linewidth=1.1)
         ends.append((last, float(np.mean(series[-5:])), f"planted, class {label}", color))
     losses.plot(steps, rest, color=BOTH)
-    losses.set_yscale("log")
+    _make_logarithmic(losses)
     losses.set_ylabel("mean loss")
     losses.set_title("Losses of the planted images and of the rest")
     _end_labels(losses, [*ends, (last, float(np.mean(rest[-5:])), "all others", BOTH)])
@@ -314,6 +323,9 @@ def draw_valley(
         series = [one[number] for one in probe]
         outputs.plot(steps, series, color=color, linewidth=1.1)
     outputs.set_ylabel("output")
+    # The first steps, in which the network overshoots, would leave no room for the rest.
+    settled = np.asarray(probe[min(20, len(probe) // 2) :])
+    outputs.set_ylim(settled.min() - 0.1, settled.max() + 0.1)
     outputs.set_title("What the network says of a plain image")
     means = [float(np.mean([one[number] for one in probe[-20:]])) for number in range(2)]
     _end_labels(
@@ -373,7 +385,7 @@ def draw_optimizers(found: Mapping[str, Mapping[str, Sequence[tuple[Series, Seri
                 axes.fill_between(
                     known[0][0][:n], values.min(0), values.max(0), color=colors[name], alpha=0.15, linewidth=0
                 )
-        axes.set_yscale("log")
+        _make_logarithmic(axes)
         axes.set_title(title)
         axes.set_xlabel("step")
     panels[0, 0].set_ylabel("training loss")

@@ -67,14 +67,16 @@ def chunks(n: int, batch_size: int | None) -> Iterator[slice]:
 
 @contextmanager
 def kept_buffers(model: nn.Module) -> Iterator[None]:
-    """Let the model run in its own mode, and afterwards give its buffers (running statistics) back their values."""
-    before = {name: buffer.clone() for name, buffer in model.named_buffers()}
+    """Let the model run in its own mode on copies of its buffers, so that its running statistics stay as they are."""
+    own = [(module, name, one) for module in model.modules() for name, one in module.named_buffers(recurse=False)]
+    for module, name, one in own:
+        module._buffers[name] = one.clone()
     try:
         yield
     finally:
-        with torch.no_grad():
-            for name, buffer in model.named_buffers():
-                buffer.copy_(before[name])
+        # The originals come back, and are not written to: graphs made meanwhile may still need the copies.
+        for module, name, one in own:
+            module._buffers[name] = one
 
 
 def per_example_loss(
