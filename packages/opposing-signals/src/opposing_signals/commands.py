@@ -15,8 +15,9 @@ from separata.training import seeded
 
 from . import runs
 from .attribution import curvature_shares
+from .charts import draw_linear, draw_optimizers
 from .configs import DataConfig, Method, OptimizerName, RunConfig, TrainConfig, check_name
-from .drawing import draw_gallery, draw_linear, draw_optimizers, draw_trace
+from .drawing import draw_gallery, draw_trace
 from .groups import OpposingGroups
 from .hessian import sharpness
 from .linear import LinearOpposingModel

@@ -15,8 +15,9 @@ from torch import Tensor
 
 from separata import files
 
-from .drawing import DOWN, UP, class_summary, draw_histograms, draw_trace
+from .drawing import class_summary, draw_histograms, draw_trace
 from .groups import OpposingGroups
+from .panels import DOWN, UP
 from .recorder import Recorder
 from .samples import Samples
 

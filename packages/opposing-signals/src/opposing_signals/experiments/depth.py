@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field, replace
 
+from opposing_signals.charts import draw_depth, draw_linear
 from opposing_signals.configs import TrainConfig
-from opposing_signals.drawing import draw_depth, draw_linear
 from opposing_signals.trials import LinearTrial, Trial, rise, run_linear, run_trial
 from separata import Run, experiment
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import Any
 
+from opposing_signals.charts import draw_optimizers
 from opposing_signals.configs import DataConfig, ModelConfig, OptimizerName, TrainConfig
-from opposing_signals.drawing import draw_optimizers
 from opposing_signals.trials import OptimizerTrial, run_optimizer
 from separata import Run, Unmeasured, experiment
 

@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass, field, replace
 from statistics import median
 
+from opposing_signals.charts import draw_doses, draw_valley
 from opposing_signals.configs import DataConfig, ModelConfig, TrainConfig
-from opposing_signals.drawing import draw_doses, draw_valley
 from opposing_signals.paper import DOSES
 from opposing_signals.trials import PlantedTrial, Trial, run_planted
 from separata import Run, experiment
