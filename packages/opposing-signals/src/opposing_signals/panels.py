@@ -20,6 +20,7 @@ Pairs = Sequence[tuple[float, float]]
 def make_panels(
     n_rows: int, n_columns: int, width: float, height: float, **options: object
 ) -> tuple[Figure, np.ndarray]:
+    """A figure with rows and columns of axes; width and height in inches, options as for `Figure.subplots`."""
     figure, _ = canvas(None, None, None)
     figure.clear()
     figure.set_size_inches(width, height)
@@ -74,6 +75,7 @@ def draw_band(axes: Axes, at: Sequence[float], values: Float[np.ndarray, "seeds 
 
 
 def draw_sharpness(axes: Axes, sharpness: Pairs, lr: float, last: float) -> None:
+    """Draw the sharpness over steps up to the last, with 2 / learning rate."""
     at, values = zip(*sharpness, strict=True)
     axes.plot(at, values, color=SHARP, marker="o" if len(at) < 3 else "")
     axes.axhline(2 / lr, color="#666666", linestyle="--", linewidth=1.2)

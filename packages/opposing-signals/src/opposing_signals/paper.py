@@ -129,7 +129,7 @@ PAPER = Paper(
                 "rises": "loss increases in 60 steps, learning rate 0.3",
                 "stable_rises": "loss increases in 60 steps, learning rate 0.05 (control)",
             },
-            criterion="sharpness within 0.9 and 1.25, at least 20 increases, and none below the edge of stability; direction: "
+            criterion="sharpness within 0.9 and 1.25, at least 20 increases, and none below the edge; direction: "
             "sharpness at least 0.9 and at most 2",
             holds=_hovers_at_the_edge,
             direction=_stays_at_the_edge,
@@ -169,8 +169,8 @@ PAPER = Paper(
             f"{PLANTED}; A = 5, learning rate 0.05",
             paper=dict.fromkeys(("planted", "random")),
             labels={"planted": "without the 40 planted images", "random": "without 40 random images"},
-            criterion="at least 0.2 lower without the planted images, at most 0.1 changed without random ones; direction: lower "
-            "without the planted images, and more so than without random ones",
+            criterion="at least 0.2 lower without the planted images, at most 0.1 changed without random ones; direction: "
+            "lower without the planted images, and more so than without random ones",
             holds=_dominate,
             direction=lambda m: m["planted"] < 0 and m["planted"] < m["random"],
         ),

@@ -48,8 +48,10 @@ _TINY = replace(SMALL, model=ModelConfig(hidden="16,16", activation="relu"), dat
 )
 def planted(config: Planted, run: Run) -> None:
     """Who takes part in the spikes, by the magnitude of the signal; and the sharpness without those who have it."""
+    # The sharpness on the way is looked at where the signal is strongest only.
+    quiet = replace(config.trial, train=replace(config.trial.train, sharpness_every=0))
     settings = {
-        key: PlantedTrial(config.trial, dose, with_valley=dose == 5.0)
+        key: PlantedTrial(config.trial if key == "dose_5" else quiet, dose, with_valley=key == "dose_5")
         for key, dose in zip(DOSES, config.doses, strict=True)
     }
     settings |= {name: PlantedTrial(config.slow, leave_out=name) for name in ("none", "planted", "random")}
