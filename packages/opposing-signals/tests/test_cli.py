@@ -152,7 +152,7 @@ def test_optimizers_are_compared(place, tmp_path):
     ("words", "expected"),
     [
         (["trace", "absent.npz", "--out", "new"], ["absent.npz"]),
-        (["trace", "own.npz", "--out", "own-npz"], ["--resume"]),
+        (["trace", "own.npz", "--out", "own-npz", "--n", "100"], ["--resume"]),
         (["trace", "own.npz", "--out", "new", "--hidden", "wide"], ["64,64"]),
         (["trace", "own.npz", "--out", "new", "--quantile", "1"], ["quantile"]),
         (["trace", "own.npz", "--out", "new", "--lr", "0"], ["lr"]),

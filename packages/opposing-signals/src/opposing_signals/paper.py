@@ -169,7 +169,7 @@ PAPER = Paper(
             f"{PLANTED}; A = 5, learning rate 0.05",
             paper=dict.fromkeys(("planted", "random")),
             labels={"planted": "without the 40 planted images", "random": "without 40 random images"},
-            criterion="at least 0.2 lower without the planted images, at most 0.1 changed without random ones; direction: "
+            criterion="at least 0.2 lower without the planted images, at most 0.1 changed without random; direction: "
             "lower without the planted images, and more so than without random ones",
             holds=_dominate,
             direction=lambda m: m["planted"] < 0 and m["planted"] < m["random"],
