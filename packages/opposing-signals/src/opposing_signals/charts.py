@@ -49,7 +49,7 @@ def draw_linear(curves: Mapping[float, Mapping[str, Series]], alpha: float) -> F
             curvature.annotate(
                 "2 / step size",
                 (last, 2 / eta),
-                xytext=(0, -4),
+                xytext=(0, -15),
                 textcoords="offset points",
                 ha="right",
                 va="top",
@@ -164,7 +164,7 @@ def draw_depth(sharpness: Mapping[str, Sequence[Pairs]]) -> Figure:
     Args:
         sharpness: By network the steps and values of each seed.
     """
-    figure, axes = canvas("step", "sharpness, relative to its lowest so far", None)
+    figure, axes = canvas("step", "relative sharpness", None)
     ends = []
     for (name, some), color in zip(sharpness.items(), (BOTH, DOWN, UP), strict=False):
         at = [step for step, _ in some[0]]

@@ -65,5 +65,5 @@ def depth(config: Depth, run: Run) -> None:
         "depth",
         draw_depth({label: [one["sharpness"] for one in mlps[key]] for label, key in named.items()}),
         ("depth",),
-        caption="Sharpness of perceptrons relative to its first value: without a hidden layer it does not change.",
+        caption="Sharpness of perceptrons relative to its lowest so far: without a hidden layer it does not change.",
     )
