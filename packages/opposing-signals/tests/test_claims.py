@@ -29,7 +29,15 @@ AGREEING = {
         "sampled": 1.02,
     },
     "depth": {"one_layer": 1.0, "two_layers": 100, "mlp_0": 1.0, "mlp_1": 1.4, "mlp_3": 2.5},
-    "predictions": {"dose_0": 0.03, "dose_1_5": 0.0, "dose_3": 0.1, "dose_5": 0.85, "svd_5": 0.8, "probe": -0.9},
+    "predictions": {
+        "dose_0": 0.03,
+        "dose_1_5": 0.0,
+        "dose_3": 0.1,
+        "dose_5": 0.85,
+        "svd_5": 0.8,
+        "loss_5": 0.5,
+        "probe": -0.9,
+    },
     "adam-and-sgd": {"text_adam": 0.3, "text_split": 0.7, "images_adam": 0.5, "images_split": 0.9},
 }
 WRONG = [

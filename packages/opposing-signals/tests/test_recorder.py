@@ -131,6 +131,23 @@ def test_several_losses_of_an_example_are_averaged():
     torch.testing.assert_close(recorder.losses[0], losses.mean((1, 2)))
 
 
+@pytest.mark.gpu
+def test_losses_on_a_gpu_arrive_whole_and_without_waiting():
+    if not torch.cuda.is_available():
+        pytest.skip("there is no GPU")
+    whole, ring = Recorder(5000), Recorder(5000, window=40)
+    rows = torch.rand(200, 5000, device="cuda")
+    for step, losses in enumerate(rows):
+        whole.log(step, losses)
+        ring.log(step, losses[:2500], torch.arange(2500))
+        ring.log(step, losses[2500:], torch.arange(2500, 5000))
+    torch.testing.assert_close(whole.losses, rows.cpu(), atol=1e-3, rtol=1e-3)
+    assert torch.equal(ring.losses, whole.losses[160:])
+    with pytest.raises(FloatingPointError, match="step 200"):
+        whole.log(200, torch.full((5000,), float("nan"), device="cuda"))
+        _ = whole.losses
+
+
 @pytest.mark.parametrize(
     ("act", "message"),
     [

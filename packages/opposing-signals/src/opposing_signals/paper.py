@@ -225,10 +225,11 @@ PAPER = Paper(
             "predictions",
             "It predicts new behavior: the magnitude of a shared feature decides which images take part in the spikes",
             metric=f"share of planted images among the two groups of 20, 0.04 by chance; {PLANTED}; learning rate 0.5",
-            paper=dict.fromkeys((*DOSES, "svd_5", "probe")),
+            paper=dict.fromkeys((*DOSES, "svd_5", "loss_5", "probe")),
             labels={
                 **{key: f"share at A = {dose:g}" for key, dose in DOSES.items()},
                 "svd_5": "share at A = 5, groups by singular vectors",
+                "loss_5": "share at A = 5 among the 40 images of highest loss (baseline)",
                 "probe": "correlation of consecutive changes of the output for a plain image of A = 5",
             },
             criterion="at least 0.6 at A = 5, more than at A = 3, where not less than at A = 0, at most 0.1; the "

@@ -56,7 +56,6 @@ class LossStore:
         self.n_examples, self.keep, self.window = n_examples, keep, window
         self._dtype, self._torch_dtype = TYPES[keep]
         self._rows = self._room(window or 64, path)
-        self._views: list[Tensor] = []
         self.steps: list[int] = []
         self._n_missing: dict[int, int] = {}
         self._pending: deque[_Pending] = deque()

@@ -64,6 +64,7 @@ def planted(config: Planted, run: Run) -> None:
             "predictions",
             **{key: found[key][i]["share"] for key in DOSES},
             svd_5=strongest["svd_share"],
+            loss_5=strongest["loss_share"],
             probe=strongest["probe_correlation"],
         )
         run.measure("narrow-valley", **_valley(strongest))
