@@ -143,9 +143,13 @@ def test_losses_on_a_gpu_arrive_whole_and_without_waiting():
         ring.log(step, losses[2500:], torch.arange(2500, 5000))
     torch.testing.assert_close(whole.losses, rows.cpu(), atol=1e-3, rtol=1e-3)
     assert torch.equal(ring.losses, whole.losses[160:])
-    with pytest.raises(FloatingPointError, match="step 200"):
+
+    def diverge():
         whole.log(200, torch.full((5000,), float("nan"), device="cuda"))
-        _ = whole.losses
+        return whole.losses
+
+    with pytest.raises(FloatingPointError, match="step 200"):
+        diverge()
 
 
 @pytest.mark.parametrize(

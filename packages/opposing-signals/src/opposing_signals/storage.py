@@ -83,11 +83,10 @@ class LossStore:
             raise ValueError(f"steps are recorded in order, but step {step} came after step {self.steps[-1]}")
         number = len(self.steps)
         if self.window is None and number == len(self._rows):
-            self.drain()
             self._rows = np.concatenate([self._rows, np.full_like(self._rows, np.nan)])
         elif self.window is not None:
-            if number >= self.window:
-                # What is still on its way to the row that is about to be used again.
+            if any(one.row <= number - self.window for one in self._pending):
+                # They are still on their way to the row that is about to be used again.
                 self.drain()
             self._rows[self._place(number)] = np.nan
         self.steps.append(step)

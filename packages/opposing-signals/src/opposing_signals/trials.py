@@ -202,8 +202,9 @@ def run_planted(planted: PlantedTrial, device: str) -> dict[str, Any]:
 
     Returns:
         `sharpness` as pairs of step and value; where the planted images are all there also their `share` among the
-        groups by change, `svd_share`, `loss_share` among those of highest loss, the `probe`'s outputs for the planted classes at every step, mean losses of
-        the planted classes, of the `rest` and of all at every step, and the `balance` at some.
+        groups by change, `svd_share`, `loss_share` among those of highest loss, the `probe`'s outputs for the planted
+        classes at every step, mean losses of the planted classes, of the `rest` and of all at every step, and the
+        `balance` at some.
     """
     data, groups = planted.samples()
     trial = planted.seeded()
@@ -235,11 +236,12 @@ def _of_planted(
     others[members] = False
     by_delta, by_svd = (record.groups(after=trial.spike_after, m=trial.m, method=method) for method in ("delta", "svd"))
     probes = torch.tensor(outputs)[:, list(groups)]
+    highest = losses[by_delta.step].topk(2 * trial.m).indices
     late = min(trial.spike_after, len(probes) // 2)
     return {
         "share": by_delta.share_of(members),
         "svd_share": by_svd.share_of(members),
-        "loss_share": float(torch.isin(losses[by_delta.step].topk(2 * trial.m).indices, members).float().mean()),
+        "loss_share": float(torch.isin(highest, members).float().mean()),
         "step": by_delta.step,
         "probe": probes.tolist(),
         "probe_correlation": step_correlation(probes[late:, 0] - probes[late:, -1]),
