@@ -1,5 +1,7 @@
 """What recording costs a training step, and the sharpness beside SciPy's Lanczos and power iteration."""
 
+from time import perf_counter
+
 import numpy as np
 import pytest
 import torch
@@ -47,6 +49,18 @@ def test_50_steps_recorded(benchmark, training):
     recorder = Recorder(N, window=1000)
     assert benchmark(stepper(training, recorder)).shape == (N,)
     assert len(recorder.steps) >= 50
+
+
+def test_a_recorded_step_takes_at_most_15_percent_longer(training):
+    """The two take turns, so that what else the machine does falls on both; the fastest turn counts."""
+    alone, recorded = stepper(training, n_steps=2), stepper(training, Recorder(N, window=1000), n_steps=2)
+    seconds = {alone: [], recorded: []}
+    for _ in range(40):
+        for one, spent in seconds.items():
+            begun = perf_counter()
+            one()
+            spent.append(perf_counter() - begun)
+    assert min(seconds[recorded]) <= 1.15 * min(seconds[alone])
 
 
 def test_sharpness(benchmark, training):
