@@ -160,8 +160,8 @@ PAPER = Paper(
             },
             criterion="balance below 0.5, and the groups' loss rises at least twice as much as that of the rest",
             holds=lambda m: m["balance"] < 0.5 and m["groups_rise"] >= 2 * m["rest_rise"] > 0,
-            note="The balance is the median over steps 20 to 100, at single steps, between which the weights jump from one "
-            "side of the valley to the other; losses relative to 10 steps before the spike's peak.",
+            note="The balance is the median over steps 20 to 100, at single steps, between which the weights jump from "
+            "one side of the valley to the other; losses relative to 10 steps before the spike's peak.",
         ),
         Claim(
             "outliers-dominate",
