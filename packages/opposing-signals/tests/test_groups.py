@@ -87,5 +87,7 @@ def test_the_phases_of_a_training_are_found():
     sharpness = {0: 8.0, 10: 4.0, 20: 6.0, 40: 11.0, 50: 12.0, 70: 9.0, 90: 9.5}
     phases = find_phases(steps, loss, sharpness, lr=0.2)
     assert phases.to_json() == {"valley": 10, "edge": 40, "spike": 59, "recovery": 70}
+    above_at_first = find_phases(steps, loss, {0: 14.0, 10: 8.0, 20: 7.0, 30: 10.5, 50: 12.0, 70: 9.0}, lr=0.2)
+    assert (above_at_first.valley, above_at_first.edge, above_at_first.spike) == (20, 30, 59)
     calm = find_phases(steps, [2 - 0.01 * step for step in steps], {0: 3.0, 50: 4.0}, lr=0.2)
     assert calm.to_json() == {"valley": 0, "edge": None, "spike": None, "recovery": None}

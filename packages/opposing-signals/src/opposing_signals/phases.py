@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 
 
 @dataclass(frozen=True)
@@ -9,8 +10,9 @@ class Phases:
     """Steps at which the phases begin; None where there is none.
 
     Attributes:
-        valley: Lowest sharpness before the edge of stability: the training is in the valley that balances the groups.
-        edge: The sharpness is above 2 / learning rate for the first time.
+        valley: The sharpness has fallen for the last time before it rises: the training is in the valley that balances
+            the groups.
+        edge: From there on the sharpness is above 2 / learning rate for the first time.
         spike: The mean loss rises most, after the edge.
         recovery: The loss is below its value before the spike, and the sharpness below 2 / learning rate.
     """
@@ -40,9 +42,10 @@ def find_phases(steps: Sequence[int], loss: Sequence[float], sharpness: Mapping[
     if len(steps) != len(loss):
         raise ValueError(f"expected a loss for each of {len(steps)} steps, not {len(loss)}")
     measured = sorted(sharpness.items())
-    edge = next((step for step, value in measured if value > 2 / lr), None)
-    before = [(value, step) for step, value in measured if edge is None or step <= edge]
-    valley = min(before)[1] if before else None
+    falls = [after < before for (_, before), (_, after) in pairwise(measured)]
+    first = falls.index(False) if False in falls else len(measured) - 1
+    valley = measured[first][0] if measured else None
+    edge = next((step for step, value in measured[max(first, 0) :] if value > 2 / lr), None)
     spike = recovery = None
     rises = [(loss[i + 1] - loss[i], i) for i in range(len(loss) - 1) if edge is None or steps[i] >= edge]
     if rises and max(rises)[0] > 0:
