@@ -245,3 +245,36 @@ def test_a_composition_names_its_packages_and_takes_their_public_names():
         assert not [name for name in own if "." in name], function.name
         assert {modules[name] for name in own} == named, function.name
         assert len(named) > 1, function.name
+
+
+@pytest.mark.composes("opposing-signals", "af-kan")
+def test_the_groups_behind_the_spikes_of_a_kolmogorov_arnold_network_are_found(tmp_path):
+    """opposing-signals records a network of af-kan in a loop of one's own, and measures its sharpness and gradients."""
+    from af_kan import AFKAN
+    from opposing_signals import Recorder, curvature_shares, group_gradients, plant_signal, sharpness
+
+    digits = data.load("digits")
+    planted = plant_signal(digits.images[:400].flatten(1), digits.labels[:400], 2.0, n_per_class=10)
+    with seeded(0):
+        network = AFKAN([64, 16, 10], fused=False)
+    criterion = nn.CrossEntropyLoss(reduction="none")
+    optimizer = torch.optim.SGD(network.parameters(), lr=2.0)
+    recorder = Recorder(400, keep="fp32")
+    for step in range(40):
+        losses = criterion(network(planted.x), planted.y)
+        recorder.log(step, losses)
+        optimizer.zero_grad()
+        losses.mean().backward()
+        optimizer.step()
+    with torch.no_grad():
+        assert recorder.mean_loss[-1] < recorder.mean_loss[0]
+    groups = recorder.groups(m=10)
+    named = {"up": groups.up, "down": groups.down}
+    change = recorder.delta(groups.step)
+    assert change[groups.up].min() > change[groups.down].max()
+    found = sharpness(network, planted.x, planted.y, criterion, tol=1e-2, max_products=60)
+    assert found.value > 0
+    assert float(found.residuals[0]) < 0.05
+    shares = curvature_shares(network, planted.x, planted.y, found.eigenvectors[0], named, criterion)
+    assert sum(one.share for one in shares.values()) == pytest.approx(1, abs=1e-3)
+    assert group_gradients(network, planted.x, planted.y, named, criterion).random_norm > 0
