@@ -1,0 +1,392 @@
+"""Figures: learning curves with their descents, what each group of features does, and theory beside simulation."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from separata.canvas import PALETTE, add_legend, canvas, in_house_style
+
+from .curves import Curve
+from .detection import DescentReport, Extremum
+from .order_parameters import Dynamics
+
+BLUE, RED, GREEN, ORANGE = PALETTE[:4]
+GRAY, DARK = "#8A8A8A", "#333333"
+ERROR = "generalization error"
+STEPS = "steps of gradient descent"
+GAP = 0.062
+"""Least distance of two labels at the ends of lines, as a part of the axis."""
+
+
+def panels(width: float, height: float, rows: int, columns: int, **options: object) -> tuple[Figure, np.ndarray]:
+    """A figure with a grid of axes."""
+    figure, _ = canvas(None, None, None)
+    figure.clear()
+    figure.set_size_inches(width, height)
+    grid: np.ndarray = figure.subplots(rows, columns, squeeze=False, **options)  # type: ignore[call-overload]
+    return figure, grid
+
+
+def label_ends(axes: Axes, at: float, ends: Sequence[tuple[float, str, object]]) -> None:
+    """Names of lines to the right of the axes, moved apart where they would overlap.
+
+    Args:
+        axes: The axes, whose limits are final.
+        at: Where the lines end.
+        ends: Height, name and color of each.
+    """
+    low, high = axes.get_ylim()
+    placed, last = [], -np.inf
+    for height, name, color in sorted(ends, key=lambda one: one[0]):
+        part = max((height - low) / (high - low), last + GAP)
+        placed.append((part, name, color))
+        last = part
+    over = max(0.0, placed[-1][0] - 0.98) if placed else 0.0
+    for part, name, color in placed:
+        axes.annotate(
+            name,
+            (1.015, part - over),
+            xycoords="axes fraction",
+            color=color,  # type: ignore[arg-type]
+            fontsize=9,
+            va="center",
+            annotation_clip=False,
+        )
+
+
+# ---- learning curves
+
+
+@in_house_style
+def draw_descent(curve: Curve, report: DescentReport, title: str | None = None) -> Figure:
+    """Draw a learning curve, its smoothed mean with an interval of 95 %, and where its descents begin and end.
+
+    Args:
+        curve: The curve of each seed.
+        report: What was found in it.
+        title: Title of the figure.
+    """
+    figure, axes = canvas(curve.time_name.replace("_", " "), curve.error_name.replace("_", " "), title)
+    figure.set_size_inches(6.4, 3.9)
+    draw_descent_on(axes, curve, report)
+    return figure
+
+
+def draw_descent_on(axes: Axes, curve: Curve, report: DescentReport, color: str = BLUE) -> None:
+    """The same on axes that are there."""
+    shown = curve.t > 0
+    for seed in curve.error:
+        axes.plot(curve.t[shown], seed[shown], color=color, alpha=max(0.15, 0.5 / curve.n_seeds), linewidth=0.9)
+    late = report.steps > 0
+    axes.fill_between(report.steps[late], report.low[late], report.high[late], color=color, alpha=0.22, linewidth=0)
+    axes.plot(report.steps[late], report.smooth[late], color=color, linewidth=2.2)
+    axes.set_xscale("log")
+    axes.set_xlim(report.steps[late][0], report.steps[late][-1] * 1.15)
+    top = max(report.smooth.max(), report.high[late].max())
+    bottom = min(report.smooth.min(), report.low[late].min())
+    axes.set_ylim(bottom - 0.16 * (top - bottom), top + 0.10 * (top - bottom))
+    _shade(axes, report)
+    _mark(axes, report.first_min, "first minimum" if report.is_double_descent else "minimum", GREEN, above=False)
+    if report.peak is not None and report.second_min is not None:
+        _mark(axes, report.peak, "peak", RED, above=True)
+        _mark(axes, report.second_min, "second minimum", GREEN, above=False, ha="right")
+
+
+def _shade(axes: Axes, report: DescentReport) -> None:
+    """Light grounds under the two descents."""
+    low, high = axes.get_xlim()
+    axes.axvspan(low, report.first_min.step, color=GREEN, alpha=0.07, linewidth=0)
+    if report.peak is not None and report.second_min is not None:
+        axes.axvspan(report.first_min.step, report.peak.step, color=RED, alpha=0.07, linewidth=0)
+        axes.axvspan(report.peak.step, min(report.second_min.step, high), color=GREEN, alpha=0.07, linewidth=0)
+    elif report.shape in ("U-shaped", "rising"):
+        axes.axvspan(report.first_min.step, high, color=RED, alpha=0.07, linewidth=0)
+
+
+def _mark(axes: Axes, point: Extremum, name: str, color: str, *, above: bool, ha: str = "center") -> None:
+    axes.errorbar(
+        [max(point.step, axes.get_xlim()[0])],
+        [point.error],
+        xerr=[[point.step - point.step_low], [point.step_high - point.step]],
+        yerr=[[max(0.0, point.error - point.error_low)], [max(0.0, point.error_high - point.error)]],
+        fmt="o",
+        color=color,
+        markersize=6,
+        markeredgecolor="white",
+        capsize=2.5,
+        elinewidth=1.4,
+        zorder=5,
+    )
+    axes.annotate(
+        f"{name}\n{point.error:.3g} at {point.step:,.0f}" if point.step >= 10 else f"{name}\n{point.error:.3g}",
+        (point.step, point.error_high if above else point.error_low),
+        xytext=(0, 7 if above else -7),
+        textcoords="offset points",
+        ha=ha,
+        va="bottom" if above else "top",
+        fontsize=8.5,
+        color=color,
+        linespacing=1.15,
+    )
+
+
+# ---- the linear model
+
+
+def _band(axes: Axes, found: Dynamics, color: object) -> None:
+    """Mean and standard deviation over draws."""
+    mean, std = found.mean, found.std
+    axes.fill_between(found.t, mean - std, mean + std, color=color, alpha=0.16, linewidth=0)  # type: ignore[arg-type]
+
+
+def _log_time(axes: Axes, t: Float[np.ndarray, " time"]) -> None:
+    axes.set_xscale("log")
+    axes.set_xlim(t[t > 0][0], t[-1])
+
+
+@in_house_style
+def draw_alone(
+    fast: Dynamics,
+    slow: Dynamics,
+    both: Dynamics,
+    title: str | None = None,
+    theory: Mapping[str, Dynamics] | None = None,
+) -> Figure:
+    """Draw what fast features do alone, what slow ones do, and what both make together (fig. 1).
+
+    Args:
+        fast: Fast features alone.
+        slow: Slow features, the fast ones being learned.
+        both: All.
+        title: Title of the figure.
+        theory: The closed form of the three, by fast, slow and both; drawn dashed.
+    """
+    figure, grid = panels(7.4, 3.3, 1, 2, sharey=True)
+    left, right = grid[0]
+    named = (("fast features alone", fast, RED), ("slow features, fast ones learned", slow, BLUE))
+    for name, one, color in named:
+        _band(left, one, color)
+        left.plot(one.t, one.mean, color=color, label=name)
+    _band(right, both, DARK)
+    right.plot(both.t, both.mean, color=DARK, label="fast and slow features together")
+    if theory is not None:
+        for axes, key, color in ((left, "fast", RED), (left, "slow", BLUE), (right, "both", DARK)):
+            axes.plot(theory[key].t, theory[key].mean, "--", color=color, linewidth=1.2)
+        right.plot([], [], "--", color=GRAY, linewidth=1.2, label="closed form")
+    top = 1.08 * max(fast.mean.max(), both.mean.max())
+    for axes in (left, right):
+        _log_time(axes, both.t)
+        axes.set_ylim(0, top)
+        axes.set_xlabel(STEPS)
+        axes.legend(loc="upper right", fontsize=8.5, handlelength=1.6)
+    left.set_ylabel(ERROR)
+    left.set_title("each group alone")
+    right.set_title(title or "both together")
+    return figure
+
+
+@dataclass(frozen=True, eq=False)
+class Family:
+    """Dynamics that differ in the ratio of scales.
+
+    Attributes:
+        kappas: The ratios.
+        members: Their dynamics.
+    """
+
+    kappas: Sequence[float]
+    members: Sequence[Dynamics]
+
+    @property
+    def colors(self) -> list[object]:
+        """From dark for the smallest ratio to bright."""
+        steps = np.linspace(0.05, 0.88, len(self.kappas))
+        return [colormaps["plasma"](step) for step in steps]
+
+    @property
+    def names(self) -> list[str]:
+        """How the ratios are written."""
+        return [f"κ = {kappa:,.0f}" if kappa < 1e4 else f"κ = {kappa:.0e}".replace("e+0", "e") for kappa in self.kappas]
+
+
+@in_house_style
+def draw_family(family: Family) -> Figure:
+    """Draw the error over time and the path of the order parameters, for several ratios of scales (fig. 3)."""
+    figure, grid = panels(8.6, 3.7, 1, 2, width_ratios=(1.15, 1))
+    left, right = grid[0]
+    for one, color in zip(family.members, family.colors, strict=True):
+        left.plot(one.t, one.mean, color=color)  # type: ignore[arg-type]
+    _log_time(left, family.members[0].t)
+    left.set_ylim(0, 1.06 * max(one.mean.max() for one in family.members))
+    left.set(xlabel=STEPS, ylabel=ERROR)
+    ends = [
+        (float(one.mean[-1]), name, color)
+        for one, name, color in zip(family.members, family.names, family.colors, strict=True)
+    ]
+    label_ends(left, family.members[0].t[-1], ends)
+    draw_phase_on(right, family)
+    return figure
+
+
+@in_house_style
+def draw_phase(family: Family) -> Figure:
+    """Draw the path of the order parameters over contours of the error."""
+    figure, axes = canvas(None, None, None)
+    figure.set_size_inches(5.6, 4.6)
+    draw_phase_on(axes, family)
+    for name, color in zip(family.names, family.colors, strict=True):
+        axes.plot([], [], color=color, label=name)  # type: ignore[arg-type]
+    add_legend(figure, axes)
+    return figure
+
+
+def draw_phase_on(axes: Axes, family: Family) -> None:
+    """Paths of R and Q, dots at powers of ten of the time, over contours of `(1 - 2 R + Q) / 2`."""
+    means = [(_mean(one.r), _mean(one.q), one.t) for one in family.members]
+    top = 1.08 * max(float(q[np.isfinite(q)].max()) for _, q, _ in means)
+    r, q = np.meshgrid(np.linspace(0, 1.05, 200), np.linspace(0, top, 200))
+    error = (1 - 2 * r + q) / 2
+    possible = np.ma.masked_where(q < r**2, error)
+    filled = axes.contourf(r, q, possible, levels=np.linspace(0, error.max(), 22), cmap="Greys", alpha=0.55)
+    filled.set_edgecolor("face")
+    lines = axes.contour(r, q, possible, levels=np.arange(0.05, 0.75, 0.1), colors="#777777", linewidths=0.6)
+    axes.clabel(lines, fmt="%.2f", fontsize=7)
+    for (along, norm, t), color in zip(means, family.colors, strict=True):
+        axes.plot(along, norm, color=color, linewidth=1.8)
+        whole = np.isclose(np.log10(t, where=t > 0, out=np.full_like(t, 0.5)) % 1, 0, atol=1e-6)
+        axes.plot(along[whole], norm[whole], "o", color=color, markersize=3.2)
+    axes.set(xlim=(0, 1.05), ylim=(0, top), xlabel="alignment with the teacher, R", ylabel="norm of the student, Q")
+    axes.text(
+        0.97, 0.04, "gray: error; dots: powers of ten of time", transform=axes.transAxes, ha="right", fontsize=7.5
+    )
+    axes.grid(visible=False)
+
+
+def _mean(values: Float[np.ndarray, "*draws time"]) -> Float[np.ndarray, " time"]:
+    found: np.ndarray = values.reshape(-1, values.shape[-1]).mean(0)
+    return found
+
+
+@in_house_style
+def draw_overlay(
+    simulated: Mapping[str, Dynamics], closed: Mapping[str, Dynamics], limit: Mapping[str, Dynamics] | None = None
+) -> Figure:
+    """Draw theory over simulation, a panel for each setting.
+
+    Args:
+        simulated: Draws, by the name of the setting.
+        closed: The paper's closed form.
+        limit: The deterministic equivalent.
+    """
+    n = len(simulated)
+    figure, grid = panels(2.75 * n + 0.5, 3.1, 1, n, sharey=True)
+    for axes, (name, draws) in zip(grid[0], simulated.items(), strict=True):
+        _band(axes, draws, GRAY)
+        some = np.linspace(0, len(draws.t) - 1, 26).astype(int)
+        axes.plot(draws.t[some], draws.mean[some], "o", color=DARK, markersize=3.6, label="simulation, mean of draws")
+        axes.plot(closed[name].t, closed[name].mean, color=ORANGE, label="closed form (replica)")
+        if limit is not None:
+            axes.plot(limit[name].t, limit[name].mean, color=BLUE, label="deterministic equivalent")
+        _log_time(axes, draws.t)
+        axes.set_title(name)
+        axes.set_xlabel(STEPS)
+    grid[0, 0].set_ylabel(ERROR)
+    known = [one.mean[np.isfinite(one.mean)].max() for one in simulated.values()]
+    grid[0, 0].set_ylim(0, 1.15 * max(known))
+    handles, names = grid[0, 0].get_legend_handles_labels()
+    figure.set_figheight(figure.get_figheight() + 0.3)
+    figure.legend(handles, names, loc="outside lower center", ncols=3)
+    return figure
+
+
+@in_house_style
+def draw_heatmap(
+    t: Float[np.ndarray, " time"],
+    l2: Float[np.ndarray, " penalties"],
+    error: Float[np.ndarray, "penalties time"],
+    slices: Sequence[float] = (),
+) -> Figure:
+    """Draw the error over time and weight decay, the best time for each weight decay, and cuts (fig. 2c and d).
+
+    Args:
+        t: Times.
+        l2: Weight decays.
+        error: The error.
+        slices: Weight decays whose curves are drawn beside the map; the nearest ones are.
+    """
+    order = np.argsort(l2)
+    l2, error = np.asarray(l2)[order], np.asarray(error)[order]
+    figure, grid = panels(8.8, 3.7, 1, 2, width_ratios=(1.2, 1))
+    left, right = grid[0]
+    shown = np.ma.masked_invalid(error)
+    image = left.pcolormesh(t, l2, shown, cmap="viridis", shading="gouraud", rasterized=True)
+    levels = np.linspace(float(shown.min()), float(shown.max()), 12)
+    left.contour(t, l2, shown, levels=levels, colors="white", linewidths=0.4, alpha=0.6)
+    best = t[np.where(np.isfinite(error), error, np.inf).argmin(1)]
+    left.plot(best, l2, color="white", linewidth=3.4)
+    left.plot(best, l2, color=RED, linewidth=1.8)
+    left.set(xscale="log", yscale="log", xlabel=STEPS, ylabel="weight decay")
+    left.set_xlim(t[t > 0][0], t[-1])
+    left.grid(visible=False)
+    bar = figure.colorbar(image, ax=left, label=ERROR, fraction=0.05, pad=0.02)
+    bar.outline.set_visible(False)
+    left.set_title("red: the best time to stop", fontsize=10, fontweight="normal")
+    _cuts(right, t, l2, error, slices)
+    return figure
+
+
+def _cuts(
+    axes: Axes,
+    t: Float[np.ndarray, " time"],
+    l2: Float[np.ndarray, " penalties"],
+    error: Float[np.ndarray, "penalties time"],
+    slices: Sequence[float],
+) -> None:
+    rows = sorted({int(np.abs(np.log(l2) - np.log(one)).argmin()) for one in slices})
+    colors = [colormaps["plasma"](one) for one in np.linspace(0.05, 0.8, max(1, len(rows)))]
+    for row, color in zip(rows, colors, strict=False):
+        axes.plot(t, error[row], color=color)
+    _log_time(axes, t)
+    axes.set(xlabel=STEPS, ylabel=ERROR)
+    label_ends(
+        axes,
+        t[-1],
+        [(float(error[row, -1]), f"{l2[row]:.0e}", color) for row, color in zip(rows, colors, strict=False)],
+    )
+    axes.set_title("weight decay at the right of each curve", fontsize=10, fontweight="normal")
+
+
+@in_house_style
+def draw_prediction(found: Mapping[str, Dynamics], title: str | None = None) -> Figure:
+    """Draw the error and the order parameters of one setting.
+
+    Args:
+        found: Dynamics by the name of the method; the order parameters are those of the first.
+        title: Title of the figure.
+    """
+    figure, grid = panels(7.6, 3.3, 1, 2)
+    left, right = grid[0]
+    for (name, one), color in zip(found.items(), PALETTE, strict=False):
+        finite = np.isfinite(one.mean)
+        _band(left, one, color)
+        left.plot(one.t[finite], one.mean[finite], color=color, label=name)
+    first = next(iter(found.values()))
+    for name, values, color in (("R, alignment", first.r, BLUE), ("Q, norm", first.q, RED)):
+        mean = _mean(values)
+        finite = np.isfinite(mean)
+        right.plot(first.t[finite], mean[finite], color=color, label=name)
+    for axes in (left, right):
+        _log_time(axes, first.t)
+        axes.set_ylim(bottom=0)
+        axes.set_xlabel(STEPS)
+        axes.legend(loc="best", fontsize=8.5)
+    left.set_ylabel(ERROR)
+    right.set_ylabel("order parameters")
+    if title:
+        left.set_title(title)
+    return figure
