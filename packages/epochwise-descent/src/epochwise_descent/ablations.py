@@ -20,8 +20,7 @@ def learned_alone(batch: Batch, t: ArrayLike, only: Only, *, l2: float = 0.0, et
         only: `fast` trains the first group, and the others stay at zero. `slow` trains the others, with the first one
             always at its least-squares fit to what they leave, as if it were learned infinitely fast.
         l2: Weight decay of what is trained.
-        eta: Learning rate; without one, the inverse of the largest eigenvalue of all training data, in the mean over
-            draws.
+        eta: Learning rate; without one, the inverse of the largest eigenvalue of all training data, in each draw.
 
     Raises:
         ValueError: if there is a single group, or as for `exact.student`.
@@ -30,7 +29,7 @@ def learned_alone(batch: Batch, t: ArrayLike, only: Only, *, l2: float = 0.0, et
         raise ValueError("there is one group of features alone already")
     first = batch.groups.sizes[0]
     sides, modulation = batch.x @ batch.v, batch.f @ batch.v
-    rate = eta if eta is not None else float(1 / torch.linalg.matrix_norm(batch.x, 2).square().mean())
+    rate = 1 / (torch.linalg.matrix_norm(batch.x, 2)[:, None].square() + l2) if eta is None else eta
     fast, slow = sides[..., :first], sides[..., first:]
     if only == "fast":
         weights = student(fast, batch.y, t, l2=l2, eta=rate)

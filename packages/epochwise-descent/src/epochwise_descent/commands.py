@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 Theory = Literal["replica", "deterministic-equivalent"]
 TABLES = (".csv", ".npz")
+COUNTS = 1e-3
+"""Rise and fall of a theoretical curve that are told."""
 
 
 def predict(
@@ -299,13 +301,15 @@ def _told(setup: TeacherStudent, found: dict[str, Dynamics], out: Path | None) -
     lines = [_title(setup)]
     for name, row in rows.items():
         label = f"{name}: " if len(rows) > 1 else ""
-        if min(row["rise"], row["fall"]) > 1e-3:
+        if min(row["rise"], row["fall"]) > COUNTS:
+            last = row["best"] if row["best_t"] > row["peak_t"] else row["end"]
             told = (
                 f"double descent: falls to {row['first_min']:.4f} at {row['first_min_t']:,.4g} steps, rises to "
-                f"{row['peak']:.4f} at {row['peak_t']:,.4g}, falls again to {row['best' if row['best_t'] > row['peak_t'] else 'end']:.4f}"
+                f"{row['peak']:.4f} at {row['peak_t']:,.4g}, falls again to {last:.4f}"
             )
-        elif row["rise"] > 1e-3:
-            told = f"overfits: falls to {row['first_min']:.4f} at {row['first_min_t']:,.4g} steps, ends at {row['end']:.4f}"
+        elif row["rise"] > COUNTS:
+            told = f"overfits: falls to {row['first_min']:.4f} at {row['first_min_t']:,.4g} steps"
+            told += f", ends at {row['end']:.4f}"
         else:
             told = f"no double descent: falls to {row['end']:.4f}"
         lines.append(f"{label}{told}; best {row['best']:.4f} at {row['best_t']:,.4g} steps")

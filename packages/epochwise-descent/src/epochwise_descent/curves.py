@@ -89,8 +89,8 @@ def load_curve(
 
     Raises:
         FileNotFoundError: if there is nothing of the kind.
-        ValueError: if it is no such file, or its curve is too short, does not go on in time, or has a number that is not
-            finite; one sentence.
+        ValueError: if it is no such file, or its curve is too short, does not go on in time, or has a number that is
+            not finite; one sentence.
     """
     place = _found(Path(path))
     if place.suffix == ".npz":

@@ -132,8 +132,8 @@ def find_double_descent(
 ) -> DescentReport:
     """Look for a double descent in a learning curve.
 
-    The mean over seeds is smoothed in the logarithm of time. Of all the points at which it could turn, the peak is the one
-    with the largest smaller one of its rise (above the lowest point before it) and its fall (to the lowest point after).
+    The mean over seeds is smoothed in the logarithm of time. Every point has a rise, above the lowest point before it,
+    and a fall, to the lowest point after it; the peak is the point at which the smaller of the two is largest.
 
     Args:
         t: Steps, epochs or times, at least 8, increasing, from 0 or later on.

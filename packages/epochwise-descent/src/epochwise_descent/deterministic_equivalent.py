@@ -168,8 +168,8 @@ class _Limit:
     def _companion(self, z: Complex[np.ndarray, "time k"]) -> Complex[np.ndarray, "time k"]:
         """g, the normalized trace of the resolvent of the samples' Gram matrix.
 
-        It solves `g (-z + sum w_i s_i / (1 + g s_i)) = n / d`, and of the solutions it is the one for which the imaginary
-        parts of g and z g have the sign of that of z. Multiplied by all `1 + g s_i`, the equation is a polynomial.
+        It solves `g (-z + sum w_i s_i / (1 + g s_i)) = n / d`, and is the solution for which the imaginary parts of g
+        and of z g have the sign of that of z. Multiplied by all `1 + g s_i`, the equation is a polynomial.
         """
         roots = _roots(self._polynomial(z))
         turned, sign = z[..., None] * roots, np.sign(z.imag)[..., None]
@@ -190,7 +190,7 @@ class _Limit:
             w * s * np.concatenate([[0.0], _product([(o, 1.0) for j, o in enumerate(self.strengths) if j != i])])
             for i, (w, s) in enumerate(zip(self.weights, self.strengths, strict=True))
         )
-        zeros = np.zeros(z.shape + (1,), complex)
+        zeros = np.zeros((*z.shape, 1), complex)
         shifted = np.concatenate([-z[..., None] * whole + own, zeros], -1)
         return shifted - self.ratio * np.concatenate([[0.0], whole])
 

@@ -32,12 +32,11 @@ def panels(width: float, height: float, rows: int, columns: int, **options: obje
     return figure, grid
 
 
-def label_ends(axes: Axes, at: float, ends: Sequence[tuple[float, str, object]]) -> None:
+def label_ends(axes: Axes, ends: Sequence[tuple[float, str, object]]) -> None:
     """Names of lines to the right of the axes, moved apart where they would overlap.
 
     Args:
         axes: The axes, whose limits are final.
-        at: Where the lines end.
         ends: Height, name and color of each.
     """
     low, high = axes.get_ylim()
@@ -139,9 +138,10 @@ def _mark(axes: Axes, point: Extremum, name: str, color: str, *, above: bool, ha
 
 
 def _band(axes: Axes, found: Dynamics, color: object) -> None:
-    """Mean and standard deviation over draws."""
-    mean, std = found.mean, found.std
-    axes.fill_between(found.t, mean - std, mean + std, color=color, alpha=0.16, linewidth=0)  # type: ignore[arg-type]
+    """Two standard errors of the mean over draws."""
+    n_draws = found.error.size // len(found.t)
+    mean, half = found.mean, 2 * found.std / n_draws**0.5
+    axes.fill_between(found.t, mean - half, mean + half, color=color, alpha=0.25, linewidth=0)  # type: ignore[arg-type]
 
 
 def _log_time(axes: Axes, t: Float[np.ndarray, " time"]) -> None:
@@ -211,7 +211,7 @@ class Family:
     @property
     def names(self) -> list[str]:
         """How the ratios are written."""
-        return [f"κ = {kappa:,.0f}" if kappa < 1e4 else f"κ = {kappa:.0e}".replace("e+0", "e") for kappa in self.kappas]
+        return [f"κ = {kappa:,.0f}" if kappa < 1e4 else f"κ = {_power(kappa)}" for kappa in self.kappas]
 
 
 @in_house_style
@@ -224,13 +224,29 @@ def draw_family(family: Family) -> Figure:
     _log_time(left, family.members[0].t)
     left.set_ylim(0, 1.06 * max(one.mean.max() for one in family.members))
     left.set(xlabel=STEPS, ylabel=ERROR)
-    ends = [
-        (float(one.mean[-1]), name, color)
-        for one, name, color in zip(family.members, family.names, family.colors, strict=True)
-    ]
-    label_ends(left, family.members[0].t[-1], ends)
+    for number, (one, name, color) in enumerate(zip(family.members, family.names, family.colors, strict=True)):
+        _name_fall(left, one, name, color, part=(0.62, 0.34)[number % 2])
     draw_phase_on(right, family)
     return figure
+
+
+def _name_fall(axes: Axes, one: Dynamics, name: str, color: object, part: float) -> None:
+    """The name of a curve where it falls through a part of its largest value for the last time, or else at its end."""
+    mean = one.mean
+    above = np.flatnonzero(mean > part * mean.max())
+    at = int(above[-1]) if above.size else 0
+    is_end = at >= len(mean) - 2
+    axes.annotate(
+        name,
+        (float(one.t[at]), float(mean[at])),
+        xytext=(-4, -6) if is_end else (0, 0),
+        textcoords="offset points",
+        ha="right" if is_end else "center",
+        va="top" if is_end else "center",
+        fontsize=8.5,
+        color=color,  # type: ignore[arg-type]
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.2, "alpha": 0.9},
+    )
 
 
 @in_house_style
@@ -246,24 +262,23 @@ def draw_phase(family: Family) -> Figure:
 
 
 def draw_phase_on(axes: Axes, family: Family) -> None:
-    """Paths of R and Q, dots at powers of ten of the time, over contours of `(1 - 2 R + Q) / 2`."""
+    """Paths of R and Q, dots at powers of ten of the time, over contours of the error `(1 - 2 R + Q) / 2`."""
     means = [(_mean(one.r), _mean(one.q), one.t) for one in family.members]
     top = 1.08 * max(float(q[np.isfinite(q)].max()) for _, q, _ in means)
     r, q = np.meshgrid(np.linspace(0, 1.05, 200), np.linspace(0, top, 200))
     error = (1 - 2 * r + q) / 2
     possible = np.ma.masked_where(q < r**2, error)
-    filled = axes.contourf(r, q, possible, levels=np.linspace(0, error.max(), 22), cmap="Greys", alpha=0.55)
-    filled.set_edgecolor("face")
-    lines = axes.contour(r, q, possible, levels=np.arange(0.05, 0.75, 0.1), colors="#777777", linewidths=0.6)
+    lines = axes.contour(r, q, possible, levels=np.arange(0.05, 0.75, 0.1), colors="#999999", linewidths=0.8)
+    edge = np.linspace(0, 1.05, 100)
+    axes.fill_between(edge, 0, edge**2, color="#EEEEEE", linewidth=0)
     axes.clabel(lines, fmt="%.2f", fontsize=7)
     for (along, norm, t), color in zip(means, family.colors, strict=True):
         axes.plot(along, norm, color=color, linewidth=1.8)
         whole = np.isclose(np.log10(t, where=t > 0, out=np.full_like(t, 0.5)) % 1, 0, atol=1e-6)
         axes.plot(along[whole], norm[whole], "o", color=color, markersize=3.2)
+    axes.set_title("contours: error; dots: powers of ten of time", fontsize=9, fontweight="normal")
     axes.set(xlim=(0, 1.05), ylim=(0, top), xlabel="alignment with the teacher, R", ylabel="norm of the student, Q")
-    axes.text(
-        0.97, 0.04, "gray: error; dots: powers of ten of time", transform=axes.transAxes, ha="right", fontsize=7.5
-    )
+    axes.text(0.97, 0.04, "impossible, Q < R²", transform=axes.transAxes, ha="right", fontsize=8, color=GRAY)
     axes.grid(visible=False)
 
 
@@ -327,7 +342,7 @@ def draw_heatmap(
     image = left.pcolormesh(t, l2, shown, cmap="viridis", shading="gouraud", rasterized=True)
     levels = np.linspace(float(shown.min()), float(shown.max()), 12)
     left.contour(t, l2, shown, levels=levels, colors="white", linewidths=0.4, alpha=0.6)
-    best = t[np.where(np.isfinite(error), error, np.inf).argmin(1)]
+    best = _broken(t[np.where(np.isfinite(error), error, np.inf).argmin(1)])
     left.plot(best, l2, color="white", linewidth=3.4)
     left.plot(best, l2, color=RED, linewidth=1.8)
     left.set(xscale="log", yscale="log", xlabel=STEPS, ylabel="weight decay")
@@ -338,6 +353,20 @@ def draw_heatmap(
     left.set_title("red: the best time to stop", fontsize=10, fontweight="normal")
     _cuts(right, t, l2, error, slices)
     return figure
+
+
+def _broken(times: Float[np.ndarray, " penalties"]) -> Float[np.ndarray, " penalties"]:
+    """A line that is not drawn where the best time jumps by more than two decades."""
+    found = times.copy()
+    found[1:][np.abs(np.diff(np.log10(times))) > 2] = np.nan
+    return found
+
+
+def _power(value: float) -> str:
+    """A number of one digit and a power of ten."""
+    digit, power = f"{value:.0e}".split("e")
+    raised = str(int(power)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"10{raised}" if digit == "1" else f"{digit}·10{raised}"
 
 
 def _cuts(
@@ -355,8 +384,7 @@ def _cuts(
     axes.set(xlabel=STEPS, ylabel=ERROR)
     label_ends(
         axes,
-        t[-1],
-        [(float(error[row, -1]), f"{l2[row]:.0e}", color) for row, color in zip(rows, colors, strict=False)],
+        [(float(error[row, -1]), _power(float(l2[row])), color) for row, color in zip(rows, colors, strict=False)],
     )
     axes.set_title("weight decay at the right of each curve", fontsize=10, fontweight="normal")
 

@@ -20,8 +20,8 @@ FLOAT, DOUBLE = 1, 2
 def read_scalars(path: Path) -> list[tuple[int, str, float]]:
     """All scalars of an event file: step, tag and value, in the order in which they were written.
 
-    Both forms are read, `simple_value` and a tensor of one number. A record that is cut off at the end, of a training that
-    still runs or was killed, is left out.
+    Both forms are read, `simple_value` and a tensor of one number. A record that is cut off at the end, as of a
+    training that still runs or was killed, is left out.
 
     Raises:
         FileNotFoundError: if there is no such file.

@@ -1,6 +1,5 @@
 """The exact dynamics of gradient descent on given data, at all times at once (eq. 9)."""
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from numpy.typing import ArrayLike
@@ -51,7 +50,7 @@ def student(
     t: ArrayLike,
     *,
     l2: float = 0.0,
-    eta: float | None = None,
+    eta: float | Float[Tensor, "*draws 1"] | None = None,
     dynamics: Dynamic = "gd",
 ) -> Float[Tensor, "*draws time d"]:
     """The weights that gradient descent from zero has at any times, on half the sum of squares.
@@ -66,7 +65,8 @@ def student(
         y: Labels.
         t: Times in steps.
         l2: Weight decay.
-        eta: Learning rate; without one, the inverse of the largest eigenvalue with the weight decay, in each draw.
+        eta: Learning rate, the same in all draws or one in each; without one, the inverse of the largest eigenvalue
+            with the weight decay, in each draw.
         dynamics: `gd` or `flow`.
 
     Raises:
@@ -84,12 +84,14 @@ def student(
     return weights @ right
 
 
-def learning_rate(mu: Float[Tensor, "*draws k"], eta: float | None, dynamics: Dynamic) -> Float[Tensor, "*draws 1"]:
+def learning_rate(
+    mu: Float[Tensor, "*draws k"], eta: float | Float[Tensor, "*draws 1"] | None, dynamics: Dynamic
+) -> Float[Tensor, "*draws 1"]:
     """The learning rate in each draw.
 
     Args:
         mu: Eigenvalues of the Hessian.
-        eta: What it is to be; without one, the inverse of the largest eigenvalue.
+        eta: What it is to be, the same in all draws or one in each; without one, the inverse of the largest eigenvalue.
         dynamics: Gradient flow is stable with any.
 
     Raises:
@@ -98,12 +100,17 @@ def learning_rate(mu: Float[Tensor, "*draws k"], eta: float | None, dynamics: Dy
     largest = mu.amax(-1, keepdim=True)
     if eta is None:
         return 1 / torch.where(largest > 0, largest, 1.0)
-    bound = 2 / float(largest.max()) if float(largest.max()) > 0 else np.inf
-    if not eta > 0:
-        raise ValueError(f"eta must be positive, not {eta}")
-    if dynamics == "gd" and eta >= bound:
-        raise ValueError(f"gradient descent diverges with eta = {eta:g}: it must be below 2 / lambda_max = {bound:.4g}")
-    return torch.full_like(largest, eta)
+    rate = torch.as_tensor(eta, dtype=mu.dtype, device=mu.device).expand_as(largest)
+    if not bool((rate > 0).all()):
+        raise ValueError(f"eta must be positive, not {float(rate.min())}")
+    if dynamics == "gd" and bool((rate * largest >= 2).any()):
+        worst = (rate * largest).argmax()
+        bound = 2 / float(largest.flatten()[worst])
+        raise ValueError(
+            f"gradient descent diverges with eta = {float(rate.flatten()[worst]):g}: "
+            f"it must be below 2 / lambda_max = {bound:.4g}"
+        )
+    return rate
 
 
 def _learned(

@@ -75,7 +75,7 @@ def distinct_features(config: Draws, run: Run) -> None:
             slow_rise=turn_sizes(slow.mean)[2],
             both_min=both.mean[first],
             both_peak=both.mean[peak],
-            both_end=both.mean[-1],
+            both_end=max(0.0, both.mean[-1]),
             balanced_rise=turn_sizes(balanced.mean)[2],
         )
     setup = replace(FIG1, eta=PAPER_ETA)
@@ -89,8 +89,8 @@ def distinct_features(config: Draws, run: Run) -> None:
     run.figure(
         "features",
         draw_alone(pooled["fast"], pooled["slow"], pooled["both"], theory=theory),
-        caption="Fast features alone overfit; slow ones only help; together they make two descents. Bands: one standard "
-        "deviation of draws; dashed: the closed form.",
+        caption="Fast features alone overfit; slow ones only help; together they make two descents. Bands: two "
+        "standard errors; dashed: the closed form.",
     )
 
 
@@ -122,8 +122,8 @@ def scale_ratio(config: Ratios, run: Run) -> None:
     run.figure(
         "ratios",
         draw_family(family),
-        caption="Left: the error by the ratio of scales. Right: the paths of the order parameters over the error; the larger "
-        "the ratio, the farther the student strays.",
+        caption="Left: the error by the ratio of scales. Right: the paths of the order parameters over the error; the "
+        "larger the ratio, the farther the student strays.",
     )
 
 
@@ -177,7 +177,7 @@ def theory_accurate(config: Accuracy, run: Run) -> None:
             {names[kappa]: one for kappa, one in closed.items()},
             {names[kappa]: one for kappa, one in limit.items()},
         ),
-        caption="Gradient descent (dots: mean of draws; band: one standard deviation), the paper's closed form, and the "
+        caption="Gradient descent (dots: mean of draws; band: two standard errors), the paper's closed form, and the "
         "deterministic equivalent.",
     )
 
@@ -231,7 +231,7 @@ def regularization(config: Decay, run: Run) -> None:
     run.figure(
         "map",
         draw_heatmap(t, penalties, error, slices=(1e-8, 1e-5, 4e-3, 4e-2, 0.4)),
-        caption="The error of gradient descent over steps and weight decay, with the best time to stop in red, and cuts.",
+        caption="The error of gradient descent by steps and weight decay, with the best time to stop in red, and cuts.",
     )
 
 
@@ -323,7 +323,7 @@ def deep_networks(config: Deep, run: Run) -> None:
     run.figure(
         "deep",
         draw_descent(curves[0], report),
-        caption="Test error of networks on partly wrong labels, each seed and the smoothed mean, and what was found in it.",
+        caption="Test error of networks on partly wrong labels: seeds, smoothed mean, and what was found in it.",
     )
 
 

@@ -46,8 +46,8 @@ class EffectiveGroups:
 def effective_groups(x: Float[Tensor, "n d"]) -> EffectiveGroups:
     """Split the singular values of a design matrix at the largest gap between their logarithms.
 
-    A heuristic: real spectra have no two sharp groups, and this finds the best cut there is. Columns are centered first.
-    The slow group's scale allows for the directions that the fast group takes away from it.
+    A heuristic: real spectra have no two sharp groups, and this finds the best cut there is. Columns are centered
+    first. The slow group's scale allows for the directions that the fast group takes away from it.
 
     Args:
         x: Samples in rows.

@@ -62,8 +62,8 @@ class Separate(nn.ModuleList):
 def resnet18_cifar(width: int = 64, n_classes: int = 10, in_channels: int = 3) -> nn.Module:
     """ResNet-18 for images of 32 x 32: a 3 x 3 stem, then four stages of two blocks (He et al. 2016).
 
-    The stages have `width`, 2, 4 and 8 times as many channels, and all but the first halve the resolution; shortcuts that
-    change the shape are 1 x 1 convolutions. The paper's network has width 64.
+    The stages have `width`, 2, 4 and 8 times as many channels, and all but the first halve the resolution; shortcuts
+    that change the shape are 1 x 1 convolutions. The paper's network has width 64.
 
     Args:
         width: Channels of the first stage.

@@ -18,7 +18,7 @@ PAPER = Paper(
     claims=(
         Claim(
             "distinct-features",
-            "Double descent comes from features learned at different scales: fast ones overfit, slow ones then begin to fit",
+            "Double descent comes from features of different scales: fast ones overfit, then slow ones begin to fit",
             metric="generalization error of gradient descent, mean of draws (fig. 1)",
             paper=dict.fromkeys(
                 (
@@ -44,8 +44,8 @@ PAPER = Paper(
                 "both_end": "both, after the second descent",
                 "balanced_rise": "both at one speed, largest rise (control)",
             },
-            criterion="fast alone rises by 0.02 after its minimum; slow alone never by 0.01, and falls by 0.1; both rise "
-            "by 0.02 and fall by 0.02 below the first minimum; at one speed there is no rise of 0.01",
+            criterion="fast alone rises by 0.02 after its minimum; slow alone never by 0.01, and falls by 0.1; both "
+            "rise by 0.02 and fall by 0.02 below the first minimum; at one speed there is no rise of 0.01",
             holds=lambda m: (
                 m["fast_end"] > m["fast_min"] + WAVE
                 and m["slow_rise"] < FLAT
@@ -59,8 +59,8 @@ PAPER = Paper(
         ),
         Claim(
             "scale-ratio",
-            "The ratio of the two scales governs the double descent: there is none at ratio 1, and it grows with the ratio",
-            metric="rise of the error from its first minimum to its peak, and its fall after that by step 10^7 (fig. 3)",
+            "The ratio of the scales governs the double descent: none at ratio 1, and it grows with the ratio",
+            metric="rise of the error from its first minimum to its peak, and its fall by step 10^7 (fig. 3)",
             paper=dict.fromkeys(("rise_1", "rise_7", "rise_30", "rise_100", "rise_1000", "fall_100", "fall_100000")),
             labels={
                 "rise_1": "rise at ratio 1",
@@ -71,8 +71,8 @@ PAPER = Paper(
                 "fall_100": "fall at ratio 100",
                 "fall_100000": "fall at ratio 100,000",
             },
-            criterion="no rise of 0.01 at ratio 1; larger at each ratio than at the one before; above 0.05 at 1,000; the "
-            "fall above 0.05 at 100, and not 0.01 at 100,000",
+            criterion="no rise of 0.01 at ratio 1; larger at each ratio than at the one before; above 0.05 at 1,000; "
+            "the fall above 0.05 at 100, and not 0.01 at 100,000",
             holds=lambda m: (
                 m["rise_1"] < FLAT
                 and m["rise_7"] < m["rise_30"] < m["rise_100"] < m["rise_1000"]
@@ -109,8 +109,8 @@ PAPER = Paper(
                 "limit_100": "deterministic equivalent, ratio 100, mean",
                 "wrong_ratio": "closed form of ratio 1 against draws of ratio 100, mean (control)",
             },
-            criterion="exact form within 1e-9; closed form within 0.01, 0.03 and 0.03 in the mean and 0.07 at any time; "
-            "its peak within 0.04 in height and a factor 3 in time; the control above 0.05",
+            criterion="exact form within 1e-9; closed form within 0.01, 0.03 and 0.03 in the mean, 0.07 at any "
+            "time; its peak within 0.04 in height and a factor 3 in time; the control above 0.05",
             holds=lambda m: (
                 m["gd_exact"] <= 1e-9
                 and m["closed_1"] < 0.01
@@ -135,7 +135,7 @@ PAPER = Paper(
                 "strong_rise": "weight decay 0.4, rise",
                 "strong_fall": "weight decay 0.4, fall after any rise",
             },
-            criterion="nearly none: rise and fall above 0.02; 0.4: no rise of 0.01; 0.004: the late error stays 0.1 above "
+            criterion="nearly none: rise and fall above 0.02; 0.4: no rise of 0.01; 0.004: late error 0.1 above "
             "that of nearly none",
             holds=lambda m: (
                 min(m["none_rise"], m["none_fall"]) > WAVE
@@ -161,7 +161,7 @@ PAPER = Paper(
         Claim(
             "deep-networks",
             "The theory is consistent with observations in deep networks: test error falls, rises and falls again",
-            metric="test error of networks with 20 % noisy labels; its rise after the first minimum and its fall after that",
+            metric="test error of networks with noisy labels: rise after its first minimum, and fall after that",
             paper={"first_min": None, "rise": None, "fall": None, "two_se": None, "clean_rise": None},
             labels={
                 "first_min": "first minimum",
@@ -174,8 +174,8 @@ PAPER = Paper(
             "direction: the rise alone",
             holds=lambda m: min(m["rise"], m["fall"]) > m["two_se"] > 0 and m["rise"] > m["clean_rise"] >= 0,
             direction=lambda m: m["rise"] > m["two_se"] > 0 and m["rise"] > m["clean_rise"] >= 0,
-            note="The paper trains ResNet-18 on CIFAR-10 for 1,000 epochs: test error 0.190 at epoch 25, 0.274 at epoch 74, "
-            "0.182 at epoch 912 in the authors' logs.",
+            note="The paper trains ResNet-18 on CIFAR-10 for 1,000 epochs: in the authors' logs, test error 0.190 at "
+            "epoch 25, 0.274 at epoch 74, 0.182 at epoch 912.",
         ),
     ),
 )

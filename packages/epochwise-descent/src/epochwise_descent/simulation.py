@@ -28,7 +28,8 @@ def simulate(
     """Dynamics of many draws of teachers and training data; `.mean` and `.std` average over them.
 
     Args:
-        setup: The teacher and the student. Without a learning rate, each draw has the inverse of its largest eigenvalue.
+        setup: The teacher and the student. Without a learning rate, each draw has the inverse of its largest
+            eigenvalue.
         n_draws: Independent draws.
         t: Times in steps; whole ones for `gd`.
         method: `exact` (gradient descent, all times at once), `flow` (gradient flow), `gd` (step by step) or `ridge`

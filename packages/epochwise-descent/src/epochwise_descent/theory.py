@@ -73,8 +73,8 @@ def two_scale_theory(
 
 def _warn(setup: TeacherStudent) -> None:
     warnings.warn(
-        f"the closed form has no solution late in training with n = {setup.n} and d = {setup.d}, and is infinite there; "
-        "deterministic_equivalent has one",
+        f"the closed form has no solution late in training with n = {setup.n} and d = {setup.d}, and is infinite "
+        "there; the deterministic equivalent has one",
         RuntimeWarning,
         stacklevel=3,
     )
