@@ -6,8 +6,8 @@ import torch
 
 from epochwise_descent import (
     TeacherStudent,
-    deterministic_equivalent,
     descend,
+    deterministic_equivalent,
     find_double_descent,
     sample,
     simulate_batch,

@@ -11,7 +11,7 @@ from epochwise_descent import load_curve, read_scalars
 from separata.testing import write_bomb
 
 EVENTS = Path(__file__).parent / "events" / "events.out.tfevents.1700000000.host.1.0"
-"""Written by TensorBoard 2's own writer: `test/error` at 60 steps as numbers, `test/acc` as tensors, a text, an image."""
+"""Written by TensorBoard's own writer: `test/error` as numbers, `test/acc` as tensors, a histogram and a text."""
 T = np.unique(np.geomspace(1, 1e4, 60).round())
 
 

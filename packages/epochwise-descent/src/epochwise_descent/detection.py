@@ -14,6 +14,7 @@ FEWEST = 8
 N_BOOTSTRAP = 400
 LEVEL = 0.95
 """Of intervals, and of the largest wave that noise alone makes."""
+TAILS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
 SMALLEST = 0.01
 """By default, a rise or fall counts from this part of the curve's range on."""
 
@@ -209,58 +210,35 @@ def _report(
     noise: Float[np.ndarray, "n points"],
     least: float,
 ) -> DescentReport:
-    alone = np.minimum(*_sizes(noise, _turns(noise)))
-    wave = float(np.quantile(alone, LEVEL))
     resampled = smooth + noise
-    turns = tuple(int(one[0]) for one in _turns(smooth[None]))
-    rise, fall = (float(one[0]) for one in _sizes(smooth[None], _turns(smooth[None])))
-    first, peak, second = turns
-    rise_se = float((noise[:, peak] - noise[:, first]).std())
-    fall_se = float((noise[:, peak] - noise[:, second]).std())
+    wave = float(np.quantile(np.minimum(*_sizes(noise, _turns(noise))), LEVEL))
+    first, peak, second = (int(one[0]) for one in _turns(smooth[None]))
+    rise, fall = float(smooth[peak] - smooth[first]), float(smooth[peak] - smooth[second])
+    rise_se, fall_se = (float((noise[:, peak] - noise[:, at]).std()) for at in (first, second))
     tolerance = max(least, wave, 2 * rise_se, 2 * fall_se)
-    is_double = rise > tolerance and fall > tolerance
     moved = _turns(resampled)
     certainty = float((np.minimum(*_sizes(resampled, moved)) > max(least, wave)).mean())
-    low, high = np.quantile(resampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
-    shape: Shape = "double descent"
-    extremes: list[Extremum | None] = [
-        _extremum(t, smooth, resampled, at, places) for at, places in zip(turns, moved, strict=True)
-    ]
-    if not is_double:
-        lowest = int(smooth.argmin())
-        last = int(smooth[lowest:].argmax()) + lowest
-        rise, fall = float(smooth[last] - smooth[lowest]), 0.0
-        rise_se, fall_se = float((noise[:, last] - noise[:, lowest]).std()), 0.0
-        extremes = [_extremum(t, smooth, resampled, lowest, resampled.argmin(1)), None, None]
-        tolerance = max(least, float(np.quantile(_climbs(noise), LEVEL)), 2 * rise_se)
-        if rise > tolerance:
-            shape = "U-shaped" if smooth[0] - smooth[lowest] > tolerance else "rising"
-        else:
-            shape = "descending"
-    found = extremes[0]
-    assert found is not None  # noqa: S101 - there is always a first one
-    return DescentReport(
-        shape,
-        found,
-        extremes[1],
-        extremes[2],
-        rise,
-        rise_se,
-        fall,
-        fall_se,
-        tolerance,
-        certainty,
-        t,
-        smooth,
-        low,
-        high,
-    )
+    low, high = np.quantile(resampled, TAILS, axis=0)
+    curves = (t, smooth, low, high)
+    if min(rise, fall) > tolerance:
+        turns = zip((first, peak, second), moved, strict=True)
+        ends = [_extremum(t, smooth, resampled, at, places) for at, places in turns]
+        sizes = (rise, rise_se, fall, fall_se, tolerance, certainty)
+        return DescentReport("double descent", ends[0], ends[1], ends[2], *sizes, *curves)
+    lowest = int(smooth.argmin())
+    last = lowest + int(smooth[lowest:].argmax())
+    rise, rise_se = float(smooth[last] - smooth[lowest]), float((noise[:, last] - noise[:, lowest]).std())
+    tolerance = max(least, float(np.quantile(_climbs(noise), LEVEL)), 2 * rise_se)
+    shape: Shape = "descending"
+    if rise > tolerance:
+        shape = "U-shaped" if smooth[0] - smooth[lowest] > tolerance else "rising"
+    end = _extremum(t, smooth, resampled, lowest, resampled.argmin(1))
+    return DescentReport(shape, end, None, None, rise, rise_se, 0.0, 0.0, tolerance, certainty, *curves)
 
 
 def _extremum(t: np.ndarray, smooth: np.ndarray, resampled: np.ndarray, at: int, places: np.ndarray) -> Extremum:
-    tail = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
-    steps = np.quantile(t[places], tail, method="nearest")
-    errors = np.quantile(resampled[:, at], tail)
+    steps = np.quantile(t[places], TAILS, method="nearest")
+    errors = np.quantile(resampled[:, at], TAILS)
     return Extremum(
         float(t[at]),
         float(min(steps[0], t[at])),
