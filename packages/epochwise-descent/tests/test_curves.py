@@ -11,7 +11,7 @@ from epochwise_descent import load_curve, read_scalars
 from separata.testing import write_bomb
 
 EVENTS = Path(__file__).parent / "events" / "events.out.tfevents.1700000000.host.1.0"
-"""Written by TensorBoard's own writer: `test/error` as numbers, `test/acc` as tensors, a histogram and a text."""
+"""Written by TensorBoard's own writer: `test/error` as numbers, `test/acc` as tensors, and a text before them."""
 T = np.unique(np.geomspace(1, 1e4, 60).round())
 
 

@@ -278,7 +278,7 @@ QUICK_DEEP = Deep(
         "mnist5k",
         RunConfig(
             NetworkConfig("mlp", 512),
-            TrainConfig(steps=6000, lr=1e-3, label_noise=0.2, n_points=60),
+            TrainConfig(steps=4000, lr=1e-3, label_noise=0.2, n_points=60),
             DataConfig(n_train=2000),
         ),
     )
