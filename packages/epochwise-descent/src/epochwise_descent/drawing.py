@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -19,6 +19,8 @@ BLUE, RED, GREEN, ORANGE = PALETTE[:4]
 GRAY, DARK = "#8A8A8A", "#333333"
 ERROR = "generalization error"
 STEPS = "steps of gradient descent"
+NEAR = 0.001
+"""An error that is at most so much above the lowest is as good."""
 GAP = 0.062
 """Least distance of two labels at the ends of lines, as a part of the axis."""
 
@@ -236,12 +238,13 @@ def _name_fall(axes: Axes, one: Dynamics, name: str, color: object, part: float)
     above = np.flatnonzero(mean > part * mean.max())
     at = int(above[-1]) if above.size else 0
     is_end = at >= len(mean) - 2
+    is_near_end = not is_end and at > 0.9 * len(mean)
     axes.annotate(
         name,
         (float(one.t[at]), float(mean[at])),
-        xytext=(-4, -6) if is_end else (0, 0),
+        xytext=(-4, -6) if is_end else (-6 if is_near_end else 0, 0),
         textcoords="offset points",
-        ha="right" if is_end else "center",
+        ha="right" if is_end or is_near_end else "center",
         va="top" if is_end else "center",
         fontsize=8.5,
         color=color,  # type: ignore[arg-type]
@@ -326,7 +329,7 @@ def draw_heatmap(
     error: Float[np.ndarray, "penalties time"],
     slices: Sequence[float] = (),
 ) -> Figure:
-    """Draw the error over time and weight decay, the best time for each weight decay, and cuts (fig. 2c and d).
+    """Draw the error over time and weight decay, when to stop with each weight decay, and cuts (fig. 2c and d).
 
     Args:
         t: Times.
@@ -342,7 +345,7 @@ def draw_heatmap(
     image = left.pcolormesh(t, l2, shown, cmap="viridis", shading="gouraud", rasterized=True)
     levels = np.linspace(float(shown.min()), float(shown.max()), 12)
     left.contour(t, l2, shown, levels=levels, colors="white", linewidths=0.4, alpha=0.6)
-    best = _broken(t[np.where(np.isfinite(error), error, np.inf).argmin(1)])
+    best = _broken(t[_when_to_stop(error)])
     left.plot(best, l2, color="white", linewidth=3.4)
     left.plot(best, l2, color=RED, linewidth=1.8)
     left.set(xscale="log", yscale="log", xlabel=STEPS, ylabel="weight decay")
@@ -350,9 +353,16 @@ def draw_heatmap(
     left.grid(visible=False)
     bar = figure.colorbar(image, ax=left, label=ERROR, fraction=0.05, pad=0.02)
     bar.outline.set_visible(False)
-    left.set_title("red: the best time to stop", fontsize=10, fontweight="normal")
+    left.set_title(f"red: when to stop, at most {NEAR:g} above the lowest error", fontsize=10, fontweight="normal")
     _cuts(right, t, l2, error, slices)
     return figure
+
+
+def _when_to_stop(error: Float[np.ndarray, "penalties time"]) -> Int[np.ndarray, " penalties"]:
+    """The first time at which the error is as low as it gets, or nearly so."""
+    finite = np.where(np.isfinite(error), error, np.inf)
+    found: np.ndarray = (finite <= finite.min(1, keepdims=True) + NEAR).argmax(1)
+    return found
 
 
 def _broken(times: Float[np.ndarray, " penalties"]) -> Float[np.ndarray, " penalties"]:

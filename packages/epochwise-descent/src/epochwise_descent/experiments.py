@@ -231,7 +231,7 @@ def regularization(config: Decay, run: Run) -> None:
     run.figure(
         "map",
         draw_heatmap(t, penalties, error, slices=(1e-8, 1e-5, 4e-3, 4e-2, 0.4)),
-        caption="The error of gradient descent by steps and weight decay, with the best time to stop in red, and cuts.",
+        caption="The error of gradient descent by steps and weight decay, with the time to stop in red, and cuts.",
     )
 
 
