@@ -9,6 +9,7 @@ from .configs import TeacherStudent as TeacherStudent
 from .configs import TrainConfig as TrainConfig
 from .curves import Curve as Curve
 from .curves import load_curve as load_curve
+from .descent_drawing import draw_descent as draw_descent
 from .detection import DescentReport as DescentReport
 from .detection import Extremum as Extremum
 from .detection import find_double_descent as find_double_descent
@@ -17,7 +18,6 @@ from .deterministic_equivalent import deterministic_equivalent as deterministic_
 from .deterministic_equivalent import groups_dynamics as groups_dynamics
 from .drawing import Family as Family
 from .drawing import draw_alone as draw_alone
-from .drawing import draw_descent as draw_descent
 from .drawing import draw_family as draw_family
 from .drawing import draw_heatmap as draw_heatmap
 from .drawing import draw_overlay as draw_overlay

@@ -201,7 +201,7 @@ def detect(
     curve = load_curve(path, x=x, y=y, by=by, raw=raw)
     report = curve.find_double_descent(window=window, smallest=smallest)
     if plot is not None:
-        from .drawing import draw_descent
+        from .descent_drawing import draw_descent
 
         _save(draw_descent(curve, report), plot)
     told = {"x": curve.time_name, "y": curve.error_name, "points": len(curve.t), "seeds": curve.n_seeds}
@@ -223,7 +223,7 @@ def train(source: str, out: Path, config: RunConfig, *, plot: Path | None, devic
     data = runs.load_data(source, config)
     report = runs.train_curve(data, out, config, device=device, resume=resume, reporter=Reporter())
     if plot is not None:
-        from .drawing import draw_descent
+        from .descent_drawing import draw_descent
 
         _save(draw_descent(report.curve, report.report), plot)
     value = {"out": str(report.out), "steps": int(report.curve.t[-1]), **report.report.to_json()}

@@ -13,9 +13,10 @@ from separata.configs import replaced
 from .ablations import balanced_steps, learned_alone, preconditioned
 from .configs import DataConfig, NetworkConfig, RunConfig, TeacherStudent, TrainConfig
 from .curves import Curve
+from .descent_drawing import draw_descent
 from .detection import find_double_descent, turn_sizes
 from .deterministic_equivalent import deterministic_equivalent
-from .drawing import Family, draw_alone, draw_descent, draw_family, draw_heatmap, draw_overlay
+from .drawing import Family, draw_alone, draw_family, draw_heatmap, draw_overlay
 from .exact import student
 from .gradient_descent import descend, log_steps
 from .order_parameters import Dynamics
