@@ -13,7 +13,7 @@ from separata.canvas import PALETTE, add_legend, canvas, in_house_style
 
 from .order_parameters import Dynamics
 
-BLUE, RED, GREEN, ORANGE = PALETTE[:4]
+BLUE, RED, _, ORANGE = PALETTE[:4]
 GRAY, DARK = "#8A8A8A", "#333333"
 ERROR = "generalization error"
 STEPS = "steps of gradient descent"
