@@ -98,6 +98,7 @@ def load_curve(
     else:
         times, values, names = _from_rows(place, _rows(place), x, y, by)
     time_name, error_name = names
+    values = np.asarray(values, float)
     if not raw and "acc" in error_name.lower():
         whole = 100.0 if np.nanmax(values) > 1.5 else 1.0
         values, error_name = whole - values, f"{whole:.0f} - {error_name}"
@@ -179,7 +180,8 @@ def _from_rows(
         if not columns:
             raise ValueError(f"{path} has no column like {y}; it has {_listed(names)}")
     else:
-        columns = [_name(path, [name for name in names if name not in (time_name, by)], y, ERRORS, "errors")]
+        others = names if y is not None else [name for name in names if name not in (time_name, by)]
+        columns = [_name(path, others, y, ERRORS, "errors")]
     logged = [row for row in rows if all(_is_there(row, name) for name in (time_name, *columns))]
     groups: dict[Any, list[Row]] = {}
     for row in logged:
