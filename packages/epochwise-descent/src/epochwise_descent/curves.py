@@ -135,7 +135,7 @@ def _rows(path: Path) -> list[Row]:
         header, cells = tables.read_cells(path)
         return [dict(zip(header, row, strict=True)) for row in cells]
     if path.suffix == ".jsonl":
-        rows = [row for _, row in files.read_json_lines(path)]
+        rows: Any = [row for _, row in files.read_json_lines(path)]
     elif path.suffix == ".json":
         held = files.read_json(path)
         rows = held.get("log_history") if isinstance(held, dict) else held
@@ -145,7 +145,8 @@ def _rows(path: Path) -> list[Row]:
         raise ValueError(
             f"{path} holds no rows of a training; Hugging Face's trainer_state.json has them in log_history"
         )
-    return rows
+    found: list[Row] = rows
+    return found
 
 
 def _from_events(path: Path) -> list[Row]:

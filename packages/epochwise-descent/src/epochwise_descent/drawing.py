@@ -51,7 +51,7 @@ def label_ends(axes: Axes, ends: Sequence[tuple[float, str, object]]) -> None:
             name,
             (1.015, part - over),
             xycoords="axes fraction",
-            color=color,  # type: ignore[arg-type]
+            color=color,
             fontsize=9,
             va="center",
             annotation_clip=False,
@@ -62,7 +62,7 @@ def _band(axes: Axes, found: Dynamics, color: object) -> None:
     """Two standard errors of the mean over draws."""
     n_draws = found.error.size // len(found.t)
     mean, half = found.mean, 2 * found.std / n_draws**0.5
-    axes.fill_between(found.t, mean - half, mean + half, color=color, alpha=0.25, linewidth=0)  # type: ignore[arg-type]
+    axes.fill_between(found.t, mean - half, mean + half, color=color, alpha=0.25, linewidth=0)
 
 
 def _log_time(axes: Axes, t: Float[np.ndarray, " time"]) -> None:
@@ -141,7 +141,7 @@ def draw_family(family: Family) -> Figure:
     figure, grid = panels(8.6, 3.7, 1, 2, width_ratios=(1.15, 1))
     left, right = grid[0]
     for one, color in zip(family.members, family.colors, strict=True):
-        left.plot(one.t, one.mean, color=color)  # type: ignore[arg-type]
+        left.plot(one.t, one.mean, color=color)
     _log_time(left, family.members[0].t)
     left.set_ylim(0, 1.06 * max(one.mean.max() for one in family.members))
     left.set(xlabel=STEPS, ylabel=ERROR)
@@ -166,7 +166,7 @@ def _name_fall(axes: Axes, one: Dynamics, name: str, color: object, part: float)
         ha="right" if is_end or is_near_end else "center",
         va="top" if is_end else "center",
         fontsize=8.5,
-        color=color,  # type: ignore[arg-type]
+        color=color,
         bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.2, "alpha": 0.9},
     )
 

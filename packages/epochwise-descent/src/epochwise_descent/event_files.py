@@ -29,7 +29,7 @@ def read_scalars(path: Path) -> list[tuple[int, str, float]]:
     """
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
-    found = []
+    found: list[tuple[int, str, float]] = []
     for record in _records(path):
         try:
             found += _scalars(record)

@@ -36,8 +36,8 @@ class Batch:
 
     def to(self, device: str | torch.device) -> "Batch":
         """The same on a device."""
-        tensors = (one.to(device) for one in (self.x, self.y, self.f, self.w, self.v))
-        return Batch(*tensors, self.groups, self.noise)
+        x, y, f, w, v = (one.to(device) for one in (self.x, self.y, self.f, self.w, self.v))
+        return Batch(x, y, f, w, v, self.groups, self.noise)
 
     def fresh(self, n: int, generator: torch.Generator) -> tuple[Float[Tensor, "draws n d"], Float[Tensor, "draws n"]]:
         """New inputs for the same teachers, and their labels without noise."""
