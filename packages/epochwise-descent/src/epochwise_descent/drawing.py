@@ -178,7 +178,7 @@ def draw_phase(family: Family) -> Figure:
     figure.set_size_inches(5.6, 4.6)
     draw_phase_on(axes, family)
     for name, color in zip(family.names, family.colors, strict=True):
-        axes.plot([], [], color=color, label=name)  # type: ignore[arg-type]
+        axes.plot([], [], color=color, label=name)
     add_legend(figure, axes)
     return figure
 
