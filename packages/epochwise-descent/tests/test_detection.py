@@ -75,6 +75,14 @@ def test_what_seeds_do_not_agree_on_does_not_count():
     assert not find_double_descent(T, alike + shifts).is_double_descent
 
 
+def test_a_noisy_beginning_does_not_hide_what_comes_later():
+    rng = np.random.default_rng(3)
+    size = np.where(T < 5, 0.07, 0.004)
+    assert find_double_descent(T, wave(T) + size * rng.standard_normal((3, 81))).is_double_descent
+    u = np.interp(np.log10(T), [0, 2, 4], [0.6, 0.1, 0.2])
+    assert find_double_descent(T, u + size * rng.standard_normal((3, 81))).shape == "U-shaped"
+
+
 def test_epochs_in_a_line_and_from_zero_and_thousands_of_them():
     t = np.arange(0, 10_000)
     values = wave(np.maximum(t, 1.0)) + 0.01 * np.random.default_rng(0).standard_normal(10_000)

@@ -64,7 +64,7 @@ class DescentReport:
         fall: From the peak to the second minimum; 0 without one.
         fall_se: Standard error of the fall.
         tolerance: What rise and fall must exceed: the smallest size that counts, twice the standard error, and the
-            largest wave that noise of this size makes of a flat curve in 95 % of cases.
+            largest wave that noise, of the size that it has there, makes of a flat curve in 95 % of cases.
         certainty: Share of bootstrap curves that are double descents.
         steps: Times of the smoothed curve.
         smooth: The smoothed curve, of several seeds their mean.
@@ -211,8 +211,11 @@ def _report(
     least: float,
 ) -> DescentReport:
     resampled = smooth + noise
-    wave = float(np.quantile(np.minimum(*_sizes(noise, _turns(noise))), LEVEL))
+    spread = noise.std(0)
+    # Of unit size everywhere: a curve may be noisier where nothing turns.
+    unit = noise / np.where(spread > 0, spread, 1.0)
     first, peak, second = (int(one[0]) for one in _turns(smooth[None]))
+    wave = float(np.quantile(np.minimum(*_sizes(unit, _turns(unit))), LEVEL) * spread[first : second + 1].max())
     rise, fall = float(smooth[peak] - smooth[first]), float(smooth[peak] - smooth[second])
     rise_se, fall_se = (float((noise[:, peak] - noise[:, at]).std()) for at in (first, second))
     tolerance = max(least, wave, 2 * rise_se, 2 * fall_se)
@@ -228,7 +231,8 @@ def _report(
     lowest = int(smooth.argmin())
     last = lowest + int(smooth[lowest:].argmax())
     rise, rise_se = float(smooth[last] - smooth[lowest]), float((noise[:, last] - noise[:, lowest]).std())
-    tolerance = max(least, float(np.quantile(_climbs(noise), LEVEL)), 2 * rise_se)
+    climb = float(np.quantile(_climbs(unit), LEVEL) * spread[lowest : last + 1].max())
+    tolerance = max(least, climb, 2 * rise_se)
     shape: Shape = "descending"
     if rise > tolerance:
         shape = "U-shaped" if smooth[0] - smooth[lowest] > tolerance else "rising"
