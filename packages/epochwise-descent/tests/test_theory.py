@@ -34,8 +34,7 @@ def test_the_beginning_and_the_end():
     one = two_scale_theory(replace(FIG1, kappa=1.0), [1e9])
     assert one.error[0] == pytest.approx(0, abs=1e-6)
     # With fewer samples than features of a group, its alignment ends at n / d.
-    with pytest.warns(RuntimeWarning, match="no solution"):
-        few = two_scale_theory(TeacherStudent(n=20, d=100, p=70, kappa=10.0), [np.inf])
+    few = two_scale_theory(TeacherStudent(n=20, d=100, p=70, kappa=10.0), [np.inf])
     assert few.parts["r_fast"][0] == pytest.approx(0.2)
 
 
@@ -178,10 +177,10 @@ def test_it_is_the_mean_of_draws(groups, n, noise, l2):
 
 
 def test_it_is_nearer_to_gradient_descent_than_the_closed_form():
-    setup = TeacherStudent(n=600, d=400, p=280, kappa=100.0)
-    batch = sample(setup, 8, generator=torch.Generator().manual_seed(0))
+    setup = TeacherStudent(n=300, d=200, p=140, kappa=100.0)
+    batch = sample(setup, 80, generator=torch.Generator().manual_seed(0))
     t = np.geomspace(3, 1e6, 25)
-    scale = (batch.w.norm(dim=1, keepdim=True) / 20).square().numpy()
+    scale = (batch.w.norm(dim=1, keepdim=True) / 200**0.5).square().numpy()
     found = exact_dynamics(batch.x, batch.y, batch.f, batch.w, t).excess / scale
     closed, limit = two_scale_theory(setup, t).excess, deterministic_equivalent(setup, t).excess
     away = [np.abs(one - found.mean(0)).mean() for one in (closed, limit)]
