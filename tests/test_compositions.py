@@ -1,6 +1,9 @@
 """Packages work together: what one makes, another takes. Each test names the packages that it needs."""
 
 import ast
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,7 @@ from torch import nn
 
 from house import PACKAGES
 from separata import data, plots
+from separata.runs import read_csv
 from separata.training import seeded
 
 
@@ -278,3 +282,24 @@ def test_the_groups_behind_the_spikes_of_a_kolmogorov_arnold_network_are_found(t
     shares = curvature_shares(network, planted.x, planted.y, found.eigenvectors[0], named, criterion)
     assert sum(one.share for one in shares.values()) == pytest.approx(1, abs=1e-3)
     assert group_gradients(network, planted.x, planted.y, named, criterion).random_norm > 0
+
+
+@pytest.mark.composes("epochwise-descent", "noprop")
+def test_descents_are_looked_for_in_the_history_of_another_training(tmp_path):
+    """noprop trains on digits and leaves its history; `epochwise-descent detect` says what its error does."""
+    from epochwise_descent import load_curve
+    from noprop import ModelConfig, RunConfig, TrainConfig, load_data, train
+
+    config = RunConfig(ModelConfig("dt", architecture="mlp", width=16, n_steps=3), TrainConfig(epochs=12, lr=3e-3))
+    train(load_data("digits", config), tmp_path / "run", config, device="cpu")
+    script = "from epochwise_descent.cli import main; main()"
+    words = [sys.executable, "-c", script, "detect", str(tmp_path / "run"), "--json"]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    found, rows = json.loads(done.stdout), read_csv(tmp_path / "run" / "history.csv")
+    assert (found["x"], found["y"], found["points"]) == ("step", "1 - validation_accuracy", 12)
+    errors = [1 - row["validation_accuracy"] for row in rows]
+    assert load_curve(tmp_path / "run").error[0].tolist() == errors
+    assert abs(found["first_min"]["error"] - min(errors)) < 0.05
+    assert found["shape"] in ("descending", "U-shaped", "double descent")
+    assert rows[0]["step"] < found["first_min"]["step"] <= rows[-1]["step"]
