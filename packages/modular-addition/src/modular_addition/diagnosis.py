@@ -49,10 +49,10 @@ class FourierReport:
         Raises:
             ValueError: if the shapes do not fit, with both shapes, p is less than 3, or a weight is not finite.
         """
-        if w_in.ndim == w_out.ndim == 2 and w_in.shape[1] == 2 * w_out.shape[0] and w_second is None:  # noqa: PLR2004
+        if w_in.ndim == w_out.ndim == 2 and w_in.shape[1] == 2 * w_out.shape[0] and w_second is None:
             w_in, w_second = w_in.chunk(2, dim=1)
         second = w_in if w_second is None else w_second
-        if w_in.ndim != 2 or w_in.mT.shape != w_out.shape or second.shape != w_in.shape:  # noqa: PLR2004
+        if w_in.ndim != 2 or w_in.mT.shape != w_out.shape or second.shape != w_in.shape:
             raise ValueError(
                 f"weights must be (M, p) or (M, 2p) in and (p, M) out, not {tuple(w_in.shape)} and {tuple(w_out.shape)}"
             )

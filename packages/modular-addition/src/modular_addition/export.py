@@ -23,4 +23,6 @@ def save_onnx(net: ModularAdditionNet, path: Path | str) -> None:
         MissingExtraError: if the extra `onnx` is not installed.
     """
     pairs = all_pairs(net.p)[:: net.p + 1][:5]
-    onnx.save(net, path, {"pairs": pairs}, ["logits"], dynamic_axes={"pairs": {0: "batch"}}, extra="modular-addition[onnx]")
+    onnx.save(
+        net, path, {"pairs": pairs}, ["logits"], dynamic_axes={"pairs": {0: "batch"}}, extra="modular-addition[onnx]"
+    )

@@ -61,7 +61,9 @@ def flow_rates(state: Float[Tensor, "4 *states"], p: int) -> Float[Tensor, "4 *s
     alpha, beta, phi, psi = state
     sine, cosine = torch.sin(2 * phi - psi), torch.cos(2 * phi - psi)
     return (
-        torch.stack([2 * alpha * beta * cosine, alpha.square() * cosine, -2 * beta * sine, alpha.square() / beta * sine])
+        torch.stack(
+            [2 * alpha * beta * cosine, alpha.square() * cosine, -2 * beta * sine, alpha.square() / beta * sine]
+        )
         / p
     )
 
@@ -162,7 +164,7 @@ def crossing_time(
     if not ((a > 0).all() and (b > 0).all() and threshold > 0):
         raise ValueError("magnitudes and the threshold must be positive")
     clock = torch.zeros_like(a)
-    crossed = torch.where(a >= threshold, 0.0, torch.inf)
+    crossed = torch.where(a >= threshold, 0.0, torch.inf).double()
     active = torch.isinf(crossed).nonzero()[:, 0]
     for _ in range(MOST_STEPS):
         if not len(active):

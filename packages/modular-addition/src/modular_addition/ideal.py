@@ -10,6 +10,8 @@ from torch import Tensor
 from .configs import Activation, check_odd
 from .network import ModularAdditionNet
 
+OFFSET = 0.25
+"""Of the first phase, in units of their distance: there, the harmonics that do not cancel with ReLU add up least."""
 LEAST_PHASES = 5
 """With as many equally spaced phases, every harmonic but the second cancels for the quadratic activation."""
 
@@ -29,8 +31,8 @@ def ideal_weights(
             f"{phases_per_frequency}"
         )
     k = torch.arange(1, (p + 1) // 2).repeat_interleave(phases_per_frequency)
-    phi = 2 * torch.pi * torch.arange(phases_per_frequency, dtype=torch.double) / phases_per_frequency
-    phi = phi.repeat((p - 1) // 2)
+    places = torch.arange(phases_per_frequency, dtype=torch.double) + OFFSET
+    phi = (2 * torch.pi * places / phases_per_frequency).repeat((p - 1) // 2)
     angle = 2 * torch.pi * ((k[:, None] * torch.arange(p)) % p).double() / p
     w_in, rows = alpha * torch.cos(angle + phi[:, None]), beta * torch.cos(angle + 2 * phi[:, None])
     return w_in, rows.T.contiguous()
@@ -127,7 +129,7 @@ def measure_ghosts(logits: Float[Tensor, "p p p"]) -> GhostReport:
     """
     p = len(logits)
     check_odd(p)
-    if p < 5:  # noqa: PLR2004
+    if p < 5:
         raise ValueError(f"ghosts need other classes besides, that is p of at least 5, not {p}")
     x = torch.arange(p)
     first, second = (one.flatten() for one in torch.meshgrid(x, x, indexing="ij"))

@@ -198,7 +198,7 @@ class Trainer:
         logits = all_logits(theta, self.w_out, batch, self.activation)
         logs = torch.log_softmax(logits.double(), -1).gather(-1, batch.labels)
         is_right = (logits.argmax(-1, keepdim=True) == batch.labels).double()
-        is_symmetric = (batch.train.sum(-1, keepdim=True) == 2).double()  # noqa: PLR2004 - both orders
+        is_symmetric = (batch.train.sum(-1, keepdim=True) == 2).double()
 
         def mean(values: Tensor, weights: Tensor) -> Tensor:
             return (values * weights).sum((1, 2)) / weights.double().sum((1, 2))
@@ -269,4 +269,3 @@ def train(
     trainer = Trainer(nets, data, config, watch=watch, track=track)
     trainer.fit()
     return trainer
-

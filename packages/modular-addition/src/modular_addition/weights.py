@@ -48,7 +48,7 @@ class WeightNames:
     w_embed: str | None = None
 
 
-def load_weights(path: Path | str, names: WeightNames = WeightNames()) -> NetworkWeights:  # noqa: B008 - immutable
+def load_weights(path: Path | str, names: WeightNames = WeightNames()) -> NetworkWeights:
     """The weights in a .safetensors, .npz or .pt file, or in the folder of a training.
 
     Without names, they are `w_in` and `w_out`, or else the only two matrices of the shapes (M, p) and (p, M), or
@@ -72,9 +72,7 @@ def load_weights(path: Path | str, names: WeightNames = WeightNames()) -> Networ
     return NetworkWeights(held[first], held[second])
 
 
-def _embedded(
-    path: Path, held: Mapping[str, Tensor], names: WeightNames, embed: str, shown: str
-) -> NetworkWeights:
+def _embedded(path: Path, held: Mapping[str, Tensor], names: WeightNames, embed: str, shown: str) -> NetworkWeights:
     """Weights through an embedding, whose product with the input weights counts."""
     w_in, w_out, w_embed = held.get(names.w_in or "w_in"), held.get(names.w_out or "w_out"), held[embed]
     if w_in is None or w_out is None:
@@ -146,12 +144,12 @@ def _matrices(path: Path) -> dict[str, Tensor]:
     return {
         name: one.detach().float() if one.dtype in {torch.float16, torch.bfloat16} else one.detach()
         for name, one in sorted(held.items())
-        if isinstance(one, Tensor) and one.ndim == 2 and one.is_floating_point()  # noqa: PLR2004 - a matrix
+        if isinstance(one, Tensor) and one.ndim == 2 and one.is_floating_point()
     }
 
 
 def _is_matrix(array: np.ndarray) -> bool:
-    return array.ndim == 2 and array.dtype.kind == "f" and array.dtype.itemsize <= 8  # noqa: PLR2004 - double precision
+    return array.ndim == 2 and array.dtype.kind == "f" and array.dtype.itemsize <= 8
 
 
 def _load_torch(path: Path) -> dict[str, Any]:
