@@ -1,4 +1,4 @@
-"""Fourier features of networks on the integers mod p: diagnosis, ideal networks, the lottery of frequencies, grokking."""
+"""Fourier features of networks on the integers mod p: diagnosis, ideal networks, the lottery, grokking."""
 
 import lazy_loader
 

@@ -210,16 +210,15 @@ class FourierReport:
 
     def __str__(self) -> str:
         counts = self.counts
-        spread = self.balance
+        spread, n_single, n_missing = self.balance, int(self.is_specialized.sum()), int((counts == 0).sum())
+        lengths = ", ".join(f"R{n} {float(self.resultants(n).nanmean()):.3f}" for n in (1, 2, 4))
         lines = [
-            f"{self.width} neurons on the integers mod {self.p}, {int(self.is_specialized.sum())} of a single frequency",
-            f"inverse participation ratio  {self.ipr:.3f}  (1: single frequency, {1 / self.n_frequencies:.3f}: all alike)",
+            f"{self.width} neurons on the integers mod {self.p}, {n_single} of a single frequency",
+            f"inverse participation ratio  {self.ipr:.3f}  (1: one frequency, {1 / self.n_frequencies:.3f}: all alike)",
             f"same frequency in both layers  {100 * self.agreement:.1f} % of neurons",
             f"phase alignment ψ = 2φ  mean cos {self.mean_cos:.3f}, mean |sin| {self.mean_abs_sin:.3f}",
             f"spread of magnitudes  {100 * spread[0]:.0f} % in, {100 * spread[1]:.0f} % out",
-            f"neurons of a frequency  {int(counts.min())} to {int(counts.max())}; {int((counts == 0).sum())} of "
-            f"{self.n_frequencies} frequencies have none",
-            "phase symmetry  resultants "
-            + ", ".join(f"R{n} {float(self.resultants(n).nanmean()):.3f}" for n in (1, 2, 4)),
+            f"neurons of a frequency  {int(counts.min())} to {int(counts.max())}; {n_missing} frequencies have none",
+            f"phase symmetry  resultants {lengths}",
         ]
         return "\n".join(lines)

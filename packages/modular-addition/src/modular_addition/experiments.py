@@ -144,7 +144,7 @@ def _draw_features(found: Sequence[dict[str, Any]], run: Run) -> None:
         "circles",
         drawing.draw_circles(report),
         ["diversification"],
-        caption="Phases of the neurons of one frequency times 1 to 4 on the circle: spread evenly, so that they cancel.",
+        caption="Phases of the neurons of one frequency times 1 to 4 on the circle: evenly spread, they cancel.",
     )
     p = report.p
     x, y = min(3, p - 2), min(8, p - 1)
@@ -158,7 +158,7 @@ def _draw_features(found: Sequence[dict[str, Any]], run: Run) -> None:
         "votes",
         drawing.draw_votes(N_VOTERS, [one["votes"] for one in found]),
         ["majority-vote"],
-        caption="Accuracy against the number of neurons of each frequency that vote; a line for each seed, and the mean.",
+        caption="Accuracy against the neurons of each frequency that vote: a line for each seed, and the mean.",
     )
 
 
@@ -303,10 +303,8 @@ def grokking(config: Grokking, run: Run) -> None:
     steps = decayed["steps"]
     for own, control in zip(decayed["found"], plain["found"], strict=True):
         run.measure("grokking-3-stage", **_stage_numbers(steps, own), test_no_decay=_last(control, "test_accuracy"))
-    p = config.config.model.p
-    run.note(
-        "grokking-3-stage", f"p = {p}, {config.config.model.n_neurons} neurons, {steps[-1]:,} steps. {_order(decayed)}"
-    )
+    p, width = config.config.model.p, config.config.model.n_neurons
+    run.note("grokking-3-stage", f"p = {p}, {width} neurons, {steps[-1]:,} steps. {_order(decayed)}")
     first = decayed["found"][0]
     stages = GrokkingStages(
         first["stage1_end"], first["stage2_end"], first["test_accuracy_when_memorized"], first["last_step"]
@@ -315,8 +313,8 @@ def grokking(config: Grokking, run: Run) -> None:
         "grokking",
         drawing.draw_grokking(steps, first["history"], stages, plain["found"][0]["history"]["test_accuracy"]),
         caption=(
-            "Accuracies, losses, inverse participation ratio and norm of one training with its stages; dotted, the test "
-            "accuracy without weight decay."
+            "Accuracies, losses, inverse participation ratio and norm of one training with its stages; dotted, the "
+            "test accuracy without weight decay."
         ),
     )
 

@@ -23,6 +23,5 @@ def save_onnx(net: ModularAdditionNet, path: Path | str) -> None:
         MissingExtraError: if the extra `onnx` is not installed.
     """
     pairs = all_pairs(net.p)[:: net.p + 1][:5]
-    onnx.save(
-        net, path, {"pairs": pairs}, ["logits"], dynamic_axes={"pairs": {0: "batch"}}, extra="modular-addition[onnx]"
-    )
+    axes = {"pairs": {0: "batch"}}
+    onnx.save(net, path, {"pairs": pairs}, ["logits"], dynamic_axes=axes, extra="modular-addition[onnx]")

@@ -1,5 +1,6 @@
 """Stages of grokking, from the history of any training."""
 
+import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -84,7 +85,7 @@ def detect_grokking_stages(
     lengths = {len(train_accuracy), len(test_accuracy), len(times), *([] if test_loss is None else [len(test_loss)])}
     if lengths == {0} or len(lengths) > 1:
         raise ValueError("a history needs one row or more, and as many numbers of each kind")
-    if any(after <= before for before, after in zip(times, times[1:], strict=False)):
+    if any(after <= before for before, after in itertools.pairwise(times)):
         raise ValueError("the steps of a history must rise")
     for name, values in (("training", train_accuracy), ("test", test_accuracy)):
         if wrong := [one for one in values if not 0 <= one <= 1]:

@@ -59,8 +59,8 @@ def flawed_indicator(p: int, activation: Activation = "quad") -> Float[Tensor, "
     """The logits of an ideal network, a unit for each phase: entry (x, y, j).
 
     The square gives Σₖ cos²(wₖ(x - y) / 2) cos(wₖ(j - x - y)) = p/4 [j = x + y] + p/8 [j = 2x] + p/8 [j = 2y] - 1/2:
-    the indicator of the sum, with two ghosts of half its height. ReLU, of which only the second harmonic survives, gives
-    2 / (3π) Σₖ |cos(wₖ(x - y) / 2)| cos(wₖ(j - x - y)), with ghosts of a third. At x = y the ghosts are the peak.
+    the indicator of the sum, with two ghosts of half its height. ReLU, of which the second harmonic alone survives,
+    gives 2 / (3π) Σₖ |cos(wₖ(x - y) / 2)| cos(wₖ(j - x - y)), with ghosts of a third. At x = y the ghosts are the peak.
 
     Raises:
         ValueError: if p is even or less than 3, or the activation is another.

@@ -144,8 +144,8 @@ PAPER = Paper(
                 "ghosts_untrained": "ghosts, untrained (control)",
             },
             criterion=(
-                "errors at most 1e-10 and 0.005; ideal ratio within 0.01 of 0.335; trained ghosts at least one standard "
-                "deviation, below the peak; untrained less than one"
+                "errors at most 1e-10 and 0.005; ideal ratio within 0.01 of 0.335; trained ghosts at least one "
+                "standard deviation, below the peak; untrained less than one"
             ),
             holds=_is_flawed_indicator,
         ),

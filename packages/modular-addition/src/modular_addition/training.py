@@ -55,7 +55,7 @@ class Trainer:
         is_stopped: Networks that do not move any more.
 
     Raises:
-        ValueError: if the networks differ in shape, the data does not fit them, or the checkpoint is of another training.
+        ValueError: if the networks differ in shape, the data does not fit, or the checkpoint is of another training.
     """
 
     def __init__(

@@ -42,9 +42,7 @@ def _train(seeds: tuple[int, ...], config: RunConfig, device: str) -> tuple[list
 
 
 def run_features(trial: FeatureTrial, device: str) -> list[dict[str, Any]]:
-    """For each seed: accuracy, what the weights are made of before and after, ghosts and votes; and of the last one
-    what the figures show.
-    """
+    """For each seed accuracy, ghosts, votes, and what the weights are made of; of the first, the weights, too."""
     before = [make_net(trial.config, seed) for seed in trial.seeds]
     nets, trainer = _train(trial.seeds, trial.config, device)
     accuracy = trainer.records["train_accuracy"][-1]
