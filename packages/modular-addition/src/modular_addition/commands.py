@@ -144,7 +144,8 @@ def _told_neurons(rows: list[dict[str, Any]]) -> str:
         ratios = [row[name] if row[name] is not None else float("nan") for name in ("input_ipr", "output_ipr")]
         lines.append(
             f"{number:>6}  {row['frequency']:>5}  {row['output_frequency']:>5}  {row['alpha']:<8.3g}  "
-            f"{row['beta']:<8.3g}  {row['phi']:>6.2f}  {row['psi']:>6.2f}  {row['misalignment']:>6.2f}  {ratios[0]:.2f} / {ratios[1]:.2f}"
+            f"{row['beta']:<8.3g}  {row['phi']:>6.2f}  {row['psi']:>6.2f}  "
+            f"{row['misalignment']:>6.2f}  {ratios[0]:.2f} / {ratios[1]:.2f}"
         )
     if len(rows) > N_NEURONS:
         lines.append(f"... and {len(rows) - N_NEURONS:,} more; all with --json")

@@ -104,16 +104,19 @@ def draw_phases(report: FourierReport) -> Figure:
     left.set_yticks(*PI_TICKS)
     left.set_aspect("equal")
     left.set_title("phases of every neuron", fontsize=10)
-    bar = figure.colorbar(dots, ax=left, fraction=0.045, pad=0.02, label="frequency k")
+    bar = figure.colorbar(
+        dots, ax=left, fraction=0.045, pad=0.02, label="frequency k", ticks=_few(report.n_frequencies)
+    )
     bar.outline.set_visible(False)  # type: ignore[operator]
     off = report.misalignment[alive].numpy()
     right.hist(off, bins=np.linspace(-np.pi, np.pi, 61), color=BLUE, edgecolor="white", linewidth=0.4)
     right.axhline(len(off) / 60, color="#666666", linestyle="--", linewidth=1.1)
-    top = right.get_ylim()[1]
+    top = 1.16 * right.get_ylim()[1]
+    right.set_ylim(0, top)
     right.annotate(
         "no alignment", (np.pi, len(off) / 60), xytext=(0, 3), textcoords="offset points", ha="right", fontsize=8.5
     )
-    right.text(-np.pi, 0.97 * top, f"mean cos D = {report.mean_cos:.3f}", fontsize=9, va="top")
+    right.text(-0.95 * np.pi, 0.97 * top, f"mean cos D = {report.mean_cos:.3f}", fontsize=9, va="top")
     right.set(xlabel="misalignment D = 2φ − ψ", ylabel="neurons", xlim=(-np.pi, np.pi))
     right.set_xticks(*PI_TICKS)
     right.set_title("distance from the diagonal", fontsize=10)
@@ -210,11 +213,11 @@ def draw_logits(logits: Float[Tensor, "p"], x: int, y: int) -> Figure:
             fontweight="bold",
         )
     axes.set_ylim(values.min() - 0.06 * span, values.max() + 0.14 * span)
-    axes.set_xlim(-0.7, p - 0.3)
+    axes.set_xlim(-1.1, p + 0.1)
     axes.set_xticks(range(0, p, 1 if p <= 31 else -(-p // 24)))
     axes.tick_params(axis="x", labelsize=8)
     axes.set_title(
-        f"f({x}, {y}): the sum, its two ghosts, and the other classes (mean ± one standard deviation)",
+        f"f({x}, {y}).  Orange: the sum;  blue: ghosts;  band: mean ± one s.d. of the others",
         fontsize=9,
         fontweight="normal",
     )

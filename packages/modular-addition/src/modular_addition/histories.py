@@ -53,8 +53,9 @@ def draw_flow(path: FlowTrajectory, threshold: float | None = None) -> Figure:
             fontsize=SMALL, color=color,
         )  # fmt: skip
         right.annotate(
-            f"{angle[0]:.1f}", (time[end - 1], alpha[end - 1]), xytext=(2, 2), textcoords="offset points",
-            fontsize=SMALL, color=color, ha="left", va="bottom",
+            f"{angle[0]:.1f}", (time[end - 1], alpha[end - 1]), xytext=(0, 3 + 10 * (number % 2)),
+            textcoords="offset points",
+            fontsize=SMALL, color=color, ha="center", va="bottom",
         )  # fmt: skip
     left.set(xlabel="time: learning rate × steps", xlim=(-0.09 * time[-1], time[-1]), ylim=(0, np.pi))
     left.set_ylabel("misalignment D = 2φ − ψ")
@@ -66,7 +67,7 @@ def draw_flow(path: FlowTrajectory, threshold: float | None = None) -> Figure:
         right.annotate(
             "threshold", (0, threshold), xytext=(3, 3), textcoords="offset points", fontsize=SMALL, color="#444444"
         )
-        right.set_ylim(0, 1.13 * threshold)
+        right.set_ylim(0, 1.2 * threshold)
     left.set_title("phases align", fontsize=10)
     right.set_title("the better aligned, the earlier", fontsize=10)
     return figure
@@ -93,10 +94,8 @@ def draw_lottery(
     order = alpha[-1].amax(1).argsort(descending=True).tolist()
     shown: list[int] = []
     for neuron in order:
-        if winner[neuron] not in {winner[one] for one in shown} and len(shown) < N_SHOWN:
+        if len(shown) < N_SHOWN and int(winner[neuron]) not in {int(winner[one]) for one in shown}:
             shown.append(neuron)
-    if not shown or len({int(one) for one in winner[shown]}) < len(shown):
-        shown = order[:N_SHOWN]
     figure = _panels(2.6 * len(shown) + 0.8, 4.6)
     panels = figure.subplots(2, len(shown), sharex=True, sharey="row", squeeze=False)
     for column, neuron in enumerate(shown):
@@ -106,12 +105,8 @@ def draw_lottery(
             color, width, z = (ORANGE, 2.2, 3) if k == first else ("#B4BEC6", 1.1, 2)
             top.plot(time, alpha[:, neuron, k - 1], color=color, linewidth=width, zorder=z)
             bottom.plot(time, misalignment[:, neuron, k - 1].cos(), color=color, linewidth=width, zorder=z)
-        top.annotate(
-            f"k = {first}", (time[-1], float(alpha[-1, neuron, first - 1])), xytext=(-4, 0), ha="right", va="center",
-            textcoords="offset points", fontsize=9, color=ORANGE, fontweight="bold",
-        )  # fmt: skip
-        told = f"predicted: {guess}" if guess == first else f"predicted: {guess}, not {first}"
-        top.set_title(f"neuron {neuron + 1}, {told}", fontsize=9)
+        told = "as predicted" if guess == first else f"not {guess}, as predicted"
+        top.set_title(f"neuron {neuron + 1}: k = {first} wins,\n{told}", fontsize=9)
         bottom.set_xlabel("time: learning rate × steps")
         bottom.set_ylim(-1.08, 1.08)
     panels[0, 0].set_ylabel("input magnitude α")
@@ -143,13 +138,14 @@ def draw_grokking(
     for axes in panels:
         _shade(axes, stages, at[-1])
         axes.set_xlim(0, 1.13 * at[-1])
-        axes.grid(visible=False, axis="x")
+        axes.grid(visible=False)
     _lines(panels[0], at, history, {"train_accuracy": ("training", BLUE), "test_accuracy": ("test", ORANGE)})
     if control is not None:
         panels[0].plot(at, control, ":", color="#666666", linewidth=1.4)
+        middle = len(at) * 3 // 4
         panels[0].annotate(
-            "no decay", (at[-1], control[-1]), xytext=(4, 0), textcoords="offset points", va="center", fontsize=SMALL,
-            color="#555555", annotation_clip=False,
+            "test, without decay", (at[middle], control[middle]), xytext=(0, -6), textcoords="offset points",
+            ha="center", va="top", fontsize=SMALL, color="#555555",
         )  # fmt: skip
     panels[0].set(ylabel="accuracy", ylim=(0, 1.04))
     _name_stages(panels[0], stages, at[-1])
@@ -159,8 +155,8 @@ def draw_grokking(
         panels[1].set_ylabel("loss, nats")
     if has_weights:
         below = panels[-1]
-        _lines(below, at, history, {"ipr": ("single frequency", GREEN)})
-        below.set(ylabel="inverse\nparticipation ratio", ylim=(0, 1))
+        _lines(below, at, history, {"ipr": ("ratio", GREEN)})
+        below.set(ylabel="inverse participation\nratio; relative norm", ylim=(0, 1))
         norm = np.array(history["norm"]) / np.max(history["norm"])
         below.plot(at, norm, color=PINK)
         below.annotate(
