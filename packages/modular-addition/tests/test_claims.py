@@ -13,7 +13,8 @@ AGREEING = {
         "least_neurons": 30, "r1": 0.1, "r2": 0.16, "r4": 0.07, "missing_narrow": 2, "least_untrained": 0,
     },
     "flawed-indicator": {
-        "error_quad": 1e-14, "error_relu": 0.003, "ideal_ratio": 0.335, "ghosts": 2.1, "peak": 10.5, "ghosts_untrained": 0.1,
+        "error_quad": 1e-14, "error_relu": 0.003, "ideal_ratio": 0.335, "ghosts": 2.1, "peak": 10.5,
+        "ghosts_untrained": 0.1,
     },
     "majority-vote": {"few": 0.4, "some": 0.9, "many": 1.0, "own_phases": 1.0, "equal_phases": 0.3},
     "lottery": {"flow": 0.945, "product": 0.62, "magnitude": 0.59, "phase": 0.4, "chance": 0.2},

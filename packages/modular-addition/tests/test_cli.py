@@ -20,6 +20,8 @@ from modular_addition import (
 )
 from separata.testing import contents, interrupted_after, write_bomb
 
+DIVERGING = ("--p", "7", "--run", "quad_random", "--optimizer", "sgd", "--init-scale", "2", "--lr", "1e5")
+
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
@@ -109,7 +111,8 @@ def test_logits_have_their_ghosts_marked(place, tmp_path):
 
 def test_a_lottery_is_played_and_drawn(tmp_path):
     code, out, _ = call(
-        "lottery", "--p", "7", "--width", "32", "--seeds", "2", "--device", "cpu", "--plot", tmp_path / "a.svg", "--json"
+        "lottery", "--p", "7", "--width", "32", "--seeds", "2", "--device", "cpu", "--json", "--plot",
+        tmp_path / "a.svg",
     )  # fmt: skip
     assert code == 0
     value = json.loads(out)
@@ -172,7 +175,7 @@ def test_a_network_is_saved_and_exported(tmp_path):
         (["train", "--out", "new", "--plot", "a.gif", *TINY], [".svg"]),
         (["train", "--out", "run", *TINY], ["--resume"]),
         (
-            ["train", "--out", "new", "--p", "7", "--run", "quad_random", "--optimizer", "sgd", "--init-scale", "2", "--lr", "1e5"],
+            ["train", "--out", "new", *DIVERGING],
             ["diverged", "step", "lower the learning rate"],
         ),
         (["grok", "--out", "new", "--p", "17"], ["at least 19"]),
