@@ -54,13 +54,11 @@ def draw_spectra(report: FourierReport) -> Figure:
         order = order[torch.linspace(0, len(order) - 1, MOST_ROWS).long()]
     figure = _panels(6.4, 4.6)
     panels = figure.subplots(1, 2, sharey=True)
-    image = None
-    for axes, parts, name in zip(
-        panels, (report.inputs, report.outputs), ("input weights θ", "output weights ξ"), strict=True
-    ):
+    layers = ((report.inputs, "input weights θ"), (report.outputs, "output weights ξ"))
+    for axes, (parts, name) in zip(panels, layers, strict=True):
         rows = parts.magnitude[order]
         rows = (rows / rows.amax(1, keepdim=True)).nan_to_num()
-        image = axes.imshow(
+        axes.imshow(
             rows.numpy(),
             cmap=INK,
             norm=Normalize(0, 1),
@@ -75,8 +73,10 @@ def draw_spectra(report: FourierReport) -> Figure:
         axes.spines[:].set_visible(False)
         axes.tick_params(length=0)
     panels[0].set_ylabel("neuron, sorted by its frequency")
-    bar = figure.colorbar(image, ax=panels, fraction=0.04, pad=0.02, label="magnitude, relative to the largest")
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar = figure.colorbar(
+        panels[0].images[0], ax=panels, fraction=0.04, pad=0.02, label="magnitude, relative to the largest"
+    )
+    bar.outline.set_visible(False)
     return figure
 
 
@@ -107,7 +107,7 @@ def draw_phases(report: FourierReport) -> Figure:
     bar = figure.colorbar(
         dots, ax=left, fraction=0.045, pad=0.02, label="frequency k", ticks=_few(report.n_frequencies)
     )
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     off = report.misalignment[alive].numpy()
     right.hist(off, bins=np.linspace(-np.pi, np.pi, 61), color=BLUE, edgecolor="white", linewidth=0.4)
     right.axhline(len(off) / 60, color="#666666", linestyle="--", linewidth=1.1)

@@ -252,8 +252,8 @@ def _flow_numbers(config: FlowTrial, generator: torch.Generator) -> dict[str, fl
             drift = max(drift, float((kept - kept[0]).abs().max() / kept[0].abs()))
         final = max(final, float(path.misalignment[-1].abs()))
         if i < 4:
-            states = [float(state[0]) for state in (path.alpha, path.beta, path.phi, path.psi)]
-            other = scipy_flow(*states, config.p, path.time)
+            first, second, phi, psi_0 = (float(state[0]) for state in (path.alpha, path.beta, path.phi, path.psi))
+            other = scipy_flow(first, second, phi, psi_0, config.p, path.time)
             difference = max(difference, float((other.alpha / path.alpha - 1).abs().max()))
     return {"drift": drift, "misalignment": final, "ordered": _ordered(config, generator), "difference": difference}
 
