@@ -35,9 +35,9 @@ class FourierReport:
     @classmethod
     def from_weights(
         cls,
-        w_in: Float[Tensor, "width p"],
-        w_out: Float[Tensor, "p width"],
-        w_second: Float[Tensor, "width p"] | None = None,
+        w_in: Float[Tensor, "width inputs"],
+        w_out: Float[Tensor, "classes neurons"],
+        w_second: Float[Tensor, "others inputs"] | None = None,
     ) -> "FourierReport":
         """The report of a pair of weights, such as those of `nn.Linear(p, M)` and `nn.Linear(M, p)`; p may be even.
 

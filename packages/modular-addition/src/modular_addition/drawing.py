@@ -145,10 +145,9 @@ def draw_circles(report: FourierReport, frequency: int | None = None) -> Figure:
         axes.plot(np.cos(turn), np.sin(turn), color="#D5D5D5", linewidth=1.2, zorder=0)
         axes.plot(np.cos(angle), np.sin(angle), "o", color=BLUE, markersize=4.5, alpha=0.55, markeredgewidth=0)
         mean = np.exp(1j * angle).mean()
-        axes.annotate(
-            "", (mean.real, mean.imag), (0, 0), arrowprops={"arrowstyle": "-|>", "color": ORANGE, "linewidth": 2}
-        )
-        axes.plot(0, 0, "o", color="#444444", markersize=2.5)
+        axes.plot([0, mean.real], [0, mean.imag], color=ORANGE, linewidth=2)
+        axes.plot(mean.real, mean.imag, "o", color=ORANGE, markersize=6)
+        axes.plot(0, 0, "+", color="#444444", markersize=7)
         axes.set(xlim=(-1.15, 1.15), ylim=(-1.15, 1.15), aspect="equal")
         axes.set_title(f"{'' if n == 1 else n}φ", loc="center", fontsize=11)
         axes.set_xlabel(f"mean length {abs(mean):.2f}", fontsize=9)
@@ -201,9 +200,10 @@ def draw_logits(logits: Float[Tensor, "p"], x: int, y: int) -> Figure:
     span = values.max() - values.min()
     for j, name in marked.items():
         is_up = values[j] >= base
+        beside = values[max(0, j - 1) : j + 2]
         axes.annotate(
             f"{name} = {j}" if j == (x + y) % p and name.count("+") and x + y < p else f"{name} ≡ {j}",
-            (j, values[j]),
+            (j, max(beside) if is_up else min(beside)),
             xytext=(0, 4 if is_up else -4),
             textcoords="offset points",
             ha="center",

@@ -293,7 +293,7 @@ class Grokking:
             ModelConfig(7, 32), data=grokking_config(19, 10).data, train=TrainConfig(lr=1e-2, steps=100, log_every=10)
         )
     ),
-    quick=Grokking(grokking_config(31, 7000)),
+    quick=Grokking(grokking_config(23, 24_000, log_every=100)),
     gpu=Grokking(grokking_config(31, 16_000)),
     paper=Grokking(grokking_config(23, 50_000)),
 )
