@@ -73,6 +73,7 @@ def test_silent_neurons_do_not_count():
     assert int(report.counts.sum()) == report.width - 5
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_wrong_weights_are_refused_with_both_shapes():
     with pytest.raises(ValueError, match=r"\(4, 7\) and \(4, 7\)"):
         FourierReport.from_weights(torch.zeros(4, 7), torch.zeros(4, 7))

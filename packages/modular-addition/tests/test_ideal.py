@@ -59,6 +59,7 @@ def test_an_ideal_network_is_diagnosed_as_one():
     assert float(report.resultants(8).min()) == pytest.approx(1)
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_what_is_no_ideal_network_is_refused():
     assert ghosts(23, 20, 5) == (2, 17, 10)
     with pytest.raises(ValueError, match="at least 5"):

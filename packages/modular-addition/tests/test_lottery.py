@@ -76,6 +76,7 @@ def test_predictions_of_another_network_are_no_better_than_chance():
         )
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_what_has_no_winner_is_refused():
     with pytest.raises(ValueError, match="odd"):
         predict_winner(torch.randn(4, 12), torch.randn(12, 4))

@@ -96,6 +96,7 @@ def test_single_frequency_neurons_have_one_cosine_of_the_scale():
     assert counts.max() - counts.min() <= 1
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_a_network_on_no_odd_group_is_refused():
     with pytest.raises(ValueError, match="no phase"):
         ModularAdditionNet(12)

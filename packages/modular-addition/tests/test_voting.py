@@ -24,6 +24,7 @@ def test_accuracy_is_that_of_the_table():
     assert addition_accuracy(w_in, w_out) == pytest.approx(float(expected))
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_equal_phases_vote_alike_and_fail():
     weights = ideal_weights(23, 16)
     own = pure_weights(*weights)

@@ -13,6 +13,9 @@ from .fourier import Spectrum, participation_ratio, spectrum, wrap
 SPECIALIZED = 0.5
 """Share of a neuron's energy, in each layer, that lies in its frequency if it is called specialized."""
 
+ROUNDING = 1e-5
+"""Share of the largest magnitude of a layer below which a neuron is silent."""
+
 
 @dataclass(frozen=True)
 class FourierReport:
@@ -81,8 +84,9 @@ class FourierReport:
 
     @cached_property
     def is_alive(self) -> Bool[Tensor, "width"]:
-        """Neurons that have a weight, besides a mean, in both layers."""
-        return (self.inputs.magnitude.amax(1) > 0) & (self.outputs.magnitude.amax(1) > 0)
+        """Neurons that have a weight, besides a mean and rounding, in both layers."""
+        largest = [one.magnitude.amax(1) for one in (self.inputs, self.outputs)]
+        return (largest[0] > ROUNDING * largest[0].max()) & (largest[1] > ROUNDING * largest[1].max())
 
     @cached_property
     def frequency(self) -> Int[Tensor, "width"]:
@@ -136,7 +140,8 @@ class FourierReport:
     @property
     def ipr(self) -> float:
         """Mean inverse participation ratio over neurons and both layers."""
-        return float((self.input_ipr.nanmean() + self.output_ipr.nanmean()) / 2)
+        alive = self.is_alive
+        return float((self.input_ipr[alive].mean() + self.output_ipr[alive].mean()) / 2)
 
     @cached_property
     def is_specialized(self) -> Bool[Tensor, "width"]:
@@ -144,7 +149,7 @@ class FourierReport:
         shares = [
             self._at(one.magnitude.square()) / one.magnitude.square().sum(1) for one in (self.inputs, self.outputs)
         ]
-        return (shares[0] >= SPECIALIZED) & (shares[1] >= SPECIALIZED)
+        return (shares[0] >= SPECIALIZED) & (shares[1] >= SPECIALIZED) & self.is_alive
 
     @property
     def agreement(self) -> float:

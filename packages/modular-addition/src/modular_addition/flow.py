@@ -145,16 +145,16 @@ def scipy_flow(
 
 
 def crossing_time(
-    alpha: Float[Tensor, "*states"],
-    beta: Float[Tensor, "*states"],
-    misalignment: Float[Tensor, "*states"],
+    alpha: Float[Tensor, "..."],
+    beta: Float[Tensor, "..."],
+    misalignment: Float[Tensor, "..."],
     p: int,
     threshold: float,
-) -> Float[Tensor, "*states"]:
+) -> Float[Tensor, "..."]:
     """The first time at which the input magnitude reaches a threshold; infinite if that does not happen.
 
     α, β and D make a system of their own. All states are integrated at once, each with steps of its own that shrink as
-    its solution blows up.
+    its solution blows up. The three are broadcast against each other.
 
     Raises:
         ValueError: if p is even, or a magnitude or the threshold is not positive.
