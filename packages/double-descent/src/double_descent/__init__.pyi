@@ -1,0 +1,3 @@
+from .configs import FitConfig as FitConfig
+
+__all__ = ["FitConfig"]
