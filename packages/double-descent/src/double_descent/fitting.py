@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from .configs import CLOSED_FORM, FitConfig, OptimizerName, check_budgets, check_not_negative
+from .configs import CLOSED_FORM, FitConfig, OptimizerName, check_budgets, check_not_negative, largest_rate
 from .filters import factors, filter_factors
 from .least_squares import LeastSquares, initial_weights, stacked
 from .loops import loop
@@ -157,8 +157,8 @@ def fit(
         try:
             config = replace(config, lr=lr if name == "adam" else lr * h_max)
         except ValueError as error:
-            limit = replace(config, lr=None)
-            raise ValueError(f"{error}: max stable lr = {_stable(limit) / h_max:.6g}") from None
+            limit = largest_rate(config.optimizer, config.momentum) / h_max
+            raise ValueError(f"{error}: max stable lr = {limit:.6g}") from None
     check_not_negative(tol=tol)
     (end,) = check_budgets([steps])
     history: dict[float, float] = {}
@@ -171,12 +171,6 @@ def fit(
     return FitResult(weights[0], history[end], history, kappa)
 
 
-def _stable(config: FitConfig) -> float:
-    from .configs import largest_rate
-
-    return largest_rate(config.optimizer, config.momentum)
-
-
 def _logged(end: float) -> tuple[float, ...]:
     """Numbers of steps up to the last, evenly spaced in their logarithm."""
     last = 1e6 if math.isinf(end) else end
@@ -187,6 +181,11 @@ def _logged(end: float) -> tuple[float, ...]:
 
 
 def as_problem(features: Array, targets: Array) -> LeastSquares:
+    """The problem of features and targets of a user's own; a warning says where single precision makes it meaningless.
+
+    Raises:
+        ValueError: if one is wrong.
+    """
     matrix = as_matrix(features)
     problem = stacked(matrix, as_targets(targets, len(matrix)).to(matrix))
     kappa = float(problem.spectrum.condition_number)

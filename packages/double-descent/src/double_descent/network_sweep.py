@@ -43,9 +43,7 @@ def network_sweep(
         ValueError: if a setting is not possible, or training diverges.
     """
     named = settings if isinstance(settings, Mapping) else {settings.optimizer: settings}
-    rows = [
-        row for _, some in network_widths(samples, widths, named, epochs, device, kernel=kernel) for row in some
-    ]
+    rows = [row for _, some in network_widths(samples, widths, named, epochs, device, kernel=kernel) for row in some]
     return SweepResult(rows, samples.n_train * samples.y.shape[2], "parameters")
 
 
@@ -95,7 +93,10 @@ def _rows(
             members = [one for one in ensemble.members() if isinstance(one, TwoLayerNet)]
             hidden = torch.stack([one.features(x) for one, x in zip(members, samples.x, strict=True)])
         hidden = torch.where(hidden.abs().amax((1, 2), keepdim=True) > 0, hidden, 1.0)
-        columns |= {"condition_number": spectrum(hidden).condition_number, "gradient_norm": torch.as_tensor(norms).sqrt()}
+        columns |= {
+            "condition_number": spectrum(hidden).condition_number,
+            "gradient_norm": torch.as_tensor(norms).sqrt(),
+        }
         if kernel:
             columns["kernel_condition_number"] = torch.stack(
                 [_kernel_condition(one, x) for one, x in zip(members, samples.x, strict=True)]

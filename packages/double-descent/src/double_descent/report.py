@@ -84,11 +84,10 @@ class PeakReport:
         """The report in words, and its table."""
         last, best = self.rows[-1], self.best
         place = "near" if self.is_near_threshold else "below" if self.n_features < self.n_samples else "above"
+        ratio = self.n_features / self.n_samples
         lines = [
-            f"{self.n_features:,} features of {self.n_samples:,} samples: P / N = "
-            f"{self.n_features / self.n_samples:.2f}, {place} the interpolation threshold",
-            f"condition number {self.condition_number:.3g}: gradient descent needs about {self.steps_needed:.2g} steps "
-            "for the last direction",
+            f"{self.n_features:,} features of {self.n_samples:,} samples: P / N = {ratio:.2f}, {place} the threshold",
+            f"condition number {self.condition_number:.3g}: about {self.steps_needed:.2g} steps for the last direction",
         ]
         if self.verdict == "worse":
             lines.append(
@@ -220,9 +219,7 @@ def peak_report(
                 train_mse=float((problem.reduced[0] @ learned - y).square().mean()),
                 test_mse=float((outputs - y_test).square().mean()),
                 test_error=float(wrong) if is_labels else None,
-                noise_gain=float(
-                    (projected * _gains(found.h, found.inverse, steps, config)).square().sum(1).mean()
-                ),
+                noise_gain=float((projected * _gains(found.h, found.inverse, steps, config)).square().sum(1).mean()),
             )
         )
     kappa = float(found.condition_number)

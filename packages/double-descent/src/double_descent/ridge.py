@@ -7,8 +7,8 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from .fitting import as_problem
 from .filters import ridge_factors
+from .fitting import as_problem
 from .matrices import Array, as_matrix, as_targets
 
 ALPHAS = tuple(float(alpha) for alpha in np.logspace(-8, 0, 17))

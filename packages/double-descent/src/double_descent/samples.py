@@ -155,10 +155,7 @@ def _draw_one(source: Source, config: DataConfig, seed: int, n_train: int, n_val
     if source.n_classes is not None:
         # The two parts by themselves, so that each has its share of wrong labels.
         y = torch.cat(
-            [
-                noisy_labels(part, config.label_noise, source.n_classes, random)[0]
-                for part in (y[:n_train], y[n_train:])
-            ]
+            [noisy_labels(part, config.label_noise, source.n_classes, random)[0] for part in (y[:n_train], y[n_train:])]
         )
     if source.x_test is None or source.y_test is None:
         x_test, y_test = source.x[rest], source.y[rest]

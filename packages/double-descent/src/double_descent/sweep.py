@@ -140,7 +140,12 @@ def sweep_widths(
     """The rows of each width in turn, as `capacity_sweep` puts them together.
 
     Args:
-        samples, widths, settings, budgets, features, device: As for `capacity_sweep`.
+        samples: As for `capacity_sweep`.
+        widths: As for `capacity_sweep`.
+        settings: Optimizers by name.
+        budgets: Numbers of steps.
+        features: As for `capacity_sweep`.
+        device: Where to compute.
         track: Shows progress over the widths.
         skip: Widths that are left out.
 

@@ -31,7 +31,7 @@ def ntk_spectrum(
     weights = {name: one.detach() for name, one in model.named_parameters() if one.requires_grad}
     if not weights:
         raise ValueError("the model has no weights that are trained")
-    rest = {name: one for name, one in model.named_buffers()}
+    rest = dict(model.named_buffers())
 
     def outputs(own: dict[str, Tensor]) -> Tensor:
         return functional_call(model, {**rest, **own}, (X,)).flatten()

@@ -76,9 +76,7 @@ class TwoLayerNet(nn.Module):
             of = inner if reference is None else self.hidden(reference)
             inner = (inner - of.mean(0)) * torch.rsqrt(of.var(0, correction=0) + EPS)
         elif self.norm == "layer":
-            inner = (inner - inner.mean(1, keepdim=True)) * torch.rsqrt(
-                inner.var(1, correction=0, keepdim=True) + EPS
-            )
+            inner = (inner - inner.mean(1, keepdim=True)) * torch.rsqrt(inner.var(1, correction=0, keepdim=True) + EPS)
         if self.norm != "none":
             inner = self.gain * inner + self.shift
         return torch.relu(inner) if self.activation == "relu" else torch.tanh(inner)
