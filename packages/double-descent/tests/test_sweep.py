@@ -152,6 +152,14 @@ def test_a_budget_is_chosen_by_the_validation_error_alone():
         chosen_budgets(result, "adam")
 
 
+def test_a_test_part_may_lack_classes_and_images_are_flattened(tmp_path):
+    x = np.random.default_rng(0).normal(size=(30, 3, 4))
+    np.savez(tmp_path / "own.npz", x_train=x[:20], y_train=np.arange(20) % 3, x_test=x[20:], y_test=np.ones(10, int))
+    source = load_source(str(tmp_path / "own.npz"))
+    assert (source.n_classes, tuple(source.x.shape)) == (3, (20, 12))
+    assert draw(source, DataConfig(n_train=10), [0]).y_test.shape == (1, 10, 3)
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [

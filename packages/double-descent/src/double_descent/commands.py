@@ -181,6 +181,7 @@ def _compare(config: Comparison, to: Files, device: str, metric: str) -> Output:
     if features.activation == "none" and chosen[-1] > samples.x.shape[2]:
         raise ValueError(f"{chosen[-1]} columns cannot be taken of the {samples.x.shape[2]} that there are")
     named = {name: _fitting(one, samples) for name, one in settings.items()}
+    _check_metric(metric, samples, ("norm",))
     where = str(Compute(device).torch_device)
     told = {
         "features": plain(features),
@@ -228,6 +229,7 @@ def sweep_networks(
         raise ValueError(f"{source} has numbers for targets, which cross-entropy cannot learn; use mse")
     if network.batch_size > samples.n_train:
         raise ValueError(f"a batch of {network.batch_size} is larger than the {samples.n_train} samples")
+    _check_metric(metric, samples)
     threshold = float(samples.n_train * n_outputs)
     per_unit = n_parameters(d, 1, n_outputs) - n_outputs
     default = sorted({max(1, round(ratio * threshold / per_unit)) for ratio in NETWORK_RATIOS})
@@ -246,6 +248,15 @@ def sweep_networks(
         return network_widths(samples, chosen, settings, None, where, kernel=kernel, track=track, skip=list(skip))
 
     return _finish(rows, told, threshold, "parameters", to, metric)
+
+
+def _check_metric(metric: str, samples: Samples, more: tuple[str, ...] = ()) -> None:
+    """See that a sweep will have what is to be drawn, before the work."""
+    there = ["train_mse", "test_mse", "condition_number", *more]
+    there += ["train_error", "test_error"] if samples.has_classes else []
+    there += ["validation_mse"] if samples.x_val.shape[1] else []
+    if metric not in there:
+        raise ValueError(f"there is no {metric} here; there are {', '.join(there)}")
 
 
 def _samples(source: str, data: DataConfig, seeds: int) -> Samples:
@@ -273,8 +284,6 @@ def _finish(rows: Rows, told: Mapping[str, Any], threshold: float, x: str, to: F
         for width, some in rows(partial.widths, reporter.track):
             partial.add(width, some)
     result = SweepResult(partial.rows, threshold, x)
-    if metric not in result.rows[0]:
-        raise ValueError(f"the sweep has no {metric}; it has {', '.join(key for key in result.rows[0] if '_' in key)}")
     if to.plot is not None:
         from separata import plots
 

@@ -398,9 +398,8 @@ def stopped(config: Stopped, run: Run) -> None:
         run.measure("real-world", **{name: largest_rise(curve[i]) for name, curve in curves.items()})
     run.note(
         "real-world",
-        f"{round(config.data.validation * n)} validation samples with as many wrong labels; a number of steps is chosen "
-        f"among {len(trials['gd'].budgets)} (gradient descent, momentum) or {len(config.budgets)} for each width and "
-        "seed.",
+        f"{round(config.data.validation * n)} validation samples with as many wrong labels; for each width and seed, the "
+        f"best of {len(trials['gd'].budgets)} numbers of steps (gradient descent, momentum) or {len(config.budgets)}.",
     )
     run.figure(
         "chosen",

@@ -21,7 +21,7 @@ def as_matrix(values: Array, name: str = "features") -> Float64[Tensor, "n p"]:
     Raises:
         ValueError: if they are no numbers, not in rows, none at all, or one is not finite.
     """
-    tensor = _numbers(values, name)
+    tensor = as_tensor(values, name)
     if tensor.ndim == 1:
         tensor = tensor[:, None]
     if tensor.ndim != 2 or not tensor.numel():
@@ -44,7 +44,7 @@ def as_targets(values: Array, n_samples: int, n_classes: int | None = None) -> F
     Raises:
         ValueError: if there are not as many, a label is not a class, or all are of a single class.
     """
-    tensor = _numbers(values, "targets")
+    tensor = as_tensor(values, "targets")
     if tensor.ndim not in {1, 2} or len(tensor) != n_samples:
         raise ValueError(f"there must be a target for each of {n_samples} samples, not targets {tuple(tensor.shape)}")
     if tensor.ndim == 1 and not tensor.is_floating_point():
@@ -67,8 +67,15 @@ def is_single(values: Array) -> bool:
     return np.issubdtype(kind, np.floating) and np.finfo(kind).bits < 64  # type: ignore[arg-type]
 
 
-def _numbers(values: Array, name: str) -> Shaped[Tensor, "..."]:
+def as_tensor(values: Array, name: str) -> Shaped[Tensor, "..."]:
+    """Numbers as a tensor of their own type.
+
+    Raises:
+        ValueError: if they are no numbers.
+    """
     if isinstance(values, Tensor):
+        if values.is_complex():
+            raise ValueError(f"the {name} are of type {values.dtype}, which are no real numbers")
         return values.detach()
     array = np.asarray(values)
     if array.dtype.kind not in "biuf":

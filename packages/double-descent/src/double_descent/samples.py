@@ -14,7 +14,7 @@ from separata.arrays import load_npz
 from separata.label_noise import noisy_labels
 
 from .configs import DataConfig, check_seeds
-from .matrices import as_matrix, as_targets
+from .matrices import as_matrix, as_targets, as_tensor
 
 DEFAULT_N = 300
 POOLED = ("digits", "mnist5k")
@@ -107,15 +107,22 @@ def source_of(
     x: Shaped[Tensor, "..."] | Shaped[np.ndarray, "..."],
     y: Shaped[Tensor, "..."] | Shaped[np.ndarray, "..."],
     name: str = "the data",
+    n_classes: int | None = None,
 ) -> Source:
     """Samples of arrays or tensors of your own: inputs (n, D), with labels (n,) or numbers (n,) or (n, C).
+
+    Args:
+        x: Inputs; what has more axes, such as images, is flattened.
+        y: Labels, which are whole numbers from 0 on, or numbers to regress on.
+        name: What they are called in messages.
+        n_classes: Of labels; by default one more than the largest.
 
     Raises:
         ValueError: if they do not fit each other, or a number is not finite.
     """
-    inputs = as_matrix(x, "inputs")
-    targets = as_targets(y, len(inputs))
-    labels = torch.as_tensor(np.asarray(y))
+    whole = as_tensor(x, "inputs")
+    inputs = as_matrix(whole.flatten(1) if whole.ndim > 2 else whole, "inputs")
+    targets, labels = as_targets(y, len(inputs), n_classes), as_tensor(y, "targets")
     if labels.ndim == 1 and not labels.is_floating_point():
         return Source(inputs, labels.long(), n_classes=targets.shape[1], name=name)
     return Source(inputs, targets, name=name)
@@ -199,8 +206,12 @@ def _plain_name(name: str) -> str:
 
 def _from_npz(path: Path) -> Source:
     held = read_arrays(path)
+    ends = ("",) if "x" in held else ("_train", "_test")
+    labels = [held[f"y{end}"] for end in ends if held[f"y{end}"].ndim == 1 and held[f"y{end}"].dtype.kind in "biu"]
+    # The test part need not have all classes.
+    n_classes = max(int(one.max(initial=0)) for one in labels) + 1 if len(labels) == len(ends) > 1 else None
     try:
-        parts = [source_of(held[f"x{end}"], held[f"y{end}"], str(path)) for end in _ends(held)]
+        parts = [source_of(held[f"x{end}"], held[f"y{end}"], str(path), n_classes) for end in ends]
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     if len(parts) == 1:
@@ -208,12 +219,7 @@ def _from_npz(path: Path) -> Source:
     train, test = parts
     if train.x.shape[1] != test.x.shape[1] or train.y.ndim != test.y.ndim:
         raise ValueError(f"{path} has samples of other sizes for training than for testing")
-    n_classes = None if train.n_classes is None else max(train.n_classes, test.n_classes or 0)
-    return Source(train.x, train.y, test.x, test.y, n_classes, str(path))
-
-
-def _ends(held: Mapping[str, np.ndarray]) -> tuple[str, ...]:
-    return ("",) if "x" in held else ("_train", "_test")
+    return Source(train.x, train.y, test.x, test.y, train.n_classes, str(path))
 
 
 def _from_csv(path: Path) -> Source:
