@@ -24,7 +24,7 @@ def by_torch(z, y, optimizer, steps, size):
     """What one would write without this package: a linear layer, batches and an optimizer of PyTorch's."""
     weights = torch.zeros(z.shape[1], C, dtype=torch.float64, requires_grad=True)
     made = optimizer([weights])
-    for step in range(steps):
+    for _ in range(steps):
         index = torch.randperm(len(z))[:size] if size < len(z) else slice(None)
         made.zero_grad()
         ((z[index] @ weights - y[index]).square().sum() / (2 * size)).backward()

@@ -119,6 +119,7 @@ def _mark_threshold(axes: Axes, at: float = 1.0, text: str = "") -> None:
 def _as_ratio(axes: Axes, low: float, high: float) -> None:
     """A logarithmic axis of a ratio, with round numbers on it."""
     axes.set_xscale("log")
+    axes.set_xlim(low / 1.1, high * 1.1)
     ticks = [tick for tick in (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50) if low * 0.99 <= tick <= high * 1.01]
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.xaxis.set_minor_locator(NullLocator())
@@ -159,6 +160,7 @@ def draw_budgets(sweep: "SweepResult") -> Figure:
         highest = max(inside, key=lambda i: curve.mean(0)[i])
         heights.append((x[highest], float(curve.mean(0)[highest])))
     _as_log(top)
+    _as_ratio(top, x[0], x[-1])
     top.set_ylabel("test MSE")
     _mark_threshold(top, text="interpolation threshold, P = N")
     steps = [f"{told_steps(steps)} steps" for _, steps in sweep.series]
@@ -169,7 +171,6 @@ def draw_budgets(sweep: "SweepResult") -> Figure:
     _mark_threshold(bottom)
     bottom.set_ylabel("condition\nnumber κ")
     bottom.set_xlabel("features per training sample, P / N")
-    _as_ratio(bottom, x[0], x[-1])
     return figure
 
 
@@ -286,7 +287,7 @@ def draw_factors(panels: Sequence[FactorPanel]) -> Figure:
     for axes in grid[:, 0]:
         axes.set_ylabel("test MSE")
     for axes in grid[-1]:
-        axes.set_xlabel("features / N;  parameters / (N C)" if axes is grid[-1][-1] else "P / N")
+        axes.set_xlabel("parameters per target, p / (N C)" if axes is grid[-1][-1] else "features per sample, P / N")
     return figure
 
 
@@ -303,11 +304,11 @@ def draw_networks(sweeps: "Mapping[str, SweepResult]") -> Figure:
             _draw_curve(axes, x, curve, color, marker=marker)
             ends.append((x[-1], float(curve.mean(0)[-1])))
         _as_log(axes)
+        _as_ratio(axes, x[0], x[-1])
         names = [NAMES.get(name, name) for name in sweeps]
         stack_right(axes, ends, names, list(islice(cycle(PALETTE), len(names))))
         axes.set_ylabel(METRIC_NAMES[metric])
         _mark_threshold(axes, text="p = N C" if axes is top else "")
-    _as_ratio(bottom, x[0], x[-1])
     bottom.set_xlabel("parameters per training target, p / (N C)")
     return figure
 

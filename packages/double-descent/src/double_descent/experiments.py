@@ -208,13 +208,17 @@ GROUPS = {
 }
 
 
+SHORT = {"rate": "η h_max = ", "batch": "batch ", "init": "std "}
+"""What stands before a value of a factor where it stands alone."""
+
+
 def _settings(sweeps: dict[str, SweepResult], n: int) -> list[Setting]:
     """Every setting with its training loss at the threshold and the prominence of its peak, of each seed."""
     settings = []
     for name, sweep in sweeps.items():
         factor, _, value = name.partition(" ")
         for i, (_, steps) in enumerate(sweep.series):
-            label = told_steps(steps) if factor == "steps" else value
+            label = told_steps(steps) if factor == "steps" else f"{SHORT.get(factor, '')}{value}"
             loss = _column(sweep, n, "train_mse", i)
             settings.append(Setting(GROUPS[factor], label, tuple(map(float, loss)), tuple(_prominences(sweep, i))))
     return settings
@@ -398,7 +402,7 @@ def stopped(config: Stopped, run: Run) -> None:
         run.measure("real-world", **{name: largest_rise(curve[i]) for name, curve in curves.items()})
     run.note(
         "real-world",
-        f"{round(config.data.validation * n)} validation samples with as many wrong labels; for each width and seed, the "
+        f"{round(config.data.validation * n)} validation samples, as noisy; for each width and seed, the "
         f"best of {len(trials['gd'].budgets)} numbers of steps (gradient descent, momentum) or {len(config.budgets)}.",
     )
     run.figure(

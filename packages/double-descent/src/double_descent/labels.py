@@ -46,6 +46,7 @@ def stack_right(axes: Axes, points: Sequence[tuple[float, float]], names: Sequen
                 "alpha": 0.45,
                 "shrinkA": 1,
                 "shrinkB": 3,
+                "relpos": (0, 0.5),
             },
         )
 
