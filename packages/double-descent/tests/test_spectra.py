@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from double_descent import condition_number, fit, minimal_demo, ntk_spectrum, spectrum
+from double_descent import condition_number, find_peak, fit, minimal_demo, ntk_spectrum, spectrum
 
 
 def test_the_condition_number_of_gaussian_noise_is_marchenkos_and_pasturs():
@@ -57,6 +57,9 @@ def test_the_minimal_example_peaks_at_six_in_all_four_curves():
     demo = minimal_demo(n_trials=400)
     assert demo.peaks() == dict.fromkeys(("test_error", "test_mse", "condition_number", "norm"), demo.n_train)
     assert demo.n_train == 6
+    for name in demo.peaks():
+        found = find_peak(demo.widths, getattr(demo, name)[None], 6)
+        assert (found.is_present, found.location) == (True, 1.0), name
 
 
 def test_the_minimal_example_is_the_authors_ridge_regression():

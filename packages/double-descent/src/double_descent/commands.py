@@ -244,7 +244,7 @@ def sweep_networks(
     where = str(Compute(device).torch_device)
 
     def rows(skip: Iterable[int], track: Any) -> Iterator[tuple[int, list[Row]]]:  # noqa: ANN401 - of a reporter
-        settings = {network.optimizer: network}
+        settings: Mapping[str, NetworkConfig] = {network.optimizer: network}
         return network_widths(samples, chosen, settings, None, where, kernel=kernel, track=track, skip=list(skip))
 
     return _finish(rows, told, threshold, "parameters", to, metric)

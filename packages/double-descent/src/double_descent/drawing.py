@@ -283,7 +283,7 @@ def draw_factors(panels: Sequence[FactorPanel]) -> Figure:
             borderaxespad=0.1,
             labelspacing=0.25,
         )
-        legend._legend_box.align = "right"  # type: ignore[attr-defined]
+        legend._legend_box.align = "right"
     for axes in grid[:, 0]:
         axes.set_ylabel("test MSE")
     for axes in grid[-1]:

@@ -1,6 +1,6 @@
 """Random features: a fixed random layer, of which a wider one begins with a narrower one's units."""
 
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Real
@@ -40,7 +40,7 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         self.normalize = normalize
         self.seed = seed
 
-    def fit(self, X: Any, y: Any = None) -> Self:  # noqa: ANN401, ARG002 - as scikit-learn has it
+    def fit(self, X: Any, y: Any = None) -> "RandomFeatures":  # noqa: ANN401, ARG002 - as scikit-learn has it
         """Draw the layer, and measure what the inputs and features are scaled by.
 
         Raises:

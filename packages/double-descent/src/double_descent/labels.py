@@ -22,7 +22,7 @@ def stack_right(axes: Axes, points: Sequence[tuple[float, float]], names: Sequen
     """
     axes.set_xlim(*axes.get_xlim())
     axes.set_ylim(*axes.get_ylim())
-    height = axes.get_position().height * axes.figure.get_figheight() * 72
+    height = axes.get_position().height * axes.figure.bbox.height / axes.figure.dpi * 72
     gap = LINE / max(height, 1.0)
     wanted = [_height(axes, y) for _, y in points]
     order = np.argsort(wanted)

@@ -34,9 +34,10 @@ class MinimalDemo:
     norm: Float[np.ndarray, " widths"]
 
     def peaks(self) -> dict[str, int]:
-        """The width at which each curve is highest."""
+        """The width at which each curve has its peak, between half and twice N; with fewer features too little fits."""
         names = ("test_error", "test_mse", "condition_number", "norm")
-        return {name: self.widths[int(np.argmax(getattr(self, name)))] for name in names}
+        inside = [i for i, width in enumerate(self.widths) if 0.5 <= width / self.n_train <= 2]
+        return {name: self.widths[max(inside, key=lambda i: getattr(self, name)[i])] for name in names if inside}
 
 
 def minimal_demo(

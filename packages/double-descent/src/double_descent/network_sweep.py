@@ -42,7 +42,9 @@ def network_sweep(
     Raises:
         ValueError: if a setting is not possible, or training diverges.
     """
-    named = settings if isinstance(settings, Mapping) else {settings.optimizer: settings}
+    named: Mapping[str, NetworkConfig] = (
+        {settings.optimizer: settings} if isinstance(settings, NetworkConfig) else settings
+    )
     rows = [row for _, some in network_widths(samples, widths, named, epochs, device, kernel=kernel) for row in some]
     return SweepResult(rows, samples.n_train * samples.y.shape[2], "parameters")
 

@@ -163,7 +163,7 @@ def noise_gain(
     ]
 
 
-def _projected(vh: Float64[Tensor, "r p"], z_test: Float64[Tensor, "m p"], n_features: int) -> Float64[Tensor, "m r"]:
+def _projected(vh: Float64[Tensor, "r p"], z_test: Float64[Tensor, "m q"], n_features: int) -> Float64[Tensor, "m r"]:
     if z_test.shape[1] != n_features:
         raise ValueError(f"there are {n_features} features for training, but {z_test.shape[1]} for testing")
     return z_test @ vh.mT

@@ -1,7 +1,7 @@
 """Samples to learn from, by name or from a user's own file, read and kept in double precision."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -74,8 +74,8 @@ class Samples:
 
     def to(self, device: str | torch.device) -> "Samples":
         """The same on a device."""
-        parts = (part.to(device) for part in (self.x, self.y, self.x_test, self.y_test, self.x_val, self.y_val))
-        return Samples(*parts, seeds=self.seeds, has_classes=self.has_classes)
+        names = ("x", "y", "x_test", "y_test", "x_val", "y_val")
+        return replace(self, **{name: getattr(self, name).to(device) for name in names})
 
 
 def load_source(source: str) -> Source:
@@ -150,8 +150,8 @@ def draw(source: Source, config: DataConfig, seeds: Sequence[int]) -> Samples:
         rest = "" if has_test else ", which leaves none for testing"
         raise ValueError(f"{source.name} has {n_all} samples: {n_train} for training{besides} are too many{rest}")
     parts = [_draw_one(source, config, seed, n_train, n_val) for seed in seeds]
-    stacked = (torch.stack(part) for part in zip(*parts, strict=True))
-    return Samples(*stacked, seeds=seeds, has_classes=source.n_classes is not None)
+    x, y, x_test, y_test, x_val, y_val = (torch.stack(part) for part in zip(*parts, strict=True))
+    return Samples(x, y, x_test, y_test, x_val, y_val, seeds, source.n_classes is not None)
 
 
 def _draw_one(source: Source, config: DataConfig, seed: int, n_train: int, n_val: int) -> tuple[Tensor, ...]:

@@ -121,7 +121,7 @@ def capacity_sweep(
     Raises:
         ValueError: if a setting or a width is not possible, the features are not finite, or memory will not do.
     """
-    named = settings if isinstance(settings, Mapping) else {settings.optimizer: settings}
+    named: Mapping[str, FitConfig] = {settings.optimizer: settings} if isinstance(settings, FitConfig) else settings
     rows = [row for _, some in sweep_widths(samples, widths, named, budgets, features, device) for row in some]
     return SweepResult(rows, samples.n_train)
 
