@@ -11,6 +11,7 @@ from double_descent import RandomFeatures
 
 
 @pytest.mark.parametrize("normalize", ["none", "standardize"])
+@pytest.mark.usefixtures("unchecked")
 def test_scikit_learn_takes_it_for_an_estimator(normalize):
     check_estimator(RandomFeatures(n_features=7, normalize=normalize))
 

@@ -41,8 +41,8 @@ def test_a_peak_that_drowns_in_the_spread_over_seeds_is_none():
     assert find_peak(WIDTHS, curve(*values, noise=0.01), 100).is_present
     random = np.random.default_rng(1)
     errors = curve(*values)
-    errors[:, 4] += random.normal(size=4) * 3
-    errors[:, 4] += 3 - errors[:, 4].mean()
+    errors[:, 4] *= np.exp(random.normal(size=4) * 3)
+    errors[:, 4] *= 3 / errors[:, 4].mean()
     assert not find_peak(WIDTHS, errors, 100).is_present
 
 

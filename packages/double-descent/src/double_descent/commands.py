@@ -159,7 +159,9 @@ def _read_settings(path: Path) -> Any:  # noqa: ANN401 - what the file holds
 
 
 def _as_text(values: Any) -> Any:  # noqa: ANN401 - what a file holds
-    """Steps and widths may be written as a number or a list, too."""
+    """Steps and widths may be written as a number or a list, too, and a setting without any is gradient descent."""
+    if isinstance(named := values.get("settings"), dict):
+        values = values | {"settings": {name: one or {"optimizer": "gd"} for name, one in named.items()}}
     return {
         key: (",".join(map(str, value)) if isinstance(value, list) else str(value))
         if key in {"steps", "widths"}

@@ -12,6 +12,8 @@ RATIO = 1.2
 """From this multiple on of what stands on either side, a maximum counts as a peak."""
 N_ERRORS = 2.0
 """Standard errors that a peak must stand out by."""
+SMALLEST = 1e-12
+"""What an error of zero, which has no logarithm, is taken for."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +27,9 @@ class Peak:
             most 1 where the error only rises or only falls.
         location: Its width in units of the threshold.
         error: Its error.
-        standard_error: Of the difference behind `prominence`, over seeds; NaN for a single one.
-        is_present: Whether it is a peak: a prominence above 1.2, and a difference above 2 standard errors.
+        standard_error: Of the logarithm of the ratio behind `prominence`, over seeds; NaN for a single one.
+        is_present: Whether it is a peak: a prominence above 1.2, and a mean logarithm above 2 standard errors. Of
+            logarithms, since errors at the threshold have a heavy tail.
     """
 
     height: float
@@ -78,7 +81,8 @@ def find_peak(
     left = int(np.argmin(mean[: top + 1]))
     last = len(at) - 1
     beside = left if mean[left] >= mean[last] else last
-    difference = errors[:, top] - errors[:, beside]
+    kept = np.maximum(errors, SMALLEST)
+    difference = np.log(kept[:, top] / kept[:, beside])
     n_seeds = len(errors)
     spread = float(difference.std(ddof=1) / math.sqrt(n_seeds)) if n_seeds > 1 else math.nan
     prominence = float(mean[top] / mean[beside]) if mean[beside] > 0 else math.inf
