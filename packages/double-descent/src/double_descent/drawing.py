@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import matplotlib as mpl
 import numpy as np
@@ -23,7 +23,6 @@ from .peaks import RATIO
 if TYPE_CHECKING:
     from .minimal import MinimalDemo
     from .report import PeakReport
-    from .sweep import SweepResult
 
 GREY = "#777777"
 MARKERS = "osD^vP*X"
@@ -48,6 +47,32 @@ NAMES = {
 """What settings are called in figures."""
 
 
+class Sweep(Protocol):
+    """What is drawn of a sweep; see `sweep.SweepResult`."""
+
+    @property
+    def threshold(self) -> float:
+        """Width at which the training data can just be interpolated."""
+
+    @property
+    def x(self) -> str:
+        """What the widths are: `width` or `parameters`."""
+
+    @property
+    def widths(self) -> list[float]:
+        """The widths."""
+
+    @property
+    def series(self) -> list[tuple[str, float]]:
+        """The settings, with their numbers of steps."""
+
+    def label(self, series: tuple[str, float]) -> str:
+        """The name of one."""
+
+    def curve(self, series: tuple[str, float], metric: str = "test_mse") -> Float[np.ndarray, "seeds widths"]:
+        """A metric of each seed at each width."""
+
+
 @dataclass(frozen=True)
 class Setting:
     """One point of the unifying picture.
@@ -70,7 +95,7 @@ class FactorPanel:
     """A panel of the small multiples: sweeps that differ in one factor, by its value."""
 
     title: str
-    sweeps: "Mapping[str, SweepResult]"
+    sweeps: Mapping[str, "Sweep"]
 
 
 def _figure(width: float, height: float) -> Figure:
@@ -146,7 +171,7 @@ def told_number(value: float) -> str:
 
 
 @in_house_style
-def draw_budgets(sweep: "SweepResult") -> Figure:
+def draw_budgets(sweep: "Sweep") -> Figure:
     """Draw the test error over the width for each number of steps, and the condition number below."""
     figure = _figure(6.4, 5.4)
     top, bottom = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": [2.5, 1]})
@@ -234,7 +259,7 @@ def draw_loss_and_peak(settings: Sequence[Setting]) -> Figure:
 
 
 @in_house_style
-def draw_condition(raw: "SweepResult", standardized: "SweepResult") -> Figure:
+def draw_condition(raw: "Sweep", standardized: "Sweep") -> Figure:
     """Draw the condition number of the features over their number."""
     figure = _figure(6.0, 3.6)
     axes = figure.add_subplot()
@@ -292,7 +317,7 @@ def draw_factors(panels: Sequence[FactorPanel]) -> Figure:
 
 
 @in_house_style
-def draw_networks(sweeps: "Mapping[str, SweepResult]") -> Figure:
+def draw_networks(sweeps: Mapping[str, "Sweep"]) -> Figure:
     """Draw test and training error of two-layer networks over the number of their parameters."""
     figure = _figure(6.6, 5.4)
     top, bottom = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": [1.6, 1]})
@@ -337,7 +362,7 @@ def draw_chosen(
 
 
 @in_house_style
-def draw_sweep(sweep: "SweepResult", metric: str = "test_mse") -> Figure:
+def draw_sweep(sweep: "Sweep", metric: str = "test_mse") -> Figure:
     """Draw a metric over the size of the model, a line for each setting and number of steps."""
     figure = _figure(6.8, 4.2)
     axes = figure.add_subplot()
