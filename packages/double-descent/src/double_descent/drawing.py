@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import matplotlib as mpl
 import numpy as np
@@ -47,6 +47,7 @@ NAMES = {
 """What settings are called in figures."""
 
 
+@runtime_checkable
 class Sweep(Protocol):
     """What is drawn of a sweep; see `sweep.SweepResult`."""
 

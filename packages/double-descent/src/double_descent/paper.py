@@ -81,9 +81,7 @@ PAPER = Paper(
             },
             criterion="at P = N at least 10 times both others; largest at P / N from 0.9 to 1.1",
             holds=lambda m: (
-                m["threshold"] >= 10 * max(m["half"], m["wide"])
-                and min(m["half"], m["wide"]) >= 1
-                and 0.9 <= m["location"] <= 1.1
+                all(m["threshold"] >= 10 * m[key] >= 10 for key in ("half", "wide")) and 0.9 <= m["location"] <= 1.1
             ),
         ),
         Claim(
@@ -194,9 +192,7 @@ PAPER = Paper(
             },
             criterion="at most 0.1 with each; above 1 where nothing stops",
             holds=lambda m: (
-                max(m["gd"], m["momentum"], m["sgd"], m["adam"]) <= 0.1
-                and min(m["gd"], m["momentum"], m["sgd"], m["adam"]) >= 0
-                and m["unstopped"] > 1
+                all(0 <= m[name] <= 0.1 for name in ("gd", "momentum", "sgd", "adam")) and m["unstopped"] > 1
             ),
         ),
     ),
