@@ -55,8 +55,8 @@ def test_short_runs_on_noisy_images_have_the_errors_that_others_measured():
 def test_the_whole_table_is_that_which_others_measured():
     samples = draw(load_source("mnist5k"), NOISE, range(12))
     found = capacity_sweep(samples, WIDTHS, FitConfig(), STEPS)
-    # Errors at large budgets are proportional to the share of wrong labels. That of the table's three draws is not known:
-    # if each label is wrong with a probability of its own, it has this relative standard deviation.
+    # Errors at large budgets are proportional to the share of wrong labels. That of the table's three draws is not
+    # known: if each label is wrong with a probability of its own, it has this relative standard deviation.
     of_labels = math.sqrt(0.8 / (0.2 * 300)) / math.sqrt(3)
     for steps, row in TABLE.items():
         curve = found.curve(("gd", steps))
