@@ -113,6 +113,8 @@ def test_a_table_in_the_hands_of_a_stranger(tmp_path: Path) -> None:
     refused("a,b\n1,2\n1,3\n", "no column of features with more than one value")
     refused("a,b\n1,2\n2,inf\n", "row 3 has inf as b, which is no finite number", "b", "regression")
     refused("a,b\n1,2\n2,1e39\n", "row 3 has 1e39 as b, which is no finite number", "b", "regression")
+    refused("a,b\n1,2\n2,-1e30\n", "row 3 has -1e30 as b, beyond 1e\\+15: give it in larger units", "b", "regression")
+    refused("a,b\n1e20,2\n2,3\n", "row 2 has 1e20 as a, beyond", "b", "regression")
     refused("a,b\n1,2\n2,5\nx,3\n7,2\n", "row 4 has x as a, which is no finite number")
     refused("a,b\n1,2\n2,3\n", "a value of its own in each row", "b", "classification")
     refused("a,b\n1,red\n2,green\n", "a value of its own in each row")

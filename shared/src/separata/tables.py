@@ -20,6 +20,8 @@ MOST_CLASSES = 20
 MOST_CATEGORIES = 100
 """Different words in a column that are encoded; a column with more is a name or a text, not a category."""
 LARGEST = torch.finfo(torch.float32).max
+MOST = 1e15
+"""The largest number of a table: sums of squares of such numbers are finite in single precision."""
 EMPTY = frozenset({"", "na", "n/a", "nan", "null", "none", "?"})
 """How a missing cell is written, in lower case."""
 
@@ -270,7 +272,7 @@ def numbers_of(path: Path, header: Sequence[str], rows: Sequence[Sequence[str]])
     """Cells as numbers.
 
     Raises:
-        ValueError: if one is no finite number; the sentence says where it stands.
+        ValueError: if one is no finite number, or too large; the sentence says where it stands.
     """
 
     def numbers() -> Iterator[list[float]]:
@@ -278,6 +280,8 @@ def numbers_of(path: Path, header: Sequence[str], rows: Sequence[Sequence[str]])
             for name, cell in zip(header, row, strict=True):
                 if not _is_finite(cell):
                     raise ValueError(f"{path}: row {i} has {cell or 'nothing'} as {name}, which is no finite number")
+                if abs(float(cell)) > MOST:
+                    raise ValueError(f"{path}: row {i} has {cell} as {name}, beyond {MOST:g}: give it in larger units")
             yield [float(cell) for cell in row]
 
     return torch.tensor(list(numbers()))

@@ -125,8 +125,15 @@ def _text(comparisons: Sequence[Comparison], labels: dict[str, str], by: Sequenc
     parts = []
     for one in comparisons:
         parts += [f"{one.task} ({one.domain})", text_table(table_rows(one, labels)), *one.notes, ""]
-    parts += verdict_texts(comparisons, by) or ["There are no verdicts with a single seed; ask for --seeds 2 or more."]
+    parts += verdict_texts(comparisons, by) or [_why_none(comparisons)]
     return "\n".join(parts + ([f"Report: {out}"] if out else []))
+
+
+def _why_none(comparisons: Sequence[Comparison]) -> str:
+    """Why there are no verdicts."""
+    if any(len(entry.values) > 1 for one in comparisons for entry in one.entries):
+        return "There are no verdicts, since too few trainings ended with a number; lower the learning rates."
+    return "There are no verdicts with a single seed; ask for --seeds 2 or more."
 
 
 def count(model: str, widths: Sequence[int], layer: LayerConfig) -> Output:
