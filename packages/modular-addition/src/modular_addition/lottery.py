@@ -67,9 +67,9 @@ def lottery_tickets(w_in: Float[Tensor, "width p"], w_out: Float[Tensor, "p widt
     have been trained already, times mean little.
 
     Raises:
-        ValueError: if p is even, the shapes do not fit, a weight is not finite, or a magnitude is zero.
+        ValueError: if p is even, the shapes are not (M, p) and (p, M), a weight is not finite, or a magnitude is zero.
     """
-    report = FourierReport.from_weights(w_in, w_out)
+    report = FourierReport.of_shared_weights(w_in, w_out)
     check_odd(report.p)
     alpha, beta = report.inputs.magnitude, report.outputs.magnitude
     if not ((alpha > 0).all() and (beta > 0).all()):
@@ -180,7 +180,7 @@ def play(
     steps, alphas, angles = [], [], []
     for step in track(range(config.steps + 1), "steps") if track else range(config.steps + 1):
         trainer.gradients(step)
-        losses = trainer.member_losses
+        losses = trainer.member_losses.cpu()
         if not losses.isfinite().all():
             raise FloatingPointError(
                 f"training diverged: the loss is not finite at step {step}; lower the learning rate"
