@@ -95,7 +95,7 @@ def diagnose(
             train_accuracy and test_accuracy.
         w_in: Name of the input weights in the file, (M, p) or (M, 2p); found by shape if not given.
         w_out: Name of the output weights in the file, (p, M); found by shape if not given.
-        w_embed: Name of an embedding below the input weights, (d, p) or (p, d).
+        w_embed: Name of an embedding below the input weights, (d, p) or (p, d); a square one is (d, p).
         neurons: Tell of each neuron, too.
         plot: Figure of spectra, or of the stages, to write: .svg, .png or .pdf.
         json: Print as JSON.
@@ -234,7 +234,7 @@ def logits(
             relu for a file that does not say.
         w_in: Name of the input weights in the file, (M, p).
         w_out: Name of the output weights in the file, (p, M).
-        w_embed: Name of an embedding below the input weights, (d, p) or (p, d).
+        w_embed: Name of an embedding below the input weights, (d, p) or (p, d); a square one is (d, p).
         plot: Figure to write: .svg, .png or .pdf.
         json: Print as JSON.
     """
@@ -266,7 +266,7 @@ def plot(
             file that does not say.
         w_in: Name of the input weights in the file, (M, p) or (M, 2p).
         w_out: Name of the output weights in the file, (p, M).
-        w_embed: Name of an embedding below the input weights, (d, p) or (p, d).
+        w_embed: Name of an embedding below the input weights, (d, p) or (p, d); a square one is (d, p).
         json: Print the names of the files as JSON.
     """
     from . import commands

@@ -40,7 +40,7 @@ class WeightNames:
     Args:
         w_in: Name of the input weights, (M, p) or (M, 2p); found by their shape by default.
         w_out: Name of the output weights, (p, M); found by their shape by default.
-        w_embed: Name of an embedding below the input weights, (d, p) or (p, d); none by default.
+        w_embed: Name of an embedding below the input weights, (d, p) or (p, d), a square one (d, p); none by default.
     """
 
     w_in: str | None = None
