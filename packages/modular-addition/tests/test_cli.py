@@ -96,6 +96,8 @@ def test_a_history_of_a_stranger_has_stages(place, tmp_path):
     value = json.loads(call("diagnose", place / "log.csv", "--plot", tmp_path / "a.svg", "--json").out)
     assert (value["stage1_end"], value["stage2_end"]) == (5, 9)
     assert "memorization" in (tmp_path / "a.svg").read_text()
+    (tmp_path / "sheet.csv").write_bytes(b"\xef\xbb\xbf" + (place / "log.csv").read_bytes().replace(b"\n", b"\r\n"))
+    assert json.loads(call("diagnose", tmp_path / "sheet.csv", "--json").out) == value
 
 
 def test_logits_have_their_ghosts_marked(place, tmp_path):

@@ -90,6 +90,19 @@ def test_silent_neurons_do_not_count():
     assert report.to_json()["silent"] == 5
     assert report.ipr == pytest.approx(1)
     assert int(report.counts.sum()) == report.width - 5
+    nothing = FourierReport.from_weights(torch.zeros(4, 7), torch.zeros(7, 4)).to_json()
+    assert nothing["silent"] == 4
+    assert nothing["ipr"] is nothing["alpha_spread"] is None
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e200])
+def test_a_report_has_no_scale(scale):
+    weights = ideal_weights(11, 6)
+    plain, scaled = (
+        FourierReport.from_weights(*both).to_json() for both in (weights, [scale * one for one in weights])
+    )
+    assert scaled.pop("frequencies") == plain.pop("frequencies")
+    assert scaled == pytest.approx(plain, abs=1e-9)
 
 
 @pytest.mark.usefixtures("unchecked")

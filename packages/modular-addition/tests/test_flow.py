@@ -91,6 +91,14 @@ def test_the_worse_aligned_the_later_up_to_the_opposite_state():
     torch.testing.assert_close(mirrored[:-1], found[:-1])
 
 
+@pytest.mark.parametrize("scale", [1e-150, 1e-6, 1e200])
+def test_times_scale_inversely_with_magnitudes(scale):
+    states = torch.tensor([[0.02, 0.03, 0.01], [0.01, 0.05, 0.02]], dtype=torch.double)
+    angle = torch.tensor([0.3, -2.0, 1.2], dtype=torch.double)
+    found = crossing_time(*(scale * states), angle, 11, 0.06 * scale)
+    torch.testing.assert_close(found * scale, crossing_time(*states, angle, 11, 0.06), rtol=1e-9, atol=0)
+
+
 def test_what_has_no_flow_is_refused():
     with pytest.raises(ValueError, match="odd"):
         crossing_time(torch.tensor(0.02), torch.tensor(0.02), torch.tensor(1.0), 12, 0.06)

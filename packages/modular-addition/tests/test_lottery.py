@@ -88,6 +88,9 @@ def test_what_has_no_winner_is_refused():
         predict_winner(torch.randn(4, 7), torch.randn(7, 4), "luck")
     with pytest.raises(ValueError, match=r"share their weights.*\(4, 14\)"):
         predict_winner(torch.randn(4, 14), torch.randn(7, 4))
+    apart = FourierReport.from_weights(torch.randn(4, 14), torch.randn(7, 4))
+    with pytest.raises(ValueError, match="share their weights"):
+        judge(lottery_tickets(torch.randn(4, 7), torch.randn(7, 4)), apart)
 
 
 @pytest.mark.gpu

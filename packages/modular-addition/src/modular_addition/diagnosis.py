@@ -1,5 +1,6 @@
 """What the weights of a network on the integers mod p are made of."""
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -169,9 +170,8 @@ class FourierReport:
     @cached_property
     def is_specialized(self) -> Bool[Tensor, "width"]:
         """Neurons with at least half of their energy at k*, in each layer."""
-        shares = [
-            self._at(one.square()) / one.square().sum(1) for one in (self.input_magnitude, self.outputs.magnitude)
-        ]
+        relative = [one / one.amax(1, keepdim=True) for one in (self.input_magnitude, self.outputs.magnitude)]
+        shares = [self._at(one.square()) / one.square().sum(1) for one in relative]
         return (shares[0] >= SPECIALIZED) & (shares[1] >= SPECIALIZED) & self.is_alive
 
     @property
@@ -193,6 +193,8 @@ class FourierReport:
     def balance(self) -> tuple[float, float]:
         """Standard deviation over mean of α and of β, over neurons; 0 if all are alike."""
         alive = self.is_alive
+        if not alive.any():
+            return math.nan, math.nan
         first, second = (one[alive] for one in (self.alpha, self.beta))
         return tuple(float(one.std(correction=0) / one.mean()) for one in (first, second))  # type: ignore[return-value]
 

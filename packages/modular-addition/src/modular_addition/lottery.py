@@ -67,7 +67,8 @@ def lottery_tickets(w_in: Float[Tensor, "width p"], w_out: Float[Tensor, "p widt
     have been trained already, times mean little.
 
     Raises:
-        ValueError: if p is even, the shapes are not (M, p) and (p, M), a weight is not finite, or a magnitude is zero.
+        ValueError: if p is even, the shapes are not (M, p) and (p, M), a weight is not finite, a magnitude is zero, or
+            a neuron is too far from what a network starts with for any frequency to grow.
     """
     report = FourierReport.of_shared_weights(w_in, w_out)
     check_odd(report.p)
@@ -76,6 +77,8 @@ def lottery_tickets(w_in: Float[Tensor, "width p"], w_out: Float[Tensor, "p widt
         raise ValueError("some magnitudes are zero, so that their frequencies cannot grow")
     angle = wrap(2 * report.inputs.phase - report.outputs.phase)
     time = crossing_time(alpha, beta, angle, report.p, THRESHOLD * float(alpha.max()))
+    if not time.isfinite().any(1).all():
+        raise ValueError("in some neurons no frequency would grow to the threshold; are these weights of a network?")
     return LotteryTickets(alpha, beta, angle, time)
 
 
@@ -113,8 +116,10 @@ def judge(tickets: LotteryTickets, trained: FourierReport, steps: int = -1) -> L
     """Compare the predictions with the weights after training.
 
     Raises:
-        ValueError: if they are of networks of another shape.
+        ValueError: if they are of networks of another shape, or the two numbers have weights of their own.
     """
+    if trained.second is not None:
+        raise ValueError("the two numbers of the trained network must share their weights, (M, p) in and (p, M) out")
     if tickets.alpha.shape != trained.inputs.magnitude.shape:
         raise ValueError(
             f"initial and trained weights are of different networks: {tuple(tickets.alpha.shape)} and "
