@@ -196,7 +196,7 @@ class FourierReport:
         if not alive.any():
             return math.nan, math.nan
         first, second = (one[alive] for one in (self.alpha, self.beta))
-        return tuple(float(one.std(correction=0) / one.mean()) for one in (first, second))  # type: ignore[return-value]
+        return tuple(float((one / one.mean()).std(correction=0)) for one in (first, second))  # type: ignore[return-value]
 
     @property
     def counts(self) -> Int[Tensor, "frequencies"]:
