@@ -303,3 +303,30 @@ def test_descents_are_looked_for_in_the_history_of_another_training(tmp_path):
     assert abs(found["first_min"]["error"] - min(errors)) < 0.05
     assert found["shape"] in ("descending", "U-shaped", "double descent")
     assert rows[0]["step"] < found["first_min"]["step"] <= rows[-1]["step"]
+
+
+@pytest.mark.composes("bab-verify", "modular-addition")
+def test_sums_of_a_network_are_proven_around_every_pair():
+    """modular-addition trains a network of ReLU; bab-verify proves its sums near pairs, and refutes them beyond."""
+    from bab_verify import verify_robustness
+    from modular_addition import PairData, all_pairs, make_config, make_net, train
+
+    config = make_config("standard", p=7, width=24, lr=5e-3, steps=400)
+    net = make_net(config)
+    assert train(net, PairData.make(7), config.train).records["train_accuracy"][-1] == 1
+    # On the sum of two one-hot vectors, gathered rows are a matrix product.
+    network = nn.Sequential(nn.Linear(7, 24, bias=False), nn.ReLU(), nn.Linear(24, 7, bias=False))
+    with torch.no_grad():
+        network[0].weight.copy_(net.theta)
+        network[2].weight.copy_(net.w_out)
+    pairs = all_pairs(7)
+    sums = nn.functional.one_hot(pairs, 7).sum(1).float()
+    with torch.no_grad():
+        torch.testing.assert_close(network(sums), net(pairs), atol=1e-4, rtol=1e-4)
+    for number in (0, 10, 33):
+        label = int(pairs[number].sum()) % 7
+        assert verify_robustness(network, sums[number], label, eps=0.01, clip=None).status == "unsat"
+        # Within 1 lie the pairs that share a number, whose sum is another.
+        refuted = verify_robustness(network, sums[number], label, eps=1.0, clip=None)
+        assert refuted.status == "sat"
+        assert int(network(refuted.counterexample.x.float().view(1, -1)).argmax()) != label

@@ -96,6 +96,8 @@ def test_a_history_of_a_stranger_has_stages(place, tmp_path):
     value = json.loads(call("diagnose", place / "log.csv", "--plot", tmp_path / "a.svg", "--json").out)
     assert (value["stage1_end"], value["stage2_end"]) == (5, 9)
     assert "memorization" in (tmp_path / "a.svg").read_text()
+    (tmp_path / "sheet.csv").write_bytes(b"\xef\xbb\xbf" + (place / "log.csv").read_bytes().replace(b"\n", b"\r\n"))
+    assert json.loads(call("diagnose", tmp_path / "sheet.csv", "--json").out) == value
 
 
 def test_logits_have_their_ghosts_marked(place, tmp_path):
@@ -107,6 +109,37 @@ def test_logits_have_their_ghosts_marked(place, tmp_path):
     assert value["ghosts"]["ratio"] == pytest.approx(0.5, abs=1e-6)
     assert max(value["rows"], key=lambda row: row["logit"])["class"] == 1
     assert "ghosts 0.500 of the peak" in call("logits", place / "own.npz", "3", "9", "--activation", "quad").out
+
+
+def test_logits_of_a_training_are_those_of_its_own_activation(tmp_path):
+    run = tmp_path / "run"
+    assert call("train", "--run", "quad_random", "--out", run, *TINY).code == 0
+    net = load(run, "cpu")
+    assert net.activation == "quad"
+    expected = net(torch.tensor([[2, 5]]))[0].tolist()
+    for path in (run, run / "model.safetensors"):
+        rows = json.loads(call("logits", path, "2", "5", "--json").out)["rows"]
+        assert [row["logit"] for row in rows] == pytest.approx(expected, abs=1e-6)
+    rows = json.loads(call("logits", run, "2", "5", "--activation", "relu", "--json").out)["rows"]
+    assert [row["logit"] for row in rows] != pytest.approx(expected, abs=1e-6)
+    (run / "config.json").write_text('{"kind": "another"}')
+    call("logits", run, "2", "5").assert_refused("config.json", "--activation")
+
+
+def test_weights_of_nothing_are_shown(tmp_path):
+    np.savez(tmp_path / "zero.npz", w_in=np.zeros((30, 11)), w_out=np.zeros((11, 30)))
+    code, out, _ = call("logits", tmp_path / "zero.npz", "3", "9", "--json")
+    assert code == 0
+    assert json.loads(out)["ghosts"]["ratio"] is None
+
+
+def test_pictures_take_no_history_of_something_else(tmp_path):
+    w_in, w_out = (one.numpy() for one in ideal_weights(7, 5))
+    np.savez(tmp_path / "own.npz", a=w_in, b=w_out)
+    (tmp_path / "history.csv").write_text("step,test_accuracy\n1,0.5\n")
+    done = call("plot", tmp_path / "own.npz", "--out", tmp_path / "plots")
+    assert done.code == 0, done.err
+    assert not (tmp_path / "plots" / "stages.svg").exists()
 
 
 def test_a_lottery_is_played_and_drawn(tmp_path):

@@ -63,6 +63,25 @@ def test_two_numbers_may_have_weights_of_their_own():
     assert report.mean_cos == pytest.approx(1, abs=1e-6)
 
 
+def test_weights_of_the_second_number_count_like_those_of_the_first():
+    angle = torch.tensor([3.1, 0.4, 0.4])
+    x, out = waves(11, torch.tensor([2, 2, 2]), angle, 2 * angle)
+    # Nearly the same phase on the other side of π, one frequency in each half, and nothing in the first.
+    y, _ = waves(11, torch.tensor([2, 3, 4]), torch.tensor([-3.1, 0.4, 0.4]), angle)
+    x[1] *= 0.5
+    x[2] = 0
+    report = FourierReport.from_weights(torch.cat([x, y], dim=1), out)
+    assert report.frequency.tolist() == [2, 3, 4]
+    assert abs(float(report.phi[0])) == pytest.approx(math.pi, abs=1e-5)
+    assert report.is_alive.all()
+    assert report.is_specialized.tolist() == [True, False, False]
+    power = torch.tensor([0.25, 1.0])
+    assert float(report.input_ipr[1]) == pytest.approx(float(power.square().sum() / power.sum() ** 2), abs=1e-5)
+    swapped = FourierReport.from_weights(torch.cat([y, x], dim=1), out)
+    torch.testing.assert_close(swapped.input_ipr, report.input_ipr)
+    torch.testing.assert_close(swapped.alpha, report.alpha)
+
+
 def test_silent_neurons_do_not_count():
     w_in, w_out = (one.clone() for one in ideal_weights(11, 6))
     w_in[:4] = 0
@@ -71,6 +90,19 @@ def test_silent_neurons_do_not_count():
     assert report.to_json()["silent"] == 5
     assert report.ipr == pytest.approx(1)
     assert int(report.counts.sum()) == report.width - 5
+    nothing = FourierReport.from_weights(torch.zeros(4, 7), torch.zeros(7, 4)).to_json()
+    assert nothing["silent"] == 4
+    assert nothing["ipr"] is nothing["alpha_spread"] is None
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e200])
+def test_a_report_has_no_scale(scale):
+    weights = ideal_weights(11, 6)
+    plain, scaled = (
+        FourierReport.from_weights(*both).to_json() for both in (weights, [scale * one for one in weights])
+    )
+    assert scaled.pop("frequencies") == plain.pop("frequencies")
+    assert scaled == pytest.approx(plain, abs=1e-9)
 
 
 @pytest.mark.usefixtures("unchecked")
@@ -110,6 +142,14 @@ def test_weights_through_an_embedding_are_multiplied(tmp_path):
     torch.testing.assert_close(found.w_in, net.up.weight.detach() @ net.embed.weight.detach().T)
     with pytest.raises(ValueError, match=r"no two matrices.*up.weight \(40, 6\)"):
         load_weights(tmp_path / "net.pt")
+
+
+def test_weights_of_different_precision_are_read_in_one(tmp_path):
+    w_in, w_out = ideal_weights(11, 6)
+    save_file({"w_in": w_in.half(), "w_out": w_out}, tmp_path / "mixed.safetensors")
+    found = load_weights(tmp_path / "mixed.safetensors")
+    assert found.w_in.dtype == found.w_out.dtype == torch.double
+    torch.testing.assert_close(found.w_in, w_in, atol=1e-3, rtol=0)
 
 
 def test_files_that_hold_no_such_weights_are_refused(tmp_path):

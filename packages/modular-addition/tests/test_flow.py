@@ -7,13 +7,18 @@ import torch
 
 from modular_addition import (
     Batch,
+    FourierReport,
     PairData,
     crossing_time,
     decoupled_flow,
     flow_rates,
     invariants,
     loss_and_gradients,
+    make_config,
+    make_net,
     scipy_flow,
+    train,
+    wrap,
 )
 
 
@@ -86,11 +91,40 @@ def test_the_worse_aligned_the_later_up_to_the_opposite_state():
     torch.testing.assert_close(mirrored[:-1], found[:-1])
 
 
+@pytest.mark.parametrize("scale", [1e-150, 1e-6, 1e200])
+def test_times_scale_inversely_with_magnitudes(scale):
+    states = torch.tensor([[0.02, 0.03, 0.01], [0.01, 0.05, 0.02]], dtype=torch.double)
+    angle = torch.tensor([0.3, -2.0, 1.2], dtype=torch.double)
+    found = crossing_time(*(scale * states), angle, 11, 0.06 * scale)
+    torch.testing.assert_close(found * scale, crossing_time(*states, angle, 11, 0.06), rtol=1e-9, atol=0)
+
+
 def test_what_has_no_flow_is_refused():
     with pytest.raises(ValueError, match="odd"):
         crossing_time(torch.tensor(0.02), torch.tensor(0.02), torch.tensor(1.0), 12, 0.06)
     with pytest.raises(ValueError, match="positive"):
         decoupled_flow(0.0, 0.02, 1.0, 1.0, 11, 1.0)
+
+
+def test_a_whole_training_from_single_frequencies_is_the_flow():
+    """The paper's run quad_single_freq, with a smaller group and larger steps, up to where it would blow up."""
+    config = make_config("quad_single_freq", p=7, width=24, lr=0.5, steps=220, log_every=50)
+    net = make_net(config)
+    before = FourierReport.from_weights(net.w_in, net.w_out)
+    trainer = train(net, PairData.make(7), config.train)
+    after = FourierReport.from_weights(net.w_in, net.w_out)
+    assert after.frequency.equal(before.frequency)
+    assert after.ipr > 0.99
+    assert float(trainer.records["train_loss"][-1, 0]) == pytest.approx(math.log(7), abs=0.01)
+    # The first ten steps rise to the rate: 0, 0.1, .. 0.9 of it.
+    time = config.train.lr * (config.train.steps - 10 + 4.5)
+    told = decoupled_flow(before.alpha, before.beta, before.phi, before.psi, 7, time)
+    assert float((told.alpha[0] / before.alpha - 1).abs().max()) > 0.5, "there is something to predict"
+    torch.testing.assert_close(after.alpha, told.alpha[0], rtol=0.03, atol=0)
+    torch.testing.assert_close(after.beta, told.beta[0], rtol=0.03, atol=0)
+    off = wrap(after.misalignment - told.misalignment[0])
+    assert float(off.abs().max()) < 0.1
+    assert float(wrap(after.phi - told.phi[0]).abs().max()) < 0.1
 
 
 def test_a_step_of_training_at_small_weights_is_the_flow():

@@ -30,6 +30,10 @@ def test_squares_give_the_indicator_with_two_ghosts(p, n):
     assert report.margin == pytest.approx(1.3**2 * 0.7 * n * p / 8, rel=1e-9)
 
 
+def test_logits_without_a_peak_have_no_ratio():
+    assert math.isnan(measure_ghosts(torch.zeros(7, 7, 7)).ratio)
+
+
 def test_relu_approaches_its_closed_form():
     errors = {}
     for n in (12, 64):

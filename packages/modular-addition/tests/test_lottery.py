@@ -86,3 +86,17 @@ def test_what_has_no_winner_is_refused():
         play(quad(0), TrainConfig("sgd", lr=0.5, steps=5))
     with pytest.raises(ValueError, match="luck"):
         predict_winner(torch.randn(4, 7), torch.randn(7, 4), "luck")
+    with pytest.raises(ValueError, match=r"share their weights.*\(4, 14\)"):
+        predict_winner(torch.randn(4, 14), torch.randn(7, 4))
+    apart = FourierReport.from_weights(torch.randn(4, 14), torch.randn(7, 4))
+    with pytest.raises(ValueError, match="share their weights"):
+        judge(lottery_tickets(torch.randn(4, 7), torch.randn(7, 4)), apart)
+
+
+@pytest.mark.gpu
+def test_the_lottery_is_the_same_on_a_gpu():
+    here, there = quad(0), quad(0).to("cuda")
+    ours, theirs = play(here, CONFIG).reports[0], play(there, CONFIG).reports[0]
+    assert abs(ours.steps - theirs.steps) <= 2
+    assert (ours.frequency == theirs.frequency).double().mean() > 0.97
+    torch.testing.assert_close(there.w_in.cpu(), here.w_in, atol=0.05, rtol=0)

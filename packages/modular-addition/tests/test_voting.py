@@ -36,5 +36,9 @@ def test_equal_phases_vote_alike_and_fail():
     assert addition_accuracy(*equal) < 0.8
     with pytest.raises(ValueError, match="own or equal"):
         pure_weights(*weights, "other")
+    doubled = torch.cat([weights[0], weights[0]], dim=1), weights[1]
+    for measure in (addition_accuracy, pure_weights, lambda *both: vote_accuracy(*both, 3)):
+        with pytest.raises(ValueError, match=r"\(M, p\)"):
+            measure(*doubled)
     with pytest.raises(ValueError, match="at least 1"):
         vote_accuracy(*weights, 0)

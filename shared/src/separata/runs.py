@@ -47,7 +47,8 @@ def read_csv(path: Path) -> list[dict[str, float]]:
         FileNotFoundError: if there is no such file.
         ValueError: if a cell is no number.
     """
-    with path.open(encoding="utf-8", newline="") as file:
+    # Spreadsheets begin a file with a mark of its encoding.
+    with path.open(encoding="utf-8-sig", newline="") as file:
         try:
             names, *rows = csv.reader(file)
             return [dict(zip(names, map(_number, row), strict=True)) for row in rows]

@@ -95,7 +95,7 @@ def diagnose(
             train_accuracy and test_accuracy.
         w_in: Name of the input weights in the file, (M, p) or (M, 2p); found by shape if not given.
         w_out: Name of the output weights in the file, (p, M); found by shape if not given.
-        w_embed: Name of an embedding below the input weights, (d, p) or (p, d).
+        w_embed: Name of an embedding below the input weights, (d, p) or (p, d); a square one is (d, p).
         neurons: Tell of each neuron, too.
         plot: Figure of spectra, or of the stages, to write: .svg, .png or .pdf.
         json: Print as JSON.
@@ -217,7 +217,7 @@ def logits(
     y: int,
     /,
     *,
-    activation: Activation = "relu",
+    activation: Activation | None = None,
     w_in: str | None = None,
     w_out: str | None = None,
     w_embed: str | None = None,
@@ -230,10 +230,11 @@ def logits(
         file: Weights .safetensors, .npz or .pt, a folder that train wrote, or ideal-23 for the ideal network of p = 23.
         x: First number.
         y: Second number.
-        activation: Activation function of the network.
+        activation: Activation function of the network; by default that of the folder, quad for an ideal network, and
+            relu for a file that does not say.
         w_in: Name of the input weights in the file, (M, p).
         w_out: Name of the output weights in the file, (p, M).
-        w_embed: Name of an embedding below the input weights, (d, p) or (p, d).
+        w_embed: Name of an embedding below the input weights, (d, p) or (p, d); a square one is (d, p).
         plot: Figure to write: .svg, .png or .pdf.
         json: Print as JSON.
     """
@@ -249,7 +250,7 @@ def plot(
     *,
     out: Path,
     format: Literal["svg", "png", "pdf"] = "svg",  # noqa: A002 - the option's name
-    activation: Activation = "relu",
+    activation: Activation | None = None,
     w_in: str | None = None,
     w_out: str | None = None,
     w_embed: str | None = None,
@@ -261,10 +262,11 @@ def plot(
         file: Weights .safetensors, .npz or .pt, or a folder that train wrote.
         out: Folder to write to.
         format: Format of the figures: svg, png or pdf.
-        activation: Activation function of the network, for the logits.
+        activation: Activation function of the network, for the logits; by default that of the folder, and relu for a
+            file that does not say.
         w_in: Name of the input weights in the file, (M, p) or (M, 2p).
         w_out: Name of the output weights in the file, (p, M).
-        w_embed: Name of an embedding below the input weights, (d, p) or (p, d).
+        w_embed: Name of an embedding below the input weights, (d, p) or (p, d); a square one is (d, p).
         json: Print the names of the files as JSON.
     """
     from . import commands

@@ -9,7 +9,7 @@ from separata import files, plots
 from separata.output import Output, finite
 from separata.progress import Reporter
 from separata.run import Compute
-from separata.runs import HISTORY, read_csv
+from separata.runs import HISTORY, MODEL, read_csv
 
 from . import drawing
 from .configs import LEAST_GROKKING_P, Activation, ModelConfig, RunConfig, TrainConfig, check_odd
@@ -19,7 +19,7 @@ from .histories import rows_to_history
 from .ideal import ghosts, ideal_network, measure_ghosts
 from .lottery import LotteryReport, judge, lottery_tickets, play
 from .network import ModularAdditionNet, pair_logits
-from .runs import TrainReport, train_run
+from .runs import TrainReport, activation_of, train_run
 from .weights import NetworkWeights, WeightNames, load_weights
 
 N_NEURONS = 10
@@ -152,7 +152,7 @@ def _told_neurons(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def logits(path: str, x: int, y: int, names: WeightNames, activation: Activation, plot: Path | None) -> Output:
+def logits(path: str, x: int, y: int, names: WeightNames, activation: Activation | None, plot: Path | None) -> Output:
     """The logits of a pair, with the sum and its ghosts.
 
     Raises:
@@ -184,11 +184,11 @@ def logits(path: str, x: int, y: int, names: WeightNames, activation: Activation
     return Output(value, "\n".join(lines))
 
 
-def _network(path: str, names: WeightNames, activation: Activation) -> ModularAdditionNet:
+def _network(path: str, names: WeightNames, activation: Activation | None) -> ModularAdditionNet:
     """Weights in a file as a network; `ideal-23` is the ideal network."""
     kind, _, number = path.partition("-")
     if kind == "ideal" and number.isdecimal():
-        return ideal_network(int(number), activation=activation)
+        return ideal_network(int(number), activation=activation or "quad")
     weights = load_weights(Path(path), names)
     if weights.w_in.shape[1] != weights.w_out.shape[0]:
         raise ValueError(f"{path}: logits are those of weights that both numbers share, (M, p)")
@@ -196,7 +196,17 @@ def _network(path: str, names: WeightNames, activation: Activation) -> ModularAd
         if not one.isfinite().all():
             raise ValueError(f"{path}: some weights are not finite")
     check_odd(weights.w_out.shape[0])
-    return ModularAdditionNet.from_weights(weights.w_in, weights.w_out, activation)
+    return ModularAdditionNet.from_weights(weights.w_in, weights.w_out, _activation(Path(path), activation))
+
+
+def _activation(path: Path, given: Activation | None) -> Activation:
+    """The activation function that is given, or that of the training, if the weights are those of one."""
+    if given is not None:
+        return given
+    try:
+        return activation_of(path) or "relu"
+    except ValueError as error:
+        raise ValueError(f"{error}; name the activation function with --activation") from None
 
 
 def lottery(model: ModelConfig, config: TrainConfig, seeds: int, *, plot: Path | None, device: str) -> Output:
@@ -283,7 +293,7 @@ def _judged(reports: list[LotteryReport]) -> Output:
     return Output(value, "\n".join(lines))
 
 
-def plot(path: Path, out: Path, names: WeightNames, activation: Activation, kind: str) -> Output:
+def plot(path: Path, out: Path, names: WeightNames, activation: Activation | None, kind: str) -> Output:
     """Write all pictures of a file or a folder.
 
     Raises:
@@ -301,9 +311,11 @@ def plot(path: Path, out: Path, names: WeightNames, activation: Activation, kind
     weights = load_weights(path, names)
     if report.p % 2 and report.second is None and report.p >= 5:
         x, y = report.p // 7, report.p // 3
-        here = pair_logits(weights.w_in, weights.w_out, torch.tensor([x]), torch.tensor([y]), activation)[0]
+        sigma = _activation(path, activation)
+        here = pair_logits(weights.w_in, weights.w_out, torch.tensor([x]), torch.tensor([y]), sigma)[0]
         figures["logits"] = drawing.draw_logits(here, x, y)
-    history = (path if path.is_dir() else path.parent) / HISTORY
+    # A file of a stranger's may lie beside the history of something else.
+    history = (path.parent if path.name == MODEL else path) / HISTORY
     if history.is_file() and (rows := _read_history(history)) and "test_accuracy" in rows[0]:
         kept = [row for row in rows if row["test_accuracy"] == row["test_accuracy"]]
         if kept:

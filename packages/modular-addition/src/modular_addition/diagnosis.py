@@ -1,5 +1,6 @@
 """What the weights of a network on the integers mod p are made of."""
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -22,8 +23,8 @@ class FourierReport:
     """Frequencies, magnitudes and phases of the neurons of a two-layer network, and how they are distributed.
 
     A neuron's frequency k* is that of its largest input magnitude. There, its input weights are θ ≈ α cos(w j + φ), its
-    output weights ξ ≈ β cos(w j + ψ), and its misalignment is D = 2φ - ψ, or φₓ + φᵧ - ψ where the two numbers have
-    weights of their own. Neurons without any weight do not count.
+    output weights ξ ≈ β cos(w j + ψ), and its misalignment is D = 2φ - ψ. Where the two numbers have weights of their
+    own, input magnitudes are the root mean square of both, and D = φₓ + φᵧ - ψ. Neurons without a weight do not count.
 
     Attributes:
         inputs: Spectrum of the input weights, a row for each neuron; of the first number, if the two have their own.
@@ -67,6 +68,23 @@ class FourierReport:
         parts = [spectrum(one.detach().cpu()) for one in (w_in, w_out.mT, second)]
         return cls(parts[0], parts[1], None if w_second is None else parts[2])
 
+    @classmethod
+    def of_shared_weights(
+        cls, w_in: Float[Tensor, "width p"], w_out: Float[Tensor, "classes neurons"]
+    ) -> "FourierReport":
+        """The report of a network both numbers of which have the same weights.
+
+        Raises:
+            ValueError: as `from_weights`, or if they have weights of their own.
+        """
+        report = cls.from_weights(w_in, w_out)
+        if report.second is not None:
+            raise ValueError(
+                f"the two numbers must share their weights, (M, p) in and (p, M) out, not {tuple(w_in.shape)} and "
+                f"{tuple(w_out.shape)}"
+            )
+        return report
+
     @property
     def p(self) -> int:
         """Size of the group."""
@@ -83,15 +101,21 @@ class FourierReport:
         return self.p // 2
 
     @cached_property
+    def input_magnitude(self) -> Float[Tensor, "width frequencies"]:
+        """Input magnitudes; the root mean square of both, where the numbers have weights of their own."""
+        first = self.inputs.magnitude
+        return first if self.second is None else torch.hypot(first, self.second.magnitude) / 2**0.5
+
+    @cached_property
     def is_alive(self) -> Bool[Tensor, "width"]:
         """Neurons that have a weight, besides a mean and rounding, in both layers."""
-        largest = [one.magnitude.amax(1) for one in (self.inputs, self.outputs)]
+        largest = [one.amax(1) for one in (self.input_magnitude, self.outputs.magnitude)]
         return (largest[0] > ROUNDING * largest[0].max()) & (largest[1] > ROUNDING * largest[1].max())
 
     @cached_property
     def frequency(self) -> Int[Tensor, "width"]:
         """The frequency k* of each neuron, from 1."""
-        return self.inputs.dominant
+        return self.input_magnitude.argmax(1) + 1
 
     @cached_property
     def output_frequency(self) -> Int[Tensor, "width"]:
@@ -104,7 +128,7 @@ class FourierReport:
     @cached_property
     def alpha(self) -> Float[Tensor, "width"]:
         """Input magnitude α at k*."""
-        return self._at(self.inputs.magnitude)
+        return self._at(self.input_magnitude)
 
     @cached_property
     def beta(self) -> Float[Tensor, "width"]:
@@ -113,9 +137,9 @@ class FourierReport:
 
     @cached_property
     def phi(self) -> Float[Tensor, "width"]:
-        """Input phase φ at k*; half the sum of two, where the numbers have weights of their own."""
+        """Input phase φ at k*; halfway between the two where the numbers have weights of their own."""
         first = self._at(self.inputs.phase)
-        return first if self.second is None else (first + self._at(self.second.phase)) / 2
+        return first if self.second is None else wrap(first + wrap(self._at(self.second.phase) - first) / 2)
 
     @cached_property
     def psi(self) -> Float[Tensor, "width"]:
@@ -130,7 +154,7 @@ class FourierReport:
     @cached_property
     def input_ipr(self) -> Float[Tensor, "width"]:
         """Inverse participation ratio of the input weights."""
-        return participation_ratio(self.inputs.magnitude)
+        return participation_ratio(self.input_magnitude)
 
     @cached_property
     def output_ipr(self) -> Float[Tensor, "width"]:
@@ -146,9 +170,8 @@ class FourierReport:
     @cached_property
     def is_specialized(self) -> Bool[Tensor, "width"]:
         """Neurons with at least half of their energy at k*, in each layer."""
-        shares = [
-            self._at(one.magnitude.square()) / one.magnitude.square().sum(1) for one in (self.inputs, self.outputs)
-        ]
+        relative = [one / one.amax(1, keepdim=True) for one in (self.input_magnitude, self.outputs.magnitude)]
+        shares = [self._at(one.square()) / one.square().sum(1) for one in relative]
         return (shares[0] >= SPECIALIZED) & (shares[1] >= SPECIALIZED) & self.is_alive
 
     @property
@@ -170,8 +193,10 @@ class FourierReport:
     def balance(self) -> tuple[float, float]:
         """Standard deviation over mean of α and of β, over neurons; 0 if all are alike."""
         alive = self.is_alive
+        if not alive.any():
+            return math.nan, math.nan
         first, second = (one[alive] for one in (self.alpha, self.beta))
-        return tuple(float(one.std(correction=0) / one.mean()) for one in (first, second))  # type: ignore[return-value]
+        return tuple(float((one / one.mean()).std(correction=0)) for one in (first, second))  # type: ignore[return-value]
 
     @property
     def counts(self) -> Int[Tensor, "frequencies"]:

@@ -54,9 +54,9 @@ def draw_spectra(report: FourierReport) -> Figure:
         order = order[torch.linspace(0, len(order) - 1, MOST_ROWS).long()]
     figure = _panels(6.4, 4.6)
     panels = figure.subplots(1, 2, sharey=True)
-    layers = ((report.inputs, "input weights θ"), (report.outputs, "output weights ξ"))
-    for axes, (parts, name) in zip(panels, layers, strict=True):
-        rows = parts.magnitude[order]
+    layers = ((report.input_magnitude, "input weights θ"), (report.outputs.magnitude, "output weights ξ"))
+    for axes, (magnitude, name) in zip(panels, layers, strict=True):
+        rows = magnitude[order]
         rows = (rows / rows.amax(1, keepdim=True)).nan_to_num()
         axes.imshow(
             rows.numpy(),
@@ -193,11 +193,12 @@ def draw_logits(logits: Float[Tensor, "p"], x: int, y: int) -> Figure:
     colors = [GRAY] * p
     for j in marked:
         colors[j] = ORANGE if j == (x + y) % p else BLUE
-    base = float(rest.mean())
-    axes.axhspan(base - rest.std(), base + rest.std(), color="#EDEDED", linewidth=0, zorder=0)
+    # Of p = 3, all classes may be marked.
+    base, spread = (float(rest.mean()), float(rest.std())) if len(rest) else (float(values.mean()), 0.0)
+    axes.axhspan(base - spread, base + spread, color="#EDEDED", linewidth=0, zorder=0)
     axes.axhline(base, color="#666666", linewidth=0.9)
     axes.bar(np.arange(p), values - base, 0.78, bottom=base, color=colors)
-    span = values.max() - values.min()
+    span = values.max() - values.min() or 1.0
     for j, name in marked.items():
         is_up = values[j] >= base
         beside = values[max(0, j - 1) : j + 2]

@@ -28,6 +28,7 @@ from .trials import (
     run_features,
     run_grokking,
     run_lottery,
+    stage_numbers,
 )
 
 NONE = math.nan
@@ -302,7 +303,7 @@ def grokking(config: Grokking, run: Run) -> None:
     decayed, plain = run.map(run_grokking, config.trials(run.seeds), "trainings on a part of the pairs")
     steps = decayed["steps"]
     for own, control in zip(decayed["found"], plain["found"], strict=True):
-        run.measure("grokking-3-stage", **_stage_numbers(steps, own), test_no_decay=_last(control, "test_accuracy"))
+        run.measure("grokking-3-stage", **stage_numbers(steps, own), test_no_decay=_last(control, "test_accuracy"))
     p, width = config.config.model.p, config.config.model.n_neurons
     run.note("grokking-3-stage", f"p = {p}, {width} neurons, {steps[-1]:,} steps. {_order(decayed)}")
     first = decayed["found"][0]
@@ -321,21 +322,6 @@ def grokking(config: Grokking, run: Run) -> None:
 
 def _last(found: dict[str, Any], name: str) -> float:
     return float(found["history"][name][-1])
-
-
-def _stage_numbers(steps: Sequence[int], found: dict[str, Any]) -> dict[str, float]:
-    first, second = found["stage1_end"], found["stage2_end"]
-    numbers = {"stage1_end": first, "stage2_end": second, "test_when_memorized": found["test_accuracy_when_memorized"]}
-    rise = change = NONE
-    if first is not None and second is not None:
-        ipr, norm = found["history"]["ipr"], found["history"]["norm"]
-        rise = ipr[steps.index(second)] - ipr[steps.index(first)]
-        change = norm[-1] / norm[steps.index(second)] - 1
-    return {
-        **{name: NONE if value is None else value for name, value in numbers.items()},
-        "ipr_rise": rise,
-        "norm_change": change,
-    }
 
 
 def _order(decayed: dict[str, Any]) -> str:

@@ -163,8 +163,10 @@ def crossing_time(
     a, b, d = (one.double().flatten().clone() for one in torch.broadcast_tensors(alpha, beta, misalignment))
     if not ((a > 0).all() and (b > 0).all() and threshold > 0):
         raise ValueError("magnitudes and the threshold must be positive")
+    # The flow has no scale: magnitudes in units of the threshold, times in units of its inverse, lose no digits.
+    a, b = a / threshold, b / threshold
     clock = torch.zeros_like(a)
-    crossed = torch.where(a >= threshold, 0.0, torch.inf).double()
+    crossed = torch.where(a >= 1, 0.0, torch.inf).double()
     active = torch.isinf(crossed).nonzero()[:, 0]
     for _ in range(MOST_STEPS):
         if not len(active):
@@ -172,11 +174,11 @@ def crossing_time(
         state = torch.stack([a[active], b[active], d[active] / 2, torch.zeros_like(d[active])])
         dt = SAFETY * p / (state[0] + 4 * state[1] + state[0].square() / state[1])
         after = _runge_kutta(state, dt, p)
-        reached = after[0] >= threshold
+        reached = after[0] >= 1
         # The logarithm of a magnitude is nearly straight over a step.
-        part = (threshold / state[0]).log() / (after[0] / state[0]).log()
+        part = -state[0].log() / (after[0] / state[0]).log()
         crossed[active[reached]] = (clock[active] + part * dt)[reached]
         clock[active] += dt
         a[active], b[active], d[active] = after[0], after[1], 2 * after[2] - after[3]
         active = active[~reached]
-    return crossed.reshape(torch.broadcast_shapes(alpha.shape, beta.shape, misalignment.shape))
+    return (crossed / threshold).reshape(torch.broadcast_shapes(alpha.shape, beta.shape, misalignment.shape))

@@ -86,9 +86,8 @@ def participation_ratio(magnitude: Float[Tensor, "*rows frequencies"]) -> Float[
 
     Not a number where all magnitudes are zero.
     """
-    power = magnitude.square()
-    # Relative to the largest, so that tiny weights do not underflow.
-    power = power / power.amax(-1, keepdim=True)
+    # Relative to the largest, so that tiny weights do not underflow, nor huge ones overflow.
+    power = (magnitude / magnitude.amax(-1, keepdim=True)).square()
     return power.square().sum(-1) / power.sum(-1).square()
 
 

@@ -56,8 +56,8 @@ class GrokkingStages:
         lines = [f"now in stage {self.current}, at step {self.last:,.0f}"]
         if self.stage1_end is not None:
             lines.append(
-                f"memorization ends at step {self.stage1_end:,.0f}; test accuracy {self.test_when_memorized:.3f} with "
-                "all training pairs right"
+                f"memorization ends at step {self.stage1_end:,.0f}; test accuracy {self.test_when_memorized:.3f} once "
+                "memorized"
             )
         if self.stage2_end is not None:
             lines.append(f"fast generalization ends at step {self.stage2_end:,.0f}")

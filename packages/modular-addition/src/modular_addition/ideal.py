@@ -112,8 +112,8 @@ class GhostReport:
 
     @property
     def ratio(self) -> float:
-        """Of ghost and peak; 1/2 for an ideal network with squares, 1/3 with ReLU."""
-        return self.ghost / self.peak
+        """Of ghost and peak; 1/2 for an ideal network with squares, 1/3 with ReLU; not a number without a peak."""
+        return self.ghost / self.peak if self.peak else math.nan
 
     @property
     def prominence(self) -> float:

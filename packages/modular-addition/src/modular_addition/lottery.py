@@ -67,15 +67,18 @@ def lottery_tickets(w_in: Float[Tensor, "width p"], w_out: Float[Tensor, "p widt
     have been trained already, times mean little.
 
     Raises:
-        ValueError: if p is even, the shapes do not fit, a weight is not finite, or a magnitude is zero.
+        ValueError: if p is even, the shapes are not (M, p) and (p, M), a weight is not finite, a magnitude is zero, or
+            a neuron is too far from what a network starts with for any frequency to grow.
     """
-    report = FourierReport.from_weights(w_in, w_out)
+    report = FourierReport.of_shared_weights(w_in, w_out)
     check_odd(report.p)
     alpha, beta = report.inputs.magnitude, report.outputs.magnitude
     if not ((alpha > 0).all() and (beta > 0).all()):
         raise ValueError("some magnitudes are zero, so that their frequencies cannot grow")
     angle = wrap(2 * report.inputs.phase - report.outputs.phase)
     time = crossing_time(alpha, beta, angle, report.p, THRESHOLD * float(alpha.max()))
+    if not time.isfinite().any(1).all():
+        raise ValueError("in some neurons no frequency would grow to the threshold; are these weights of a network?")
     return LotteryTickets(alpha, beta, angle, time)
 
 
@@ -113,8 +116,10 @@ def judge(tickets: LotteryTickets, trained: FourierReport, steps: int = -1) -> L
     """Compare the predictions with the weights after training.
 
     Raises:
-        ValueError: if they are of networks of another shape.
+        ValueError: if they are of networks of another shape, or the two numbers have weights of their own.
     """
+    if trained.second is not None:
+        raise ValueError("the two numbers of the trained network must share their weights, (M, p) in and (p, M) out")
     if tickets.alpha.shape != trained.inputs.magnitude.shape:
         raise ValueError(
             f"initial and trained weights are of different networks: {tuple(tickets.alpha.shape)} and "
@@ -180,7 +185,7 @@ def play(
     steps, alphas, angles = [], [], []
     for step in track(range(config.steps + 1), "steps") if track else range(config.steps + 1):
         trainer.gradients(step)
-        losses = trainer.member_losses
+        losses = trainer.member_losses.cpu()
         if not losses.isfinite().all():
             raise FloatingPointError(
                 f"training diverged: the loss is not finite at step {step}; lower the learning rate"

@@ -11,7 +11,7 @@ from separata.progress import Reporter
 from separata.run import Compute
 from separata.runs import RunFolder
 
-from .configs import ModelConfig, RunConfig
+from .configs import Activation, ModelConfig, RunConfig
 from .diagnosis import FourierReport
 from .grokking import GrokkingStages, stages_of_rows
 from .groups import PairData
@@ -109,6 +109,22 @@ def load(path: Path | str, device: str = "auto") -> ModularAdditionNet:
     net = ModularAdditionNet.from_config(folder.config(ModelConfig, "model"))
     folder.load_weights(net)
     return net.to(Compute(device).torch_device).eval()
+
+
+def activation_of(path: Path | str) -> Activation | None:
+    """The activation function of the network in a folder, or in the file `model.safetensors` in one.
+
+    Returns:
+        None for any other file or folder: it does not say.
+
+    Raises:
+        ValueError: if the configuration in the folder is damaged, or that of another kind of network.
+    """
+    try:
+        folder = RunFolder.open(path)
+    except FileNotFoundError:
+        return None
+    return folder.config(ModelConfig, "model").activation
 
 
 def _described(config: RunConfig) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """What experiments compute: trainings with all seeds of an experiment as one, and what is found of each."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -196,3 +198,23 @@ def run_grokking(trial: GrokkingTrial, device: str) -> dict[str, Any]:
         )
         found.append({"history": history, **stages.to_json()})
     return {"steps": trainer.steps, "found": found}
+
+
+def stage_numbers(steps: Sequence[int], found: dict[str, Any]) -> dict[str, float]:
+    """Ends of the stages of a seed that `run_grokking` found, and how the weights change between them.
+
+    The inverse participation ratio from the end of the first stage to that of the second, and the norm, relative to
+    that at the end of the second stage, from there to the end. What is not reached is not a number.
+    """
+    first, second = found["stage1_end"], found["stage2_end"]
+    numbers = {"stage1_end": first, "stage2_end": second, "test_when_memorized": found["test_accuracy_when_memorized"]}
+    rise = change = math.nan
+    if first is not None and second is not None:
+        ipr, norm = found["history"]["ipr"], found["history"]["norm"]
+        rise = ipr[steps.index(second)] - ipr[steps.index(first)]
+        change = norm[-1] / norm[steps.index(second)] - 1
+    return {
+        **{name: math.nan if value is None else value for name, value in numbers.items()},
+        "ipr_rise": rise,
+        "norm_change": change,
+    }

@@ -13,7 +13,13 @@ from .network import pair_logits
 def addition_accuracy(
     w_in: Float[Tensor, "width p"], w_out: Float[Tensor, "p width"], activation: Activation = "relu"
 ) -> float:
-    """Share of all ordered pairs whose largest logit is that of their sum."""
+    """Share of all ordered pairs whose largest logit is that of their sum.
+
+    Raises:
+        ValueError: if the shapes are not (M, p) and (p, M).
+    """
+    if w_in.mT.shape != w_out.shape:
+        raise ValueError(f"the weights must be (M, p) and (p, M), not {tuple(w_in.shape)} and {tuple(w_out.shape)}")
     data = PairData.make(w_in.shape[1])
     logits = pair_logits(w_in.detach(), w_out.detach(), data.x, data.y, activation)
     is_right = (logits.argmax(-1, keepdim=True) == data.labels).double()
@@ -44,7 +50,7 @@ def vote_accuracy(
     """
     if n < 1:
         raise ValueError(f"n must be at least 1 neuron of each frequency, not {n}")
-    report = FourierReport.from_weights(w_in, w_out)
+    report = FourierReport.of_shared_weights(w_in, w_out)
     found = []
     for _ in range(n_draws):
         order = torch.randperm(report.width, generator=generator)
@@ -72,7 +78,7 @@ def pure_weights(
     """
     if phases not in {"own", "equal"}:
         raise ValueError(f"phases must be own or equal, not {phases}")
-    report = FourierReport.from_weights(w_in, w_out)
+    report = FourierReport.of_shared_weights(w_in, w_out)
     check_odd(report.p)
     phi = report.phi if phases == "own" else torch.zeros_like(report.phi)
     psi = 2 * phi - report.misalignment

@@ -40,7 +40,7 @@ class WeightNames:
     Args:
         w_in: Name of the input weights, (M, p) or (M, 2p); found by their shape by default.
         w_out: Name of the output weights, (p, M); found by their shape by default.
-        w_embed: Name of an embedding below the input weights, (d, p) or (p, d); none by default.
+        w_embed: Name of an embedding below the input weights, (d, p) or (p, d), a square one (d, p); none by default.
     """
 
     w_in: str | None = None
@@ -141,11 +141,14 @@ def _matrices(path: Path) -> dict[str, Tensor]:
         raise FileNotFoundError(f"there is no file {path}")
     else:
         raise ValueError(f"weights are read from .safetensors, .npz or .pt, not from {path.name}")
-    return {
-        name: one.detach().float() if one.dtype in {torch.float16, torch.bfloat16} else one.detach()
+    kept = {
+        name: one.detach()
         for name, one in sorted(held.items())
         if isinstance(one, Tensor) and one.ndim == 2 and one.is_floating_point()
     }
+    # One precision for all, since layers are multiplied with each other.
+    dtype = torch.double if any(one.dtype == torch.double for one in kept.values()) else torch.float
+    return {name: one.to(dtype) for name, one in kept.items()}
 
 
 def _is_matrix(array: np.ndarray) -> bool:
