@@ -168,7 +168,7 @@ class PlantedTrial:
         trial: The training; its seed does not count.
         amplitude: A, in standard deviations.
         leave_out: Leave out no images, the planted ones, or as many random ones.
-        with_valley: Measure the balance of the planted groups, too.
+        with_valley: Measure the balance of the planted groups in steps 20 to 100, too.
         seed: Chooses the images and those planted, and draws the weights.
     """
 
@@ -204,7 +204,8 @@ def run_planted(planted: PlantedTrial, device: str) -> dict[str, Any]:
         `sharpness` as pairs of step and value; where the planted images are all there also their `share` among the
         groups by change, `svd_share`, `loss_share` among those of highest loss, the `probe`'s outputs for the planted
         classes at every step, mean losses of the planted classes, of the `rest` and of all at every step, and the
-        `balance` at some.
+        `balance` at some: slopes of both planted groups along the sharpest direction, and of two random groups of
+        their sizes.
     """
     data, groups = planted.samples()
     trial = planted.seeded()
@@ -212,19 +213,39 @@ def run_planted(planted: PlantedTrial, device: str) -> dict[str, Any]:
     trainer = Trainer(network, data, trial.train)
     probe = constant_probe(planted.amplitude, data.x.shape[1:]).to(device)
     outputs, balance = [], []
+    named = {f"{label}": some for label, some in groups.items()}
+    random = _unplanted(len(data), groups, planted.seed)
 
     def look(step: int) -> None:
         outputs.append(probe_response(network, probe)[0].tolist())
         if planted.with_valley and 20 <= step <= 100 and step % 10 == 0 and step < trial.train.n_steps:
             vector = trainer.tracker.measure().eigenvectors[0]
-            named = {f"{label}": some for label, some in groups.items()}
-            shares = curvature_shares(network, trainer.data.x, trainer.data.y, vector, named, trial.train.loss)
-            balance.append([step, *(shares[name].size * shares[name].slope for name in named)])
+            of_all = named | random
+            shares = curvature_shares(network, trainer.data.x, trainer.data.y, vector, of_all, trial.train.loss)
+            slopes = {name: shares[name].size * shares[name].slope for name in of_all}
+            balance.append(
+                {
+                    "step": step,
+                    "planted": [slopes[name] for name in named],
+                    "random": [slopes[name] for name in random],
+                    "share": sum(shares[name].share for name in named),
+                }
+            )
 
     follow(trainer, trial.train.n_steps, look if groups else None)
     trainer.recorder.note(trial.train.n_steps, sharpness=trainer.tracker.measure().value)
     found: dict[str, Any] = {"sharpness": sorted(trainer.recorder.values["sharpness"].items())}
     return found | (_of_planted(trainer, groups, outputs, balance, trial) if groups else {})
+
+
+def _unplanted(n: int, groups: dict[int, Tensor], seed: int) -> dict[str, Tensor]:
+    """As many random groups as planted ones, of their sizes and of examples that have no signal."""
+    generator = torch.Generator().manual_seed(seed + TUNING_SEEDS)
+    members = torch.cat([torch.zeros(0, dtype=torch.long), *groups.values()])
+    order = torch.randperm(n, generator=generator)
+    others = order[~torch.isin(order, members)]
+    sizes = [len(some) for some in groups.values()]
+    return {f"random {i}": some for i, some in enumerate(others[: sum(sizes)].split(sizes))} if sizes else {}
 
 
 def _of_planted(
@@ -324,6 +345,7 @@ class OptimizerTrial:
         model: The network.
         train: Optimizer, loss and steps; its seed does not count.
         is_tuning: See other samples than those on which a claim is measured.
+        patience: Go on for so many times the steps, to see when a loss is reached that was not in time.
         seed: Of samples, weights and batches.
     """
 
@@ -332,6 +354,7 @@ class OptimizerTrial:
     model: ModelConfig
     train: TrainConfig
     is_tuning: bool = False
+    patience: int = 1
     seed: int = 0
 
 
@@ -339,8 +362,8 @@ def run_optimizer(trial: OptimizerTrial, device: str) -> dict[str, Any]:
     """Train.
 
     Returns:
-        `steps` and the training `loss` of all samples at these; `final`, the mean of the last three, None if the
-        training diverged.
+        `steps` and the training `loss` of all samples at these; `final`, the mean of the last three up to
+        `train.n_steps`, however long it goes on, None if the training diverged.
     """
     seed = trial.seed + TUNING_SEEDS * trial.is_tuning
     if trial.dataset == "text":
@@ -349,12 +372,14 @@ def run_optimizer(trial: OptimizerTrial, device: str) -> dict[str, Any]:
         data = load_samples(trial.dataset, trial.data, seed=seed)
     with seeded(seed):
         network = make_network(trial.model, data.x.shape[1:], len(data.classes)).to(device)
-    trainer = Trainer(network, data, replace(trial.train, seed=seed))
+    n_steps = trial.patience * trial.train.n_steps
+    trainer = Trainer(network, data, replace(trial.train, seed=seed, n_steps=n_steps))
     try:
-        follow(trainer, trial.train.n_steps)
-        trainer.recorder.watch(trial.train.n_steps, network, trainer.data.x, trainer.data.y, trial.train.loss)
+        follow(trainer, n_steps)
+        trainer.recorder.watch(n_steps, network, trainer.data.x, trainer.data.y, trial.train.loss)
     except FloatingPointError:
         return {"steps": [], "loss": [], "final": None}
-    loss = trainer.recorder.mean_loss.tolist()
-    final = float(np.mean(loss[-3:]))
-    return {"steps": trainer.recorder.steps, "loss": loss, "final": final if math.isfinite(final) else None}
+    steps, loss = trainer.recorder.steps, trainer.recorder.mean_loss.tolist()
+    in_time = [value for step, value in zip(steps, loss, strict=True) if step <= trial.train.n_steps]
+    final = float(np.mean(in_time[-3:]))
+    return {"steps": steps, "loss": loss, "final": final if math.isfinite(final) else None}
