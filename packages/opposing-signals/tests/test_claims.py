@@ -14,7 +14,14 @@ AGREEING = {
     "paired-groups": {"swing": 0.2, "eos": -0.97, "stable": 0.99},
     "opposing-gradients": {"cosine": -0.5, "norm": 2.7, "correlation": -0.8},
     "consistent-features": {"groups_input": 1.6, "random_input": 1.0, "groups_last": 1.2, "random_last": 1.1},
-    "edge-of-stability": {"lowest": 0.97, "highest": 1.2, "rises": 25, "stable_rises": 0},
+    "edge-of-stability": {
+        "lowest": 0.97,
+        "highest": 1.2,
+        "power_lowest": 0.9,
+        "power_highest": 1.1,
+        "rises": 25,
+        "stable_rises": 0,
+    },
     "cross-entropy": {"ce_peak": 2.5, "ce_late": 0.8, "ce_rises": 11},
     "narrow-valley": {
         "balance": 0.2,

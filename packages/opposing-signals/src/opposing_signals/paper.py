@@ -118,16 +118,20 @@ PAPER = Paper(
             "edge-of-stability",
             "Progressive sharpening leads to the edge of stability, where the loss rises again and again",
             metric=f"sharpness relative to 2 / learning rate from step 30 on; loss increases in 60 steps; {MNIST}",
-            paper=dict.fromkeys(("lowest", "highest", "rises", "stable_rises")),
+            paper=dict.fromkeys(("lowest", "highest", "power_lowest", "power_highest", "rises", "stable_rises")),
             labels={
                 "lowest": "lowest sharpness, learning rate 0.3",
                 "highest": "highest sharpness, learning rate 0.3",
+                "power_lowest": "lowest by five products of power iteration, which end too early",
+                "power_highest": "highest by five products of power iteration",
                 "rises": "loss increases in 60 steps, learning rate 0.3",
                 "stable_rises": "loss increases in 60 steps, learning rate 0.05 (control)",
             },
             criterion="sharpness within 0.9 and 1.25, at least 20 increases, and none below the edge",
             holds=_hovers_at_the_edge,
-            note="The sharpness is that of Lanczos with a residual below 0.01.",
+            note="The sharpness is that of Lanczos with a residual below 0.01, which agrees with the full Hessian and with "
+            "ARPACK. The bounds were set from power iteration of five products, each time from the last vector on: in the "
+            "same training its residuals are up to 0.13, and it ends below the largest eigenvalue.",
         ),
         Claim(
             "cross-entropy",

@@ -16,6 +16,7 @@ from .attribution import curvature_shares
 from .configs import DataConfig, ModelConfig, TrainConfig
 from .gradients import group_gradients
 from .groups import OpposingGroups
+from .hessian import HessianOperator
 from .linear import LinearOpposingModel, LinearTrajectory
 from .networks import make_network
 from .planted import plant_signal
@@ -39,6 +40,7 @@ class Trial:
         spike_after: Step after which the largest spike is looked for.
         m: Examples of a group.
         without: Numbers of images that are left out.
+        with_power: Estimate the sharpness by a few power iterations, too.
         seed: Chooses the images, and draws the weights.
     """
 
@@ -49,6 +51,7 @@ class Trial:
     spike_after: int = 60
     m: int = 20
     without: tuple[int, ...] = ()
+    with_power: bool = False
     seed: int = 0
 
     def samples(self) -> Samples:
@@ -89,16 +92,25 @@ def run_trial(trial: Trial, device: str) -> dict[str, Any]:
     """Train and find the groups.
 
     Returns:
-        `loss` of every step, `sharpness` as pairs of step and value, `share` of the changes of loss in the 1 % that
+        `loss` of every step, `sharpness` and `power` as pairs of step and value, `share` of the changes of loss in the 1 % that
         change most (mean over steps), the `groups` at the largest spike, and mean losses `up` and `down` of them at
         every step.
     """
     data = trial.samples()
     network = trial.network(data).to(device)
     trainer = Trainer(network, data, trial.train)
-    follow(trainer, trial.train.n_steps)
-    trainer.recorder.note(trial.train.n_steps, sharpness=trainer.tracker.measure().value)
-    record = trainer.recorder
+    record, every = trainer.recorder, trial.train.sharpness_every
+    vector: list[Tensor] = []
+
+    def look(step: int) -> None:
+        if trial.with_power and every and step % every == 0:
+            operator = HessianOperator(network, trainer.data.x, trainer.data.y, trial.train.loss)
+            value, found = few_power_iterations(operator, vector[0] if vector else None)
+            vector[:] = [found]
+            record.note(step, power=value)
+
+    follow(trainer, trial.train.n_steps, look)
+    record.note(trial.train.n_steps, sharpness=trainer.tracker.measure().value)
     groups = record.groups(after=trial.spike_after, m=trial.m)
     losses = record.losses
     changes = losses.diff(dim=0)[trial.spike_after :].abs()
@@ -106,11 +118,21 @@ def run_trial(trial: Trial, device: str) -> dict[str, Any]:
     return {
         "loss": record.mean_loss.tolist(),
         "sharpness": sorted(record.values["sharpness"].items()),
+        "power": sorted(record.values.get("power", {}).items()),
         "share": float(most.mean()),
         "groups": _told(groups),
         "up": losses[:, groups.up].mean(1).tolist(),
         "down": losses[:, groups.down].mean(1).tolist(),
     }
+
+
+def few_power_iterations(operator: HessianOperator, vector: Tensor | None, n: int = 5) -> tuple[float, Tensor]:
+    """An estimate of the largest eigenvalue that is not converged: v'Hv after n products from a vector on, and v."""
+    if vector is None:
+        vector = torch.randn(operator.n_parameters, generator=torch.Generator().manual_seed(0)).to(operator.like)
+    for _ in range(n):
+        vector = torch.nn.functional.normalize(operator(vector), dim=0)
+    return float(vector @ operator(vector)), vector
 
 
 def _told(groups: OpposingGroups) -> dict[str, Any]:
