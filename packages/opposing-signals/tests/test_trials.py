@@ -1,4 +1,4 @@
-"""Trainings of the experiments at their own scale: planted signals are found, the sharpness is right where it counts."""
+"""Trainings of the experiments at their own scale: planted signals are found, and the sharpness is right."""
 
 from dataclasses import replace
 
@@ -11,7 +11,8 @@ from opposing_signals import HessianOperator, SharpnessTracker, TrainConfig, pla
 from opposing_signals.configs import ModelConfig
 from opposing_signals.experiments.optimizers import share_of_steps
 from opposing_signals.experiments.planted import Planted, balance
-from opposing_signals.trials import PlantedTrial, Trial, at_step, few_power_iterations, run_planted
+from opposing_signals.planted_trials import PlantedTrial, run_planted
+from opposing_signals.trials import Trial, at_step, few_power_iterations
 
 
 def test_images_with_a_planted_signal_take_part_in_the_spikes_and_without_one_they_do_not():

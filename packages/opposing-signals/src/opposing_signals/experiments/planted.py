@@ -7,7 +7,8 @@ from statistics import median
 from opposing_signals.charts import draw_doses, draw_valley
 from opposing_signals.configs import DataConfig, ModelConfig, TrainConfig
 from opposing_signals.paper import DOSES
-from opposing_signals.trials import PlantedTrial, Trial, run_planted
+from opposing_signals.planted_trials import PlantedTrial, run_planted
+from opposing_signals.trials import Trial
 from separata import Run, experiment
 
 from .natural import SMALL, Found
