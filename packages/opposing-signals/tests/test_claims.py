@@ -14,9 +14,23 @@ AGREEING = {
     "paired-groups": {"swing": 0.2, "eos": -0.97, "stable": 0.99},
     "opposing-gradients": {"cosine": -0.5, "norm": 2.7, "correlation": -0.8},
     "consistent-features": {"groups_input": 1.6, "random_input": 1.0, "groups_last": 1.2, "random_last": 1.1},
-    "edge-of-stability": {"lowest": 0.97, "highest": 1.2, "rises": 25, "stable_rises": 0},
+    "edge-of-stability": {
+        "lowest": 0.97,
+        "highest": 1.2,
+        "power_lowest": 0.9,
+        "power_highest": 1.1,
+        "rises": 25,
+        "stable_rises": 0,
+    },
     "cross-entropy": {"ce_peak": 2.5, "ce_late": 0.8, "ce_rises": 11},
-    "narrow-valley": {"balance": 0.2, "groups_rise": 5, "rest_rise": 1.1},
+    "narrow-valley": {
+        "balance": 0.2,
+        "balance_random": 0.6,
+        "share": 0.8,
+        "balance_edge": 0.8,
+        "groups_rise": 5,
+        "rest_rise": 1.1,
+    },
     "outliers-dominate": {"planted": -0.29, "random": 0.07},
     "outliers-dominate-natural": {"all": 101, "without_groups": 60, "without_random": 103, "share": 0.05},
     "linear-analysis": {
@@ -38,7 +52,14 @@ AGREEING = {
         "loss_5": 0.5,
         "probe": -0.9,
     },
-    "adam-and-sgd": {"text_adam": 0.3, "text_split": 0.7, "images_adam": 0.5, "images_split": 0.9},
+    "adam-and-sgd": {
+        "text_sgd": 0.9,
+        "text_adam": 0.3,
+        "text_split": 0.7,
+        "images_sgd": 1.0,
+        "images_adam": 0.5,
+        "images_split": 0.9,
+    },
 }
 WRONG = [
     ("paired-groups", {"swing": 0.05}),
@@ -76,6 +97,9 @@ WRONG = [
     ("predictions", {"dose_3": 0.9}),
     ("predictions", {"probe": 0.5}),
     ("adam-and-sgd", {"text_split": 1.0}),
+    ("adam-and-sgd", {"text_split": 0.9, "text_sgd": 0.9}),
+    ("adam-and-sgd", {"images_sgd": 0.55}),
+    ("adam-and-sgd", {"images_split": 2.0}),
     ("adam-and-sgd", {"images_adam": 1.0}),
 ]
 

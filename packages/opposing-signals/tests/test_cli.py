@@ -116,6 +116,13 @@ def test_groups_of_losses_that_another_program_wrote(place, tmp_path):
     assert value["is_opposing"]
     assert call("groups", place / "losses.npz", "--m", "5", "--out", tmp_path / "page.html").code == 0
     assert "take turns" in (tmp_path / "page.html").read_text()
+    shown = np.zeros((40, 8, 8), "uint8")
+    shown[:5, :, :2], shown[5:10, :2] = 255, 255
+    np.savez(tmp_path / "shown.npz", x=shown, y=np.r_[[0] * 5, [2] * 5, np.arange(30) % 2])
+    words = ("--m", "5", "--step", "11", "--data", tmp_path / "shown.npz", "--out", tmp_path / "page.html", "--json")
+    value = json.loads(call("groups", place / "losses.npz", *words).out)
+    assert (value["up_classes"], value["down_classes"]) == ({"0": 5}, {"2": 5}), "samples are in the order of losses"
+    assert (tmp_path / "page.html").read_text().count("data:image/png;base64,") == 10
 
 
 def test_sharpness_of_a_trained_network(place):
@@ -175,6 +182,8 @@ def test_optimizers_are_compared(place, tmp_path):
         (["groups", "losses.npz", "--step", "29", "--m", "5"], ["last"]),
         (["groups", "losses.npz", "--step", "soon"], ["auto"]),
         (["groups", "losses.npz", "--data", "own.npz", "--m", "5"], ["40 examples"]),
+        (["groups", "losses.npz", "--data", "own.csv", "--m", "5"], ["same order"]),
+        (["groups", "losses.npz", "--data", "losses.npz", "--m", "5"], ["losses.npz"]),
         (["groups", "own-npz", "--out", "page.pdfx"], [".svg"]),
         (["sharpness", "absent"], ["absent"]),
         (["sharpness", "own-npz", "--k", "0"], ["k must"]),

@@ -72,6 +72,31 @@ def test_the_largest_eigenvalue_is_found_where_a_negative_one_is_larger_in_size(
     torch.testing.assert_close(found.eigenvalues, torch.tensor([2.0, 0.5], dtype=torch.float64))
 
 
+def test_equal_eigenvalues_are_found_one_after_the_other():
+    class Bowl(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(torch.zeros(4, dtype=torch.float64))
+
+        def forward(self, x):
+            return 1.5 * self.weight.square().sum() + 0 * x[:, :1]
+
+    found = sharpness(Bowl(), torch.ones(4, 2, dtype=torch.float64), torch.zeros(4, 1), lambda out, _: out, k=3)
+    torch.testing.assert_close(found.eigenvalues, torch.full((3,), 3.0, dtype=torch.float64))
+    vectors = found.eigenvectors
+    torch.testing.assert_close(vectors @ vectors.T, torch.eye(3, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("act", [curvature_shares, example_curvatures, gradient_norms])
+def test_examples_that_batch_normalization_mixes_have_no_curvature_of_their_own(act):
+    net = nn.Sequential(nn.Linear(5, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 3))
+    x, y, v = torch.randn(12, 5), torch.arange(12) % 3, torch.ones(47)
+    rest = {curvature_shares: (v, {"a": torch.arange(3)}), example_curvatures: (v,), gradient_norms: ()}[act]
+    with pytest.raises(ValueError, match="model.eval"):
+        act(net, x, y, *rest)
+    act(net.eval(), x, y, *rest)
+
+
 @pytest.mark.parametrize(("factor", "is_stable"), [(0.98, True), (1.02, False)])
 def test_on_a_quadratic_loss_gradient_descent_is_stable_just_below_two_over_the_sharpness(factor, is_stable):
     x = torch.randn(50, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
@@ -188,6 +213,8 @@ def test_networks_of_the_paper_have_a_sharpness(config):
     [
         (lambda n, x, y: sharpness(n, x, y, k=0), "k must"),
         (lambda n, x, y: sharpness(n, x, y, tol=0), "tol"),
+        (lambda n, x, y: sharpness(n, x, y, v0=torch.ones(3)), "v0 has 3"),
+        (lambda n, x, y: sharpness(n, x, y, batch_size=-3), "batch_size must"),
         (lambda n, x, y: sharpness(n, x, y, "hinge"), "mse, cross-entropy"),
         (lambda n, x, y: sharpness(n.requires_grad_(requires_grad=False), x, y), "no parameters"),
         (lambda n, x, y: sharpness(n, x, y, lambda o, t: nn.functional.cross_entropy(o, t)), "reduction='none'"),

@@ -69,6 +69,13 @@ def test_small_steps_follow_the_gradient_flow_which_keeps_its_invariant():
     assert flow.c[-1] ** 2 - 1 / flow.c[-1] ** 2 == pytest.approx(kept, abs=1e-3)
 
 
+def test_the_sharpness_at_the_end_of_gradient_flow_is_predicted_from_any_first_state():
+    model = LinearOpposingModel(d1=2, d2=3, alpha=5.0)
+    state = LinearState(np.array([0.1, 0.05]), np.array([0.5, -0.4, 0.1]), 0.1)
+    flow = model.gradient_flow(np.array([0.0, 200.0]), state)
+    assert flow.curvature[-1] == pytest.approx(model.predicted_sharpness(state), rel=1e-4)
+
+
 def test_sampled_data_sharpen_as_the_population_does():
     model = LinearOpposingModel(d1=5, d2=4, alpha=20.0)
     x, y = model.sample(20_000, np.random.default_rng(0))

@@ -49,6 +49,8 @@ def test_half_precision_keeps_three_digits_and_clips_what_is_too_large():
     torch.testing.assert_close(recorder.losses, seen, rtol=1e-3, atol=1e-6)
     recorder.log(30, torch.full((60,), 1e6))
     assert recorder.losses[-1].max() == 65504
+    recorder.log(31, torch.full((60,), -1e6))
+    assert recorder.losses[-1].min() == -65504
 
 
 def test_a_window_keeps_the_latest_steps_and_a_file_the_same(tmp_path):
@@ -69,6 +71,35 @@ def test_chunks_of_a_step_become_one_row():
     torch.testing.assert_close(chunked.losses, whole.losses, atol=1e-6, rtol=1e-4)
     chunked.log(30, torch.ones(16), torch.arange(16))
     assert chunked.steps[-1] == 29, "a step of which some examples are missing does not count"
+
+
+def test_an_example_that_comes_twice_does_not_stand_for_one_that_is_missing():
+    recorder = Recorder(4, keep="fp32")
+    recorder.log(0, torch.tensor([1.0, 2.0, 3.0, 4.0]), torch.tensor([0, 0, 1, 1]))
+    assert recorder.steps == []
+    recorder.log(0, torch.tensor([5.0, 6.0]), torch.tensor([3, 2]))
+    assert recorder.losses.tolist() == [[2.0, 4.0, 6.0, 5.0]]
+    recorder.log(1, torch.ones(4))
+    recorder.log(1, 2 * torch.ones(4))
+    assert recorder.steps == [0, 1], "a step that is logged twice, as with a second pass, is not lost"
+    assert recorder.losses[1].tolist() == [2.0] * 4
+    again = Recorder(4, keep="fp32")
+    recorder.log(2, torch.ones(2), torch.tensor([0, 3]))
+    again.load_state_dict(recorder.state_dict())
+    again.log(2, torch.ones(2), torch.tensor([1, 2]))
+    assert again.steps == [0, 1, 2]
+
+
+def test_targets_fit_outputs_or_are_refused():
+    net = nn.Linear(2, 1)
+    x, y = torch.randn(7, 2), torch.randn(7)
+    expected = 0.5 * (net(x)[:, 0] - y).square()
+    torch.testing.assert_close(per_example_loss(net, x, y, "mse"), expected.detach())
+    torch.testing.assert_close(per_example_loss(net, x, y[:, None], "mse"), expected.detach())
+    with pytest.raises(ValueError, match="do not fit"):
+        per_example_loss(nn.Linear(2, 3), x, y, "mse")
+    with pytest.raises(ValueError, match="batch_size must"):
+        per_example_loss(net, x, y, "mse", batch_size=-2)
 
 
 def test_minibatches_are_watched_every_few_steps():

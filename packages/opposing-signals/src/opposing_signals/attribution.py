@@ -10,7 +10,7 @@ from torch.func import functional_call, jvp
 
 from .gradients import loss_gradient
 from .hessian import HessianOperator
-from .losses import LossFunction, chunks, kept_buffers, loss_function, one_each
+from .losses import LossFunction, check_examples_apart, chunks, kept_buffers, loss_function, one_each
 
 REST = "rest"
 
@@ -53,8 +53,9 @@ def curvature_shares(
         batch_size: Samples of a chunk.
 
     Raises:
-        ValueError: if groups overlap, one is empty, or one is named `rest`.
+        ValueError: if groups overlap, one is empty, one is named `rest`, or batch normalization mixes the examples.
     """
+    check_examples_apart(model)
     members = torch.cat([one.to(x.device) for one in groups.values()]) if groups else torch.zeros(0, dtype=torch.long)
     if len(members.unique()) != len(members) or REST in groups or any(len(one) == 0 for one in groups.values()):
         raise ValueError(f"groups must not be empty nor overlap, and none may be named {REST}")
@@ -90,7 +91,11 @@ def example_curvatures(
 
     Returns:
         Slopes and curvatures. Their means are those of the mean loss.
+
+    Raises:
+        ValueError: if batch normalization mixes the examples.
     """
+    check_examples_apart(model)
     function = loss_function(loss)
     v = v / v.norm()
     trained = {name: one.detach() for name, one in model.named_parameters() if one.requires_grad}

@@ -59,7 +59,7 @@ def groups(
         method: Rank examples by their change at the step (delta) or by the leading singular vector (svd).
         after: First step that counts.
         out: Page or figure to write: .html, .svg, .png or .pdf.
-        data: The samples, as trace takes them; needed with an .npz file for pictures and classes.
+        data: The samples if they have moved; with an .npz file of losses, x and y in the same order, as .npz.
         device: Where to compute: auto, cpu or cuda.
         json: Print as JSON.
     """

@@ -16,7 +16,7 @@ from separata.training import seeded
 from . import runs
 from .attribution import curvature_shares
 from .charts import draw_linear, draw_optimizers
-from .configs import DataConfig, Method, OptimizerName, RunConfig, TrainConfig, check_name
+from .configs import Method, OptimizerName, RunConfig, TrainConfig, check_name
 from .drawing import draw_gallery, draw_trace
 from .groups import OpposingGroups
 from .hessian import sharpness
@@ -24,7 +24,7 @@ from .linear import LinearOpposingModel
 from .networks import make_network
 from .page import write_page
 from .recorder import Recorder
-from .samples import Samples, load_samples
+from .samples import Samples, load_samples, samples_in_order
 from .training import Trainer
 
 MOST_SHOWN = 10
@@ -134,7 +134,7 @@ def groups(run: Path, asked: Asked, *, out: Path | None, source: str | None, dev
 def _opened(run: Path, source: str | None, device: str) -> tuple[Recorder, Samples | None, float | None]:
     """The losses, the samples if they are known, and the learning rate."""
     if run.suffix == ".npz" and not run.is_dir():
-        data = None if source is None else load_samples(source, DataConfig(0))
+        data = None if source is None else samples_in_order(source)
         record = Recorder.load(run)
         if data is not None and len(data) != record.n_examples:
             raise ValueError(f"{run} has losses of {record.n_examples} examples, but {source} has {len(data)} samples")

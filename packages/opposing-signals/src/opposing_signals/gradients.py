@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
-from .losses import LossFunction, chunks, kept_buffers, loss_function, one_each
+from .losses import LossFunction, check_examples_apart, chunks, kept_buffers, loss_function, one_each
 
 
 def trained_parameters(model: nn.Module) -> list[nn.Parameter]:
@@ -53,8 +53,8 @@ class GroupGradients:
 
     @property
     def relative_norm(self) -> float:
-        """The largest norm, relative to random groups."""
-        return max(self.norms.values()) / self.random_norm
+        """The largest norm, relative to random groups; NaN where these have no gradient or none were drawn."""
+        return max(self.norms.values()) / self.random_norm if self.random_norm else float("nan")
 
     @property
     def is_opposing(self) -> bool:
@@ -133,7 +133,11 @@ def gradient_norms(
     """Gradient norm of every example's loss (GraNd), a ranking of examples to compare with.
 
     The model must run on single examples under `torch.func`, so it cannot have batch normalization in training mode.
+
+    Raises:
+        ValueError: if it has.
     """
+    check_examples_apart(model)
     from torch.func import functional_call, grad, vmap
 
     function = loss_function(loss)

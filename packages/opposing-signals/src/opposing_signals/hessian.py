@@ -155,6 +155,8 @@ def sharpness(
     start = torch.randn(operator.n_parameters, generator=generator or torch.Generator().manual_seed(0))
     start = start.to(operator.like) / start.norm().to(operator.like)
     if v0 is not None:
+        if v0.shape[-1] != operator.n_parameters:
+            raise ValueError(f"v0 has {v0.shape[-1]} numbers, but the model has {operator.n_parameters} parameters")
         warm = v0.to(operator.like).reshape(-1, operator.n_parameters).sum(0)
         start = warm / warm.norm().clamp(min=1e-30) + FRESH * start
     values, vectors = lanczos(operator, start, k, tol, max_products)
@@ -193,8 +195,13 @@ def lanczos(
             is_settled = i + 1 >= min(k + 3, most) and float((size * inner[-1, -k:]).abs().max()) <= tol * scale
             if is_settled or size <= 1e-12 * scale or i + 1 == most:
                 break
+        if size <= 1e-12 * max(map(abs, diagonal)):
+            # All that the first vector leads to is found; go on from another that is orthogonal to it.
+            size, product = 0.0, torch.randn(len(start), generator=torch.Generator().manual_seed(i + 1)).to(start)
+            for _ in range(2):
+                product = product - basis[: i + 1].T @ (basis[: i + 1] @ product)
         off.append(size)
-        vector = product / size if size > 0 else product
+        vector = product / product.norm()
     found = inner[:, -k:].flip(1).T.to(start) @ basis[: len(diagonal)]
     return values[-k:].flip(0).to(start), torch.nn.functional.normalize(found, dim=1)
 

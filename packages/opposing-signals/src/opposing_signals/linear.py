@@ -140,11 +140,11 @@ class LinearOpposingModel:
     def predicted_sharpness(self, state: LinearState | None = None) -> float:
         """Curvature along the outliers' direction where the target is learned: alpha c^2 at the end of gradient flow.
 
-        Gradient flow keeps c^2 - |b|^2, so that c^2 = (q + sqrt(q^2 + 4 |beta|^2)) / 2 where c b_k = beta and o = 0, q
-        its value in the first state; from a small one, the sharpness becomes alpha |beta|.
+        Gradient flow keeps q = c^2 - |b_k|^2 - o^2, so that c^2 = (q + sqrt(q^2 + 4 |beta|^2)) / 2 where c b_k = beta
+        and o = 0; from a small first state, the sharpness becomes alpha |beta|.
         """
         start = state or LinearState(np.zeros(self.d1), np.zeros(self.d2), 0.0)
-        q = start.c**2 - float(start.b_k @ start.b_k + start.b_o @ start.b_o)
+        q = start.c**2 - float(start.b_k @ start.b_k) - start.o**2
         return self.alpha * (q + math.sqrt(q * q + 4 * float(self.beta @ self.beta))) / 2
 
     def run_gd(

@@ -17,10 +17,15 @@ def squared_error(output: Float[Tensor, "n outputs"], y: Shaped[Tensor, "n *targ
 
     Args:
         output: Outputs of the network.
-        y: Classes, of which the outputs are to be one-hot codes, or targets of the outputs' shape.
+        y: Classes, of which the outputs are to be one-hot codes, or targets, as many as outputs.
+
+    Raises:
+        ValueError: if there is not one target for each output.
     """
     target = y if y.dtype.is_floating_point else one_hot(y.long(), output.shape[1])
-    return 0.5 * (output - target.to(output.dtype)).square().sum(1)
+    if target.numel() != output.numel() or len(target) != len(output):
+        raise ValueError(f"targets of the shape {tuple(y.shape)} do not fit outputs of {tuple(output.shape)}")
+    return 0.5 * (output - target.view_as(output).to(output.dtype)).square().sum(1)
 
 
 def class_cross_entropy(output: Float[Tensor, "n classes"], y: Shaped[Tensor, "n"]) -> Float[Tensor, "n"]:
@@ -60,9 +65,26 @@ def one_each(losses: Shaped[Tensor, "..."], n: int) -> Float[Tensor, "n"]:
 
 
 def chunks(n: int, batch_size: int | None) -> Iterator[slice]:
-    """Slices of n examples, `batch_size` in each, or all at once."""
-    size = batch_size or max(n, 1)
+    """Slices of n examples, `batch_size` in each, or all at once.
+
+    Raises:
+        ValueError: if the size is not positive.
+    """
+    size = max(n, 1) if batch_size is None else batch_size
+    if size < 1:
+        raise ValueError(f"batch_size must be at least 1, not {size}")
     return (slice(start, min(start + size, n)) for start in range(0, n, size))
+
+
+def check_examples_apart(model: nn.Module) -> None:
+    """See that the output for an example does not depend on the others.
+
+    Raises:
+        ValueError: if there is batch normalization in training mode.
+    """
+    kinds = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+    if any(isinstance(one, kinds) and one.training for one in model.modules()):
+        raise ValueError("batch normalization in training mode mixes the examples: call model.eval() before")
 
 
 @contextmanager

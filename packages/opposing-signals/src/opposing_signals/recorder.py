@@ -62,9 +62,9 @@ class Recorder:
         """Keep the losses of a step, with the parameters before its update.
 
         Args:
-            step: Number of the step; not below the last.
+            step: Number of the step; not below the last. What is logged again of the same step replaces what was.
             losses: One for each example, or for each of `indices`; several of one example are averaged.
-            indices: Which examples they are of, where they are not of all.
+            indices: Which examples they are of, where they are not of all; on the CPU, or each call waits for the GPU.
             values: Other numbers of the step, such as `sharpness`.
 
         Raises:
@@ -148,7 +148,8 @@ class Recorder:
 
     def spikes(self, threshold: float = 0.0) -> list[int]:
         """Steps from which the mean loss rises to the next by more than `threshold`."""
-        return [self.steps[row] for row in spikes(self.mean_loss, threshold)]
+        steps = self.steps
+        return [steps[row] for row in spikes(self.mean_loss, threshold)]
 
     def groups(
         self,

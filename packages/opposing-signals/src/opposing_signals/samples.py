@@ -4,11 +4,14 @@ import string
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
+from separata.arrays import load_npz
+from separata.labeled import load_samples as load_numbers
 from separata.labeled import load_splits
 
 from .configs import DataConfig
@@ -79,6 +82,35 @@ def load_samples(source: str | Path, config: DataConfig = DataConfig(), *, seed:
     if not scale > 0:
         raise ValueError(f"all numbers of {source} are the same, so that they cannot be standardized")
     return Samples((x - mean) / scale, part.y, part.classes, mean, scale)
+
+
+def samples_in_order(path: str | Path) -> Samples:
+    """All samples of a file in its own order, as they are, to look at beside losses that another program wrote.
+
+    Args:
+        path: An .npz file of `x` and `y`.
+
+    Raises:
+        ValueError: if it is none.
+        FileNotFoundError: if it is not there.
+    """
+    path = Path(path)
+    if path.suffix.lower() != ".npz":
+        raise ValueError(
+            f"{path} has an order of its own: beside losses, samples are an .npz file of x and y in the same order"
+        )
+    held = load_npz(path, ("x", "y"))
+    x, y = held.get("x", np.zeros(0)), held.get("y", np.zeros(0))
+    if x.ndim < 2 or y.shape != x.shape[:1] or y.dtype.kind not in "biu" or not len(y) or int(y.min()) < 0:
+        raise ValueError(f"{path} must hold samples x and for each a class y, a whole number from 0 on")
+    shape = x.shape[1:]
+    if x.ndim == 3:
+        shape = (1, *shape)
+    elif x.ndim == 4 and shape[0] not in (1, 3) and shape[2] in (1, 3):
+        shape = (shape[2], *shape[:2])
+    samples = load_numbers(path, shape)
+    classes = tuple(str(i) for i in range(int(y.max()) + 1))
+    return Samples(samples, torch.from_numpy(y.astype(np.int64)), classes)
 
 
 def bigram_samples(n: int, generator: torch.Generator, n_words: int = N_WORDS) -> Samples:

@@ -58,6 +58,7 @@ class LossStore:
         self._rows = self._room(window or 64, path)
         self.steps: list[int] = []
         self._n_missing: dict[int, int] = {}
+        self._seen = np.zeros(0, bool)
         self._pending: deque[_Pending] = deque()
         self._stream: torch.cuda.Stream | None = None
 
@@ -91,6 +92,7 @@ class LossStore:
             self._rows[self._place(number)] = np.nan
         self.steps.append(step)
         self._n_missing[step] = self.n_examples
+        self._seen = np.zeros(0, bool)
         return number
 
     def put(self, step: int, losses: Float[Tensor, "k"], columns: Tensor | None) -> None:
@@ -107,14 +109,23 @@ class LossStore:
         else:
             _check_finite(step, losses)
             self._keep(self.open_row(step), losses, columns)
-        self._n_missing[step] -= len(losses)
+        self._n_missing[step] = self._count_missing(step, columns)
+
+    def _count_missing(self, step: int, columns: Tensor | None) -> int:
+        """Examples of the latest row that are still missing: an example may come twice, and so may all of them."""
+        if columns is None or self._n_missing[step] == 0:
+            return 0
+        if not len(self._seen):
+            self._seen = np.zeros(self.n_examples, bool)
+        self._seen[columns.cpu().numpy()] = True
+        return self.n_examples - int(np.count_nonzero(self._seen))
 
     def _keep(self, row: int, losses: Tensor, columns: Tensor | None) -> None:
         target = self._rows[self._place(row)]
         values = losses.numpy() if losses.dtype == self._torch_dtype else losses.float().numpy()
         largest = LARGEST[self.keep]
         if values.dtype != self._dtype:
-            values = np.minimum(values, largest)
+            values = np.clip(values, -largest, largest)
         target[slice(None) if columns is None else columns.cpu().numpy()] = values
 
     def _send(self, step: int, row: int, losses: Tensor, columns: Tensor | None) -> None:
@@ -124,7 +135,7 @@ class LossStore:
         stream.wait_stream(torch.cuda.current_stream(losses.device))
         with torch.cuda.stream(stream):
             # Not a number stays so, and infinity becomes it, so that both are seen when they arrive.
-            rounded = torch.where(losses.isfinite(), losses.clamp(max=LARGEST[self.keep]), torch.nan)
+            rounded = torch.where(losses.isfinite(), losses.clamp(-LARGEST[self.keep], LARGEST[self.keep]), torch.nan)
             rounded = rounded.to(self._torch_dtype)
             host = torch.empty(len(losses), dtype=self._torch_dtype, pin_memory=True)
             host.copy_(rounded, non_blocking=True)
@@ -164,7 +175,8 @@ class LossStore:
         for step, row in zip(steps, rows, strict=True):
             number = self.open_row(step)
             self._rows[self._place(number)] = row
-            self._n_missing[step] = int(np.isnan(row).sum())
+            self._seen = ~np.isnan(row)
+            self._n_missing[step] = int((~self._seen).sum())
 
 
 def _check_finite(step: int, losses: Tensor) -> None:

@@ -12,14 +12,12 @@ from torch import Tensor, nn
 from separata.training import seeded
 
 from .alignment import feature_alignment
-from .attribution import curvature_shares
 from .configs import DataConfig, ModelConfig, TrainConfig
 from .gradients import group_gradients
 from .groups import OpposingGroups
+from .hessian import HessianOperator
 from .linear import LinearOpposingModel, LinearTrajectory
 from .networks import make_network
-from .planted import plant_signal
-from .probe import constant_probe, probe_response, step_correlation
 from .samples import Samples, bigram_samples, load_samples
 from .training import Trainer
 
@@ -39,6 +37,7 @@ class Trial:
         spike_after: Step after which the largest spike is looked for.
         m: Examples of a group.
         without: Numbers of images that are left out.
+        with_power: Estimate the sharpness by a few power iterations, too.
         seed: Chooses the images, and draws the weights.
     """
 
@@ -49,6 +48,7 @@ class Trial:
     spike_after: int = 60
     m: int = 20
     without: tuple[int, ...] = ()
+    with_power: bool = False
     seed: int = 0
 
     def samples(self) -> Samples:
@@ -89,16 +89,25 @@ def run_trial(trial: Trial, device: str) -> dict[str, Any]:
     """Train and find the groups.
 
     Returns:
-        `loss` of every step, `sharpness` as pairs of step and value, `share` of the changes of loss in the 1 % that
-        change most (mean over steps), the `groups` at the largest spike, and mean losses `up` and `down` of them at
-        every step.
+        `loss` of every step, `sharpness` and `power` as pairs of step and value, `share` of the changes of loss in the
+        1 % that change most (mean over steps), the `groups` at the largest spike, and mean losses `up` and `down` of
+        them at every step.
     """
     data = trial.samples()
     network = trial.network(data).to(device)
     trainer = Trainer(network, data, trial.train)
-    follow(trainer, trial.train.n_steps)
-    trainer.recorder.note(trial.train.n_steps, sharpness=trainer.tracker.measure().value)
-    record = trainer.recorder
+    record, every = trainer.recorder, trial.train.sharpness_every
+    vector: list[Tensor] = []
+
+    def look(step: int) -> None:
+        if trial.with_power and every and step % every == 0:
+            operator = HessianOperator(network, trainer.data.x, trainer.data.y, trial.train.loss)
+            value, found = few_power_iterations(operator, vector[0] if vector else None)
+            vector[:] = [found]
+            record.note(step, power=value)
+
+    follow(trainer, trial.train.n_steps, look)
+    record.note(trial.train.n_steps, sharpness=trainer.tracker.measure().value)
     groups = record.groups(after=trial.spike_after, m=trial.m)
     losses = record.losses
     changes = losses.diff(dim=0)[trial.spike_after :].abs()
@@ -106,11 +115,21 @@ def run_trial(trial: Trial, device: str) -> dict[str, Any]:
     return {
         "loss": record.mean_loss.tolist(),
         "sharpness": sorted(record.values["sharpness"].items()),
+        "power": sorted(record.values.get("power", {}).items()),
         "share": float(most.mean()),
         "groups": _told(groups),
         "up": losses[:, groups.up].mean(1).tolist(),
         "down": losses[:, groups.down].mean(1).tolist(),
     }
+
+
+def few_power_iterations(operator: HessianOperator, vector: Tensor | None, n: int = 5) -> tuple[float, Tensor]:
+    """An estimate of the largest eigenvalue that is not converged: v'Hv after n products from a vector on, and v."""
+    if vector is None:
+        vector = torch.randn(operator.n_parameters, generator=torch.Generator().manual_seed(0)).to(operator.like)
+    for _ in range(n):
+        vector = torch.nn.functional.normalize(operator(vector), dim=0)
+    return float(vector @ operator(vector)), vector
 
 
 def _told(groups: OpposingGroups) -> dict[str, Any]:
@@ -157,98 +176,6 @@ def run_spike(spike: SpikeTrial, device: str) -> dict[str, float]:
         "cosine": float(np.mean([one.cosine() for one in found])),
         "norm": float(np.mean([one.relative_norm for one in found])),
         **ratios,
-    }
-
-
-@dataclass(frozen=True)
-class PlantedTrial:
-    """A training on images with a planted signal.
-
-    Args:
-        trial: The training; its seed does not count.
-        amplitude: A, in standard deviations.
-        leave_out: Leave out no images, the planted ones, or as many random ones.
-        with_valley: Measure the balance of the planted groups, too.
-        seed: Chooses the images and those planted, and draws the weights.
-    """
-
-    trial: Trial
-    amplitude: float = 5.0
-    leave_out: str = "none"
-    with_valley: bool = False
-    seed: int = 0
-
-    def seeded(self) -> Trial:
-        """The training with this seed."""
-        return replace(self.trial, seed=self.seed)
-
-    def samples(self) -> tuple[Samples, dict[int, Tensor]]:
-        """The images, and the planted ones of each class; none if they are left out."""
-        whole = self.seeded().samples()
-        planted = plant_signal(whole.x, whole.y, self.amplitude, generator=torch.Generator().manual_seed(self.seed))
-        data = replace(whole, x=planted.x)
-        if self.leave_out == "none":
-            return data, planted.groups
-        out = planted.planted
-        if self.leave_out == "random":
-            out = torch.tensor(self.seeded().random(len(whole), len(out)))
-        kept = torch.ones(len(whole), dtype=torch.bool)
-        kept[out] = False
-        return replace(data, x=data.x[kept], y=data.y[kept]), {}
-
-
-def run_planted(planted: PlantedTrial, device: str) -> dict[str, Any]:
-    """Train, and see who takes part in the spikes.
-
-    Returns:
-        `sharpness` as pairs of step and value; where the planted images are all there also their `share` among the
-        groups by change, `svd_share`, `loss_share` among those of highest loss, the `probe`'s outputs for the planted
-        classes at every step, mean losses of the planted classes, of the `rest` and of all at every step, and the
-        `balance` at some.
-    """
-    data, groups = planted.samples()
-    trial = planted.seeded()
-    network = trial.network(data).to(device)
-    trainer = Trainer(network, data, trial.train)
-    probe = constant_probe(planted.amplitude, data.x.shape[1:]).to(device)
-    outputs, balance = [], []
-
-    def look(step: int) -> None:
-        outputs.append(probe_response(network, probe)[0].tolist())
-        if planted.with_valley and 20 <= step <= 100 and step % 10 == 0 and step < trial.train.n_steps:
-            vector = trainer.tracker.measure().eigenvectors[0]
-            named = {f"{label}": some for label, some in groups.items()}
-            shares = curvature_shares(network, trainer.data.x, trainer.data.y, vector, named, trial.train.loss)
-            balance.append([step, *(shares[name].size * shares[name].slope for name in named)])
-
-    follow(trainer, trial.train.n_steps, look if groups else None)
-    trainer.recorder.note(trial.train.n_steps, sharpness=trainer.tracker.measure().value)
-    found: dict[str, Any] = {"sharpness": sorted(trainer.recorder.values["sharpness"].items())}
-    return found | (_of_planted(trainer, groups, outputs, balance, trial) if groups else {})
-
-
-def _of_planted(
-    trainer: Trainer, groups: dict[int, Tensor], outputs: list[Any], balance: list[Any], trial: Trial
-) -> dict[str, Any]:
-    record, members = trainer.recorder, torch.cat(list(groups.values()))
-    losses = record.losses
-    others = torch.ones(record.n_examples, dtype=torch.bool)
-    others[members] = False
-    by_delta, by_svd = (record.groups(after=trial.spike_after, m=trial.m, method=method) for method in ("delta", "svd"))
-    probes = torch.tensor(outputs)[:, list(groups)]
-    highest = losses[by_delta.step].topk(2 * trial.m).indices
-    late = min(trial.spike_after, len(probes) // 2)
-    return {
-        "share": by_delta.share_of(members),
-        "svd_share": by_svd.share_of(members),
-        "loss_share": float(torch.isin(highest, members).float().mean()),
-        "step": by_delta.step,
-        "probe": probes.tolist(),
-        "probe_correlation": step_correlation(probes[late:, 0] - probes[late:, -1]),
-        "classes": {f"{label}": losses[:, some].mean(1).tolist() for label, some in groups.items()},
-        "rest": losses[:, others].mean(1).tolist(),
-        "loss": record.mean_loss.tolist(),
-        "balance": balance,
     }
 
 
@@ -324,6 +251,7 @@ class OptimizerTrial:
         model: The network.
         train: Optimizer, loss and steps; its seed does not count.
         is_tuning: See other samples than those on which a claim is measured.
+        patience: Go on for so many times the steps, to see when a loss is reached that was not in time.
         seed: Of samples, weights and batches.
     """
 
@@ -332,6 +260,7 @@ class OptimizerTrial:
     model: ModelConfig
     train: TrainConfig
     is_tuning: bool = False
+    patience: int = 1
     seed: int = 0
 
 
@@ -339,8 +268,8 @@ def run_optimizer(trial: OptimizerTrial, device: str) -> dict[str, Any]:
     """Train.
 
     Returns:
-        `steps` and the training `loss` of all samples at these; `final`, the mean of the last three, None if the
-        training diverged.
+        `steps` and the training `loss` of all samples at these; `final`, the mean of the last three up to
+        `train.n_steps`, however long it goes on, None if the training diverged.
     """
     seed = trial.seed + TUNING_SEEDS * trial.is_tuning
     if trial.dataset == "text":
@@ -349,12 +278,14 @@ def run_optimizer(trial: OptimizerTrial, device: str) -> dict[str, Any]:
         data = load_samples(trial.dataset, trial.data, seed=seed)
     with seeded(seed):
         network = make_network(trial.model, data.x.shape[1:], len(data.classes)).to(device)
-    trainer = Trainer(network, data, replace(trial.train, seed=seed))
+    n_steps = trial.patience * trial.train.n_steps
+    trainer = Trainer(network, data, replace(trial.train, seed=seed, n_steps=n_steps))
     try:
-        follow(trainer, trial.train.n_steps)
-        trainer.recorder.watch(trial.train.n_steps, network, trainer.data.x, trainer.data.y, trial.train.loss)
+        follow(trainer, n_steps)
+        trainer.recorder.watch(n_steps, network, trainer.data.x, trainer.data.y, trial.train.loss)
     except FloatingPointError:
         return {"steps": [], "loss": [], "final": None}
-    loss = trainer.recorder.mean_loss.tolist()
-    final = float(np.mean(loss[-3:]))
-    return {"steps": trainer.recorder.steps, "loss": loss, "final": final if math.isfinite(final) else None}
+    steps, loss = trainer.recorder.steps, trainer.recorder.mean_loss.tolist()
+    in_time = [value for step, value in zip(steps, loss, strict=True) if step <= trial.train.n_steps]
+    final = float(np.mean(in_time[-3:]))
+    return {"steps": steps, "loss": loss, "final": final if math.isfinite(final) else None}

@@ -70,7 +70,7 @@ GPU_TRAIN = TrainConfig(n_steps=300, lr=0.05, chunk_size=1000, sharpness_every=5
 )
 def natural(config: Natural, run: Run) -> None:
     """Groups, gradients, features and sharpness on natural images."""
-    settings = {"edge": config.trial, "stable": config.stable(), "entropy": config.entropy()}
+    settings = {"edge": replace(config.trial, with_power=True), "stable": config.stable(), "entropy": config.entropy()}
     found = run.over_seeds(run_trial, settings, "trainings on natural images")
     trials = [replace(config.trial, seed=seed) for seed in run.seeds]
     members = [(tuple(one["groups"]["up"]), tuple(one["groups"]["down"])) for one in found["edge"]]
@@ -116,11 +116,16 @@ def _measure_groups(run: Run, edge: Found, stable: Found, at_spike: Found) -> No
 
 def _measure_edge(run: Run, config: Natural, edge: Found, stable: Found, entropy: Found) -> None:
     lr = config.trial.train.lr
-    late = [value * lr / 2 for step, value in edge["sharpness"] if step >= min(30, config.trial.train.n_steps // 2)]
+    late, power = (
+        [value * lr / 2 for step, value in edge[name] if step >= min(30, config.trial.train.n_steps // 2)]
+        for name in ("sharpness", "power")
+    )
     run.measure(
         "edge-of-stability",
         lowest=min(late),
         highest=max(late),
+        power_lowest=min(power),
+        power_highest=max(power),
         rises=mean_increases(edge["loss"]),
         stable_rises=mean_increases(stable["loss"]),
     )

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import Any
 
+import numpy as np
+
 from opposing_signals.charts import draw_optimizers
 from opposing_signals.configs import DataConfig, ModelConfig, OptimizerName, TrainConfig
 from opposing_signals.trials import OptimizerTrial, run_optimizer
@@ -45,6 +47,8 @@ class Optimizers:
     small_rates: tuple[float, ...] = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
 
 
+PATIENCE = 2
+"""How many times SGD's steps the others have to come down to its loss."""
 KINDS: dict[str, tuple[OptimizerName, float]] = {
     "sgd": ("sgd", 0.9),
     "adam": ("adam", 0.9),
@@ -85,7 +89,7 @@ def optimizers(config: Optimizers, run: Run) -> None:
     trials = {"text": config.text, "images": config.images}
     base = {(data, key): (trial, *kind) for data, trial in trials.items() for key, kind in KINDS.items()}
     candidates = {name: _candidates(config, *one) for name, one in base.items()}
-    chosen = run.choose(run_optimizer, candidates, _score, "choosing learning rates")
+    chosen = run.choose(run_optimizer, candidates, _score, "choosing learning rates", every_seed=True)
     split = {
         (data, key): [
             replace(
@@ -100,14 +104,14 @@ def optimizers(config: Optimizers, run: Run) -> None:
         for data, trial in trials.items()
         for key, sgd, momentum in (("split", "sgd", 0.9), ("split_plain", "sgd_plain", 0.0))
     }
-    chosen |= run.choose(run_optimizer, split, _score, "choosing step sizes")
-    final = {name: replace(one, is_tuning=False) for name, one in chosen.items()}
+    chosen |= run.choose(run_optimizer, split, _score, "choosing step sizes", every_seed=True)
+    final = {name: replace(one, is_tuning=False, patience=PATIENCE) for name, one in chosen.items()}
     found = run.over_seeds(run_optimizer, final, "optimizers")
     for i in range(len(run.seeds)):
         shares = {
-            f"{data}_{key}": _steps_to(found[data, key][i], found[data, "sgd"][i])
-            for data in trials
-            for key in ("adam", "split")
+            f"{data}_{key}": share_of_steps(found[data, key][i], found[data, "sgd"][i]["final"], trial.train.n_steps)
+            for data, trial in trials.items()
+            for key in ("sgd", "adam", "split")
         }
         run.measure("adam-and-sgd", **shares)
     _note_optimizers(config, run, chosen, found)
@@ -142,12 +146,18 @@ def _score(found: Found) -> float:
     return math.nan if found["final"] is None else -found["final"]
 
 
-def _steps_to(found: Found, sgd: Found) -> float:
-    """Share of the steps after which the loss is down where SGD's ends; 1 if it never is."""
-    if sgd["final"] is None or found["final"] is None:
+def share_of_steps(found: Found, target: float | None, n_steps: int) -> float:
+    """Steps until the loss, averaged over three records as the target is, is down there, as a share of `n_steps`.
+
+    SGD itself has a share below 1 where its loss was as low before: what is compared with it must be below that.
+    Where the loss never comes down, the share is that of the whole training, above 1.
+    """
+    if target is None or not found["steps"]:
         return math.nan
-    reached = [step for step, loss in zip(found["steps"], found["loss"], strict=True) if loss <= sgd["final"]]
-    return reached[0] / found["steps"][-1] if reached else 1.0
+    means = np.convolve(found["loss"], np.full(3, 1 / 3), "valid")
+    reached = np.flatnonzero(means <= target * (1 + 1e-9))
+    row = int(reached[0]) + 2 if len(reached) else -1
+    return float(found["steps"][row] / n_steps)
 
 
 def _note_optimizers(
@@ -169,6 +179,7 @@ def _note_optimizers(
         told.append(f"{'Text' if data == 'text' else 'Images'}: {', '.join(some)}.")
     run.note(
         "adam-and-sgd",
-        f"Rates are the best of {len(config.rates)} each, on other samples with other weights; SplitSGD has SGD's rate "
-        f"and chooses its fixed step among {len(config.small_rates)}. Final training losses. {' '.join(told)}",
+        f"Rates are the best of {len(config.rates)} each, on average over as many other samples with other weights; "
+        f"SplitSGD has SGD's rate and chooses its fixed step among {len(config.small_rates)}. Training losses after "
+        f"SGD's steps. {' '.join(told)}",
     )

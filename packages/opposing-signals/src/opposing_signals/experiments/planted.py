@@ -7,7 +7,8 @@ from statistics import median
 from opposing_signals.charts import draw_doses, draw_valley
 from opposing_signals.configs import DataConfig, ModelConfig, TrainConfig
 from opposing_signals.paper import DOSES
-from opposing_signals.trials import PlantedTrial, Trial, run_planted
+from opposing_signals.planted_trials import PlantedTrial, run_planted
+from opposing_signals.trials import Trial
 from separata import Run, experiment
 
 from .natural import SMALL, Found
@@ -54,7 +55,10 @@ def planted(config: Planted, run: Run) -> None:
         key: PlantedTrial(config.trial if key == "dose_5" else quiet, dose, with_valley=key == "dose_5")
         for key, dose in zip(DOSES, config.doses, strict=True)
     }
-    settings |= {name: PlantedTrial(config.slow, leave_out=name) for name in ("none", "planted", "random")}
+    settings |= {
+        name: PlantedTrial(config.slow, leave_out=name, with_valley=name == "none")
+        for name in ("none", "planted", "random")
+    }
     found = run.over_seeds(run_planted, settings, "trainings with planted signals")
     for i in range(len(run.seeds)):
         last = {name: found[name][i]["sharpness"][-1][1] for name in ("none", "planted", "random")}
@@ -67,7 +71,7 @@ def planted(config: Planted, run: Run) -> None:
             loss_5=strongest["loss_share"],
             probe=strongest["probe_correlation"],
         )
-        run.measure("narrow-valley", **_valley(strongest))
+        run.measure("narrow-valley", **_valley(found["none"][i], strongest))
     run.figure(
         "doses",
         draw_doses(
@@ -95,14 +99,26 @@ def planted(config: Planted, run: Run) -> None:
     )
 
 
-def _valley(found: Found) -> dict[str, float]:
-    """How well the groups balance early, and how much their loss rises to the spike."""
-    balance = [abs(a + b) / (abs(a) + abs(b)) for _, a, b in found["balance"] if a or b]
-    peak = found["step"] + 1
+def balance(found: Found, who: str = "planted") -> float:
+    """|sum| of two groups' slopes along the sharpest direction, relative to the sum of their sizes; median over steps.
+
+    0 where they balance each other, 1 where they point the same way.
+    """
+    pairs = [one[who] for one in found["balance"]]
+    known = [abs(a + b) / (abs(a) + abs(b)) for a, b in pairs if a or b]
+    return median(known) if known else math.nan
+
+
+def _valley(early: Found, edge: Found) -> dict[str, float]:
+    """How well the groups balance before the edge of stability, and how much their loss rises to the spike past it."""
+    peak = edge["step"] + 1
     before = max(0, peak - 10)
-    worse = max(found["classes"].values(), key=lambda series: series[peak])
+    worse = max(edge["classes"].values(), key=lambda series: series[peak])
     return {
-        "balance": median(balance) if balance else math.nan,
+        "balance": balance(early),
+        "balance_random": balance(early, "random"),
+        "share": median(one["share"] for one in early["balance"]),
+        "balance_edge": balance(edge),
         "groups_rise": worse[peak] / worse[before],
-        "rest_rise": found["rest"][peak] / found["rest"][before],
+        "rest_rise": edge["rest"][peak] / edge["rest"][before],
     }
