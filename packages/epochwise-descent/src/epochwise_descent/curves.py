@@ -36,7 +36,7 @@ ERRORS = (
 EMPTY = frozenset({"", "none", "null"})
 """Cells of rows on which nothing was logged."""
 ACCURACY = re.compile(r"(?i:(?<![a-z])(test|val|valid|eval|train)?acc(uracy)?(?![a-z]))|Acc(uracy)?(?![a-z])")
-"""In the name of an accuracy: `acc` or `accuracy` as a word, as in val_acc_0, acc@1 or testAcc, and not in accum_loss."""
+"""In the name of an accuracy: `acc` or `accuracy` as a word, as in val_acc_0, acc@1 or testAcc, not accum_loss."""
 N_NAMED = 8
 """Columns that a message names."""
 

@@ -14,6 +14,8 @@ Field = tuple[int, int, int | bytes]
 CASTAGNOLI = 0x82F63B78
 MASK = 0xA282EAD8
 FOREIGN = "{} is not an event file of TensorBoard, or damaged"
+SHORT = 4096
+"""Bytes of a record that is checked whatever it holds; images and the like are longer."""
 FLOAT, DOUBLE = 1, 2
 """TensorFlow's numbers of the types."""
 
@@ -26,8 +28,8 @@ def read_scalars(path: Path) -> list[tuple[int, str, float]]:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it is no event file, or damaged: a checksum is wrong of a record's length, or of a record with
-            scalars. Images and the like are passed over unchecked.
+        ValueError: if it is no event file, or damaged: a checksum is wrong of a record's length, or of a record that is
+            short or has scalars. Images and the like are passed over unchecked.
     """
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
@@ -37,7 +39,7 @@ def read_scalars(path: Path) -> list[tuple[int, str, float]]:
             scalars = list(_scalars(record))
         except (ValueError, IndexError, struct.error):
             raise ValueError(FOREIGN.format(path)) from None
-        if scalars and checksum != masked_crc(record):
+        if (scalars or len(record) <= SHORT) and checksum != masked_crc(record):
             raise ValueError(FOREIGN.format(path))
         found += scalars
     return found

@@ -133,7 +133,9 @@ def _learned(
     if dynamics == "flow":
         return -torch.expm1(-t[:, None] * speed[..., None, :])
     over = speed > 1 + 1e-12
-    decay = -torch.expm1(t[:, None] * torch.log1p(-speed.clamp(max=1 - NEAREST * torch.finfo(t.dtype).eps))[..., None, :])
+    decay = -torch.expm1(
+        t[:, None] * torch.log1p(-speed.clamp(max=1 - NEAREST * torch.finfo(t.dtype).eps))[..., None, :]
+    )
     if not bool(over.any()):
         return decay
     if not bool((t == t.round()).all()):
