@@ -144,8 +144,10 @@ def test_a_flipped_bit_is_never_another_number(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "is_accuracy"),
-    [("val_acc_0", True), ("acc@1", True), ("testAcc", True), ("testacc", True), ("Top-1 Accuracy", True)]
-    + [("accum_loss", False), ("vaccine_error", False), ("inaccuracy", False), ("acceleration", False)],
+    [
+        *((name, True) for name in ("val_acc_0", "acc@1", "testAcc", "testacc", "Top-1 Accuracy")),
+        *((name, False) for name in ("accum_loss", "vaccine_error", "inaccuracy", "acceleration")),
+    ],
 )
 def test_what_is_an_accuracy(tmp_path, name, is_accuracy):
     found = load_curve(write_csv(tmp_path / "a.csv", {"step": T, name: 1 - wave(T)}), y=name)
@@ -177,6 +179,8 @@ def test_what_is_no_event_file(tmp_path):
         ("a.csv", "step,b\n1,2\n", {"y": "c"}, "no column c; it has step, b"),
         ("a.csv", "step,b\n1,2\n", {"y": "c*"}, r"no column like c\*"),
         ("a.csv", "step,error\n1,2\n", {"by": "run"}, "no column run"),
+        ("a.csv", "step,error,error\n1,2,3\n", {}, "several columns error"),
+        ("a.csv", "step,error\n" + "\n".join(f"{i},{i}e300" for i in range(9)), {}, "beyond 1e"),
         ("a.json", "[1, 2]", {}, "holds no rows"),
         ("a.json", "{", {}, "not a JSON file"),
         ("a.txt", "hello", {}, "is no .csv"),

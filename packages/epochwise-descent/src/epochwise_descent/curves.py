@@ -104,7 +104,7 @@ def load_curve(
     time_name, error_name = names
     values = np.asarray(values, float)
     if not raw and ACCURACY.search(error_name):
-        whole = 100.0 if np.nanmax(values) > 1.5 else 1.0
+        whole = 100.0 if (values > 1.5).any() else 1.0
         values, error_name = whole - values, f"{whole:.0f} - {error_name}"
     try:
         t, error = checked_curve(times, values)
@@ -138,6 +138,8 @@ def _rows(paths: Sequence[Path]) -> list[Row]:
         return _from_events(paths)
     if path.suffix == ".csv":
         header, cells = tables.read_cells(path)
+        if twice := sorted({name for name in header if name and header.count(name) > 1}):
+            raise ValueError(f"{path} has several columns {twice[0]}")
         return [dict(zip(header, row, strict=True)) for row in cells]
     if path.suffix == ".jsonl":
         rows: Any = [row for _, row in files.read_json_lines(path)]

@@ -11,6 +11,8 @@ from .smoothing import WINDOW, binned, noise_curves, smoother
 
 FEWEST = 8
 """Points that a curve needs."""
+LARGEST = 1e100
+"""Error whose square can be computed with."""
 N_BOOTSTRAP = 400
 LEVEL = 0.95
 """Of intervals, and of the largest wave that noise alone makes."""
@@ -179,6 +181,8 @@ def checked_curve(t: ArrayLike, error: ArrayLike) -> tuple[Float[np.ndarray, " t
         raise ValueError(f"a curve needs at least {FEWEST} points to look for descents, not {len(times)}")
     if not (np.isfinite(times).all() and np.isfinite(values).all()):
         raise ValueError("the curve has a step or an error that is no finite number")
+    if np.abs(values).max() > LARGEST:
+        raise ValueError(f"the curve has an error beyond {LARGEST:g}")
     if times[0] < 0:
         raise ValueError(f"steps must not be negative, not {times[0]:g}")
     if (back := np.flatnonzero(np.diff(times) <= 0)).size:
