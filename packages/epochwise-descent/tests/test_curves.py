@@ -1,6 +1,8 @@
 """Learning curves in files that other programs wrote."""
 
+import contextlib
 import json
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 from descent_shell import wave
 
 from epochwise_descent import load_curve, read_scalars
+from epochwise_descent.event_files import masked_crc
 from separata.testing import write_bomb
 
 EVENTS = Path(__file__).parent / "events" / "events.out.tfevents.1700000000.host.1.0"
@@ -89,6 +92,68 @@ def test_an_event_file_that_tensorboard_wrote(tmp_path):
     assert len(read_scalars(cut)) == len(read_scalars(EVENTS)) - 1
 
 
+def test_event_files_of_a_training_that_was_started_again(tmp_path):
+    event = lambda step, value: record(b"\x10" + bytes([step]) + field(5, field(1, field(1, b"error") + value)))  # noqa: E731
+    number = lambda x: b"\x15" + struct.pack("<f", x)  # noqa: E731
+    for name, steps, shift in (("1", range(8), 0.0), ("2", range(6, 12), 0.5)):
+        (tmp_path / f"events.out.tfevents.{name}").write_bytes(b"".join(event(i, number(i + shift)) for i in steps))
+    (tmp_path / "events.out.tfevents.3").write_bytes(b"")
+    found = load_curve(tmp_path)
+    np.testing.assert_array_equal(found.t, range(12))
+    np.testing.assert_allclose(found.error[0], [0, 1, 2, 3, 4, 5, 6.5, 7.5, 8.5, 9.5, 10.5, 11.5])
+
+
+def test_tensors_of_all_kinds(tmp_path):
+    path = tmp_path / "x.tfevents.y"
+    one = struct.pack("<f", 0.5)
+    for content, expected in (
+        (b"\x08\x01" + field(5, one), 0.5),
+        (b"\x08\x01\x2d" + one, 0.5),
+        (b"\x08\x01" + field(4, one), 0.5),
+        (b"\x08\x02" + field(6, struct.pack("<d", 0.1)), 0.1),
+        (b"\x08\x01" + field(4, one + one), None),
+        (b"\x08\x03" + field(7, b"\x05"), None),
+    ):
+        path.write_bytes(record(b"\x10\x07" + field(5, field(1, field(1, b"a") + field(8, content)))))
+        assert read_scalars(path) == ([] if expected is None else [(7, "a", expected)])
+
+
+def record(data):
+    head = struct.pack("<Q", len(data))
+    return head + struct.pack("<I", masked_crc(head)) + data + struct.pack("<I", masked_crc(data))
+
+
+def field(number, content):
+    return bytes([number << 3 | 2, len(content)]) + content
+
+
+def test_a_flipped_bit_is_never_another_number(tmp_path):
+    data, whole = EVENTS.read_bytes(), read_scalars(EVENTS)
+    # The check value of CRC-32C, rotated and shifted as records have it.
+    assert masked_crc(b"123456789") == (((0xE3069283 >> 15) | (0xE3069283 << 17)) + 0xA282EAD8) & 0xFFFFFFFF
+    path = tmp_path / "x.tfevents.y"
+    for at in range(0, len(data), 41):
+        damaged = bytearray(data)
+        damaged[at] ^= 1 << at % 8
+        path.write_bytes(damaged)
+        with contextlib.suppress(ValueError):
+            found = read_scalars(path)
+            assert found == whole[: len(found)]
+            assert at >= len(data) - 80
+
+
+@pytest.mark.parametrize(
+    ("name", "is_accuracy"),
+    [
+        *((name, True) for name in ("val_acc_0", "acc@1", "testAcc", "testacc", "Top-1 Accuracy")),
+        *((name, False) for name in ("accum_loss", "vaccine_error", "inaccuracy", "acceleration")),
+    ],
+)
+def test_what_is_an_accuracy(tmp_path, name, is_accuracy):
+    found = load_curve(write_csv(tmp_path / "a.csv", {"step": T, name: 1 - wave(T)}), y=name)
+    np.testing.assert_allclose(found.error[0], wave(T) if is_accuracy else 1 - wave(T))
+
+
 def test_what_is_no_event_file(tmp_path):
     data = EVENTS.read_bytes()
     path = tmp_path / "x.tfevents.y"
@@ -114,6 +179,8 @@ def test_what_is_no_event_file(tmp_path):
         ("a.csv", "step,b\n1,2\n", {"y": "c"}, "no column c; it has step, b"),
         ("a.csv", "step,b\n1,2\n", {"y": "c*"}, r"no column like c\*"),
         ("a.csv", "step,error\n1,2\n", {"by": "run"}, "no column run"),
+        ("a.csv", "step,error,error\n1,2,3\n", {}, "several columns error"),
+        ("a.csv", "step,error\n" + "\n".join(f"{i},{i}e300" for i in range(9)), {}, "beyond 1e"),
         ("a.json", "[1, 2]", {}, "holds no rows"),
         ("a.json", "{", {}, "not a JSON file"),
         ("a.txt", "hello", {}, "is no .csv"),

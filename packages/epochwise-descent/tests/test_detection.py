@@ -51,6 +51,29 @@ def test_noise_alone_is_no_double_descent(seeds, shape):
     assert sum(found) <= (6 if seeds == 1 else 9)
 
 
+def test_noise_that_stays_from_point_to_point_is_no_double_descent():
+    rng = np.random.default_rng(4)
+    t, found = np.arange(1, 301), 0
+    for _ in range(25):
+        noise = rng.standard_normal(300)
+        for i in range(1, 300):
+            noise[i] = 0.9 * noise[i - 1] + 0.44 * noise[i]
+        found += find_double_descent(t, monotone(t) + 0.02 * noise).is_double_descent
+    assert found <= 3
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 6])
+def test_intervals_of_errors_hold_the_truth_with_few_seeds(seeds):
+    rng = np.random.default_rng(5)
+    held = 0
+    for _ in range(80):
+        found = find_double_descent(T, wave(T) + 0.01 * rng.standard_normal((seeds, 81)))
+        at = np.abs(np.log(found.steps / 2e3)).argmin()
+        held += found.low[at] <= wave(found.steps[at]) <= found.high[at]
+    # 95 % of 80 is 76.
+    assert held >= 70
+
+
 def test_other_shapes():
     u = np.interp(np.log10(T), [0, 2, 4], [0.5, 0.2, 0.4])
     found = find_double_descent(T, u)

@@ -71,6 +71,26 @@ def test_the_end_is_ridge_regression_or_least_squares():
     np.testing.assert_allclose(student(wide.x, wide.y, [1e9])[0, 0].numpy(), shortest, atol=1e-7)
 
 
+@pytest.mark.parametrize("dynamics", ["gd", "flow"])
+@pytest.mark.parametrize("t", [1e6, 1e40, np.inf])
+def test_directions_in_which_the_data_does_not_vary_are_never_learned(dynamics, t):
+    x = draw(SMALL).x[0].clone()
+    x[:, 3], x[:, 7] = x[:, 4], 0.0
+    y = draw(SMALL).y[0]
+    shortest = np.linalg.lstsq(x.numpy(), y.numpy(), rcond=None)[0]
+    np.testing.assert_allclose(student(x, y, [t], dynamics=dynamics)[0].numpy(), shortest, atol=1e-8)
+    np.testing.assert_allclose(ridge_student(x, y, [np.inf])[0].numpy(), shortest, atol=1e-8)
+
+
+def test_single_precision_and_overshooting_after_any_time():
+    batch = draw(SMALL)
+    found = student(batch.x.float(), batch.y.float(), [0.0, 1.0, 100.0])
+    torch.testing.assert_close(found.double(), student(batch.x, batch.y, [0.0, 1.0, 100.0]), atol=1e-4, rtol=0)
+    eta = 1.9 / float(torch.linalg.matrix_norm(batch.x, 2)) ** 2
+    late = student(batch.x, batch.y, [10_000_000, np.inf], eta=eta)[0]
+    torch.testing.assert_close(late[0], late[1], atol=1e-9, rtol=0)
+
+
 def test_ridge_in_place_of_a_time():
     batch = draw(SMALL)
     x, y = batch.x[0].numpy(), batch.y[0].numpy()

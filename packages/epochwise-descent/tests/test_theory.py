@@ -33,6 +33,8 @@ def test_the_beginning_and_the_end():
     assert end.error[0] == pytest.approx(0, abs=1e-12)
     one = two_scale_theory(replace(FIG1, kappa=1.0), [1e9])
     assert one.error[0] == pytest.approx(0, abs=1e-6)
+    slow = two_scale_theory(FIG1, [0.0, np.inf], "slow").error
+    np.testing.assert_allclose(slow, [0.28125, 0], atol=1e-9)
     # With fewer samples than features of a group, its alignment ends at n / d.
     few = two_scale_theory(TeacherStudent(n=20, d=100, p=70, kappa=10.0), [np.inf])
     assert few.parts["r_fast"][0] == pytest.approx(0.2)

@@ -1,5 +1,6 @@
 """Learning curves in files of anybody's training."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -34,6 +35,8 @@ ERRORS = (
 """Columns of errors, the first that is there; `/`, `-`, `.` and spaces in a name count as `_`."""
 EMPTY = frozenset({"", "none", "null"})
 """Cells of rows on which nothing was logged."""
+ACCURACY = re.compile(r"(?i:(?<![a-z])(test|val|valid|eval|train)?acc(uracy)?(?![a-z]))|Acc(uracy)?(?![a-z])")
+"""In the name of an accuracy: `acc` or `accuracy` as a word, as in val_acc_0, acc@1 or testAcc, not accum_loss."""
 N_NAMED = 8
 """Columns that a message names."""
 
@@ -76,7 +79,7 @@ def load_curve(
     Args:
         path: A table .csv with a header, rows of .jsonl, .npz with arrays of times and errors, Hugging Face's
             `trainer_state.json`, an event file of TensorBoard (`events.out.tfevents...`), or a folder with one of
-            these or with the `history.csv` of a run.
+            these or with the `history.csv` of a run. Event files of one folder are parts of one curve.
         x: Name of the times; by default step, epoch, iteration, ...
         y: Name of the error; by default test_error, error, val_error, ..., then accuracies, then losses. With `*`, all
             that match, such as `test_error_*`, are seeds.
@@ -92,15 +95,16 @@ def load_curve(
         ValueError: if it is no such file, or its curve is too short, does not go on in time, or has a number that is
             not finite; one sentence.
     """
-    place = _found(Path(path))
+    places = _found(Path(path))
+    place = places[0]
     if place.suffix == ".npz":
         times, values, names = _from_npz(place, x, y)
     else:
-        times, values, names = _from_rows(place, _rows(place), x, y, by)
+        times, values, names = _from_rows(place, _rows(places), x, y, by)
     time_name, error_name = names
     values = np.asarray(values, float)
-    if not raw and "acc" in error_name.lower():
-        whole = 100.0 if np.nanmax(values) > 1.5 else 1.0
+    if not raw and ACCURACY.search(error_name):
+        whole = 100.0 if (values > 1.5).any() else 1.0
         values, error_name = whole - values, f"{whole:.0f} - {error_name}"
     try:
         t, error = checked_curve(times, values)
@@ -113,26 +117,29 @@ def load_curve(
 # ---- kinds of files
 
 
-def _found(path: Path) -> Path:
-    """The file itself, or the one in a folder."""
+def _found(path: Path) -> list[Path]:
+    """The file itself, or the one in a folder; of TensorBoard all, since a restarted training begins a new one."""
     if not path.exists():
         raise FileNotFoundError(f"there is no file or folder {path}")
     if not path.is_dir():
-        return path
+        return [path]
     known = [path / "history.csv", path / "trainer_state.json", path / "metrics.csv"]
-    events = sorted(path.glob("*tfevents*"))
+    events = sorted(one for one in path.glob("*tfevents*") if one.is_file() and one.stat().st_size)
     states = sorted(path.glob("checkpoint-*/trainer_state.json"), key=lambda one: (len(str(one)), str(one)))
-    found = [one for one in known if one.is_file()] + events[-1:] + states[-1:]
+    found = [[one] for one in known if one.is_file()] + [events] * bool(events) + [[one] for one in states[-1:]]
     if not found:
         raise FileNotFoundError(f"{path} has no history.csv, metrics.csv, trainer_state.json or event file in it")
     return found[0]
 
 
-def _rows(path: Path) -> list[Row]:
+def _rows(paths: Sequence[Path]) -> list[Row]:
+    path = paths[0]
     if "tfevents" in path.name:
-        return _from_events(path)
+        return _from_events(paths)
     if path.suffix == ".csv":
         header, cells = tables.read_cells(path)
+        if twice := sorted({name for name in header if name and header.count(name) > 1}):
+            raise ValueError(f"{path} has several columns {twice[0]}")
         return [dict(zip(header, row, strict=True)) for row in cells]
     if path.suffix == ".jsonl":
         rows: Any = [row for _, row in files.read_json_lines(path)]
@@ -149,13 +156,14 @@ def _rows(path: Path) -> list[Row]:
     return found
 
 
-def _from_events(path: Path) -> list[Row]:
+def _from_events(paths: Sequence[Path]) -> list[Row]:
     """A row for each step; what was written twice, as after a restart, counts as it was written last."""
     held: dict[int, dict[str, Any]] = {}
-    for step, tag, value in read_scalars(path):
-        held.setdefault(step, {"step": step})[tag] = value
+    for path in paths:
+        for step, tag, value in read_scalars(path):
+            held.setdefault(step, {"step": step})[tag] = value
     if not held:
-        raise ValueError(f"{path} has no scalars in it")
+        raise ValueError(f"{paths[0]} has no scalars in it")
     return [held[step] for step in sorted(held)]
 
 

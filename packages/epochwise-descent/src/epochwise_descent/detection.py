@@ -11,10 +11,16 @@ from .smoothing import WINDOW, binned, noise_curves, smoother
 
 FEWEST = 8
 """Points that a curve needs."""
+LARGEST = 1e100
+"""Error whose square can be computed with."""
 N_BOOTSTRAP = 400
 LEVEL = 0.95
 """Of intervals, and of the largest wave that noise alone makes."""
 TAILS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
+STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
+"""Quantiles 0.975 of Student's t distribution with 1, 2, ... degrees of freedom."""
+NORMAL = 1.95996
+"""The same of the normal distribution."""
 SMALLEST = 0.01
 """By default, a rise or fall counts from this part of the curve's range on."""
 
@@ -24,6 +30,9 @@ Shape = Literal["double descent", "U-shaped", "descending", "rising"]
 @dataclass(frozen=True)
 class Extremum:
     """A minimum or maximum of a learning curve, with intervals of 95 %.
+
+    Steps are those at which the curve was measured, and so are the ends of their intervals. Of few seeds, the interval
+    of the error is as wide as Student's t distribution has it.
 
     Attributes:
         step: When.
@@ -156,7 +165,7 @@ def find_double_descent(
     smooth = matrix @ curve.values.mean(0)
     noise = noise_curves(curve.values, matrix, N_BOOTSTRAP, np.random.default_rng(seed))
     least = SMALLEST * float(np.ptp(smooth)) if smallest is None else smallest
-    return _report(curve.t, smooth, noise, least)
+    return _report(curve.t, smooth, noise, least, _widening(len(values)))
 
 
 def checked_curve(t: ArrayLike, error: ArrayLike) -> tuple[Float[np.ndarray, " time"], Float[np.ndarray, "seeds time"]]:
@@ -172,11 +181,21 @@ def checked_curve(t: ArrayLike, error: ArrayLike) -> tuple[Float[np.ndarray, " t
         raise ValueError(f"a curve needs at least {FEWEST} points to look for descents, not {len(times)}")
     if not (np.isfinite(times).all() and np.isfinite(values).all()):
         raise ValueError("the curve has a step or an error that is no finite number")
+    if np.abs(values).max() > LARGEST:
+        raise ValueError(f"the curve has an error beyond {LARGEST:g}")
     if times[0] < 0:
         raise ValueError(f"steps must not be negative, not {times[0]:g}")
     if (back := np.flatnonzero(np.diff(times) <= 0)).size:
         raise ValueError(f"steps must increase, but {times[back[0] + 1]:g} follows {times[back[0]]:g}")
     return times, values
+
+
+def _widening(seeds: int) -> float:
+    """How much wider an interval is because the spread of few seeds is itself uncertain."""
+    freedom = seeds - 1
+    if not freedom:
+        return 1.0
+    return (STUDENT[freedom - 1] if freedom <= len(STUDENT) else NORMAL + 2.5 / freedom) / NORMAL
 
 
 def _turns(curves: Float[np.ndarray, "n points"]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -209,6 +228,7 @@ def _report(
     smooth: Float[np.ndarray, " points"],
     noise: Float[np.ndarray, "n points"],
     least: float,
+    widening: float,
 ) -> DescentReport:
     resampled = smooth + noise
     spread = noise.std(0)
@@ -221,11 +241,11 @@ def _report(
     tolerance = max(least, wave, 2 * rise_se, 2 * fall_se)
     moved = _turns(resampled)
     certainty = float((np.minimum(*_sizes(resampled, moved)) > max(least, wave)).mean())
-    low, high = np.quantile(resampled, TAILS, axis=0)
+    low, high = np.quantile(smooth + widening * noise, TAILS, axis=0)
     curves = (t, smooth, low, high)
     if min(rise, fall) > tolerance:
         turns = zip((first, peak, second), moved, strict=True)
-        ends = [_extremum(t, smooth, resampled, at, places) for at, places in turns]
+        ends = [_extremum(curves, at, places) for at, places in turns]
         sizes = (rise, rise_se, fall, fall_se, tolerance, certainty)
         return DescentReport("double descent", ends[0], ends[1], ends[2], *sizes, *curves)
     lowest = int(smooth.argmin())
@@ -236,20 +256,20 @@ def _report(
     shape: Shape = "descending"
     if rise > tolerance:
         shape = "U-shaped" if smooth[0] - smooth[lowest] > tolerance else "rising"
-    end = _extremum(t, smooth, resampled, lowest, resampled.argmin(1))
+    end = _extremum(curves, lowest, resampled.argmin(1))
     return DescentReport(shape, end, None, None, rise, rise_se, 0.0, 0.0, tolerance, certainty, *curves)
 
 
-def _extremum(t: np.ndarray, smooth: np.ndarray, resampled: np.ndarray, at: int, places: np.ndarray) -> Extremum:
+def _extremum(curves: tuple[np.ndarray, ...], at: int, places: np.ndarray) -> Extremum:
+    t, smooth, low, high = curves
     steps = np.quantile(t[places], TAILS, method="nearest")
-    errors = np.quantile(resampled[:, at], TAILS)
     return Extremum(
         float(t[at]),
         float(min(steps[0], t[at])),
         float(max(steps[1], t[at])),
         float(smooth[at]),
-        float(errors[0]),
-        float(errors[1]),
+        float(low[at]),
+        float(high[at]),
     )
 
 

@@ -13,6 +13,9 @@ Field = tuple[int, int, int | bytes]
 
 CASTAGNOLI = 0x82F63B78
 MASK = 0xA282EAD8
+FOREIGN = "{} is not an event file of TensorBoard, or damaged"
+SHORT = 4096
+"""Bytes of a record that is checked whatever it holds; images and the like are longer."""
 FLOAT, DOUBLE = 1, 2
 """TensorFlow's numbers of the types."""
 
@@ -25,43 +28,54 @@ def read_scalars(path: Path) -> list[tuple[int, str, float]]:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it is no event file, or damaged before its end.
+        ValueError: if it is no event file, or damaged: a checksum is wrong of a record's length, or of a record that is
+            short or has scalars. Images and the like are passed over unchecked.
     """
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
     found: list[tuple[int, str, float]] = []
-    for record in _records(path):
+    for record, checksum in _records(path):
         try:
-            found += _scalars(record)
-        except (ValueError, IndexError, struct.error, UnicodeDecodeError):
-            raise ValueError(f"{path} is not an event file of TensorBoard, or damaged") from None
+            scalars = list(_scalars(record))
+        except (ValueError, IndexError, struct.error):
+            raise ValueError(FOREIGN.format(path)) from None
+        if (scalars or len(record) <= SHORT) and checksum != masked_crc(record):
+            raise ValueError(FOREIGN.format(path))
+        found += scalars
     return found
 
 
-def _records(path: Path) -> Iterator[bytes]:
+def _records(path: Path) -> Iterator[tuple[bytes, int]]:
     data = path.read_bytes()
     at = 0
     while at + 12 <= len(data):
         (length,) = struct.unpack_from("<Q", data, at)
         (checksum,) = struct.unpack_from("<I", data, at + 8)
         if checksum != masked_crc(data[at : at + 8]):
-            raise ValueError(f"{path} is not an event file of TensorBoard, or damaged")
+            raise ValueError(FOREIGN.format(path))
         end = at + 12 + length
         if end + 4 > len(data):
             return
-        yield data[at + 12 : end]
+        yield data[at + 12 : end], *struct.unpack_from("<I", data, end)
         at = end + 4
     if not at:
         raise ValueError(f"{path} is not an event file of TensorBoard: it has no whole record")
 
 
+def _shifted(byte: int) -> int:
+    for _ in range(8):
+        byte = (byte >> 1) ^ (CASTAGNOLI if byte & 1 else 0)
+    return byte
+
+
+TABLE = [_shifted(byte) for byte in range(256)]
+
+
 def masked_crc(data: bytes) -> int:
-    """The checksum of a record's length: CRC-32C, rotated and shifted."""
+    """The checksum of a record's length or content: CRC-32C, rotated and shifted."""
     crc = 0xFFFFFFFF
     for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = (crc >> 1) ^ (CASTAGNOLI if crc & 1 else 0)
+        crc = (crc >> 8) ^ TABLE[(crc ^ byte) & 0xFF]
     crc ^= 0xFFFFFFFF
     return (((crc >> 15) | (crc << 17)) + MASK) & 0xFFFFFFFF
 

@@ -8,8 +8,8 @@ from torch import Tensor
 from .configs import Dynamic
 from .order_parameters import Dynamics, checked_times, dynamics_of
 
-NEAREST = 1 - 1e-15
-"""The largest `eta mu` whose decay is computed with a logarithm."""
+NEAREST = 4
+"""The largest `eta mu` whose decay is computed with a logarithm lies so many roundings below 1."""
 
 
 def exact_dynamics(
@@ -74,14 +74,27 @@ def student(
             times are not whole, where it is not defined.
     """
     times = torch.as_tensor(checked_times(t), dtype=x.dtype, device=x.device)
-    left, sigma, right = torch.linalg.svd(x, full_matrices=False)
+    sigma, coefficients, right = components(x, y)
     mu = sigma.square() + l2
     rate = learning_rate(mu, eta, dynamics)
-    coefficients = sigma * (left.mT @ y[..., None])[..., 0]
-    learned = _learned(rate * mu, times, dynamics)
-    # Where an eigenvalue is zero, so is the coefficient.
+    # Where an eigenvalue is zero nothing is learned, not even after infinite time.
+    learned = torch.where((mu > 0)[..., None, :], _learned(rate * mu, times, dynamics), 0.0)
     weights = learned * (coefficients / torch.where(mu > 0, mu, 1.0))[..., None, :]
     return weights @ right
+
+
+def components(
+    x: Float[Tensor, "*draws n d"], y: Float[Tensor, "*draws n"]
+) -> tuple[Float[Tensor, "*draws k"], Float[Tensor, "*draws k"], Float[Tensor, "*draws k d"]]:
+    """Singular values of the inputs, `x^T y` along their right singular vectors, and these in rows.
+
+    Singular values within the rounding error of the largest one are zero, as for the rank of a matrix; directions in
+    which the data does not vary would otherwise be learned in the end.
+    """
+    left, sigma, right = torch.linalg.svd(x, full_matrices=False)
+    least = torch.finfo(x.dtype).eps * max(x.shape[-2:]) * sigma.amax(-1, keepdim=True)
+    sigma = torch.where(sigma > least, sigma, 0.0)
+    return sigma, sigma * (left.mT @ y[..., None])[..., 0], right
 
 
 def learning_rate(
@@ -120,12 +133,15 @@ def _learned(
     if dynamics == "flow":
         return -torch.expm1(-t[:, None] * speed[..., None, :])
     over = speed > 1 + 1e-12
-    decay = -torch.expm1(t[:, None] * torch.log1p(-speed.clamp(max=NEAREST))[..., None, :])
+    decay = -torch.expm1(
+        t[:, None] * torch.log1p(-speed.clamp(max=1 - NEAREST * torch.finfo(t.dtype).eps))[..., None, :]
+    )
     if not bool(over.any()):
         return decay
     if not bool((t == t.round()).all()):
         raise ValueError(
             "with eta above 1 / lambda_max, gradient descent overshoots and is defined at whole times only"
         )
-    flipped = 1 - (1 - 2 * (t % 2))[:, None] * ((speed - 1).clamp(min=1e-300)[..., None, :] ** t[:, None])
+    odd = torch.where(t.isfinite(), t % 2, 0.0)
+    flipped = 1 - (1 - 2 * odd)[:, None] * ((speed - 1).clamp(min=1e-300)[..., None, :] ** t[:, None])
     return torch.where(over[..., None, :], flipped, decay)

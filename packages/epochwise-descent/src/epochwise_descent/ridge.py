@@ -6,7 +6,7 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from .exact import learning_rate
+from .exact import components, learning_rate
 from .order_parameters import checked_times
 
 
@@ -44,8 +44,8 @@ def ridge_student(
         ValueError: if a time is negative or the learning rate too large.
     """
     times = torch.as_tensor(checked_times(t), dtype=x.dtype, device=x.device)
-    left, sigma, right = torch.linalg.svd(x, full_matrices=False)
+    sigma, coefficients, right = components(x, y)
     rate = learning_rate(sigma.square() + l2, eta, "gd")
-    penalty = l2 + 1 / (rate * times)
-    coefficients = sigma * (left.mT @ y[..., None])[..., 0]
-    return coefficients[..., None, :] / (sigma.square()[..., None, :] + penalty[..., :, None]) @ right
+    whole = sigma.square()[..., None, :] + (l2 + 1 / (rate * times))[..., :, None]
+    # Where both the eigenvalue and the penalty are zero, so is the coefficient.
+    return coefficients[..., None, :] / torch.where(whole > 0, whole, 1.0) @ right

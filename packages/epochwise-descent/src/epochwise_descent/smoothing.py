@@ -11,6 +11,9 @@ MOST_POINTS = 400
 """Points that are smoothed; a longer curve is averaged within bins of the logarithm of time first."""
 N_LOCAL = 8
 """Points over which the size of noise is averaged, one standard deviation of the weights."""
+MOST_CORRELATED = 0.95
+"""Bound of the correlation of the noise of a single curve from one point to the next."""
+N_BISECTIONS = 6
 N_NEAREST = 2
 """Neighbors on either side that the kernel always reaches."""
 
@@ -81,7 +84,8 @@ def noise_curves(
 
     Of several seeds, each random curve is a Gaussian mixture of their deviations from the mean (the multiplier
     bootstrap), which keeps how errors at different times go together. Of a single curve, the residuals of the smoothing
-    give the size of the noise in each neighborhood, and the noise is taken to be independent from point to point.
+    give the size of the noise in each neighborhood, and how much of it stays from one point to the next, the same along
+    the curve (an autoregression of first order). What is slower than the kernel cannot be told from the curve itself.
 
     Args:
         values: The curve of each seed.
@@ -95,19 +99,39 @@ def noise_curves(
         factors = generator.standard_normal((n, seeds)) / np.sqrt(seeds * (seeds - 1))
         found: np.ndarray = factors @ deviations
         return found
-    scale = _local_scale(values[0], matrix)
-    single: np.ndarray = (generator.standard_normal((n, points)) * scale) @ matrix.T
+    correlation, scale = _local_noise(values[0], matrix)
+    root = np.linalg.cholesky(_correlated(correlation, points))
+    single: np.ndarray = (generator.standard_normal((n, points)) @ root.T * scale) @ matrix.T
     return single
 
 
-def _local_scale(
+def _correlated(correlation: float, points: int) -> Float[np.ndarray, "points points"]:
+    index = np.arange(points)
+    found: np.ndarray = correlation ** np.abs(index[None] - index[:, None])
+    return found
+
+
+def _local_noise(
     curve: Float[np.ndarray, " points"], matrix: Float[np.ndarray, "points points"]
-) -> Float[np.ndarray, " points"]:
-    """Standard deviation of the noise at each point, from the residuals of its neighborhood."""
-    squares = (curve - matrix @ curve) ** 2
-    # A residual has the share |e_i - row_i|^2 of the noise's variance, its own leverage aside.
-    shares = ((np.eye(len(curve)) - matrix) ** 2).sum(1)
+) -> tuple[float, Float[np.ndarray, " points"]]:
+    """Of the noise, the correlation from point to point, and the standard deviation at each, from a neighborhood.
+
+    The correlation is the one with which residuals and their neighbors would go together as they do: a smoothed curve
+    follows its own noise, so that residuals are less correlated than the noise is.
+    """
+    rest = np.eye(len(curve)) - matrix
+    residuals = rest @ curve
+    power = float(residuals @ residuals)
+    together = float(residuals[1:] @ residuals[:-1]) / power if power > 0 else 0.0
+    low, high = 0.0, MOST_CORRELATED
+    for _ in range(N_BISECTIONS):
+        correlation = (low + high) / 2
+        turned = rest @ _correlated(correlation, len(curve))
+        shares, beside = (turned * rest).sum(1), (turned[1:] * rest[:-1]).sum()
+        is_more = float(beside / shares.sum()) < together
+        low, high = (correlation, high) if is_more else (low, correlation)
     index = np.arange(len(curve))
     weight = np.exp(-0.5 * ((index[None] - index[:, None]) / N_LOCAL) ** 2)
-    found: np.ndarray = np.sqrt(weight @ squares / (weight @ shares))
-    return found
+    # A residual has this share of the variance of the noise; the rest went into the smoothed curve.
+    scale: np.ndarray = np.sqrt(weight @ residuals**2 / (weight @ shares))
+    return correlation, scale

@@ -53,7 +53,8 @@ def two_scale_theory(
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         stopped = penalty + 1.0 / (setup.typical_eta * times)
         n_over_d, (alpha_1, alpha_2) = setup.n / setup.d, setup.alphas
-        a_1 = _a(penalty + 0.0 * times if only == "slow" else stopped, alpha_1, setup.p / setup.d)
+        at_end = np.broadcast_to(penalty, stopped.shape)
+        a_1 = _a(at_end if only == "slow" else stopped, alpha_1, setup.p / setup.d)
         slow = (1 - setup.p / setup.d) / ratio**2
         a_2 = np.full_like(stopped * slow, np.inf) if only == "fast" else _a(stopped, alpha_2, slow)
         r_1, r_2 = np.broadcast_arrays(n_over_d / a_1, n_over_d / a_2)
