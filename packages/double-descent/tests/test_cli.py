@@ -249,3 +249,11 @@ def test_bad_input_costs_one_line_and_leaves_nothing(tmp_path, monkeypatch, word
     call(*words).assert_refused(message)
     assert contents(tmp_path) == before
     assert not (tmp_path / "mark").exists()
+
+
+def test_a_sweep_that_goes_on_keeps_numbers_that_are_not_finite(tmp_path):
+    out, row = tmp_path / "sweep.csv", {"setting": "inf", "steps": np.inf, "width": 5, "condition_number": np.nan}
+    partial_sweep.PartialSweep.begin(out, {"seeds": 1}, resume=False).add(5, [row])
+    (found,) = partial_sweep.PartialSweep.begin(out, {"seeds": 1}, resume=True).rows
+    assert np.isnan(found.pop("condition_number"))
+    assert found == {"setting": "inf", "steps": np.inf, "width": 5}
