@@ -146,6 +146,40 @@ def test_bounds_of_a_chain_of_blocks_hold(tmp_path):
     assert verify_robustness(tmp_path / "chain.onnx", image, label, eps=0.9).status == "sat"
 
 
+@pytest.mark.composes("counter-current", "double-descent")
+def test_what_a_longer_training_of_the_last_layer_of_another_network_does_is_foretold():
+    """counter-current trains a network; double-descent says what its last layer would do, and that is what it does."""
+    from counter_current import CounterCurrentClassifier
+    from double_descent import peak_report
+
+    train, test = data.load("digits"), data.load("digits", split="test")
+    model = nn.Sequential(nn.Linear(64, 60), nn.ReLU(), nn.Linear(60, 40), nn.ReLU(), nn.Linear(40, 10))
+    classifier = CounterCurrentClassifier(model, epochs=10, standardize=False)
+    network = classifier.fit(train.images.flatten(1), train.labels).network_.plain().double()
+    with torch.no_grad():
+        z, z_test = (network[:-1](one.images[:400].flatten(1).double()) for one in (train, test))
+    # As many samples as there are units, a quarter of them with a wrong label.
+    n = z.shape[1]
+    y = train.labels[:n].clone()
+    y[::4] = (y[::4] + 1) % 10
+    report = peak_report(z[:n], y, z_test, test.labels[:400], [300, 1e4, float("inf")])
+    assert report.is_near_threshold
+    assert report.verdict == "worse"
+    last = nn.Linear(n, 10, bias=False, dtype=torch.float64)
+    nn.init.zeros_(last.weight)
+    targets = nn.functional.one_hot(y, 10).double()
+    optimizer = torch.optim.SGD(last.parameters(), lr=n / float(torch.linalg.matrix_norm(z[:n], 2)) ** 2)
+    for _ in range(300):
+        optimizer.zero_grad()
+        ((last(z[:n]) - targets).square().sum() / (2 * n)).backward()
+        optimizer.step()
+    with torch.no_grad():
+        outputs = last(z_test)
+    expected = nn.functional.one_hot(test.labels[:400], 10).double()
+    assert report.rows[0].test_mse == pytest.approx(float((outputs - expected).square().mean()), rel=1e-6)
+    assert report.rows[0].test_error == pytest.approx(float((outputs.argmax(1) != test.labels[:400]).double().mean()))
+
+
 @pytest.mark.composes("dendritic-backprop", "ncap-swimmer")
 def test_a_small_policy_with_dendrites_swims_as_its_teacher():
     """ncap-swimmer's circuit is imitated by a small perceptron; dendrites bring that closer, and it swims."""

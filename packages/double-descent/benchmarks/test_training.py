@@ -108,9 +108,9 @@ def test_ten_seeds_as_one_take_at_most_a_third_of_the_time(record_property):
     n_seeds, small = 10, problem(10, 40, 20)
     config, seeds = FitConfig("sgd", batch_size=8), range(10)
     singles = [LeastSquares(small.features[i : i + 1], small.targets[i : i + 1]) for i in seeds]
-    linear = ratio(lambda: ends(config, small, 300), lambda: [ends(config, one, 300) for one in singles])
+    linear = ratio(lambda: ends(config, small, 100), lambda: [ends(config, one, 100) for one in singles])
     x, y = torch.randn(n_seeds, 50, 20, dtype=torch.float64), torch.randn(n_seeds, 50, 5, dtype=torch.float64)
-    nets, train = [TwoLayerNet(20, 8, 5, seed=seed) for seed in seeds], NetworkConfig(epochs=100)
+    nets, train = [TwoLayerNet(20, 8, 5, seed=seed) for seed in seeds], NetworkConfig(epochs=35)
     networks = ratio(
         lambda: list(train_two_layer(nets, x, y, train, list(seeds))),
         lambda: [list(train_two_layer([nets[i]], x[i : i + 1], y[i : i + 1], train, [i])) for i in seeds],

@@ -2,10 +2,12 @@
 
 import math
 
+import numpy as np
 import pytest
 
-from double_descent.experiments import All, Stopped
+from double_descent.experiments import extremes
 from double_descent.paper import BATCHES, OPTIMIZERS, PAPER, RATES
+from double_descent.presets import All, Stopped
 
 
 def rising(names):
@@ -90,6 +92,15 @@ def test_a_claim_holds_for_numbers_that_bear_it_out_and_for_none_that_is_missing
 def test_no_claim_holds_for_what_a_wrong_implementation_would_measure(claim, changed):
     assert changed.keys() <= AGREEING[claim].keys()
     assert not PAPER.claim(claim).holds(AGREEING[claim] | changed)
+
+
+def test_if_and_only_if_needs_settings_of_both_kinds():
+    losses, peaks = np.array([0.03, 0.025, 0.01, 0.004]), np.array([0.9, 1.1, 1.5, 3.0])
+    assert extremes(losses, peaks) == {"highest_at_high_loss": 1.1, "lowest_at_low_loss": 3.0}
+    claim = PAPER.claim("low-loss")
+    assert claim.holds({"rank_correlation": 0.95} | extremes(losses, peaks))
+    for one_kind in (losses < 0.02, losses > 0.005):
+        assert not claim.holds({"rank_correlation": 0.95} | extremes(losses[one_kind], peaks[one_kind]))
 
 
 def test_the_settings_of_a_factor_differ_in_it_alone():

@@ -86,6 +86,7 @@ def test_a_table_keeps_all_its_digits(place):
     x = np.load(place / "own.npz")["x"]
     np.testing.assert_array_equal(source.x[:, 0].numpy(), x[:, 0])
     np.testing.assert_array_equal(source.x[:, 3].numpy(), x[:, 1])
+    np.testing.assert_array_equal(source.y[:, 0].numpy(), x[:, 0] - x[:, 1] + 0.1)
     assert source.n_classes is None
     done = call("sweep", place / "own.csv", "--n-train", "30", "--widths", "10,30,60", "--seeds", "1", "--json")
     assert json.loads(done.out)["threshold"] == 30
@@ -236,6 +237,7 @@ def broken(folder):
         (("networks", "good.npz", "--epochs", "-1"), "must not be negative"),
         (("minimal", "--trials", "0"), "positive"),
         (("compare", "absent.toml"), "there is no file"),
+        (("compare", "absent.toml", "--dtype", "float32"), "smallest singular values"),
         (("compare", "good.npz"), "settings are read from"),
     ],
 )
@@ -247,3 +249,11 @@ def test_bad_input_costs_one_line_and_leaves_nothing(tmp_path, monkeypatch, word
     call(*words).assert_refused(message)
     assert contents(tmp_path) == before
     assert not (tmp_path / "mark").exists()
+
+
+def test_a_sweep_that_goes_on_keeps_numbers_that_are_not_finite(tmp_path):
+    out, row = tmp_path / "sweep.csv", {"setting": "inf", "steps": np.inf, "width": 5, "condition_number": np.nan}
+    partial_sweep.PartialSweep.begin(out, {"seeds": 1}, resume=False).add(5, [row])
+    (found,) = partial_sweep.PartialSweep.begin(out, {"seeds": 1}, resume=True).rows
+    assert np.isnan(found.pop("condition_number"))
+    assert found == {"setting": "inf", "steps": np.inf, "width": 5}

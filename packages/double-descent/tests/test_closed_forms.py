@@ -153,6 +153,37 @@ def test_tuned_ridge_has_no_peak_where_least_squares_has():
     assert max(tuned[2:5]) <= 1.05 * max(tuned[0], tuned[-1])
 
 
+def test_at_the_threshold_the_end_is_the_solution_to_many_digits():
+    # As large and as ill-conditioned as the peak of the sweeps: refined in extended precision, beside the sweeps' SVD.
+    random = np.random.default_rng(0)
+    x, layer = random.normal(size=(300, 20)), random.normal(size=(20, 300))
+    z, y = np.maximum(x @ layer, 0), np.eye(10)[random.integers(10, size=300)]
+    assert 1e4 < np.linalg.cond(z) < 1e8
+    wide, exact = z.astype(np.longdouble), np.linalg.solve(z, y).astype(np.longdouble)
+    for _ in range(3):
+        exact += np.linalg.solve(z, (y - wide @ exact).astype(float))
+    found = gd_path(z, y, [math.inf])[0].numpy()
+    assert np.abs(found - exact).max() < 1e-7 * np.abs(exact).max()
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.usefixtures("unchecked")
+def test_numbers_of_any_kind_are_taken():
+    z, y, _ = problem(9, 6)
+    expected = gd_path(z, y, [10])
+    locked = z.copy()
+    locked.flags.writeable = False
+
+    class Frame:
+        """A table that is no array but knows how to become one, as those of pandas and polars do."""
+
+        def __array__(self, dtype=None, copy=None):
+            return z
+
+    for one in (z.tolist(), Frame(), locked, z.astype(">f8"), z.astype(np.longdouble), z[::-1][::-1]):
+        torch.testing.assert_close(gd_path(one, y, [10]), expected, atol=0, rtol=1e-12)
+
+
 @pytest.mark.parametrize("steps", [-1, 0.5, math.nan])
 def test_a_number_of_steps_that_cannot_be_is_refused(steps):
     z, y, _ = problem(5, 3)
@@ -167,6 +198,7 @@ def test_a_number_of_steps_that_cannot_be_is_refused(steps):
         (lambda z, y: (z, y[:-1]), "a target for each of 9 samples"),
         (lambda z, y: (z, np.zeros(9, int)), "single class"),
         (lambda z, y: (z, np.arange(9) - 1), "from 0 on"),
+        (lambda z, y: (z, 10**7 + np.arange(9)), "give them as floating-point numbers"),
         (lambda z, y: (np.zeros((9, 4)), y), "all features are zero"),
         (lambda z, y: (z[:, :, None], y), "must be a matrix"),
         (lambda z, y: (z.astype(str), y), "no numbers"),

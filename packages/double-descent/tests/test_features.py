@@ -50,6 +50,17 @@ def test_normalized_features_have_the_training_mean_and_spread_taken_off():
     np.testing.assert_allclose(centered, (x - x.mean(0))[:, layer.columns_], atol=1e-12)
 
 
+def test_columns_of_any_size_are_kept_and_standardized_each_by_its_own_spread():
+    x = np.random.default_rng(0).normal(size=(40, 3)) * np.array([1e-9, 1.0, 1e14])
+    for normalize, expected in (
+        ("none", x),
+        ("center", x - x.mean(0)),
+        ("standardize", (x - x.mean(0)) / x.std(0)),
+    ):
+        layer = RandomFeatures(3, "none", normalize=normalize)
+        np.testing.assert_allclose(layer.fit_transform(x), expected[:, layer.columns_], rtol=1e-9)
+
+
 def test_it_works_in_a_pipeline_with_another_model():
     x, y = load_digits(return_X_y=True)
     model = make_pipeline(RandomFeatures(400), RidgeClassifier(1e-3)).fit(x[:800], y[:800])

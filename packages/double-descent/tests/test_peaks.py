@@ -5,6 +5,7 @@ import pytest
 
 from double_descent import find_peak, largest_rise
 from double_descent.labels import spread
+from double_descent.peaks import most_prominent
 
 WIDTHS = [10, 30, 60, 90, 100, 120, 200, 400, 1000]
 
@@ -52,6 +53,18 @@ def test_a_maximum_far_from_the_threshold_is_not_looked_at():
         find_peak([1.0, 2.0], np.ones((1, 2)), 100)
     with pytest.raises(ValueError, match="must increase"):
         find_peak([2.0, 1.0], np.ones((1, 2)), 1)
+
+
+@pytest.mark.parametrize(
+    ("errors", "at"),
+    [
+        ((9, 3, 2, 4, 8, 6, 3, 2, 1), 4),
+        ((9, 1, 4, 1, 2, 1, 1, 1, 1), 2),  # far from the threshold
+        ((9, 8, 1, 1, 1, 1, 1, 3, 2), 7),
+    ],
+)
+def test_the_most_prominent_maximum_is_found_wherever_it_is(errors, at):
+    assert most_prominent(np.array(errors, dtype=float)) == at
 
 
 def test_the_largest_rise_is_over_the_lowest_so_far():

@@ -88,6 +88,14 @@ def test_the_tangent_kernel_of_a_linear_model_is_its_gram_matrix():
     torch.testing.assert_close(ntk_spectrum(model, x), expected.clamp(min=0), atol=1e-10, rtol=0)
 
 
+def test_the_tangent_kernel_leaves_the_model_as_it_was():
+    model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4), torch.nn.Linear(4, 2)).double()
+    before = {name: one.clone() for name, one in model.state_dict().items()}
+    ntk_spectrum(model, torch.randn(5, 3, dtype=torch.float64))
+    for name, one in model.state_dict().items():
+        torch.testing.assert_close(one, before[name])
+
+
 def test_the_tangent_kernel_is_what_single_gradients_give():
     model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 2)).double()
     x = torch.randn(5, 3, dtype=torch.float64)

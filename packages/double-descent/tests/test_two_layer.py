@@ -91,6 +91,36 @@ def test_a_sweep_of_networks_knows_its_threshold_and_its_kernel():
     assert first["gradient_norm"] > 0
 
 
+def test_errors_of_networks_trained_by_cross_entropy_are_those_of_probabilities():
+    random = np.random.default_rng(0)
+    x = random.normal(size=(60, 4))
+    samples = draw(source_of(x, (x[:, 0] > 0).astype(int)), DataConfig(n_train=20), [3])
+    config = NetworkConfig(epochs=0, loss="cross-entropy", init_scale=30.0)
+    (row,) = network_sweep(samples, [5], config).rows
+    net = TwoLayerNet(4, 5, 2, init_scale=30.0, seed=3)
+    outputs = net(samples.x_test[0]).softmax(1)
+    assert row["test_mse"] == pytest.approx(float((outputs - samples.y_test[0]).square().mean()))
+    assert row["test_mse"] <= 1 < float(net(samples.x_test[0]).abs().max())
+
+
+def test_features_that_are_all_zero_have_no_condition_number(monkeypatch):
+    x = -np.abs(np.random.default_rng(0).normal(size=(60, 4)))
+    samples = draw(source_of(x, np.arange(60) % 2), DataConfig(n_train=20), [0, 1])
+    positive = TwoLayerNet.__init__
+
+    def dead(self, *args):
+        positive(self, *args)
+        if args[-1] == 1:
+            with torch.no_grad():
+                self.hidden.weight.abs_()
+                self.hidden.bias.fill_(-1.0)
+
+    monkeypatch.setattr(TwoLayerNet, "__init__", dead)
+    alive, gone = network_sweep(samples, [5], NetworkConfig(epochs=0)).rows
+    assert alive["condition_number"] >= 1
+    assert np.isnan(gone["condition_number"])
+
+
 def test_trainings_that_cannot_be_are_refused():
     x, y = data()
     nets = [TwoLayerNet(4, 6, 3, seed=seed) for seed in (0, 1)]

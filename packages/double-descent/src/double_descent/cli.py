@@ -150,6 +150,7 @@ def compare(
     out: Path | None = None,
     plot: Path | None = None,
     resume: bool = False,
+    dtype: str = "float64",
     device: str = "auto",
     json: bool = False,
 ) -> None:
@@ -161,11 +162,13 @@ def compare(
         out: Table to write, .csv.
         plot: Figure to write: .svg, .png or .pdf.
         resume: Go on with a comparison that was interrupted.
+        dtype: float64; no other is computed in.
         device: Where to compute: auto, cpu or cuda.
         json: Print as JSON.
     """
     from . import commands
 
+    commands.check_dtype(dtype)
     to = commands.Files(out, plot, resume)
     commands.compare(settings, to=to, device=device, metric=metric).show(as_json=json)
 

@@ -103,7 +103,7 @@ class DataConfig:
         n_train: Samples for training, N; by default 300, or all of a file's training part if these are fewer.
         n_test: Samples for testing; 2000, or what there is.
         label_noise: Share of the training labels that is replaced by random ones.
-        validation: Share of the training samples that is held out, for the choice of a budget.
+        validation: Samples for the choice of a budget, besides those for training, as a share of N.
     """
 
     n_train: int | None = None
@@ -130,7 +130,7 @@ class NetworkConfig:
         activation: Nonlinearity: relu or tanh.
         norm: Normalization before the activation: none, batch or layer.
         init_scale: Factor of PyTorch's default initialization.
-        loss: mse or cross-entropy.
+        loss: mse or cross-entropy, of which the squared errors are those of the probabilities.
         optimizer: gd, momentum, sgd or adam.
         lr: Learning rate; by default 0.01, for adam 0.003.
         batch_size: Of sgd, and of adam with batches; 0 is all samples at once.

@@ -6,16 +6,14 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-import matplotlib as mpl
 import numpy as np
 from jaxtyping import Float
-from matplotlib.axes import Axes
-from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
+from matplotlib.ticker import NullLocator
 
-from separata.canvas import PALETTE, canvas, in_house_style
+from separata.canvas import PALETTE, in_house_style
 
+from .axes import GREY, as_log, as_ratio, draw_curve, mark_threshold, new_figure, sequence, told_number
 from .configs import LABELS, told_steps
 from .labels import place_labels, stack_right
 from .peaks import RATIO
@@ -24,7 +22,6 @@ if TYPE_CHECKING:
     from .minimal import MinimalDemo
     from .report import PeakReport
 
-GREY = "#777777"
 MARKERS = "osD^vP*X"
 METRIC_NAMES = {
     "test_mse": "test MSE",
@@ -99,82 +96,10 @@ class FactorPanel:
     sweeps: Mapping[str, "Sweep"]
 
 
-def _figure(width: float, height: float) -> Figure:
-    figure, _ = canvas(None, None, None)
-    figure.clear()
-    figure.set_size_inches(width, height)
-    return figure
-
-
-def sequence(n: int) -> list[str]:
-    """Colors from light to dark, for values that have an order."""
-    ramp = mpl.colormaps["viridis_r"]
-    return [to_hex(ramp(0.18 + 0.78 * i / max(1, n - 1))) for i in range(n)]
-
-
-def _draw_curve(
-    axes: Axes,
-    x: Sequence[float],
-    values: Float[np.ndarray, "seeds widths"],
-    color: str,
-    label: str = "",
-    marker: str = "o",
-) -> None:
-    """The mean over seeds, in the band of their range."""
-    axes.plot(x, values.mean(0), color=color, label=label, marker=marker, markersize=3.2, linewidth=1.7)
-    if len(values) > 1:
-        axes.fill_between(x, values.min(0), values.max(0), color=color, alpha=0.16, linewidth=0)
-
-
-def _mark_threshold(axes: Axes, at: float = 1.0, text: str = "") -> None:
-    axes.axvline(at, color=GREY, linewidth=1.1, linestyle=(0, (4, 3)), zorder=0.5)
-    if text:
-        axes.annotate(
-            text,
-            (at, 1),
-            xycoords=("data", "axes fraction"),
-            xytext=(-5, -3),
-            textcoords="offset points",
-            ha="right",
-            va="top",
-            fontsize=8.5,
-            color="#555555",
-        )
-
-
-def _as_ratio(axes: Axes, low: float, high: float) -> None:
-    """A logarithmic axis of a ratio, with round numbers on it."""
-    axes.set_xscale("log")
-    axes.set_xlim(low / 1.1, high * 1.1)
-    ticks = [tick for tick in (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50) if low * 0.99 <= tick <= high * 1.01]
-    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_minor_formatter(NullFormatter())
-
-
-def _as_log(axes: Axes) -> None:
-    axes.set_yscale("log")
-    low, high = axes.get_ylim()
-    if high / low < 30:
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: told_number(value)))
-    axes.yaxis.set_minor_formatter(NullFormatter())
-
-
-def told_number(value: float) -> str:
-    """A tick: 0.05, 20, 10⁴."""
-    if 1e-3 <= value < 1e4:
-        return f"{value:g}"
-    exponent = math.floor(math.log10(value) + 1e-9)
-    raised = str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-    factor = value / 10.0**exponent
-    return f"10{raised}" if abs(factor - 1) < 1e-6 else f"{factor:.3g}·10{raised}"
-
-
 @in_house_style
 def draw_budgets(sweep: "Sweep") -> Figure:
     """Draw the test error over the width for each number of steps, and the condition number below."""
-    figure = _figure(6.4, 5.4)
+    figure = new_figure(6.4, 5.4)
     top, bottom = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": [2.5, 1]})
     x = [width / sweep.threshold for width in sweep.widths]
     colors = sequence(len(sweep.series))
@@ -182,19 +107,19 @@ def draw_budgets(sweep: "Sweep") -> Figure:
     heights = []
     for one, color in zip(sweep.series, colors, strict=True):
         curve = sweep.curve(one)
-        _draw_curve(top, x, curve, color)
+        draw_curve(top, x, curve, color)
         highest = max(inside, key=lambda i: curve.mean(0)[i])
         heights.append((x[highest], float(curve.mean(0)[highest])))
-    _as_log(top)
-    _as_ratio(top, x[0], x[-1])
+    as_log(top)
+    as_ratio(top, x[0], x[-1])
     top.set_ylabel("test MSE")
-    _mark_threshold(top, text="interpolation threshold, P = N")
+    mark_threshold(top, text="interpolation threshold, P = N")
     steps = [f"{told_steps(steps)} steps" for _, steps in sweep.series]
     stack_right(top, heights, [one if one != "∞ steps" else "least squares (∞)" for one in steps], colors)
     kappa = sweep.curve(sweep.series[0], "condition_number")
-    _draw_curve(bottom, x, kappa, "#333333")
-    _as_log(bottom)
-    _mark_threshold(bottom)
+    draw_curve(bottom, x, kappa, "#333333")
+    as_log(bottom)
+    mark_threshold(bottom)
     bottom.set_ylabel("condition\nnumber κ")
     bottom.set_xlabel("features per training sample, P / N")
     return figure
@@ -203,7 +128,7 @@ def draw_budgets(sweep: "Sweep") -> Figure:
 @in_house_style
 def draw_loss_and_peak(settings: Sequence[Setting]) -> Figure:
     """Draw the prominence of the peak against the training loss that each setting reaches at P = N."""
-    figure = _figure(7.4, 5.2)
+    figure = new_figure(7.4, 5.2)
     axes = figure.add_subplot()
     means = [float(np.mean(one.losses)) for one in settings]
     # Interpolation has no logarithm: it stands at the end of the axis, as zero.
@@ -234,7 +159,7 @@ def draw_loss_and_peak(settings: Sequence[Setting]) -> Figure:
             (loss, peak, NAMES.get(one.label, one.label), color) for (loss, one), peak in zip(own, peaks, strict=True)
         ]
     axes.set_xscale("log")
-    _as_log(axes)
+    as_log(axes)
     axes.invert_xaxis()
     axes.axhline(RATIO, color=GREY, linewidth=1.1, linestyle=(0, (4, 3)), zorder=0.5)
     axes.text(
@@ -262,17 +187,17 @@ def draw_loss_and_peak(settings: Sequence[Setting]) -> Figure:
 @in_house_style
 def draw_condition(raw: "Sweep", standardized: "Sweep") -> Figure:
     """Draw the condition number of the features over their number."""
-    figure = _figure(6.0, 3.6)
+    figure = new_figure(6.0, 3.6)
     axes = figure.add_subplot()
     x = [width / raw.threshold for width in raw.widths]
     ends = []
     for sweep, color in ((raw, PALETTE[0]), (standardized, PALETTE[1])):
         curve = sweep.curve(sweep.series[0], "condition_number")
-        _draw_curve(axes, x, curve, color)
+        draw_curve(axes, x, curve, color)
         ends.append((x[-1], float(curve.mean(0)[-1])))
-    _as_log(axes)
-    _as_ratio(axes, x[0], x[-1])
-    _mark_threshold(axes, text="P = N")
+    as_log(axes)
+    as_ratio(axes, x[0], x[-1])
+    mark_threshold(axes, text="P = N")
     stack_right(axes, ends, ["features as they are", "standardized"], [PALETTE[0], PALETTE[1]])
     axes.set_xlabel("features per training sample, P / N")
     axes.set_ylabel("condition number κ")
@@ -282,7 +207,7 @@ def draw_condition(raw: "Sweep", standardized: "Sweep") -> Figure:
 @in_house_style
 def draw_factors(panels: Sequence[FactorPanel]) -> Figure:
     """Draw the test error over the size of the model, a panel for each factor; names carry the training loss."""
-    figure = _figure(9.6, 5.9)
+    figure = new_figure(9.6, 5.9)
     grid = figure.subplots(2, -(-len(panels) // 2), squeeze=False)
     for axes, panel in zip(grid.flat, panels, strict=False):
         sweeps = list(panel.sweeps.items())
@@ -292,10 +217,10 @@ def draw_factors(panels: Sequence[FactorPanel]) -> Figure:
             x = [width / sweep.threshold for width in sweep.widths]
             near = int(np.argmin([abs(math.log(one)) for one in x]))
             loss = float(sweep.curve(sweep.series[0], "train_mse")[:, near].mean())
-            _draw_curve(axes, x, sweep.curve(sweep.series[0]), color, f"{NAMES.get(name, name)}  ({loss:.2g})")
-        _as_log(axes)
-        _as_ratio(axes, x[0], x[-1])
-        _mark_threshold(axes)
+            draw_curve(axes, x, sweep.curve(sweep.series[0]), color, f"{NAMES.get(name, name)}  ({loss:.2g})")
+        as_log(axes)
+        as_ratio(axes, x[0], x[-1])
+        mark_threshold(axes)
         axes.set_title(panel.title, fontsize=9.5)
         # Room for the names above the curves.
         low, high = axes.get_ylim()
@@ -320,21 +245,21 @@ def draw_factors(panels: Sequence[FactorPanel]) -> Figure:
 @in_house_style
 def draw_networks(sweeps: Mapping[str, "Sweep"]) -> Figure:
     """Draw test and training error of two-layer networks over the number of their parameters."""
-    figure = _figure(6.6, 5.4)
+    figure = new_figure(6.6, 5.4)
     top, bottom = figure.subplots(2, 1, sharex=True, gridspec_kw={"height_ratios": [1.6, 1]})
     for axes, metric in ((top, "test_mse"), (bottom, "train_mse")):
         ends = []
         for sweep, color, marker in zip(sweeps.values(), cycle(PALETTE), cycle(MARKERS)):
             curve = sweep.curve(sweep.series[0], metric).clip(1e-9)
             x = [width / sweep.threshold for width in sweep.widths]
-            _draw_curve(axes, x, curve, color, marker=marker)
+            draw_curve(axes, x, curve, color, marker=marker)
             ends.append((x[-1], float(curve.mean(0)[-1])))
-        _as_log(axes)
-        _as_ratio(axes, x[0], x[-1])
+        as_log(axes)
+        as_ratio(axes, x[0], x[-1])
         names = [NAMES.get(name, name) for name in sweeps]
         stack_right(axes, ends, names, list(islice(cycle(PALETTE), len(names))))
         axes.set_ylabel(METRIC_NAMES[metric])
-        _mark_threshold(axes, text="p = N C" if axes is top else "")
+        mark_threshold(axes, text="p = N C" if axes is top else "")
     bottom.set_xlabel("parameters per training target, p / (N C)")
     return figure
 
@@ -344,17 +269,17 @@ def draw_chosen(
     widths: Sequence[float], curves: Mapping[str, Float[np.ndarray, "seeds widths"]], n_train: float
 ) -> Figure:
     """Draw the test error with budgets chosen on validation data, and that of least squares."""
-    figure = _figure(6.6, 3.9)
+    figure = new_figure(6.6, 3.9)
     axes = figure.add_subplot()
     x = [width / n_train for width in widths]
     ends = []
     for (name, curve), color, marker in zip(curves.items(), cycle(PALETTE), cycle(MARKERS)):
         shade = GREY if name == "unstopped" else color
-        _draw_curve(axes, x, curve, shade, marker=marker)
+        draw_curve(axes, x, curve, shade, marker=marker)
         ends.append((x[-1], float(curve.mean(0)[-1]), shade))
-    _as_log(axes)
-    _as_ratio(axes, x[0], x[-1])
-    _mark_threshold(axes, text="P = N")
+    as_log(axes)
+    as_ratio(axes, x[0], x[-1])
+    mark_threshold(axes, text="P = N")
     names = ["least squares, not stopped" if name == "unstopped" else f"{NAMES[name]}, stopped" for name in curves]
     stack_right(axes, [(a, b) for a, b, _ in ends], names, [color for _, _, color in ends])
     axes.set_xlabel("features per training sample, P / N")
@@ -365,7 +290,7 @@ def draw_chosen(
 @in_house_style
 def draw_sweep(sweep: "Sweep", metric: str = "test_mse") -> Figure:
     """Draw a metric over the size of the model, a line for each setting and number of steps."""
-    figure = _figure(6.8, 4.2)
+    figure = new_figure(6.8, 4.2)
     axes = figure.add_subplot()
     x = [width / sweep.threshold for width in sweep.widths]
     is_ordered = len({name for name, _ in sweep.series}) == 1
@@ -373,15 +298,15 @@ def draw_sweep(sweep: "Sweep", metric: str = "test_mse") -> Figure:
     ends = []
     for one, color, marker in zip(sweep.series, colors, cycle(MARKERS)):
         curve = sweep.curve(one, metric)
-        _draw_curve(axes, x, curve, color, marker=marker)
+        draw_curve(axes, x, curve, color, marker=marker)
         inside = [i for i, place in enumerate(x) if 0.5 <= place <= 2] or [len(x) - 1]
         highest = max(inside, key=lambda i: curve.mean(0)[i])
         ends.append((x[highest], float(curve.mean(0)[highest])))
     if min(one for _, one in ends) > 0:
-        _as_log(axes)
-    _as_ratio(axes, x[0], x[-1])
+        as_log(axes)
+    as_ratio(axes, x[0], x[-1])
     is_network = sweep.x == "parameters"
-    _mark_threshold(axes, text="p = N C" if is_network else "P = N")
+    mark_threshold(axes, text="p = N C" if is_network else "P = N")
     names = [" ".join(NAMES.get(word, word) for word in [sweep.label(one)]) for one in sweep.series]
     stack_right(axes, ends, names, colors)
     axes.set_xlabel(
@@ -394,7 +319,7 @@ def draw_sweep(sweep: "Sweep", metric: str = "test_mse") -> Figure:
 @in_house_style
 def draw_report(report: "PeakReport") -> Figure:
     """Draw training and test error by the number of steps; an infinite number stands at the end."""
-    figure = _figure(6.2, 3.7)
+    figure = new_figure(6.2, 3.7)
     axes = figure.add_subplot()
     rows = [row for row in report.rows if row.steps > 0]
     finite = [row.steps for row in rows if math.isfinite(row.steps)]
@@ -406,7 +331,7 @@ def draw_report(report: "PeakReport") -> Figure:
         axes.plot(at, values, color=color, marker=marker, markersize=4)
         ends.append((at[-1], values[-1]))
     axes.set_xscale("log")
-    _as_log(axes)
+    as_log(axes)
     ticks = sorted(set(at))
     shown = ticks if len(ticks) <= 8 else ticks[:: -(-len(ticks) // 8)]
     axes.set_xticks(shown, ["∞" if tick == end and len(finite) < len(rows) else told_steps(tick) for tick in shown])
@@ -424,7 +349,7 @@ def draw_report(report: "PeakReport") -> Figure:
 @in_house_style
 def draw_minimal(demo: "MinimalDemo") -> Figure:
     """Draw the four curves of the minimal example, each of which peaks at P = N."""
-    figure = _figure(7.2, 4.8)
+    figure = new_figure(7.2, 4.8)
     panels = figure.subplots(2, 2, sharex=True)
     named = (
         ("test_error", "test error"),
@@ -435,9 +360,9 @@ def draw_minimal(demo: "MinimalDemo") -> Figure:
     x = [width / demo.n_train for width in demo.widths]
     for axes, (name, title), color in zip(panels.flat, named, PALETTE[:4], strict=True):
         axes.plot(x, getattr(demo, name), color=color, marker="o", markersize=3.2)
-        _mark_threshold(axes, text="P = N" if name == "test_error" else "")
+        mark_threshold(axes, text="P = N" if name == "test_error" else "")
         if name != "test_error":
-            _as_log(axes)
+            as_log(axes)
         axes.set_title(title, fontsize=10)
     for axes in panels[-1]:
         axes.set_xlabel("features per sample, P / N")

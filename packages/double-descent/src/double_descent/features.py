@@ -62,8 +62,10 @@ class RandomFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
             self.rms_norm_ = float(np.sqrt(np.square(x).sum(1).mean())) or 1.0
         z = self._raw(x)
         self.mean_ = z.mean(0) if self.normalize != "none" else np.zeros(self.n_features)
-        spread = z.std(0) if self.normalize == "standardize" else np.ones(self.n_features)
-        self.spread_ = np.where(spread > 1e-12 * np.abs(z).max(initial=0), spread, np.inf)
+        self.spread_ = np.ones(self.n_features)
+        if self.normalize == "standardize":
+            spread = z.std(0)
+            self.spread_ = np.where(spread > 1e-12 * np.abs(z).max(0), spread, np.inf)
         self._n_features_out = self.n_features
         return self
 

@@ -91,10 +91,7 @@ def stacked(features: Float64[Tensor, "n p"], targets: Float64[Tensor, "n c"], r
 def initial_weights(
     n_features: int, n_outputs: int, std: float, seeds: tuple[int, ...] | list[int]
 ) -> Float64[Tensor, "seeds p c"] | None:
-    """Gaussian weights of each seed; None, for zero, where the standard deviation is zero.
-
-    The first rows are the same for every number of features, as the features' are.
-    """
+    """Gaussian weights of each seed; None, for zero, where the standard deviation is zero."""
     if std == 0:
         return None
     drawn = [

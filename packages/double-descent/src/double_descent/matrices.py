@@ -13,6 +13,8 @@ WHY_FLOAT64 = (
     "below 1e-7 of the largest"
 )
 """Why single precision is not offered."""
+MOST_CLASSES = 10_000
+"""Of labels, if there are not more samples."""
 
 
 def as_matrix(values: Array, name: str = "features") -> Float64[Tensor, "n p"]:
@@ -53,6 +55,11 @@ def as_targets(values: Array, n_samples: int, n_classes: int | None = None) -> F
         if n_classes is None and bool((tensor == tensor[0]).all()):
             raise ValueError(f"all samples are of the single class {int(tensor[0])}, so that there is nothing to learn")
         count = n_classes or int(tensor.max()) + 1
+        if count > max(MOST_CLASSES, n_samples):
+            raise ValueError(
+                f"a label of {count - 1:,} makes {count:,} classes of {n_samples:,} samples; if the whole numbers are "
+                "to be regressed on, give them as floating-point numbers"
+            )
         if int(tensor.max()) >= count:
             raise ValueError(f"the label {int(tensor.max())} is not among the {count} classes")
         return torch.nn.functional.one_hot(tensor.long(), count).double()
@@ -61,10 +68,10 @@ def as_targets(values: Array, n_samples: int, n_classes: int | None = None) -> F
 
 def is_single(values: Array) -> bool:
     """Whether numbers have single precision or less."""
-    kind = values.dtype
     if isinstance(values, Tensor):
-        return values.is_floating_point() and kind != torch.float64
-    return np.issubdtype(kind, np.floating) and np.finfo(kind).bits < 64  # type: ignore[arg-type]
+        return values.is_floating_point() and values.dtype != torch.float64
+    kind = np.asarray(values).dtype
+    return np.issubdtype(kind, np.floating) and np.finfo(kind).bits < 64
 
 
 def as_tensor(values: Array, name: str) -> Shaped[Tensor, "..."]:
@@ -82,4 +89,8 @@ def as_tensor(values: Array, name: str) -> Shaped[Tensor, "..."]:
         raise ValueError(f"the {name} are of type {array.dtype}, which are no numbers")
     if array.dtype.kind == "u":
         array = array.astype(np.int64)
+    elif array.dtype.kind == "f" and array.dtype.itemsize > 8:
+        array = array.astype(np.float64)
+    # PyTorch shares the memory of an array, for which it must be writable and in the machine's byte order.
+    array = array.astype(array.dtype.newbyteorder("="), copy=not array.flags.writeable)
     return torch.from_numpy(np.ascontiguousarray(array))

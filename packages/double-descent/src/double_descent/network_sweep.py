@@ -1,5 +1,6 @@
 """Errors over the width of two-layer networks, the seeds of each width trained as one."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import torch
@@ -37,7 +38,8 @@ def network_sweep(
 
     Returns:
         A sweep whose rows also have `parameters`, over which it is drawn, `gradient_norm` and, if asked for,
-        `kernel_condition_number`; `condition_number` is that of the penultimate features. Its threshold is N C.
+        `kernel_condition_number`; `condition_number` is that of the penultimate features. Squared errors of a network
+        that was trained by cross-entropy are those of its probabilities. The threshold is N C.
 
     Raises:
         ValueError: if a setting is not possible, or training diverges.
@@ -86,17 +88,18 @@ def _rows(
         )
         norms = sum(one.square().flatten(1).sum(1) for one in gradients)
         with torch.no_grad():
-            columns = errors_of(ensemble(samples.x), samples.y, "train") | errors_of(
-                _predicted(ensemble, samples.x_test, samples.x), samples.y_test, "test"
-            )
+            train, test = (_predicted(ensemble, x, samples.x, config.loss) for x in (samples.x, samples.x_test))
+            columns = errors_of(train, samples.y, "train") | errors_of(test, samples.y_test, "test")
             if samples.x_val.shape[1]:
-                guesses = _predicted(ensemble, samples.x_val, samples.x)
+                guesses = _predicted(ensemble, samples.x_val, samples.x, config.loss)
                 columns["validation_mse"] = (guesses - samples.y_val).square().mean((1, 2))
             members = [one for one in ensemble.members() if isinstance(one, TwoLayerNet)]
             hidden = torch.stack([one.features(x) for one, x in zip(members, samples.x, strict=True)])
-        hidden = torch.where(hidden.abs().amax((1, 2), keepdim=True) > 0, hidden, 1.0)
+        is_alive = hidden.abs().amax((1, 2)) > 0
+        kappa = spectrum(torch.where(is_alive[:, None, None], hidden, 1.0)).condition_number
         columns |= {
-            "condition_number": spectrum(hidden).condition_number,
+            # Units that are all zero have none.
+            "condition_number": torch.where(is_alive, kappa, math.nan),
             "gradient_norm": torch.as_tensor(norms).sqrt(),
         }
         if kernel:
@@ -119,9 +122,10 @@ def _rows(
     return rows
 
 
-def _predicted(ensemble: torch.nn.Module, x: Tensor, reference: Tensor) -> Tensor:
-    parts = [ensemble(part, reference) for part in x.split(CHUNK, dim=1)]
-    return torch.cat(parts, 1)
+def _predicted(ensemble: torch.nn.Module, x: Tensor, reference: Tensor, loss: str) -> Tensor:
+    """Outputs, as probabilities where they are trained as logits, so that squared errors mean something."""
+    outputs = torch.cat([ensemble(part, reference) for part in x.split(CHUNK, dim=1)], 1)
+    return outputs.softmax(2) if loss == "cross-entropy" else outputs
 
 
 def _kernel_condition(network: TwoLayerNet, x: Tensor) -> Tensor:

@@ -40,7 +40,8 @@ class PartialSweep:
         try:
             earlier, rows = kept["config"], {int(width): list(some) for width, some in kept["rows"].items()}
             for row in (row for some in rows.values() for row in some):
-                row["steps"] = math.inf if row["steps"] is None else float(row["steps"])
+                row["steps"] = float(row["steps"])
+                row.update({name: _finite_or_not(row[name]) for name in row.keys() - {"setting"}})
         except (KeyError, TypeError, ValueError, AttributeError):
             raise ValueError(f"{place} does not hold a sweep that was interrupted; delete it") from None
         if names := changed(earlier, sweep.config):
@@ -65,7 +66,7 @@ class PartialSweep:
         self._rows[width] = rows
         if self.place is not None:
             plain = {
-                str(one): [row | {"steps": None if math.isinf(row["steps"]) else row["steps"]} for row in some]
+                str(one): [{name: _plain(value) for name, value in row.items()} for row in some]
                 for one, some in self._rows.items()
             }
             files.write_json(self.place, {"config": self.config, "rows": plain})
@@ -84,3 +85,12 @@ class PartialSweep:
         """Forget what was kept: the table is whole."""
         if self.place is not None:
             self.place.unlink(missing_ok=True)
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - of a row
+    """A value as JSON can hold it: numbers that are infinite or none are words."""
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _finite_or_not(value: Any) -> Any:  # noqa: ANN401 - of a row
+    return float(value) if isinstance(value, str) else value

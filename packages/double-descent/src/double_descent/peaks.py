@@ -98,6 +98,12 @@ def find_peak(
     )
 
 
+def most_prominent(errors: Float[np.ndarray, " widths"]) -> int:
+    """Which width has the maximum that stands out most from the lowest errors on its two sides, wherever it is."""
+    left, right = np.minimum.accumulate(errors), np.minimum.accumulate(errors[::-1])[::-1]
+    return int(np.argmax(errors / np.maximum(np.maximum(left, right), SMALLEST)))
+
+
 def largest_rise(errors: Float[np.ndarray, " widths"]) -> float:
     """How far the error rises above what a narrower model had, as a share of it: 0 where it only falls."""
     lowest = np.minimum.accumulate(errors)

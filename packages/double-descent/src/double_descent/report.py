@@ -130,6 +130,7 @@ class PeakReport:
             "n_features": self.n_features,
             "rank": self.rank,
             "condition_number": self.condition_number,
+            "steps_needed": self.steps_needed,
             "is_near_threshold": self.is_near_threshold,
             "verdict": self.verdict,
             "best_steps": finite(self.best.steps),

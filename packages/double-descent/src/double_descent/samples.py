@@ -234,5 +234,7 @@ def _from_csv(path: Path) -> Source:
             x[:, column] = torch.tensor([float(row[place]) for row in rows], dtype=torch.float64)
         column += 1 if one.categories is None else len(one.categories)
     if table.schema.classes is None:
-        return Source(x, table.y.double()[:, None], name=str(path))
+        place = header.index(table.schema.target)
+        y = torch.tensor([[float(row[place])] for row in rows], dtype=torch.float64)
+        return Source(x, y, name=str(path))
     return Source(x, table.y, n_classes=len(table.schema.classes), name=str(path))

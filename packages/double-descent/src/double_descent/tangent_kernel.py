@@ -31,9 +31,10 @@ def ntk_spectrum(
     weights = {name: one.detach() for name, one in model.named_parameters() if one.requires_grad}
     if not weights:
         raise ValueError("the model has no weights that are trained")
-    rest = dict(model.named_buffers())
 
     def outputs(own: dict[str, Tensor]) -> Tensor:
+        # Copies, since batch normalization in training mode changes its running statistics.
+        rest = {name: one.clone() for name, one in model.named_buffers()}
         return functional_call(model, {**rest, **own}, (X,)).flatten()
 
     parts = jacrev(outputs)(weights)
