@@ -24,13 +24,12 @@ from .drawing import (
 from .peaks import find_peak, largest_rise, most_prominent
 from .presets import BUDGETS, FULL, GPU, SMOKE, All, Linear, Stopped
 from .sweep import SweepResult
-from .trials import run_trial
+from .trials import numbers_of, run_trial
 
 
 def _sweep(rows: Sequence[dict[str, Any]], threshold: float, x: str = "width") -> SweepResult:
     """A sweep from the rows of a trial."""
-    read = [row | {"steps": math.inf if row["steps"] is None else row["steps"]} for row in rows]
-    return SweepResult(read, threshold, x)
+    return SweepResult(numbers_of(rows), threshold, x)
 
 
 def _column(result: SweepResult, width: float, metric: str, series: int = 0) -> np.ndarray:
