@@ -9,10 +9,11 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 
 from opposing_signals import HessianOperator, SharpnessTracker, TrainConfig, plant_signal, train
 from opposing_signals.configs import ModelConfig
+from opposing_signals.experiments.natural import SMALL
 from opposing_signals.experiments.optimizers import share_of_steps
 from opposing_signals.experiments.planted import Planted, balance
 from opposing_signals.planted_trials import PlantedTrial, run_planted
-from opposing_signals.trials import Trial, at_step, few_power_iterations
+from opposing_signals.trials import Trial, at_step, few_power_iterations, run_trial, try_trial
 
 
 def test_images_with_a_planted_signal_take_part_in_the_spikes_and_without_one_they_do_not():
@@ -75,3 +76,9 @@ def test_another_order_of_the_images_gives_the_same_groups():
     )
     assert set(order[other.up].tolist()) == set(one.up.tolist())
     assert set(order[other.down].tolist()) == set(one.down.tolist())
+
+
+def test_a_training_that_diverges_has_no_numbers_and_stops_nothing_else():
+    found = try_trial(replace(SMALL, train=replace(SMALL.train, lr=1e6)), "cpu")
+    assert found == {}
+    assert try_trial(SMALL, "cpu")["loss"] == run_trial(SMALL, "cpu")["loss"]

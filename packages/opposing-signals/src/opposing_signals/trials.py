@@ -123,6 +123,14 @@ def run_trial(trial: Trial, device: str) -> dict[str, Any]:
     }
 
 
+def try_trial(trial: Trial, device: str) -> dict[str, Any]:
+    """What `run_trial` gives; nothing where the training diverges."""
+    try:
+        return run_trial(trial, device)
+    except FloatingPointError:
+        return {}
+
+
 def few_power_iterations(operator: HessianOperator, vector: Tensor | None, n: int = 5) -> tuple[float, Tensor]:
     """An estimate of the largest eigenvalue that is not converged: v'Hv after n products from a vector on, and v."""
     if vector is None:

@@ -1,5 +1,6 @@
 """Full-batch gradient descent on natural images: groups, gradients, features, and the edge of stability."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -7,7 +8,7 @@ from typing import Any
 
 from opposing_signals.configs import DataConfig, ModelConfig, TrainConfig
 from opposing_signals.drawing import draw_gallery, draw_trace
-from opposing_signals.trials import SpikeTrial, Trial, run_spike, run_trial
+from opposing_signals.trials import SpikeTrial, Trial, run_spike, try_trial
 from separata import Run, experiment
 
 Found = Mapping[str, Any]
@@ -56,13 +57,18 @@ RESNET = ModelConfig("resnet", norm="group", width=64)
 GPU_TRAIN = TrainConfig(n_steps=300, lr=0.05, chunk_size=1000, sharpness_every=50)
 
 
-@experiment(
+CLAIMS = (
     "paired-groups",
     "opposing-gradients",
     "consistent-features",
     "edge-of-stability",
     "cross-entropy",
     "outliers-dominate-natural",
+)
+
+
+@experiment(
+    *CLAIMS,
     smoke=Natural(SMALL),
     quick=Natural(),
     gpu=Natural(Trial("cifar10", DataConfig(2000), ModelConfig("vgg", width=32), GPU_TRAIN), 0.005, 0.1),
@@ -71,35 +77,46 @@ GPU_TRAIN = TrainConfig(n_steps=300, lr=0.05, chunk_size=1000, sharpness_every=5
 def natural(config: Natural, run: Run) -> None:
     """Groups, gradients, features and sharpness on natural images."""
     settings = {"edge": replace(config.trial, with_power=True), "stable": config.stable(), "entropy": config.entropy()}
-    found = run.over_seeds(run_trial, settings, "trainings on natural images")
-    trials = [replace(config.trial, seed=seed) for seed in run.seeds]
-    members = [(tuple(one["groups"]["up"]), tuple(one["groups"]["down"])) for one in found["edge"]]
-    at_spike = run.map(
-        run_spike,
-        [
-            SpikeTrial(trial, one["groups"]["step"], *groups)
-            for trial, one, groups in zip(trials, found["edge"], members, strict=True)
-        ],
-        "gradients and features",
-    )
+    found = run.over_seeds(try_trial, settings, "trainings on natural images")
+    whole = [i for i in range(len(run.seeds)) if all(found[name][i] for name in settings)]
+    edges = {i: found["edge"][i] for i in whole}
+    trials = {i: replace(config.trial, seed=run.seeds[i]) for i in whole}
+    members = {i: (tuple(one["groups"]["up"]), tuple(one["groups"]["down"])) for i, one in edges.items()}
+    spikes = [SpikeTrial(trials[i], edges[i]["groups"]["step"], *members[i]) for i in whole]
+    at_spike = dict(zip(whole, run.map(run_spike, spikes, "gradients and features"), strict=True))
     n = len(config.trial.samples())
     removed = [
-        [replace(trial, without=up + down), replace(trial, without=trial.random(n, len(up) + len(down)))]
-        for trial, (up, down) in zip(trials, members, strict=True)
+        replace(trials[i], without=images)
+        for i, (up, down) in members.items()
+        for images in (up + down, trials[i].random(n, len(up) + len(down)))
     ]
-    without = run.map(run_trial, [one for pair in removed for one in pair], "trainings without some images")
+    without = iter(run.map(try_trial, removed, "trainings without some images"))
     for i in range(len(run.seeds)):
+        if i not in edges:
+            _measure_nothing(run)
+            continue
         edge, stable, entropy = (found[name][i] for name in settings)
         _measure_groups(run, edge, stable, at_spike[i])
         _measure_edge(run, config, edge, stable, entropy)
+        groups, random = (increases(one["loss"]) if one else math.nan for one in (next(without), next(without)))
         run.measure(
             "outliers-dominate-natural",
             all=increases(edge["loss"]),
-            without_groups=increases(without[2 * i]["loss"]),
-            without_random=increases(without[2 * i + 1]["loss"]),
+            without_groups=groups,
+            without_random=random,
             share=edge["share"],
         )
-    _draw_natural(config, run, found["edge"][0])
+    if len(whole) < len(run.seeds):
+        diverged = ", ".join(str(seed) for i, seed in enumerate(run.seeds) if i not in edges)
+        run.note("paired-groups", f"Trainings diverged with the seed {diverged}, which has no numbers.")
+    if edges:
+        _draw_natural(config, run, edges[whole[0]], run.seeds[whole[0]])
+
+
+def _measure_nothing(run: Run) -> None:
+    """No number for any claim: with this seed a training diverged."""
+    for claim in CLAIMS:
+        run.measure(claim, **dict.fromkeys(run.paper.claim(claim).paper, math.nan))
 
 
 def _measure_groups(run: Run, edge: Found, stable: Found, at_spike: Found) -> None:
@@ -138,7 +155,7 @@ def _measure_edge(run: Run, config: Natural, edge: Found, stable: Found, entropy
     )
 
 
-def _draw_natural(config: Natural, run: Run, edge: Found) -> None:
+def _draw_natural(config: Natural, run: Run, edge: Found, seed: int) -> None:
     run.figure(
         "trace",
         draw_trace(
@@ -149,7 +166,7 @@ def _draw_natural(config: Natural, run: Run, edge: Found) -> None:
             "Losses of the two groups take turns around the largest spike; the sharpness stays at 2 / learning rate."
         ),
     )
-    data = replace(config.trial, seed=run.seeds[0]).samples()
+    data = replace(config.trial, seed=seed).samples()
     if data.is_image:
         run.figure(
             "groups",
