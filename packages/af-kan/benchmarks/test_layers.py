@@ -124,11 +124,11 @@ def sums_step(sums):
 
 
 @pytest.mark.timed
-@pytest.mark.xfail(reason="0.35 where the naive form's memory is new, up to 0.7 where it is used again", strict=False)
-def test_the_fused_sums_take_at_most_half_the_time_of_the_naive_broadcast(record_property):
+def test_the_fused_sums_take_less_time_than_the_naive_broadcast(record_property):
+    """0.35 of it where the naive form's memory comes new from the system, up to 0.7 where it is used again."""
     fused, naive = medians([sums_step(basis_sums), sums_step(naive_sums)], 15)
     record_property("ratio", fused / naive)
-    assert fused <= 0.5 * naive
+    assert fused < naive
 
 
 def saved_numbers(module, x):
