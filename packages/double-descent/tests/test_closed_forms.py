@@ -209,3 +209,11 @@ def test_inputs_that_cannot_be_are_refused(change, message):
     z, y = change(z, y)
     with pytest.raises(ValueError, match=message):
         gd_path(z, y, [10])
+
+
+@pytest.mark.parametrize("steps", [0, 1, 7, 1000, math.inf])
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_nothing_is_learned_of_a_direction_that_no_sample_has(steps, nesterov):
+    h = torch.tensor([0.0, 0.5], dtype=torch.float64)
+    assert float(momentum_factors(h, steps, 1.0, 0.8, nesterov=nesterov)[0]) == 0
+    assert float(filter_factors(h, steps, 1.0)[0]) == 0

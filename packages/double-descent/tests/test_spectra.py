@@ -23,6 +23,12 @@ def test_it_is_numpys(n, p):
     assert float(spectrum(torch.from_numpy(z)).condition_number) == pytest.approx(np.linalg.cond(z), rel=1e-10)
 
 
+def test_a_singular_value_counts_as_zero_by_its_share_of_the_largest():
+    z = np.diag([1.0, 1e-3, 1e-4])
+    assert condition_number(z, rcond=1e-5) == pytest.approx(1e4)
+    assert condition_number(z, rcond=1e-3) == math.inf
+
+
 @pytest.mark.parametrize(("axis", "told"), [(0, "1 samples"), (1, "1 columns")])
 def test_duplicates_make_it_infinite_and_are_named(axis, told):
     z = np.random.default_rng(1).normal(size=(12, 12))
