@@ -98,3 +98,18 @@ def test_a_model_that_cannot_be_is_refused(wrong):
 def test_steps_that_are_too_large_are_told():
     with pytest.raises(ValueError, match="smaller step size"):
         MODEL.run_gd(5.0, 500)
+
+
+def test_the_sharpness_of_a_training_is_the_largest_curvature_of_the_loss_in_any_direction():
+    found = MODEL.run_gd(0.12, 80)
+    first = MODEL.start()
+    weights = torch.tensor(first.vector())
+    beta = torch.tensor(MODEL.beta)
+
+    def loss(w):
+        miss = w[-1] * w[:2] - beta
+        return 0.5 * (miss @ miss + MODEL.alpha * (w[-1] * w[2]) ** 2)
+
+    eigenvalues = torch.linalg.eigvalsh(torch.autograd.functional.hessian(loss, weights))
+    assert found.sharpness[0] == pytest.approx(float(eigenvalues.max()), rel=1e-9)
+    assert (found.sharpness >= found.curvature - 1e-9).all(), "alpha c^2 is the curvature in one direction"
