@@ -98,6 +98,22 @@ def test_tables_of_scikit_learn(name):
     assert 30 < trivial < 80
 
 
+def test_rare_classes_of_large_tables_are_left_out():
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    from kan_assessment.tasks.tabular import _from_frame
+
+    features = pandas.DataFrame({"a": range(20), "b": ["x", "y"] * 10, "same": [7] * 19 + [8]})
+    # Of the rings 1 and 29 there is a sample or two; the last has the only 8 among the columns.
+    rings = pandas.Series([5] * 9 + [6] * 8 + [1] * 2 + [29])
+    task = _from_frame("abalone", features, rings)
+    samples = task.draw(0)
+    assert (task.n_outputs, task.n_features, len(samples.x)) == (2, 3, 17)
+    assert torch.equal(samples.y, torch.tensor([0] * 9 + [1] * 8))
+    torch.testing.assert_close(samples.x[:, 0], torch.arange(17.0))
+    assert task.notes[1] == "3 samples of classes with fewer than 3 dropped"
+    assert len(_from_frame("own", features[:17], rings[:17]).notes) == 1
+
+
 def test_digits_lose_their_constant_pixels():
     task = load_task("tabular/digits")
     assert (task.n_features, task.n_outputs) == (61, 10)
@@ -133,6 +149,17 @@ def test_targets_of_any_dimension_have_unit_variance(d):
     y = load_target("compositional", d).draw(0).y
     expected = torch.exp(torch.sin(torch.pi * x).sum(1) / d)
     assert torch.corrcoef(torch.stack([y, expected]))[0, 1] > 0.99999
+
+
+def test_a_generic_target_is_another_one_for_each_seed():
+    from kan_assessment.tasks.targets import generic
+
+    for seed in (0, 1):
+        samples = load_target("generic", 3).draw(seed)
+        for other in (0, 1):
+            both = torch.stack([samples.y, generic(samples.x, other)])
+            correlation = float(torch.corrcoef(both)[0, 1])
+            assert correlation > 0.9999 if seed == other else abs(correlation) < 0.7
 
 
 def test_a_generic_target_is_as_rough_along_an_axis_in_many_dimensions_as_in_one():
