@@ -3,6 +3,7 @@
 import json
 import math
 import random
+import re
 
 import numpy as np
 import pytest
@@ -188,6 +189,24 @@ def test_planted_winners_and_losers_are_named_and_the_rule_is_found():
     assert "right on 8 of 8" in text
     assert "beats mlp" in sentence(mixed()[0], mixed()[0].entry("kan"))
     assert "loses to mlp: -" in sentence(mixed()[-1], mixed()[-1].entry("kan"))
+
+
+def test_intervals_are_told_from_their_lower_end():
+    for metric, kan in (("rmse", [1.0, 1.3, 0.9]), ("accuracy", [80.0, 84.0, 79.0])):
+        one = planted("own", "own", metric, {"mlp": [2.0, 2.1, 2.2], "kan": kan})
+        entry = one.entry("kan")
+        low, high = map(float, re.search(r"interval (\S+) to (\S+?)(?: %|\))", sentence(one, entry)).groups())
+        ends = [entry.advantage.low, entry.advantage.high]
+        if metric == "rmse":
+            ends = [100 * (math.exp(-v) - 1) for v in ends[::-1]]
+        assert [low, high] == pytest.approx(ends, abs=0.05)
+        assert low < high
+
+
+def test_among_rules_that_are_as_often_right_the_one_that_costs_less_is_taken():
+    traits = {"inputs": 2.0, "outputs": 1.0, "samples": 9.0, "regression": 1.0}
+    assert fit_rule([Case(traits, 5.0), Case(traits, -1.0)]).words() == "on all tasks"
+    assert fit_rule([Case(traits, 1.0), Case(traits, -5.0)]).words() == "on none of the tasks"
 
 
 def test_the_rule_changes_with_the_data():

@@ -6,8 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from kan_assessment import Comparison, Entry, Overhead, experiments
+from kan_assessment import MLP, Comparison, Entry, Overhead, StepProfile, Timing, experiments
 from kan_assessment.paper import PAPER
+from kan_assessment.protocol import overhead
 from kan_assessment.protocol.overhead import _contenders
 from separata import Run
 
@@ -102,6 +103,19 @@ def test_ranks_of_a_seed_are_compared_with_those_of_the_others(tmp_path, monkeyp
     ranks = np.array(list(values.values())).T
     expected = [np.corrcoef(ranks[i], np.delete(ranks, i, 0).mean(0))[0, 1] for i in range(3)]
     assert [row["agreement"] for row in found] == pytest.approx(expected)
+
+
+def test_ratios_are_those_of_training_steps_and_of_forward_passes(monkeypatch):
+    def profile(model, setting, device):
+        times = (1.0, 2.0) if isinstance(model, MLP) else (10.0, 60.0)
+        return StepProfile(*(Timing(seconds, 0, 0, 1) for seconds in times), 0)
+
+    monkeypatch.setattr(overhead, "_profile", profile)
+    found = overhead.measure_overhead(Overhead((4, 8), 3, 2, families=("bspline_kan",)), "cpu")
+    for kind, ratio in (("forward", 10), ("step", 30)):
+        assert found[kind] == {
+            name: {"4": ratio, "8": ratio} for name in ("B-spline KAN", "B-spline KAN, equal parameters")
+        }
 
 
 def test_a_kan_is_timed_beside_an_mlp_of_its_widths_and_of_its_size():

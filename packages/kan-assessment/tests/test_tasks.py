@@ -10,7 +10,7 @@ from scipy import special
 from kan_assessment import load_file, load_symbolic, load_target, load_task, make_task
 from kan_assessment.tasks.suites import SUITES, names_of
 from kan_assessment.tasks.symbolic import FUNCTIONS
-from kan_assessment.tasks.task import shuffled_split
+from kan_assessment.tasks.task import Samples, Task, shuffled_split
 
 
 def points(name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -112,6 +112,17 @@ def test_rare_classes_of_large_tables_are_left_out():
     torch.testing.assert_close(samples.x[:, 0], torch.arange(17.0))
     assert task.notes[1] == "3 samples of classes with fewer than 3 dropped"
     assert len(_from_frame("own", features[:17], rings[:17]).notes) == 1
+
+
+def test_classes_of_adult_are_two_with_or_without_a_full_stop():
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    from kan_assessment.tasks.tabular import _from_frame
+
+    income = pandas.Series(["<=50K", ">50K", "<=50K.", ">50K."] * 5)
+    task = _from_frame("adult", pandas.DataFrame({"age": range(20)}), income)
+    assert task.n_outputs == 2
+    assert torch.equal(task.draw(0).y, torch.arange(20) % 2)
+    assert _from_frame("own", pandas.DataFrame({"a": range(20)}), pandas.Series([1.5, 2.5] * 10)).n_outputs == 2
 
 
 def test_digits_lose_their_constant_pixels():
@@ -257,6 +268,26 @@ def test_a_task_of_doubles_is_trained_in_single_precision():
     assert samples.x.dtype == samples.y.dtype == torch.float32
     with pytest.raises(ValueError, match="too large for single precision"):
         make_task("own", 1e300 * x, x[:, 0])
+
+
+def test_a_task_is_split_anew_for_each_seed():
+    task = make_task("own", torch.rand(40, 2), torch.arange(40) % 2, n_classes=2)
+    tests = [set(task.draw(seed).test.tolist()) for seed in range(4)]
+    assert len(set(map(frozenset, tests))) == 4
+    assert tests[1] == set(task.draw(1).test.tolist())
+
+
+def test_the_best_constant_answer_is_known_from_training_samples():
+    def trivial(y, metric):
+        samples = Samples(torch.zeros(8, 1), torch.tensor(y), (torch.arange(4),), torch.tensor([4]), torch.arange(5, 8))
+        return Task("own", "own", metric, 1, 2, lambda seed: samples).trivial(0)
+
+    assert trivial([0, 0, 0, 1, 1, 1, 1, 0], "accuracy") == pytest.approx(100 / 3)
+    y = [1.0, 1.0, 1.0, 5.0, 9.0, 1.0, 2.0, 4.0]
+    # The mean of the first four is 2, and their median 1.
+    assert trivial(y, "rmse") == pytest.approx((5 / 3) ** 0.5)
+    assert trivial(y, "mae") == pytest.approx(4 / 3)
+    assert trivial(y, "median error") == pytest.approx(1)
 
 
 def test_a_task_in_memory_is_checked():

@@ -81,6 +81,18 @@ def test_features_and_values_are_scaled_by_training_samples_and_errors_are_in_th
         assert float(value) == pytest.approx(float(off.square().mean().sqrt()), rel=1e-4)
 
 
+def test_each_seed_passes_over_its_samples_in_orders_of_its_own():
+    last = torch.arange(30, 32)
+    samples = Samples(torch.rand(32, 1), torch.rand(32), (torch.arange(30),), last, last)
+    task = Task("own", "own", "rmse", 1, 1, lambda seed: samples)
+    data = MemberData(task, (0, 1))
+    first, second = data.epoch(0), data.epoch(0)
+    assert not torch.equal(first[0], first[1])
+    assert not torch.equal(first[0], second[0])
+    assert torch.equal(first.sort(1).values, torch.arange(30).expand(2, 30))
+    assert torch.equal(MemberData(task, (1,)).epoch(0)[0], first[1]), "whichever seeds are beside it"
+
+
 @pytest.mark.parametrize(("metric", "expected"), [("rmse", math.sqrt(14 / 3)), ("mae", 2.0), ("median error", 2.0)])
 def test_metrics_of_regressions(metric, expected):
     y = torch.tensor([0.0, 0.0, 1.0, 2.0, 3.0])

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from s_kan import KAN, SKAN, Job, Samples, StageConfig, TrainConfig, Trainer, fit, make_basis, train
+from s_kan.training import strategies
 from s_kan.training.strategies import _best, checkpoints
 from separata.testing import contents, interrupted_after
 from separata.training import seeded
@@ -99,6 +100,21 @@ def test_logits_are_trained_by_the_settings_of_the_stages():
     trainer.gradients(0)
     rates = [(one["lr"], one["weight_decay"]) for one in trainer.optimizer.param_groups]
     assert rates == [(1e-2, 0.0), (pytest.approx(7e-2), 0.02)]
+
+
+def test_every_pass_is_over_all_samples_in_another_order():
+    seen = []
+
+    class Recorder(nn.Linear):
+        def forward(self, x):
+            seen.extend(x[:, 0].tolist())
+            return super().forward(x)
+
+    data = Samples(torch.arange(60.0)[:, None] / 60, torch.zeros(60))
+    Trainer(Recorder(1, 1), data, replace(CONFIG, epochs=3, batch_size=20)).fit()
+    passes = [seen[i : i + 60] for i in (0, 60, 120)]
+    assert all(sorted(one) == data.x[:, 0].tolist() for one in passes)
+    assert len(set(map(tuple, passes))) == 3
 
 
 def test_a_network_without_choice_has_one_schedule():
@@ -204,6 +220,26 @@ def test_a_short_trial_leaves_two_families_in_each_layer():
     assert again.chosen() == found.model.chosen()
     x = torch.rand(3, 1)
     torch.testing.assert_close(again(x), found.model(x))
+
+
+def test_a_trial_goes_by_the_mean_weights_of_all_units_in_a_mixture_that_is_trained_as_long(monkeypatch):
+    seen = []
+
+    def best(names, errors, weights):
+        seen.append(weights)
+        return _best(names, errors, weights)
+
+    monkeypatch.setattr(strategies, "_best", best)
+    train(job("successive", epochs=40))
+    with seeded(0):
+        mixture = network()
+    rest, _ = waves(100).split(0.2, 0)
+    trial = Trainer(mixture, rest, replace(CONFIG, epochs=8), stages=StageConfig(full=1.0, selective=0.0))
+    trial.fit()
+    assert len(seen) == 2
+    for weights, expected in zip(seen, trial.selection, strict=True):
+        assert list(weights) == list(POOL)
+        assert list(weights.values()) == pytest.approx((expected.sum(1) / expected.shape[1]).tolist(), rel=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from s_kan.trials import (
     DigitsTrial,
     FunctionTrial,
     ImageTrial,
+    _images,
     function_data,
     run_digits,
     run_function,
@@ -150,6 +151,15 @@ def test_pixels_of_digits(kind):
     assert found["accuracy"] > 0.6
     held_out = run_digits(replace(trial, is_held_out=True), "cpu")
     assert held_out["accuracy"] != found["accuracy"]
+
+
+def test_images_for_choosing_are_none_of_those_for_testing_and_trained_on_in_the_end():
+    parts = [_images("digits", 1, None, None, is_held_out=is_held_out)[:2] for is_held_out in (True, False)]
+    (fitted, held_out), (whole, test) = ([{row.tobytes() for row in one.x.numpy()} for one in both] for both in parts)
+    assert len(held_out) == pytest.approx(0.2 * len(whole), rel=0.02)
+    assert not held_out & test
+    assert not held_out & fitted
+    assert fitted | held_out == whole
 
 
 @pytest.mark.parametrize("arch", ["s-convkan", "convkan", "cnn"])

@@ -76,6 +76,9 @@ def _from_uci(name: str) -> Task:
 def _from_frame(name: str, features: Any, targets: Any) -> Task:  # noqa: ANN401 - of pandas
     import pandas as pd
 
+    if not pd.api.types.is_numeric_dtype(targets):
+        # In the repository, classes of Adult's test part end in a full stop, those of its training part do not.
+        targets = targets.astype(str).str.strip().str.rstrip(".")
     # A few classes, as of the oldest abalones, have a sample or two, and each part of a split needs one.
     is_kept = targets.map(targets.value_counts()) >= FEWEST_OF_CLASS
     features, targets = features[is_kept], targets[is_kept]
@@ -87,7 +90,7 @@ def _from_frame(name: str, features: Any, targets: Any) -> Task:  # noqa: ANN401
         notes.append(f"{n_dropped} samples of classes with fewer than {FEWEST_OF_CLASS} dropped")
     return make_task(
         name,
-        torch.from_numpy(encoded.to_numpy(dtype="float32")),
+        torch.from_numpy(encoded.to_numpy(dtype="float32", copy=True)),
         torch.from_numpy(codes).long(),
         domain="tabular",
         n_classes=len(classes),
