@@ -230,11 +230,11 @@ def test_a_trial_goes_by_the_mean_weights_of_all_units_in_a_mixture_that_is_trai
         return _best(names, errors, weights)
 
     monkeypatch.setattr(strategies, "_best", best)
-    train(job("successive", epochs=40))
+    train(job("successive", epochs=20))
     with seeded(0):
         mixture = network()
     rest, _ = waves(100).split(0.2, 0)
-    trial = Trainer(mixture, rest, replace(CONFIG, epochs=8), stages=StageConfig(full=1.0, selective=0.0))
+    trial = Trainer(mixture, rest, replace(CONFIG, epochs=4), stages=StageConfig(full=1.0, selective=0.0))
     trial.fit()
     assert len(seen) == 2
     for weights, expected in zip(seen, trial.selection, strict=True):
@@ -303,7 +303,7 @@ def chosen_for(name, config, stages, n_seeds):
 
 @pytest.mark.parametrize("name", ["fourier", "wavelet"])
 def test_an_oracle_finds_the_family_that_made_the_data(name):
-    chosen = chosen_for(name, TrainConfig(epochs=250, lr=0.1), StageConfig(strategy="oracle"), 3)
+    chosen = chosen_for(name, TrainConfig(epochs=150, lr=0.1), StageConfig(strategy="oracle"), 3)
     assert chosen == [name] * 3
 
 

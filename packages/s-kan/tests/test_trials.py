@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from scipy import stats
+from torch import nn
 
 from s_kan import FUNCTIONS, LayerConfig, ModelConfig, RunConfig, StageConfig, TrainConfig
 from s_kan.comparison import compare, epochs_of, rates_of
@@ -93,6 +94,8 @@ def test_what_is_compared_has_the_size_that_is_told():
     ]
     networks = {one.label: make_contender(one, model, 2, 1) for one in all_of_them}
     counts = {label: count_parameters(network) for label, network in networks.items()}
+    kinds = [type(one) for one in networks["MLP, pruned size"].modules() if not list(one.children())]
+    assert kinds == [nn.Linear, nn.SiLU, nn.Linear, nn.SiLU, nn.Linear]
     n_edges = 2 * 5 + 5 * 4 + 4
     assert counts["KAN, rbf"] == counts["KAN, fourier"] == 7 * n_edges
     assert counts["S-KAN"] == 13 * n_edges + 2 * (5 + 4 + 1)
