@@ -3,12 +3,13 @@
 import json
 import math
 import random
+import re
 
 import numpy as np
 import pytest
 import torch
 
-from kan_assessment import Comparison, Entry, compare, fit_rule, get_family, judge, make_task
+from kan_assessment import Comparison, Entry, compare, fit_rule, get_family, judge, kan_flops, make_task
 from kan_assessment.configs import BudgetConfig, RunConfig, SearchConfig, TrainConfig
 from kan_assessment.costs.matching import BudgetError
 from kan_assessment.protocol.search import best_of, draw_settings, learning_rates, plan
@@ -85,9 +86,11 @@ def test_a_comparison_has_all_models_at_the_budget():
     assert len(found.trials) == 2 * 3 * 3
     # At equal FLOPs, an MLP has more parameters than at equal parameters; a KAN about as many.
     assert found.entry("mlp", "flops").cost["params"] > 3 * mlp.cost["params"]
-    expected = advantage(kan.values, mlp.values, is_lower_better=True)
-    assert kan.advantage == expected
-    assert kan.outcome == outcome(expected, band(is_lower_better=True))
+    for by in ("params", "flops"):
+        entry = found.entry("bspline_kan", by)
+        expected = advantage(entry.values, found.entry("mlp", by).values, is_lower_better=True)
+        assert entry.advantage == expected
+        assert entry.outcome == outcome(expected, band(is_lower_better=True))
     again = Comparison.from_json(json.loads(json.dumps(found.to_json())))
     assert again == found
 
@@ -106,6 +109,14 @@ def test_budgets_are_those_that_are_given():
     found = compare(regression(), ["mlp", "bspline_kan"], ("params", "flops"), given)
     assert found.entry("mlp").cost["params"] == pytest.approx(200, rel=0.05)
     assert found.entry("mlp", "flops").cost["flops_naive"] == pytest.approx(5000, rel=0.05)
+
+
+def test_budgets_that_are_not_given_are_those_of_the_kan_at_equal_parameters():
+    one = RunConfig(train=QUICK.train, search=SearchConfig(trials=1, seeds=2))
+    found = compare(regression(), ["mlp", "bspline_kan"], ("params", "flops", "flops-shared"), one)
+    widths = (2, *found.entry("bspline_kan").hidden, 1)
+    for by, sharing in (("flops", "naive"), ("flops-shared", "shared")):
+        assert found.entry("mlp", by).budget == kan_flops(widths, 5, 3, "silu", sharing)
 
 
 def test_a_model_that_does_not_fit_is_left_out_with_a_note():
@@ -178,6 +189,24 @@ def test_planted_winners_and_losers_are_named_and_the_rule_is_found():
     assert "right on 8 of 8" in text
     assert "beats mlp" in sentence(mixed()[0], mixed()[0].entry("kan"))
     assert "loses to mlp: -" in sentence(mixed()[-1], mixed()[-1].entry("kan"))
+
+
+def test_intervals_are_told_from_their_lower_end():
+    for metric, kan in (("rmse", [1.0, 1.3, 0.9]), ("accuracy", [80.0, 84.0, 79.0])):
+        one = planted("own", "own", metric, {"mlp": [2.0, 2.1, 2.2], "kan": kan})
+        entry = one.entry("kan")
+        low, high = map(float, re.search(r"interval (\S+) to (\S+?)(?: %|\))", sentence(one, entry)).groups())
+        ends = [entry.advantage.low, entry.advantage.high]
+        if metric == "rmse":
+            ends = [100 * (math.exp(-v) - 1) for v in ends[::-1]]
+        assert [low, high] == pytest.approx(ends, abs=0.05)
+        assert low < high
+
+
+def test_among_rules_that_are_as_often_right_the_one_that_costs_less_is_taken():
+    traits = {"inputs": 2.0, "outputs": 1.0, "samples": 9.0, "regression": 1.0}
+    assert fit_rule([Case(traits, 5.0), Case(traits, -1.0)]).words() == "on all tasks"
+    assert fit_rule([Case(traits, 1.0), Case(traits, -5.0)]).words() == "on none of the tasks"
 
 
 def test_the_rule_changes_with_the_data():

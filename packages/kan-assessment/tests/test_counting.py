@@ -76,3 +76,9 @@ def test_what_is_left_of_a_model_that_is_pruned_counts():
     pruned = family.build(4, [5], 2)
     pruned.prune()
     assert cost.params == sum(p.numel() for p in pruned.parameters())
+    # 9 products for each edge of what is kept, whatever it is; 41 before.
+    assert cost.flops_matmul == 2 * 9 * (4 * 5 + 5 * 2)
+    assert measured_flops(family.build(4, [5], 2), 4)[0] == 2 * 41 * (4 * 5 + 5 * 2)
+    # Choices of a single family cost no more than what is counted.
+    assert 0.5 * cost.flops_measured < sum(measured_flops(pruned, 4)) < cost.flops_measured
+    assert match(family, 4, 2, cost.flops_naive, "flops").hidden == (5,)

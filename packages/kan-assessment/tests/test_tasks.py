@@ -10,7 +10,7 @@ from scipy import special
 from kan_assessment import load_file, load_symbolic, load_target, load_task, make_task
 from kan_assessment.tasks.suites import SUITES, names_of
 from kan_assessment.tasks.symbolic import FUNCTIONS
-from kan_assessment.tasks.task import shuffled_split
+from kan_assessment.tasks.task import Samples, Task, shuffled_split
 
 
 def points(name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -98,6 +98,33 @@ def test_tables_of_scikit_learn(name):
     assert 30 < trivial < 80
 
 
+def test_rare_classes_of_large_tables_are_left_out():
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    from kan_assessment.tasks.tabular import _from_frame
+
+    features = pandas.DataFrame({"a": range(20), "b": ["x", "y"] * 10, "same": [7] * 19 + [8]})
+    # Of the rings 1 and 29 there is a sample or two; the last has the only 8 among the columns.
+    rings = pandas.Series([5] * 9 + [6] * 8 + [1] * 2 + [29])
+    task = _from_frame("abalone", features, rings)
+    samples = task.draw(0)
+    assert (task.n_outputs, task.n_features, len(samples.x)) == (2, 3, 17)
+    assert torch.equal(samples.y, torch.tensor([0] * 9 + [1] * 8))
+    torch.testing.assert_close(samples.x[:, 0], torch.arange(17.0))
+    assert task.notes[1] == "3 samples of classes with fewer than 3 dropped"
+    assert len(_from_frame("own", features[:17], rings[:17]).notes) == 1
+
+
+def test_classes_of_adult_are_two_with_or_without_a_full_stop():
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    from kan_assessment.tasks.tabular import _from_frame
+
+    income = pandas.Series(["<=50K", ">50K", "<=50K.", ">50K."] * 5)
+    task = _from_frame("adult", pandas.DataFrame({"age": range(20)}), income)
+    assert task.n_outputs == 2
+    assert torch.equal(task.draw(0).y, torch.arange(20) % 2)
+    assert _from_frame("own", pandas.DataFrame({"a": range(20)}), pandas.Series([1.5, 2.5] * 10)).n_outputs == 2
+
+
 def test_digits_lose_their_constant_pixels():
     task = load_task("tabular/digits")
     assert (task.n_features, task.n_outputs) == (61, 10)
@@ -133,6 +160,17 @@ def test_targets_of_any_dimension_have_unit_variance(d):
     y = load_target("compositional", d).draw(0).y
     expected = torch.exp(torch.sin(torch.pi * x).sum(1) / d)
     assert torch.corrcoef(torch.stack([y, expected]))[0, 1] > 0.99999
+
+
+def test_a_generic_target_is_another_one_for_each_seed():
+    from kan_assessment.tasks.targets import generic
+
+    for seed in (0, 1):
+        samples = load_target("generic", 3).draw(seed)
+        for other in (0, 1):
+            both = torch.stack([samples.y, generic(samples.x, other)])
+            correlation = float(torch.corrcoef(both)[0, 1])
+            assert correlation > 0.9999 if seed == other else abs(correlation) < 0.7
 
 
 def test_a_generic_target_is_as_rough_along_an_axis_in_many_dimensions_as_in_one():
@@ -230,6 +268,26 @@ def test_a_task_of_doubles_is_trained_in_single_precision():
     assert samples.x.dtype == samples.y.dtype == torch.float32
     with pytest.raises(ValueError, match="too large for single precision"):
         make_task("own", 1e300 * x, x[:, 0])
+
+
+def test_a_task_is_split_anew_for_each_seed():
+    task = make_task("own", torch.rand(40, 2), torch.arange(40) % 2, n_classes=2)
+    tests = [set(task.draw(seed).test.tolist()) for seed in range(4)]
+    assert len(set(map(frozenset, tests))) == 4
+    assert tests[1] == set(task.draw(1).test.tolist())
+
+
+def test_the_best_constant_answer_is_known_from_training_samples():
+    def trivial(y, metric):
+        samples = Samples(torch.zeros(8, 1), torch.tensor(y), (torch.arange(4),), torch.tensor([4]), torch.arange(5, 8))
+        return Task("own", "own", metric, 1, 2, lambda seed: samples).trivial(0)
+
+    assert trivial([0, 0, 0, 1, 1, 1, 1, 0], "accuracy") == pytest.approx(100 / 3)
+    y = [1.0, 1.0, 1.0, 5.0, 9.0, 1.0, 2.0, 4.0]
+    # The mean of the first four is 2, and their median 1.
+    assert trivial(y, "rmse") == pytest.approx((5 / 3) ** 0.5)
+    assert trivial(y, "mae") == pytest.approx(4 / 3)
+    assert trivial(y, "median error") == pytest.approx(1)
 
 
 def test_a_task_in_memory_is_checked():

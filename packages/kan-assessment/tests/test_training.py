@@ -7,9 +7,19 @@ import pytest
 import torch
 from torch import nn
 
-from kan_assessment import MemberData, Separate, Stacked, Trial, get_family, load_symbolic, make_task, run_trial
+from kan_assessment import (
+    MemberData,
+    ModelFamily,
+    Separate,
+    Stacked,
+    Trial,
+    get_family,
+    load_symbolic,
+    make_task,
+    run_trial,
+)
 from kan_assessment.configs import TrainConfig
-from kan_assessment.protocol.training import score, train_members
+from kan_assessment.protocol.training import _Best, score, train_members
 from kan_assessment.protocol.trials import fit_members, make_member, values_of
 from kan_assessment.tasks.suites import load_task
 from kan_assessment.tasks.task import Samples, Task
@@ -63,6 +73,24 @@ def test_features_and_values_are_scaled_by_training_samples_and_errors_are_in_th
     found = score(Separate([zero, zero]), data, data.test)
     for i, seed in enumerate((0, 1)):
         assert float(found[i]) == pytest.approx(task.trivial(seed), rel=1e-4)
+    # One that always gives 1 is a standard deviation of them above it.
+    nn.init.ones_(zero.bias)
+    for i, value in enumerate(score(Separate([zero, zero]), data, data.test)):
+        values = task.draw(i).y[train[i]]
+        off = task.draw(i).y[task.draw(i).test] - values.mean() - values.std()
+        assert float(value) == pytest.approx(float(off.square().mean().sqrt()), rel=1e-4)
+
+
+def test_each_seed_passes_over_its_samples_in_orders_of_its_own():
+    last = torch.arange(30, 32)
+    samples = Samples(torch.rand(32, 1), torch.rand(32), (torch.arange(30),), last, last)
+    task = Task("own", "own", "rmse", 1, 1, lambda seed: samples)
+    data = MemberData(task, (0, 1))
+    first, second = data.epoch(0), data.epoch(0)
+    assert not torch.equal(first[0], first[1])
+    assert not torch.equal(first[0], second[0])
+    assert torch.equal(first.sort(1).values, torch.arange(30).expand(2, 30))
+    assert torch.equal(MemberData(task, (1,)).epoch(0)[0], first[1]), "whichever seeds are beside it"
 
 
 @pytest.mark.parametrize(("metric", "expected"), [("rmse", math.sqrt(14 / 3)), ("mae", 2.0), ("median error", 2.0)])
@@ -141,7 +169,58 @@ def test_a_model_that_is_pruned_while_it_is_trained_gets_a_new_optimizer():
     before = sum(p.numel() for p in model.parameters())
     changes = [follow(progress / 10) for progress in range(11)]
     assert sum(changes) == 1
-    assert sum(p.numel() for p in model.parameters()) == family.n_final(make_member(task, family, trial, 0)) < before
+    left = family.final(make_member(task, family, trial, 0))
+    assert sum(p.numel() for p in model.parameters()) == sum(p.numel() for p in left.parameters()) < before
+
+
+def test_epochs_before_a_model_was_pruned_do_not_count():
+    """Until then, it is larger than its budget."""
+    task = load_symbolic("gelu", n_train=60, n_test=20)
+    model = nn.Linear(1, 1)
+    members = Separate([model])
+    told = []
+
+    def follow(progress):
+        told.append(progress)
+        if progress == 0.5:
+            with torch.no_grad():
+                model.weight.fill_(100.0)
+        return progress == 0.5
+
+    config = TrainConfig(batch_size=30)
+    fit = train_members(members, MemberData(task, (0,)), config, 4, adam(members, 0.0), [follow])
+    assert told == [i / 8 for i in range(1, 9)], "after each step"
+    assert fit.epoch == [2]
+    assert fit.test == fit.best_test == fit.final_test
+    assert fit.test[0] > 50
+
+
+def test_the_reported_test_value_is_that_of_the_best_validation_epoch():
+    for sign in (1, -1):
+        best = _Best(1, is_lower_better=sign > 0)
+        for epoch, (validation, test) in enumerate([(5, 1), (3, 4), (4, 0.5)], 1):
+            best.see(epoch, sign * torch.tensor([validation]), sign * torch.tensor([test]))
+        fit = best.fit(9, only_last=False)
+        found = (fit.epoch, fit.validation, fit.test, fit.best_test, fit.final_test)
+        assert found == ([2], [sign * 3], [sign * 4], [sign * 0.5], [sign * 0.5])
+
+
+def test_parameter_groups_of_a_family_are_what_is_trained():
+    made = []
+
+    def build(n_in, hidden, n_out):
+        made.append(nn.Sequential(nn.Linear(n_in, hidden[0]), nn.Tanh(), nn.Linear(hidden[0], n_out)))
+        return made[-1]
+
+    def groups(model, lr):
+        return [{"params": model[0].parameters(), "lr": 0.0}, {"params": model[2].parameters(), "lr": lr}]
+
+    family = ModelFamily("own", build, groups=groups)
+    task = load_symbolic("gelu", n_train=60, n_test=20)
+    fit_members(task, family, replace(SMALL, model="own", seeds=(5,)))
+    before = make_member(task, family, replace(SMALL, model="own"), 5)
+    assert torch.equal(before[0].weight, made[0][0].weight)
+    assert not torch.equal(before[2].weight, made[0][2].weight)
 
 
 def test_an_embedding_before_the_models_is_the_same_for_all_and_learns():

@@ -140,6 +140,17 @@ def test_a_mode_that_computes_with_one_family_is_pruned_without_any_change():
     torch.testing.assert_close(layer(x), before, atol=1e-6, rtol=0)
 
 
+def test_noise_of_gumbel_is_not_pruned_into_the_network():
+    layer, other = (decided(SKANLinear(3, 4, POOL, 6)) for _ in range(2))
+    other.load_state_dict(layer.state_dict())
+    layer.select.hard = other.select.hard = "gumbel"
+    layer.select.draw(torch.Generator().manual_seed(1))
+    layer.prune()
+    other.prune()
+    x = torch.randn(9, 3)
+    torch.testing.assert_close(layer(x), other(x))
+
+
 def test_straight_through_has_the_gradients_of_the_soft_weights():
     select = Selection(3, (2, 1))
     weight = torch.randn(3, 2, 1)
@@ -160,6 +171,21 @@ def test_gumbel_noise_draws_families_by_their_weights():
     select.draw(torch.Generator().manual_seed(0))
     torch.testing.assert_close(select().detach().mean((1, 2)), shares, atol=0.015, rtol=0)
     assert torch.equal(select.eval()().argmax(0), torch.zeros(20_000, 1, dtype=torch.long)), "no noise in evaluation"
+
+
+def test_halving_goes_by_the_mean_over_units_and_not_by_the_largest():
+    shares = torch.tensor([[0.97, 0.1, 0.1, 0.1], [0.02, 0.5, 0.5, 0.5], [0.01, 0.4, 0.4, 0.4]])
+    select = Selection(3, (4, 1))
+    with torch.no_grad():
+        select.logits.copy_(shares.log()[..., None])
+    # The means are 0.32, 0.38 and 0.30; then 0.30, 0.32 and 0.38, while the largest are 0.97, 0.42 and 0.50.
+    select.keep(2)
+    assert select.is_active.tolist() == [True, True, False]
+    with torch.no_grad():
+        select.logits[2] += 0.4
+    select.is_active[:] = True
+    select.keep(2)
+    assert select.is_active.tolist() == [False, True, True]
 
 
 def test_halving_drops_the_smallest_mean_weight_for_good():

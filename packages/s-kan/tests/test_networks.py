@@ -15,6 +15,8 @@ from s_kan import (
     SConvKAN,
     SKANConv2d,
     SKANLinear,
+    StageConfig,
+    StageSchedule,
     draw_functions,
     draw_selection,
     edge_functions,
@@ -95,6 +97,19 @@ def test_a_compact_layer_takes_any_batch():
 def test_a_pruned_network_has_as_many_parameters_as_one_of_a_single_family():
     assert count_parameters(pruned(dense())) == count_parameters(KAN([3, 5, 2], "rbf", 6))
     assert count_parameters(pruned(images())) == count_parameters(ConvKAN(2, 4, (3, 5), "rbf", 6))
+
+
+def test_all_layers_are_pruned_or_none():
+    model = SKAN([3, 5, 2], [POOL, ("rbf", "fourier")], 6)
+    with pytest.raises(ValueError, match="keep 1 to 2 members of its pool, not 3"):
+        model.prune(3)
+    with pytest.raises(ValueError, match="keep 1 to 2 members"):
+        StageSchedule(StageConfig(top_k=3)).step(model, 1.0)
+    assert not any(layer.is_pruned for layer in selectable_layers(model))
+    decided(model).layers[1].prune()
+    with pytest.raises(ValueError, match="already been pruned"):
+        model.prune()
+    assert not model.layers[0].is_pruned
 
 
 def test_a_pool_for_each_layer():

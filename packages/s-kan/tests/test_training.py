@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from s_kan import KAN, SKAN, Job, Samples, StageConfig, TrainConfig, Trainer, fit, make_basis, train
-from s_kan.training.strategies import checkpoints
+from s_kan.training import strategies
+from s_kan.training.strategies import _best, checkpoints
 from separata.testing import contents, interrupted_after
 from separata.training import seeded
 
@@ -80,6 +81,40 @@ def test_without_held_out_samples_all_are_trained_together():
     assert trainer.held_out is None
     trainer.gradients(14)
     assert all(one.grad is not None for one in trainer.model.parameters())
+
+
+def test_fine_tuning_sees_the_samples_that_were_held_out():
+    data, model = waves(50), network()
+    trainer = Trainer(model, data, CONFIG)
+    with pytest.warns(UserWarning, match="before any selection"):
+        model.prune()
+    trainer.gradients(trainer.n_search)
+    found = [one.grad.clone() for one in model.parameters()]
+    model.zero_grad()
+    (model(data.x) - data.y).square().mean().backward()
+    torch.testing.assert_close(found, [one.grad for one in model.parameters()])
+
+
+def test_logits_are_trained_by_the_settings_of_the_stages():
+    trainer = Trainer(network(), waves(), CONFIG, stages=StageConfig(selection_lr=7, selection_decay=0.02))
+    trainer.gradients(0)
+    rates = [(one["lr"], one["weight_decay"]) for one in trainer.optimizer.param_groups]
+    assert rates == [(1e-2, 0.0), (pytest.approx(7e-2), 0.02)]
+
+
+def test_every_pass_is_over_all_samples_in_another_order():
+    seen = []
+
+    class Recorder(nn.Linear):
+        def forward(self, x):
+            seen.extend(x[:, 0].tolist())
+            return super().forward(x)
+
+    data = Samples(torch.arange(60.0)[:, None] / 60, torch.zeros(60))
+    Trainer(Recorder(1, 1), data, replace(CONFIG, epochs=3, batch_size=20)).fit()
+    passes = [seen[i : i + 60] for i in (0, 60, 120)]
+    assert all(sorted(one) == data.x[:, 0].tolist() for one in passes)
+    assert len(set(map(tuple, passes))) == 3
 
 
 def test_a_network_without_choice_has_one_schedule():
@@ -187,6 +222,42 @@ def test_a_short_trial_leaves_two_families_in_each_layer():
     torch.testing.assert_close(again(x), found.model(x))
 
 
+def test_a_trial_goes_by_the_mean_weights_of_all_units_in_a_mixture_that_is_trained_as_long(monkeypatch):
+    seen = []
+
+    def best(names, errors, weights):
+        seen.append(weights)
+        return _best(names, errors, weights)
+
+    monkeypatch.setattr(strategies, "_best", best)
+    train(job("successive", epochs=20))
+    with seeded(0):
+        mixture = network()
+    rest, _ = waves(100).split(0.2, 0)
+    trial = Trainer(mixture, rest, replace(CONFIG, epochs=4), stages=StageConfig(full=1.0, selective=0.0))
+    trial.fit()
+    assert len(seen) == 2
+    for weights, expected in zip(seen, trial.selection, strict=True):
+        assert list(weights) == list(POOL)
+        assert list(weights.values()) == pytest.approx((expected.sum(1) / expected.shape[1]).tolist(), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("weights", "left"),
+    [
+        # Ranks by error 0 1 2 3; by weight 1 3 0 2, 3 2 1 0 (all equal: those of less error), and 3 2 0 1.
+        ((0.3, 0.04, 0.6, 0.06), ("a", "c")),
+        ((0.04, 0.06, 0.3, 0.6), ("a", "b")),
+        ((0.04, 0.06, 0.6, 0.3), ("a", "c")),
+    ],
+)
+def test_a_trial_leaves_families_of_small_errors_and_large_weights(weights, left):
+    errors = {"a": 0.1, "b": 0.2, "c": 0.3, "d": 0.4}
+    shares = dict(zip("abcd", weights, strict=True))
+    assert _best("abcd", errors, shares) == left
+    assert _best("dcba", errors, shares) == left[::-1], "in the order of the pool"
+
+
 @pytest.fixture(scope="module")
 def whole_successive(tmp_path_factory):
     """The strategy without a stop."""
@@ -232,7 +303,7 @@ def chosen_for(name, config, stages, n_seeds):
 
 @pytest.mark.parametrize("name", ["fourier", "wavelet"])
 def test_an_oracle_finds_the_family_that_made_the_data(name):
-    chosen = chosen_for(name, TrainConfig(epochs=250, lr=0.1), StageConfig(strategy="oracle"), 3)
+    chosen = chosen_for(name, TrainConfig(epochs=150, lr=0.1), StageConfig(strategy="oracle"), 3)
     assert chosen == [name] * 3
 
 

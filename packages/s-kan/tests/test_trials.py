@@ -7,14 +7,20 @@ import numpy as np
 import pytest
 import torch
 from scipy import stats
+from torch import nn
 
 from s_kan import FUNCTIONS, LayerConfig, ModelConfig, RunConfig, StageConfig, TrainConfig
-from s_kan.comparison import epochs_of, rates_of
+from s_kan.comparison import compare, epochs_of, rates_of
+from s_kan.configs import DataConfig
 from s_kan.contenders import Contender, contenders, make_contender
+from s_kan.samples import Samples
+from s_kan.scaling import standardized_mse
+from s_kan.tabular import TableData, from_formula
 from s_kan.trials import (
     DigitsTrial,
     FunctionTrial,
     ImageTrial,
+    _images,
     function_data,
     run_digits,
     run_function,
@@ -88,6 +94,8 @@ def test_what_is_compared_has_the_size_that_is_told():
     ]
     networks = {one.label: make_contender(one, model, 2, 1) for one in all_of_them}
     counts = {label: count_parameters(network) for label, network in networks.items()}
+    kinds = [type(one) for one in networks["MLP, pruned size"].modules() if not list(one.children())]
+    assert kinds == [nn.Linear, nn.SiLU, nn.Linear, nn.SiLU, nn.Linear]
     n_edges = 2 * 5 + 5 * 4 + 4
     assert counts["KAN, rbf"] == counts["KAN, fourier"] == 7 * n_edges
     assert counts["S-KAN"] == 13 * n_edges + 2 * (5 + 4 + 1)
@@ -99,6 +107,33 @@ def test_epochs_after_pruning_are_the_others_in_all():
     config = RunConfig(stages=StageConfig(0.3, 0.2), train=TrainConfig(epochs=100))
     assert epochs_of(Contender(), config) == 200
     assert epochs_of(Contender("mlp"), config) == 100
+
+
+def test_the_learning_rate_is_the_best_on_validation_samples_whatever_the_test_samples_say():
+    x = torch.linspace(-1, 1, 60)[:, None]
+    train, constant = Samples(x, torch.sin(3 * x)), Samples(x, torch.zeros(60))
+    config = RunConfig(ModelConfig(LAYER, "3"), train=TrainConfig(epochs=60))
+    for validation, test, best in ((train, constant, 3e-2), (constant, train, 1e-6)):
+        data = TableData(train, validation, test, ("x",))
+        (found,) = compare({"own": data}, [Contender("kan", "rbf")], config, (1e-6, 3e-2), device="cpu")["own"]
+        assert found.lr == best
+
+
+def test_noise_of_a_formula_does_not_depend_on_the_points():
+    data = from_formula("0*x", DataConfig(n_train=3000, noise=0.5), seed=3)
+    parts = (data.train, data.validation)
+    x, noise = torch.cat([part.x[:, 0] for part in parts]), torch.cat([part.y[:, 0] for part in parts])
+    spreads = [float(noise[i].std()) for i in x.argsort().split(500)]
+    assert spreads == pytest.approx([0.5] * 6, rel=0.12)
+    assert not data.test.y.any(), "test values are the formula's"
+
+
+def test_errors_are_trained_on_in_units_of_the_variance_of_each_target():
+    y = torch.randn(200, 2, generator=torch.Generator().manual_seed(0)) * torch.tensor([1e3, 1e-2]) + 5
+    loss = standardized_mse(y)
+    assert float(loss(y.mean(0).expand_as(y), y)) == pytest.approx(1, rel=1e-4)
+    off = torch.tensor([1e3, 0.0])
+    assert float(loss(y + off, y)) == pytest.approx(0.5 * 1e6 / float(y[:, 0].var(unbiased=False)), rel=1e-4)
 
 
 def test_learning_rates_are_numbers():
@@ -119,6 +154,15 @@ def test_pixels_of_digits(kind):
     assert found["accuracy"] > 0.6
     held_out = run_digits(replace(trial, is_held_out=True), "cpu")
     assert held_out["accuracy"] != found["accuracy"]
+
+
+def test_images_for_choosing_are_none_of_those_for_testing_and_trained_on_in_the_end():
+    parts = [_images("digits", 1, None, None, is_held_out=is_held_out)[:2] for is_held_out in (True, False)]
+    (fitted, held_out), (whole, test) = ([{row.tobytes() for row in one.x.numpy()} for one in both] for both in parts)
+    assert len(held_out) == pytest.approx(0.2 * len(whole), rel=0.02)
+    assert not held_out & test
+    assert not held_out & fitted
+    assert fitted | held_out == whole
 
 
 @pytest.mark.parametrize("arch", ["s-convkan", "convkan", "cnn"])

@@ -19,6 +19,30 @@ def selectable_layers(model: nn.Module) -> list[SelectableLayer]:
     return [module for module in model.modules() if isinstance(module, SelectableLayer)]
 
 
+def prune_layers(layers: Sequence[SelectableLayer], top_k: int = 1) -> None:
+    """Prune all of the layers, or none if one of them cannot be.
+
+    Raises:
+        ValueError: if a layer is pruned already, or a pool has fewer families.
+    """
+    if any(layer.is_pruned for layer in layers):
+        raise ValueError("the network has layers that have already been pruned")
+    check_top_k(layers, top_k)
+    for layer in layers:
+        layer.prune(top_k)
+
+
+def check_top_k(layers: Sequence[SelectableLayer], top_k: int) -> None:
+    """See that every unit can keep so many families.
+
+    Raises:
+        ValueError: if a pool has fewer.
+    """
+    fewest = min((len(layer.names) for layer in layers), default=top_k)
+    if not 1 <= top_k <= fewest:
+        raise ValueError(f"a unit can keep 1 to {fewest} members of its pool, not {top_k}")
+
+
 class Selectable(nn.Module):
     """A network with layers whose units choose among families."""
 
@@ -41,10 +65,9 @@ class Selectable(nn.Module):
         An optimizer must be made anew afterwards.
 
         Raises:
-            ValueError: if the network is pruned already, or a pool has fewer families.
+            ValueError: if a layer is pruned already, or a pool has fewer families; no layer is pruned then.
         """
-        for layer in selectable_layers(self):
-            layer.prune(top_k)
+        prune_layers(selectable_layers(self), top_k)
 
     @property
     def is_pruned(self) -> bool:

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from .configs import StageConfig
-from .networks import selectable_layers
+from .networks import prune_layers, selectable_layers
 
 Stage = Literal["full", "selective", "fine-tuning"]
 ROUNDING = 1e-9
@@ -81,8 +81,7 @@ class StageSchedule:
         """
         stage, open_layers = self.stage_at(progress), [one for one in selectable_layers(model) if not one.is_pruned]
         if stage == "fine-tuning":
-            for layer in open_layers:
-                layer.prune(self.config.top_k)
+            prune_layers(open_layers, self.config.top_k)
             return StageStep(stage, bool(open_layers))
         done = self.selected_at(progress)
         for layer in open_layers:

@@ -11,8 +11,8 @@ from separata.tables import TableSchema, Task, load_table
 from .configs import DataConfig
 from .samples import Samples
 
-TRAIN, TEST = 1, 2
-"""Streams of random numbers."""
+NOISE, TRAIN, TEST = 0, 1, 2
+"""Streams of random numbers. Noise has one of its own: from that of the points, it would be a function of these."""
 FEWEST = 10
 """Rows of a table."""
 
@@ -72,7 +72,7 @@ def from_formula(text: str, config: DataConfig, seed: int = 0) -> TableData:
     """
     formula = parse(text)
     whole = sample_formula(formula, config.n_train, config, 4 * seed + TRAIN)
-    noise = torch.randn(whole.y.shape, generator=torch.Generator().manual_seed(4 * seed + TRAIN))
+    noise = torch.randn(whole.y.shape, generator=torch.Generator().manual_seed(4 * seed + NOISE))
     train, validation = Samples(whole.x, whole.y + config.noise * noise).split(config.validation, seed)
     test = sample_formula(formula, config.n_test, config, 4 * seed + TEST)
     return TableData(train, validation, test, formula.variables, formula=text)

@@ -134,7 +134,4 @@ def count_family(
     if family.flops is not None:
         naive, shared = (float(family.flops(widths, sharing, **settings)) for sharing in sharings)
         flops = naive, shared
-    cost = count(model, in_features, flops)
-    if family.n_final is not None:
-        cost = Cost(family.n_final(model), *list(cost.to_json().values())[1:])  # type: ignore[arg-type] # all numbers
-    return cost
+    return count(model if family.final is None else family.final(model), in_features, flops)

@@ -112,11 +112,10 @@ def _value(family: ModelFamily, widths: list[int], by: By, batch_size: int, sett
     if by in SHARING and family.flops is not None:
         return float(family.flops(widths, SHARING[by], **settings))
     model = family.build(widths[0], widths[1:-1], widths[-1], **settings)
-    if by == "params":
-        return count_parameters(model) if family.n_final is None else family.n_final(model)
     if by == "time":
         return step_seconds(model, widths[0], batch_size, n_steps=10).median
-    return sum(measured_flops(model, widths[0]))
+    model = model if family.final is None else family.final(model)
+    return count_parameters(model) if by == "params" else sum(measured_flops(model, widths[0]))
 
 
 def _width_in_time(value_of: Any, budget: float) -> int:  # noqa: ANN401 - a function of the width

@@ -1,13 +1,11 @@
 """The families of models that come with the package, and those of its sister packages."""
 
 import copy
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import nn
-
-from separata.models import count_parameters
 
 from . import formulas
 from .bspline_kan import BSplineKAN, PerEdgeKAN
@@ -187,14 +185,19 @@ def _groups_s_kan(model: nn.Module, lr: float) -> list[dict[str, Any]]:
     return parameter_groups(model, lr)
 
 
-def _pruned_size(model: nn.Module) -> int:
-    """Parameters of a selectable KAN once each node has kept one basis."""
-    pruned: Any = copy.deepcopy(model)
-    with warnings.catch_warnings():
-        # It says that nothing was selected yet; all selections leave as many.
-        warnings.simplefilter("ignore")
-        pruned.prune()
-    return count_parameters(pruned)
+def _pruned(model: nn.Module) -> nn.Module:
+    """A selectable KAN once each node has kept one basis, nodes the bases in turn.
+
+    All choices leave as many parameters; the more bases a layer keeps, the more FLOPs they take.
+    """
+    from s_kan import selectable_layers
+
+    pruned = copy.deepcopy(model)
+    for layer in selectable_layers(pruned):
+        kept = torch.zeros_like(layer.kept)
+        kept[torch.arange(kept.shape[1]) % len(kept), torch.arange(kept.shape[1])] = True
+        layer.keep(kept)
+    return pruned
 
 
 def _kan_flops(widths: Sequence[int], sharing: Sharing = "naive", **settings: Any) -> float:  # noqa: ANN401 - of any kind
@@ -284,7 +287,7 @@ FAMILIES: tuple[ModelFamily, ...] = (
         {DEPTH: (1, 2), "grid": N_BASIS},
         follow=_follow_s_kan,
         groups=_groups_s_kan,
-        n_final=_pruned_size,
+        final=_pruned,
     ),
     ModelFamily("pykan", make_pykan, "pykan", None, {DEPTH: (1, 2), "grid": GRIDS, "order": ORDERS}),
 )

@@ -33,7 +33,7 @@ class ModelFamily:
         is_batched: Whether several networks can be trained side by side as one, by `torch.func.vmap`.
         follow: For a model that changes while it is trained: given the model, what is told how far training is.
         groups: Given the model and a learning rate, parameter groups for an optimizer, where not all learn alike.
-        n_final: Trainable parameters of what is left of such a model after training.
+        final: Given such a model before training, a copy that costs what is left of it afterwards: what is counted.
     """
 
     name: str
@@ -44,7 +44,7 @@ class ModelFamily:
     is_batched: bool = False
     follow: Callable[[nn.Module], Follow] | None = None
     groups: Callable[[nn.Module, float], list[dict[str, Any]]] | None = None
-    n_final: Callable[[nn.Module], int] | None = None
+    final: Callable[[nn.Module], nn.Module] | None = None
 
     @property
     def usual(self) -> dict[str, Any]:

@@ -54,7 +54,7 @@ def train_members(
         epochs: Passes over each stage of the training samples.
         make_optimizer: Makes an optimizer of the networks' parameters.
         follow: What is told after each step how far the training is, from 0 to 1; one that answers that parameters are
-            others now makes the optimizer begin anew.
+            others now makes the optimizer begin anew, and the search for the best epoch, too.
     """
     is_lower_better = data.metric != "accuracy"
     best = _Best(len(data.center), is_lower_better=is_lower_better)
@@ -71,6 +71,8 @@ def train_members(
                 changed = [tell((epoch - 1 + number / len(batches)) / total) for tell in follow]
                 if any(changed):
                     optimizer = make_optimizer()
+                    # What was seen before was another network, such as one that had not been pruned to its budget.
+                    best = _Best(len(data.center), is_lower_better=is_lower_better)
             if epoch % every == 0 or epoch == total:
                 best.see(epoch, score(members, data, data.validation), score(members, data, data.test))
     # Of classes that arrive one after another, only the end counts: before it, most were never seen.

@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from .task import Task, make_task
+from .task import FEWEST_OF_CLASS, Task, make_task
 
 SMALL = ("breast_cancer", "wine", "digits", "iris", "diabetes")
 """Data sets that are always there; `diabetes` is a regression."""
@@ -76,16 +76,24 @@ def _from_uci(name: str) -> Task:
 def _from_frame(name: str, features: Any, targets: Any) -> Task:  # noqa: ANN401 - of pandas
     import pandas as pd
 
+    if not pd.api.types.is_numeric_dtype(targets):
+        # In the repository, classes of Adult's test part end in a full stop, those of its training part do not.
+        targets = targets.astype(str).str.strip().str.rstrip(".")
+    # A few classes, as of the oldest abalones, have a sample or two, and each part of a split needs one.
+    is_kept = targets.map(targets.value_counts()) >= FEWEST_OF_CLASS
+    features, targets = features[is_kept], targets[is_kept]
     encoded = pd.get_dummies(features, dtype=float)
     encoded = encoded.loc[:, encoded.nunique() > 1]
     codes, classes = pd.factorize(targets, sort=True)
-    notes = (f"{encoded.shape[1]} columns after one-hot encoding and without constant ones",)
+    notes = [f"{encoded.shape[1]} columns after one-hot encoding and without constant ones"]
+    if n_dropped := int((~is_kept).sum()):
+        notes.append(f"{n_dropped} samples of classes with fewer than {FEWEST_OF_CLASS} dropped")
     return make_task(
         name,
-        torch.from_numpy(encoded.to_numpy(dtype="float32")),
+        torch.from_numpy(encoded.to_numpy(dtype="float32", copy=True)),
         torch.from_numpy(codes).long(),
         domain="tabular",
         n_classes=len(classes),
         budget=1000,
-        notes=notes,
+        notes=tuple(notes),
     )

@@ -14,6 +14,8 @@ Metric = Literal["accuracy", "rmse", "mae", "median error"]
 VALIDATION = 0.2
 """Share of the samples for training by which settings and epochs are chosen."""
 TEST = 0.2
+FEWEST_OF_CLASS = 3
+"""Samples that a class needs: one each for training, validation and testing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +116,7 @@ def shuffled_split(
     from separata.data import stratified
 
     counts = torch.bincount(y)
-    if int(counts.min()) < 3:
+    if int(counts.min()) < FEWEST_OF_CLASS:
         raise ValueError(f"a class has {int(counts.min())} samples; training, validation and test need one each")
     rest, chosen = stratified(y.numpy(), n_test, seed) if n_test else (np.arange(n), np.arange(0))
     train, held_out = stratified(y.numpy()[rest], n_validation, seed)

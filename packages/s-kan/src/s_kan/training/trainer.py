@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, mse_loss
 
 from s_kan.configs import StageConfig, TrainConfig
-from s_kan.networks import selectable_layers
+from s_kan.networks import check_top_k, prune_layers, selectable_layers
 from s_kan.samples import FEWEST, Samples
 from s_kan.stages import StageSchedule, logits_of, parameter_groups
 from separata.loop import Loop, Track, step_generator
@@ -77,7 +77,7 @@ class Trainer:
         self.lr = config.lr
         self.n_steps = config.epochs * _per_pass(len(data), config.batch_size)
         is_open = any(not layer.is_pruned for layer in selectable_layers(model))
-        _check_top_k(model, stages.top_k)
+        check_top_k([layer for layer in selectable_layers(model) if not layer.is_pruned], stages.top_k)
         share = stages.full + stages.selective
         self.n_search = round(share * self.n_steps) if is_open else 0
         self.fitted, self.held_out = self._divide()
@@ -199,8 +199,7 @@ class Trainer:
         """Prune what is not yet, and begin with a fresh optimizer."""
         layers = [layer for layer in selectable_layers(self.model) if not layer.is_pruned]
         self.selection = [layer.selection() for layer in layers] or self.selection
-        for layer in layers:
-            layer.prune(self.stages.top_k)
+        prune_layers(layers, self.stages.top_k)
         self.optimizer = self._make_optimizer()
 
     def _set_lr(self, step: int) -> None:
@@ -236,13 +235,6 @@ def _squared(predicted: Tensor, target: Tensor) -> Tensor:
             f"the network gives outputs of shape {tuple(predicted.shape)} for targets of shape {tuple(target.shape)}"
         )
     return mse_loss(predicted, target)
-
-
-def _check_top_k(model: nn.Module, top_k: int) -> None:
-    """See, before the training, that units can keep so many families."""
-    fewest = min((len(layer.names) for layer in selectable_layers(model) if not layer.is_pruned), default=top_k)
-    if top_k > fewest:
-        raise ValueError(f"a unit can keep 1 to {fewest} members of its pool, not {top_k}")
 
 
 def _per_pass(n: int, batch_size: int) -> int:
