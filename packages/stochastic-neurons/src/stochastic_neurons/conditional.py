@@ -175,20 +175,20 @@ class ConditionalLinear(nn.Module):
         """
         if x.shape[-1] != self.in_features:
             raise ValueError(f"this layer takes {self.in_features} features, not {x.shape[-1]}")
-        rows = x.reshape(-1, self.in_features)
+        rows = x if x.ndim == 2 else x.reshape(-1, self.in_features)
         gates = self.gater(rows)
         if self.skip and not self.training and not torch.compiler.is_compiling():
             y = self.sparse(rows, gates)
         else:
             y = self.dense(rows, gates)
-        return y.view(*x.shape[:-1], self.out_features)
+        return y if x.ndim == 2 else y.view(*x.shape[:-1], self.out_features)
 
     def dense(
         self, x: Float[Tensor, "batch features"], gates: Float[Tensor, "batch blocks"]
     ) -> Float[Tensor, "batch outputs"]:
         """All experts, times their gates."""
         e = ACTIVATIONS[self.activation](self.experts(x))
-        return (e.view(len(x), self.n_blocks, self.block_size) * gates[..., None]).flatten(1)
+        return (e.unflatten(1, (self.n_blocks, self.block_size)) * gates[..., None]).flatten(1)
 
     def sparse(
         self, x: Float[Tensor, "batch features"], gates: Float[Tensor, "batch blocks"]
