@@ -3,9 +3,8 @@
 from typing import Any, Literal
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
-from torch.nn.functional import linear
 
 from .neuron import StochasticNeuron
 from .noise_injection import NoisyRectifier, Rectifier
@@ -194,39 +193,52 @@ class ConditionalLinear(nn.Module):
         self, x: Float[Tensor, "batch features"], gates: Float[Tensor, "batch blocks"]
     ) -> Float[Tensor, "batch outputs"]:
         """The same, computing only the blocks whose gates are not 0, each for the examples that need it."""
+        if len(x) == 1:
+            return self._single(x[0], gates[0])[None]
         active = gates != 0
-        y = x.new_zeros(len(x), self.n_blocks, self.block_size, dtype=gates.dtype)
-        if len(x) > FEW and x.is_cuda:
-            self._by_one_product(x, gates, active, y)
-        else:
-            self._block_by_block(x, gates, active, y)
-        return y.flatten(1)
-
-    def _block_by_block(self, x: Tensor, gates: Tensor, active: Bool[Tensor, "batch blocks"], y: Tensor) -> None:
-        """A product for each block that any example needs."""
-        weight = self.experts.weight.view(self.n_blocks, self.block_size, self.in_features)
-        bias = None if self.experts.bias is None else self.experts.bias.view(self.n_blocks, self.block_size)
-        act = ACTIVATIONS[self.activation]
-        pairs = active.t().nonzero()
-        counts = active.sum(0).tolist()
-        for block, rows in enumerate(pairs[:, 1].split(counts)):
-            if counts[block]:
-                some, gate = (x, gates[:, block]) if counts[block] == len(x) else (x[rows], gates[rows, block])
-                e = act(linear(some, weight[block], None if bias is None else bias[block]))
-                y[rows, block] = e.to(y.dtype) * gate[:, None]
-
-    def _by_one_product(self, x: Tensor, gates: Tensor, active: Bool[Tensor, "batch blocks"], y: Tensor) -> None:
-        """One batched product over blocks, padded to the largest number of examples that a block has."""
-        weight = self.experts.weight.view(self.n_blocks, self.block_size, self.in_features)
-        # The examples of each block come first in its order.
-        most = int(active.sum(0).max())
-        order = active.t().int().sort(dim=1, descending=True, stable=True).indices[:, :most]
-        e = torch.bmm(x[order], weight.transpose(1, 2))
+        blocks, rows = active.t().nonzero().unbind(1)
+        by_one_product = x.is_cuda and len(x) > FEW
+        e = (self._padded if by_one_product else self._by_block)(x, active, rows)
         if self.experts.bias is not None:
-            e = e + self.experts.bias.view(self.n_blocks, 1, self.block_size)
-        gate = gates.t().gather(1, order)
-        blocks = torch.arange(self.n_blocks, device=x.device)[:, None].expand_as(order)
-        y[order, blocks] = (ACTIVATIONS[self.activation](e) * gate[..., None]).to(y.dtype)
+            e = e + self.experts.bias.view(self.n_blocks, self.block_size)[blocks]
+        e = ACTIVATIONS[self.activation](e) * gates[rows, blocks][:, None]
+        y = e.new_zeros(len(x), self.n_blocks, self.block_size)
+        return y.index_put((rows, blocks), e).flatten(1)
+
+    def _single(self, x: Float[Tensor, "features"], gates: Float[Tensor, "blocks"]) -> Float[Tensor, "outputs"]:
+        """For one example, with as few operations as can be: they take as long as the products."""
+        blocks = gates.nonzero()[:, 0]
+        weight = self.experts.weight.view(self.n_blocks, self.block_size, self.in_features)
+        products = [torch.mv(weight[block], x) for block in blocks.tolist()]
+        e = torch.stack(products) if products else x.new_zeros(0, self.block_size)
+        if self.experts.bias is not None:
+            e = e + self.experts.bias.view(self.n_blocks, self.block_size)[blocks]
+        e = ACTIVATIONS[self.activation](e) * gates[blocks][:, None]
+        return e.new_zeros(self.n_blocks, self.block_size).index_copy(0, blocks, e).flatten()
+
+    def _by_block(
+        self, x: Float[Tensor, "batch features"], active: Bool[Tensor, "batch blocks"], rows: Int[Tensor, "pairs"]
+    ) -> Float[Tensor, "pairs block"]:
+        """A product for each block, with the examples that need it; pairs are in the order of the blocks."""
+        weight = self.experts.weight.view(self.n_blocks, self.block_size, self.in_features)
+        needed = [(block, count) for block, count in enumerate(active.sum(0).tolist()) if count]
+        if not needed:
+            return x.new_zeros(0, self.block_size)
+        groups = x[rows].split([count for _, count in needed])
+        return torch.cat([torch.mm(some, weight[block].t()) for some, (block, _) in zip(groups, needed, strict=True)])
+
+    def _padded(
+        self, x: Float[Tensor, "batch features"], active: Bool[Tensor, "batch blocks"], rows: Int[Tensor, "pairs"]
+    ) -> Float[Tensor, "pairs block"]:
+        """One batched product over blocks, padded to the largest number of examples that a block has."""
+        counts = active.sum(0)
+        first = torch.arange(int(counts.max()), device=x.device)
+        is_there = first < counts[:, None]
+        # Where a block has fewer examples, some example stands in, whose product is not taken.
+        places = (counts.cumsum(0) - counts)[:, None] + first
+        some = x[rows[places.clamp(max=max(len(rows) - 1, 0))]] if len(rows) else x.new_zeros(len(counts), 0, len(x[0]))
+        weight = self.experts.weight.view(self.n_blocks, self.block_size, self.in_features)
+        return torch.bmm(some, weight.mT)[is_there]
 
     def extra_repr(self) -> str:
         """What is shown of it."""

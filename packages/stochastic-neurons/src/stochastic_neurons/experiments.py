@@ -240,12 +240,15 @@ def _networks(data: str, epochs: int, experts: int, gater_hidden: int, **setting
     return Networks(trial, **settings)
 
 
+QUICK_NETWORKS = _networks("mnist5k", 25, 400, 80, size=14)
+
+
 @experiment(
     "trains",
     "straight-through-best",
     "sparse-gates",
     smoke=_networks("digits", 2, 20, 8, rates=(0.1,), weights=(1e-2,), n_train=200),
-    quick=_networks("mnist5k", 25, 400, 80, size=14),
+    quick=QUICK_NETWORKS,
     gpu=_networks("mnist", 50, 2000, 400, rates=(0.1,), weights=(1e-2, 3e-2)),
     paper=_networks("mnist", 200, 2000, 400),
 )
