@@ -364,3 +364,29 @@ def test_sums_of_a_network_are_proven_around_every_pair():
         refuted = verify_robustness(network, sums[number], label, eps=1.0, clip=None)
         assert refuted.status == "sat"
         assert int(network(refuted.counterexample.x.float().view(1, -1)).argmax()) != label
+
+
+@pytest.mark.composes("bab-verify", "stochastic-neurons")
+def test_a_network_with_stochastic_gates_is_verified_by_its_mean(tmp_path):
+    """stochastic-neurons gates a classifier of wines at random; bab-verify proves answers of the form with mean gates."""
+    from sklearn.datasets import load_wine
+    from sklearn.preprocessing import MinMaxScaler
+
+    from bab_verify import verify_robustness
+    from separata.labeled import LabeledDataset
+    from stochastic_neurons import ModelConfig, TrainConfig, Trainer, evaluate, make_network, predict, save_onnx
+
+    x, y = load_wine(return_X_y=True)
+    x = torch.from_numpy(MinMaxScaler().fit_transform(x).astype("float32"))
+    data = LabeledDataset(x, torch.from_numpy(y), ("0", "1", "2"))
+    with seeded(0):
+        model = make_network(ModelConfig("st", experts=12, gater_hidden=4), (13,), 3)
+    Trainer(model, data, TrainConfig(epochs=60, lr=0.3, penalty_weight=1e-2, target=0.3)).fit()
+    assert evaluate(model, data, inference="mean").error < 0.05
+    save_onnx(model, tmp_path / "mean.onnx", (13,), inference="mean")
+    sample, label = x[0], int(y[0])
+    assert verify_robustness(tmp_path / "mean.onnx", sample, label, eps=0.001).status == "unsat"
+    refuted = verify_robustness(tmp_path / "mean.onnx", sample, label, eps=0.9)
+    assert refuted.status == "sat"
+    found = refuted.counterexample.x.float().view(1, -1)
+    assert int(predict(model, found, inference="mean").argmax()) != label
