@@ -138,13 +138,18 @@ def marchenko_pastur(ratio, function, n_points=200_001):
     return np.trapezoid(function(x) * density * (high - low) / 2 * np.sin(angle), angle)
 
 
-def test_one_group_is_an_integral_over_marchenko_pastur():
+@pytest.mark.parametrize("l2", [0.0, 0.02, 0.3])
+def test_one_group_is_an_integral_over_marchenko_pastur(l2):
     t, eta, ratio = np.array([1.0, 30.0, 1000.0]), 0.2, 1.5
-    found = groups_dynamics(FeatureGroups((100,), (1.0,)), 150, t, noise=0.3, eta=eta)
+    found = groups_dynamics(FeatureGroups((100,), (1.0,)), 150, t, noise=0.3, l2=l2, eta=eta)
     for i, one in enumerate(t):
-        r = 1 - marchenko_pastur(ratio, lambda x, one=one: np.exp(-eta * one * x))
-        left = marchenko_pastur(ratio, lambda x, one=one: np.exp(-2 * eta * one * x))
-        noise = marchenko_pastur(ratio, lambda x, one=one: (1 - np.exp(-eta * one * x)) ** 2 / x)
+
+        def learned(x, one=one):
+            return x / (x + l2) * (1 - np.exp(-eta * one * (x + l2)))
+
+        r = marchenko_pastur(ratio, learned)
+        left = marchenko_pastur(ratio, lambda x, of=learned: (1 - of(x)) ** 2)
+        noise = marchenko_pastur(ratio, lambda x, of=learned: of(x) ** 2 / x)
         assert found.r[i] == pytest.approx(r, abs=1e-6)
         assert found.excess[i] == pytest.approx((left + 0.09 * noise) / 2, abs=1e-6)
 

@@ -113,3 +113,17 @@ def test_the_sharpness_of_a_training_is_the_largest_curvature_of_the_loss_in_any
     eigenvalues = torch.linalg.eigvalsh(torch.autograd.functional.hessian(loss, weights))
     assert found.sharpness[0] == pytest.approx(float(eigenvalues.max()), rel=1e-9)
     assert (found.sharpness >= found.curvature - 1e-9).all(), "alpha c^2 is the curvature in one direction"
+
+
+def test_steps_on_samples_are_those_of_autograd():
+    model = LinearOpposingModel(d1=3, d2=2, alpha=5.0, p=0.2, beta=np.array([0.5, -1.0, 0.3]))
+    x, y = model.sample(50, np.random.default_rng(0))
+    first = LinearState(np.array([0.4, -0.2, 0.7]), np.array([0.3, 0.6]), 0.8)
+    found = model.run_gd_on(x, y, 0.03, 4, first)
+    weights, rows, targets = torch.tensor(first.vector()), torch.tensor(x), torch.tensor(y)
+    for step in range(5):
+        assert found.c[step] == pytest.approx(float(weights[-1]), rel=1e-10)
+        assert found.o[step] == pytest.approx(float(weights[3:5].sum()) / 2**0.5, rel=1e-10)
+        w = weights.clone().requires_grad_()
+        loss = 0.5 * (w[-1] * rows @ w[:-1] - targets).square().mean()
+        weights = weights - 0.03 * torch.autograd.grad(loss, w)[0]
