@@ -1,0 +1,33 @@
+"""Networks for other programs, as ONNX."""
+
+from pathlib import Path
+
+import torch
+from separata import onnx
+from torch import nn
+
+from .frozen import freeze
+
+N_SAMPLES = 3
+"""Random images on which both are compared."""
+
+
+def save_onnx(model: nn.Module, path: Path | str, sample_shape: tuple[int, ...]) -> None:
+    """Write a network with binary layers as an ONNX model from `x`, a batch of any length, to `y`.
+
+    Weights are constants of -1 and +1 in single precision, and signs compare with zero, so that sgn(0) = +1 as here.
+    ONNX Runtime then computes random samples; the file is kept only if it agrees with PyTorch.
+
+    Args:
+        model: The network, in its second stage; it stays as it is.
+        path: File to write, .onnx, whole or not at all.
+        sample_shape: Shape of a sample, (channels, height, width) of images.
+
+    Raises:
+        ValueError: if the name does not end in .onnx, the network has no binary weights, PyTorch cannot export it, or
+            the outputs differ.
+        OSError: if the file cannot be written.
+        MissingExtraError: if the extra `onnx` is not installed.
+    """
+    x = torch.randn(N_SAMPLES, *sample_shape, generator=torch.Generator().manual_seed(0))
+    onnx.save(freeze(model), path, {"x": x}, ["y"], dynamic_axes={"x": {0: "batch"}}, extra="biper[onnx]")
