@@ -5,7 +5,7 @@ from typing import Literal, get_args
 
 from separata.configs import check_positive, check_seed
 
-Arch = Literal["resnet20", "resnet18", "vgg-small", "imagenet-resnet18", "imagenet-resnet34"]
+Arch = Literal["resnet8", "resnet20", "resnet18", "vgg-small", "imagenet-resnet18", "imagenet-resnet34"]
 MethodName = Literal["biper", "ste", "xnor", "bireal", "recu", "float"]
 Precision = Literal["float32", "bfloat16"]
 
@@ -20,7 +20,7 @@ class ModelConfig:
     """A network, but for what the data says of it.
 
     Args:
-        model: resnet20, resnet18 and vgg-small are for small images; imagenet-resnet18 and imagenet-resnet34 for 224 x
+        model: resnet8, resnet20, resnet18 and vgg-small are for small images; imagenet-resnet18 and imagenet-resnet34 for 224 x
             224 pixels.
         method: biper; the baselines ste (BNN), xnor, bireal and recu; or float, the full-precision twin.
         omega: Angular frequency of BiPer's square wave.

@@ -1,7 +1,7 @@
 """Layers with binary weights, and BiPer's: their weights are a square wave of latent weights."""
 
 from collections.abc import Iterator
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float, Int8
@@ -101,7 +101,7 @@ class BinaryConv2d(BinaryLayer, nn.Conv2d):
         self.binarize_input, self.zero_is_one = binarize_input, zero_is_one
 
     @classmethod
-    def from_float(cls, module: nn.Conv2d, **settings: Any) -> Self:  # noqa: ANN401 - those of the method
+    def from_float(cls, module: nn.Conv2d, **settings: Any) -> "BinaryConv2d":  # noqa: ANN401 - those of the method
         """The binary layer whose latent weights are the weights of a convolution, which both then share."""
         layer = cls(
             module.in_channels,
@@ -145,7 +145,7 @@ class BinaryLinear(BinaryLayer, nn.Linear):
         self.binarize_input, self.zero_is_one = binarize_input, zero_is_one
 
     @classmethod
-    def from_float(cls, module: nn.Linear, **settings: Any) -> Self:  # noqa: ANN401 - those of the method
+    def from_float(cls, module: nn.Linear, **settings: Any) -> "BinaryLinear":  # noqa: ANN401 - those of the method
         """The binary layer whose latent weights are the weights of a linear map, which both then share."""
         layer = cls(
             module.in_features,

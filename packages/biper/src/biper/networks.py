@@ -12,6 +12,7 @@ from .configs import DataShape, ModelConfig
 from .conversion import binarize
 
 Images = Float[Tensor, "batch channels height width"]
+Maps = Float[Tensor, "batch n_out new_height new_width"]
 Logits = Float[Tensor, "batch classes"]
 TINY = 1e-8
 """Initial weight of the batch normalizations of the ImageNet networks."""
@@ -31,7 +32,7 @@ class PaddedShortcut(nn.Module):
         self.before = n_added // 2
         self.after = n_added - self.before
 
-    def forward(self, x: Images) -> Images:
+    def forward(self, x: Images) -> Maps:
         """The shortcut."""
         return F.pad(self.pool(x), (0, 0, 0, 0, self.before, self.after))
 
@@ -47,7 +48,7 @@ class Block(nn.Module):
         self.conv2, self.bn2 = _convolution(n_out, n_out), nn.BatchNorm2d(n_out)
         self.shortcut, self.activation, self.is_bireal = shortcut, activation, is_bireal
 
-    def forward(self, x: Images) -> Images:
+    def forward(self, x: Images) -> Maps:
         """The block."""
         shortcut = self.shortcut(x)
         y = self.bn1(self.conv1(x))
@@ -138,14 +139,14 @@ def _projected(n_in: int, n_out: int) -> nn.Module:
 
 
 def _small_resnet(config: ModelConfig, shape: DataShape) -> ResNet:
-    """For small images: ResNet-20 with a residual for each convolution, ResNet-18 with one for each block."""
-    is_20 = config.model == "resnet20"
-    widths = [_scaled(n, config.width) for n in ((16, 32, 64) if is_20 else (64, 128, 256, 512))]
+    """For small images: ResNet-8 and -20 with a residual for each convolution, ResNet-18 with one for each block."""
+    is_thin = config.model in {"resnet8", "resnet20"}
+    widths = [_scaled(n, config.width) for n in ((16, 32, 64) if is_thin else (64, 128, 256, 512))]
     activation = _activation(config)
-    stem = [_convolution(shape.channels, widths[0]), nn.BatchNorm2d(widths[0]), *([activation] if is_20 else [])]
-    n_blocks = [3] * 3 if is_20 else [2] * 4
+    stem = [_convolution(shape.channels, widths[0]), nn.BatchNorm2d(widths[0]), *([activation] if is_thin else [])]
+    n_blocks = {"resnet8": [1] * 3, "resnet20": [3] * 3, "resnet18": [2] * 4}[config.model]
     return ResNet(
-        nn.Sequential(*stem), widths, n_blocks, activation, _padded, shape.n_classes, is_bireal=is_20
+        nn.Sequential(*stem), widths, n_blocks, activation, _padded, shape.n_classes, is_bireal=is_thin
     )
 
 
