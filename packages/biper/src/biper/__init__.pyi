@@ -51,6 +51,8 @@ from .quantization import laplace_error as laplace_error
 from .quantization import quantization_error as quantization_error
 from .quantization import quantization_errors as quantization_errors
 from .regularizer import biper_regularizer as biper_regularizer
+from .runs import load as load
+from .runs import save as save
 from .schedules import learning_rate as learning_rate
 from .training import TwoStageTrainer as TwoStageTrainer
 
@@ -89,6 +91,7 @@ __all__ = [
     "freeze",
     "laplace_error",
     "learning_rate",
+    "load",
     "load_packed",
     "make_float_network",
     "make_layer",
@@ -98,6 +101,7 @@ __all__ = [
     "predict",
     "quantization_error",
     "quantization_errors",
+    "save",
     "save_onnx",
     "save_packed",
     "scale_by_deviation",

@@ -45,7 +45,7 @@ class TrainReport:
     Attributes:
         out: Its folder.
         test: What the network does on the test images.
-        validation_of_stages: Validation accuracy at the end of each stage.
+        validation: What it does on the validation images.
         n_parameters: Trained numbers.
         n_bits: Binary weights among them.
     """
