@@ -84,7 +84,9 @@ def test_phases_keep_their_precision():
     expected = torch.sin(20 * w.double())
     with torch.autocast("cpu", torch.bfloat16):
         assert (sine(w, 20.0).double() - expected).abs().max() < 1e-5
-        assert (gradient(lambda w: square_wave(w, 20.0), w).double() - 20 * torch.cos(20 * w.double())).abs().max() < 1e-3
+        assert (
+            gradient(lambda w: square_wave(w, 20.0), w).double() - 20 * torch.cos(20 * w.double())
+        ).abs().max() < 1e-3
     half = w.bfloat16()
     found = sine(half, 20.0)
     assert found.dtype == torch.bfloat16

@@ -90,8 +90,8 @@ def test_vgg_says_what_it_takes():
 def finished(**settings) -> nn.Module:
     torch.manual_seed(0)
     model = nn.Sequential(
-        nn.Conv2d(1, 6, 3, padding=1), nn.BatchNorm2d(6), nn.Conv2d(6, 8, 3, padding=1), nn.BatchNorm2d(8), nn.Flatten(),
-        nn.Linear(128, 5), nn.Linear(5, 3),
+        nn.Conv2d(1, 6, 3, padding=1), nn.BatchNorm2d(6), nn.Conv2d(6, 8, 3, padding=1), nn.BatchNorm2d(8),
+        nn.Flatten(), nn.Linear(128, 5), nn.Linear(5, 3),
     )  # fmt: skip
     model = to_stage2(binarize(model, **settings).model)
     model(torch.randn(16, 1, 4, 4))

@@ -115,6 +115,26 @@ def test_thresholds_hold_for_every_sum_there_can_be():
         assert torch.equal(packed(x), chain(x))
 
 
+class Summed(nn.Sequential):
+    """Looks like a chain, but is none."""
+
+    def forward(self, x):
+        return self[3](self[1](self[0](x)) + 0.5 * self[0](x))
+
+
+def test_only_true_chains_are_folded():
+    torch.manual_seed(0)
+    parts = [BiPerLinear(9, 12, stage=2), nn.BatchNorm1d(12), nn.Hardtanh(), BiPerLinear(12, 3, stage=2)]
+    x = torch.randn(20, 9)
+    shared = nn.Sequential(*parts)
+    twice = nn.ModuleList([shared, nn.Sequential(parts[0])])
+    for model, n_thresholds in ((shared, 1), (Summed(*parts), 0), (twice, 0)):
+        packed = pack(model.eval())
+        assert sum(isinstance(module, Threshold) for module in packed.modules()) == n_thresholds
+        if model is not twice:
+            torch.testing.assert_close(packed(x), model(x), rtol=1e-5, atol=1e-5)
+
+
 def test_a_network_of_ones_own_is_packed_and_read_again(tmp_path):
     torch.manual_seed(0)
 

@@ -1,4 +1,4 @@
-"""The first principal component, learned by a single linear neuron (Oja's rule)."""  # TODO: what the package is for.
+"""Networks with weights of one bit, by a periodic binarization (BiPer)."""
 
 import lazy_loader
 

@@ -26,7 +26,7 @@ def check_omega(omega: float) -> float:
 
 
 def sgn(x: Float[Tensor, "*shape"], *, zero_is_one: bool = True) -> Float[Tensor, "*shape"]:
-    """The sign of each number, without a gradient; sgn(0) = +1, or 0 if `zero_is_one` is false."""
+    """Signs, without a gradient; that of 0 is +1, or 0 if `zero_is_one` is false."""
     return torch.where(x >= 0, 1.0, -1.0).to(x.dtype) if zero_is_one else torch.sign(x)
 
 
@@ -48,7 +48,7 @@ class _SquareWave(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(w: Tensor, omega: float, zero_is_one: bool) -> Tensor:  # noqa: FBT001 - positional by PyTorch's protocol
+    def forward(w: Tensor, omega: float, zero_is_one: bool) -> Tensor:
         return sgn(torch.sin(omega * exact(w)), zero_is_one=zero_is_one).to(w.dtype)
 
     @staticmethod
@@ -89,7 +89,7 @@ class _Windowed(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(a: Tensor, is_triangle: bool, zero_is_one: bool) -> Tensor:  # noqa: FBT001 - PyTorch's protocol
+    def forward(a: Tensor, is_triangle: bool, zero_is_one: bool) -> Tensor:  # noqa: ARG004 - PyTorch's
         return sgn(a, zero_is_one=zero_is_one)
 
     @staticmethod
@@ -104,14 +104,20 @@ class _Windowed(torch.autograd.Function):
         return gradient * window, None, None
 
 
+def _windowed(a: Tensor, *, is_triangle: bool, zero_is_one: bool) -> Tensor:
+    if not torch.is_grad_enabled():
+        return sgn(a, zero_is_one=zero_is_one)
+    return _Windowed.apply(a, is_triangle, zero_is_one)
+
+
 def sign_activation(a: Float[Tensor, "*shape"], *, zero_is_one: bool = True) -> Float[Tensor, "*shape"]:
     """sgn(a) with the gradient of Bi-Real's piecewise quadratic, max(0, 2 - 2|a|)."""
-    return _Windowed.apply(a, True, zero_is_one) if torch.is_grad_enabled() else sgn(a, zero_is_one=zero_is_one)
+    return _windowed(a, is_triangle=True, zero_is_one=zero_is_one)
 
 
 def sign_ste(x: Float[Tensor, "*shape"], *, zero_is_one: bool = True) -> Float[Tensor, "*shape"]:
     """sgn(x) with the straight-through gradient of BNN: 1 where |x| <= 1, and 0 beyond."""
-    return _Windowed.apply(x, False, zero_is_one) if torch.is_grad_enabled() else sgn(x, zero_is_one=zero_is_one)
+    return _windowed(x, is_triangle=False, zero_is_one=zero_is_one)
 
 
 def scale_by_deviation(a: Float[Tensor, "*shape"], n_axes: int) -> Float[Tensor, "*shape"]:

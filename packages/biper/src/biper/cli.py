@@ -163,9 +163,7 @@ def convert(
     """
     from . import commands
 
-    commands.convert(
-        weights, out, model, omega=omega, real_activations=real_activations, size=size
-    ).show(as_json=json)
+    commands.convert(weights, out, model, omega=omega, real_activations=real_activations, size=size).show(as_json=json)
 
 
 def export(

@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from torch import nn
+
 from separata import files, plots
 from separata.extras import require
 from separata.labeled import LabeledDataset, Splits, load_splits
 from separata.output import Output
 from separata.progress import Reporter
-from torch import nn
 
 from . import runs
 from .configs import Arch, DataShape, ModelConfig, TwoStageConfig
@@ -38,9 +39,7 @@ def load_source(source: runs.Source) -> Splits:
         FileNotFoundError: if there is no such data.
         ValueError: if it is damaged, or not images.
     """
-    data = load_splits(
-        source.name, validation=VALIDATION, seed=source.seed, size=source.size, n_train=source.n_train
-    )
+    data = load_splits(source.name, validation=VALIDATION, seed=source.seed, size=source.size, n_train=source.n_train)
     runs.shape_of(data, source.name)
     return data
 
@@ -105,9 +104,7 @@ def stage2(
         raise ValueError(f"{run} was trained by {model.method}, which has no second stage")
     if all(layer.has_binary_weights for _, layer in binary_layers(begun)):
         raise ValueError(f"{run} has been through the second stage already")
-    config = runs.second_stage(
-        runs.RunFolder.open(run).config(TwoStageConfig, "train"), epochs, lr, weight_decay, tau
-    )
+    config = runs.second_stage(runs.RunFolder.open(run).config(TwoStageConfig, "train"), epochs, lr, weight_decay, tau)
     known = _source(run, source)
     report = runs.train(
         load_source(known), known, out, model, config, start=begun, device=device, resume=resume, reporter=Reporter()
@@ -198,7 +195,7 @@ def quantization(
     omegas = _omegas(sweep)
     weights, own = _weights(run)
     rows: list[dict[str, Any]] = []
-    for one in sorted({*omegas, *([omega or own] if omega or own else [])}):
+    for one in sorted({*omegas, *(value for value in (omega, own) if value is not None)}):
         for name, weight in weights.items():
             b = fit_laplace(weight)
             rows.append(
@@ -244,9 +241,7 @@ def _weights(run: Path) -> tuple[dict[str, torch.Tensor], float | None]:
             raise ValueError(f"{run} has no layer of BiPer's; give the file of the weights, under another name")
         return {name: layer.weight for name, layer in layers.items()}, next(iter(layers.values())).omega
     tensors = read_weights(run)
-    found = {
-        name: value for name, value in tensors.items() if value.ndim in (2, 4) and value.is_floating_point()
-    }
+    found = {name: value for name, value in tensors.items() if value.ndim in (2, 4) and value.is_floating_point()}
     found = {name: value for name, value in found.items() if value.numel() and bool((value != 0).any())}
     if not found:
         raise ValueError(f"{run} holds no weights of convolutions or linear maps")

@@ -8,6 +8,8 @@ from separata.configs import check_positive, check_seed
 Arch = Literal["resnet8", "resnet20", "resnet18", "vgg-small", "imagenet-resnet18", "imagenet-resnet34"]
 MethodName = Literal["biper", "ste", "xnor", "bireal", "recu", "float"]
 Precision = Literal["float32", "bfloat16"]
+LARGEST = 3e38
+"""Number of single precision, roughly."""
 
 
 def _check_name(what: str, name: str, known: tuple[str, ...]) -> None:
@@ -20,8 +22,8 @@ class ModelConfig:
     """A network, but for what the data says of it.
 
     Args:
-        model: resnet8, resnet20, resnet18 and vgg-small are for small images; imagenet-resnet18 and imagenet-resnet34 for 224 x
-            224 pixels.
+        model: resnet8, resnet20, resnet18 and vgg-small are for small images; imagenet-resnet18 and imagenet-resnet34
+            for 224 x 224 pixels.
         method: biper; the baselines ste (BNN), xnor, bireal and recu; or float, the full-precision twin.
         omega: Angular frequency of BiPer's square wave.
         width: Factor on the channels of every layer.
@@ -123,6 +125,8 @@ class TwoStageConfig:
     def __post_init__(self) -> None:
         check_seed(self.seed)
         check_positive(lr=self.lr, stage2_lr=self.stage2_lr, batch_size=self.batch_size)
+        if max(self.lr, self.stage2_lr) > LARGEST:
+            raise ValueError("learning rates must be numbers of single precision")
         _check_name("precision", self.precision, get_args(Precision))
         if min(self.epochs, self.stage2_epochs, self.warmup) < 0 or self.epochs + self.stage2_epochs < 1:
             raise ValueError("epochs must not be negative, and at least 1 in both stages together")

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from separata.conversion import Conversion, Targets, convert
 from torch import nn
+
+from separata.conversion import Conversion, Targets, convert
 
 from .binarizers import check_omega
 from .layers import SQUARE, BinaryLayer, PeriodicLayer, binary_layers
@@ -66,8 +67,8 @@ def binarize(
     if init_b is not None:
         with torch.no_grad():
             for name in found.converted:
-                weight = found.model.get_submodule(name).weight
-                weight.mul_(init_b / weight.abs().mean().clamp(min=torch.finfo(weight.dtype).tiny))  # type: ignore[operator, union-attr]
+                weight = found.model.get_parameter(f"{name}.weight" if name else "weight")
+                weight.mul_(init_b / weight.abs().mean().clamp(min=torch.finfo(weight.dtype).tiny))
     return found
 
 

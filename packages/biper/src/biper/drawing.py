@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matplotlib.figure import Figure
+
 from separata import plots
 
 from .quantization import LIMIT
@@ -18,9 +19,7 @@ def draw_errors(rows: Sequence[Mapping[str, Any]], metric: str) -> Figure:
         rows: What `biper qe` writes: omega, layer, measured, laplace.
         metric: l2 or l1.
     """
-    told = [
-        {"omega": row["omega"], "error": row[key], "of": label} for row in rows for key, label in LABELS.items()
-    ]
+    told = [{"omega": row["omega"], "error": row[key], "of": label} for row in rows for key, label in LABELS.items()]
     reference = {"limit of many periods": LIMIT} if metric == "l2" else None
     figure = plots.curves(
         told,

@@ -4,10 +4,11 @@ from dataclasses import asdict, dataclass
 
 import torch
 from jaxtyping import Float
-from separata.labeled import LabeledDataset
-from separata.output import finite
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
+
+from separata.labeled import LabeledDataset
+from separata.output import finite
 
 BATCH = 512
 
@@ -31,9 +32,7 @@ class EvaluationReport:
         return asdict(self) | {"loss": finite(self.loss)}
 
 
-def predict(
-    model: nn.Module, x: Float[Tensor, "n *sample"], batch_size: int = BATCH
-) -> Float[Tensor, "n classes"]:
+def predict(model: nn.Module, x: Float[Tensor, "n *sample"], batch_size: int = BATCH) -> Float[Tensor, "n classes"]:
     """Logits of samples in evaluation mode; the model is left in the mode it was in."""
     was_training = model.training
     model.eval()

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import torch
-from separata import onnx
 from torch import nn
+
+from separata import onnx
 
 from .frozen import freeze
 

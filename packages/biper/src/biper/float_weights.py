@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from separata import files
 from torch import Tensor
+
+from separata import files
 
 from .configs import Arch, DataShape, ModelConfig
 from .networks import ResNet, VGGSmall, make_network

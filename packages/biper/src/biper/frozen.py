@@ -1,6 +1,7 @@
 """Finished networks in plain PyTorch: constant weights of -1 and +1."""
 
 import copy
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -46,13 +47,13 @@ def check_finished(model: nn.Module) -> None:
     for name, layer in layers.items():
         if not layer.has_binary_weights:
             raise ValueError(
-                f"{name or 'the layer'} still has the sine weights of the first stage; call to_stage2(model), and train "
-                "it on"
+                f"{name or 'the layer'} still has the sine weights of the first stage; call to_stage2(model), and train it "
+                "on"
             )
 
 
 def freeze_layer(layer: BinaryLayer, *, merge: bool = False) -> nn.Module:
-    """A binary layer as `Sign`, a plain layer with weights of -1 and +1, and `Scale`, without what it does not need.
+    """A binary layer as `Sign`, a plain layer of -1 and +1, and `Scale`.
 
     Args:
         layer: The layer, in its second stage.
@@ -67,7 +68,7 @@ def freeze_layer(layer: BinaryLayer, *, merge: bool = False) -> nn.Module:
         bias = None if bias is None else bias * scale
         scale = None
     plain: nn.Conv2d | nn.Linear
-    settings = {"bias": bias is not None, "device": weight.device, "dtype": weight.dtype}
+    settings: dict[str, Any] = {"bias": bias is not None, "device": weight.device, "dtype": weight.dtype}
     if isinstance(layer, BinaryConv2d):
         plain = nn.Conv2d(
             layer.in_channels,
@@ -108,15 +109,14 @@ def freeze(model: nn.Module, *, merge: bool = False) -> nn.Module:
         ValueError: if there are no binary layers, or some are in the first stage.
     """
     check_finished(model)
-    return _replaced(copy.deepcopy(model), merge=merge).eval()
+    return _replaced(copy.deepcopy(model), {}, merge=merge).eval()
 
 
-def _replaced(module: nn.Module, *, merge: bool) -> nn.Module:
+def _replaced(module: nn.Module, made: dict[int, nn.Module], *, merge: bool) -> nn.Module:
+    """The module with plain layers; what stands at several places stays one."""
     if isinstance(module, BinaryLayer):
-        return freeze_layer(module, merge=merge)
-    made: dict[int, nn.Module] = {}
+        return made.setdefault(id(module), freeze_layer(module, merge=merge))
     for name, child in module._modules.items():
         if child is not None:
-            module._modules[name] = made.setdefault(id(child), _replaced(child, merge=merge))
+            module._modules[name] = _replaced(child, made, merge=merge)
     return module
-

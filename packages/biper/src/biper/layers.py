@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import torch
 from jaxtyping import Float, Int8
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812 - the usual name
+from torch.nn import functional as F
 
 from .binarizers import check_omega, exact, scale_by_deviation, sgn, sign_activation, sine, square_wave
 
@@ -26,8 +26,8 @@ class BinaryLayer(nn.Module):
     """Name of the method in `biper.methods`."""
     n_sample_axes: ClassVar[int]
     """Trailing axes of an input that are one sample."""
-    weight: nn.Parameter
-    bias: nn.Parameter | None
+    weight: Tensor
+    bias: Tensor | None
     binarize_input: bool
     zero_is_one: bool
 
@@ -68,7 +68,7 @@ class BinaryLayer(nn.Module):
         """Bring the latent weights back to where the method wants them, after each step of an optimizer."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """y = scale · (sgn(x) * b + bias).
+        """Y = scale · (sgn(x) * b + bias).
 
         Raises:
             TypeError: if the input is not of floating point.
@@ -133,6 +133,7 @@ class BinaryLinear(BinaryLayer, nn.Linear):
     """A linear map with binary weights; its arguments are those of `nn.Linear`, and how inputs are treated."""
 
     n_sample_axes = 1
+    bias: Tensor | None  # type: ignore[assignment] # which nn.Linear does not annotate
 
     def __init__(
         self,
@@ -174,9 +175,7 @@ class LearnedScale(BinaryLayer):
 
     def make_alpha(self) -> None:
         """Draw the scales from [0, 1), as the official code does."""
-        self.alpha = nn.Parameter(
-            torch.rand(self.weight.shape[0], device=self.weight.device, dtype=self.weight.dtype)
-        )
+        self.alpha = nn.Parameter(torch.rand(self.weight.shape[0], device=self.weight.device, dtype=self.weight.dtype))
 
     def scale(self) -> Float[Tensor, "outputs"]:
         """The learned scales."""
@@ -233,7 +232,7 @@ class PeriodicLayer(LearnedScale):
         """The settings of the layer, for `print`."""
         return f"{super().extra_repr()}, omega={self.omega:g}, stage={self.stage}"
 
-    def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:  # noqa: ANN401, FBT001 - PyTorch's
+    def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:  # noqa: ANN401 - PyTorch's
         super()._save_to_state_dict(destination, prefix, keep_vars)
         destination[f"{prefix}omega"] = torch.tensor(self.omega, dtype=torch.float64)
         destination[f"{prefix}stage"] = torch.tensor(self.stage, dtype=torch.uint8)
@@ -243,7 +242,7 @@ class PeriodicLayer(LearnedScale):
         state_dict: Any,  # noqa: ANN401 - PyTorch's
         prefix: str,
         local_metadata: Any,  # noqa: ANN401 - PyTorch's
-        strict: bool,  # noqa: FBT001 - PyTorch's
+        strict: bool,
         missing_keys: list[str],
         unexpected_keys: list[str],
         error_msgs: list[str],

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812 - the usual name
+from torch.nn import functional as F
 
 from .configs import DataShape, ModelConfig
 from .conversion import binarize
@@ -145,9 +145,7 @@ def _small_resnet(config: ModelConfig, shape: DataShape) -> ResNet:
     activation = _activation(config)
     stem = [_convolution(shape.channels, widths[0]), nn.BatchNorm2d(widths[0]), *([activation] if is_thin else [])]
     n_blocks = {"resnet8": [1] * 3, "resnet20": [3] * 3, "resnet18": [2] * 4}[config.model]
-    return ResNet(
-        nn.Sequential(*stem), widths, n_blocks, activation, _padded, shape.n_classes, is_bireal=is_thin
-    )
+    return ResNet(nn.Sequential(*stem), widths, n_blocks, activation, _padded, shape.n_classes, is_bireal=is_thin)
 
 
 def _imagenet_resnet(config: ModelConfig, shape: DataShape) -> ResNet:
@@ -166,7 +164,7 @@ def _imagenet_resnet(config: ModelConfig, shape: DataShape) -> ResNet:
 def make_float_network(config: ModelConfig, shape: DataShape) -> VGGSmall | ResNet:
     """The network in full precision, with the initial weights of its binary twin."""
     if config.model == "vgg-small":
-        network = VGGSmall(shape, config.width, _activation(config))
+        network: VGGSmall | ResNet = VGGSmall(shape, config.width, _activation(config))
     elif config.model.startswith("imagenet"):
         network = _imagenet_resnet(config, shape)
     else:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from separata import configs, files
 from torch import nn
+
+from separata import configs, files
 
 from .configs import DataShape, ModelConfig
 from .layers import BinaryLayer
@@ -70,7 +71,9 @@ def is_packed(path: Path) -> bool:
     return HEADER in files.load_tensors(path)[1]
 
 
-def load_packed(path: Path | str, model: nn.Module | None = None) -> tuple[PackedModel, DataShape | None, tuple[str, ...]]:
+def load_packed(
+    path: Path | str, model: nn.Module | None = None
+) -> tuple[PackedModel, DataShape | None, tuple[str, ...]]:
     """A packed network, on the CPU, what images it takes where that is known, and the names of its classes.
 
     Args:

@@ -1,14 +1,14 @@
 """Layers whose weights take one bit each, evaluated by XOR and population count."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from numpy.lib.stride_tricks import sliding_window_view
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812 - the usual name
+from torch.nn import functional as F
 
 from .layers import BinaryConv2d, BinaryLayer
 
@@ -66,7 +66,7 @@ class PackedSpec:
     @classmethod
     def of(cls, layer: BinaryLayer) -> "PackedSpec":
         """That of a binary layer."""
-        has = {
+        has: dict[str, Any] = {
             "binarize_input": layer.binarize_input,
             "has_scale": layer.scale() is not None,
             "has_bias": layer.bias is not None,
@@ -239,7 +239,7 @@ class PackedLayer(nn.Module):
         size = [(k - 1) * d + 1 for k, d in zip(spec.kernel, spec.dilation, strict=True)]
         if images.shape[2] < size[0] or images.shape[3] < size[1]:
             raise ValueError(f"images of {images.shape[2:]} pixels are smaller than a kernel of {tuple(size)}")
-        every = sliding_window_view(images, size, axis=(2, 3))  # type: ignore[call-overload] # a list of two is as good
+        every = sliding_window_view(images, size, axis=(2, 3))
         return every[:, :, :: spec.stride[0], :: spec.stride[1], :: spec.dilation[0], :: spec.dilation[1]]
 
     def extra_repr(self) -> str:

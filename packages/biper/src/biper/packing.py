@@ -1,6 +1,8 @@
 """Networks with one bit for each binary weight."""
 
 import copy
+from collections import Counter
+from collections.abc import Mapping
 
 import torch
 from jaxtyping import Float
@@ -35,7 +37,7 @@ class PackedModel(nn.Module):
         """What the network gives."""
         return self.network(x)
 
-    def train(self, mode: bool = True) -> "PackedModel":  # noqa: ARG002, FBT001, FBT002 - PyTorch's signature
+    def train(self, mode: bool = True) -> "PackedModel":  # noqa: ARG002 - PyTorch's signature
         """Stay in evaluation mode: there is nothing to train."""
         super().train(mode=False)
         return self
@@ -75,30 +77,31 @@ def pack(model: nn.Module, *, fold: bool = True) -> PackedModel:
     for name, layer in binary_layers(model):
         if not layer.zero_is_one:
             raise ValueError(f"{name or 'the layer'} has zero_is_one=False, and a sign of 0 does not fit in one bit")
-    network = _packed(copy.deepcopy(model).cpu().float().eval())
+    network = _packed(copy.deepcopy(model).cpu().float().eval(), {})
     if fold:
+        counts = Counter(id(module) for _, module in network.named_modules(remove_duplicate=False))
         for module in network.modules():
-            if isinstance(module, nn.Sequential):
-                _fold(module)
+            if isinstance(module, nn.Sequential) and type(module).forward is nn.Sequential.forward:
+                _fold(module, counts)
     return PackedModel(network)
 
 
-def _packed(module: nn.Module) -> nn.Module:
+def _packed(module: nn.Module, made: dict[int, nn.Module]) -> nn.Module:
+    """The module with packed layers; what stands at several places stays one."""
     if isinstance(module, BinaryLayer):
-        return PackedLayer.from_layer(module)
-    made: dict[int, nn.Module] = {}
+        return made.setdefault(id(module), PackedLayer.from_layer(module))
     for name, child in module._modules.items():
         if child is not None:
-            module._modules[name] = made.setdefault(id(child), _packed(child))
+            module._modules[name] = _packed(child, made)
     return module
 
 
-def _fold(chain: nn.Sequential) -> None:
-    """Replace normalizations between packed layers of a chain by thresholds."""
+def _fold(chain: nn.Sequential, counts: Mapping[int, int]) -> None:
+    """Replace normalizations between packed layers of a chain by thresholds, where neither is used elsewhere."""
     names = list(chain._modules)
     modules = list(chain)
     for place, layer in enumerate(modules):
-        if not isinstance(layer, PackedLayer) or not layer.spec.binarize_input or modules.count(layer) > 1:
+        if not isinstance(layer, PackedLayer) or not layer.spec.binarize_input or counts[id(layer)] > 1:
             continue
         middle = _after(modules, place + 1, POOLS)
         if middle == len(modules) or not isinstance(norm := modules[middle], NORMS) or norm.running_mean is None:
@@ -106,7 +109,7 @@ def _fold(chain: nn.Sequential) -> None:
         end = _after(modules, middle + 1, SIGN_KEEPING)
         if end == len(modules) or not isinstance(follower := modules[end], PackedLayer):
             continue
-        if follower.spec.binarize_input and modules.count(norm) == 1:
+        if follower.spec.binarize_input and counts[id(norm)] == 1:
             _make_alpha_positive(layer)
             chain._modules[names[middle]] = make_threshold(layer, norm)
             layer.counts_only = True

@@ -8,7 +8,7 @@ from .layers import PeriodicLayer, binary_layers
 
 
 def biper_regularizer(model: nn.Module, tau: float) -> Float[Tensor, ""]:
-    """tau · sum over layers of mean(sin²(ωw)), which is mean(1 - cos(2ωw)) / 2.
+    """Tau · sum over layers of mean(sin²(ωw)), which is mean(1 - cos(2ωw)) / 2.
 
     It is *added* to the loss, and so pulls latent weights towards the zeros of the sine, not towards its peaks. With
     sin(ωw) small, so is its distance from the best scaled sign, E s² - (E|s|)²: the term lowers the quantization error.

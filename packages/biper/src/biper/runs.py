@@ -6,13 +6,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from separata.labeled import Splits
 from separata.models import count_parameters
 from separata.progress import Reporter
 from separata.run import Compute
 from separata.runs import RunFolder
 from separata.training import fingerprint, seeded
-from torch import nn
 
 from .configs import DataShape, ModelConfig, TwoStageConfig
 from .conversion import to_stage2
@@ -154,9 +155,7 @@ def second_stage(config: TwoStageConfig, epochs: int, lr: float, weight_decay: f
     )
 
 
-def save(
-    model: nn.Module, path: Path | str, config: ModelConfig, shape: DataShape, *, stage: int = 2
-) -> None:
+def save(model: nn.Module, path: Path | str, config: ModelConfig, shape: DataShape, *, stage: int = 2) -> None:
     """Write a network that `make_network` made to a folder, which `load` reads.
 
     Args:

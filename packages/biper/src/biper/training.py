@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from separata.labeled import LabeledDataset
-from separata.loop import Loop, Track, step_generator
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
+
+from separata.labeled import LabeledDataset
+from separata.loop import Loop, Track, step_generator
 
 from .augmentation import augment
 from .configs import Stage, TwoStageConfig
@@ -90,7 +91,7 @@ class TwoStageTrainer:
         """Steps done."""
         return self.loop.done
 
-    def fit(self) -> nn.Module:
+    def fit(self) -> None:
         """Train to the last step; the network is left in evaluation mode, with the best weights of its last stage.
 
         Raises:
@@ -99,7 +100,7 @@ class TwoStageTrainer:
         self.model.train()
         self.loop.run()
         self._take_best()
-        return self.model.eval()
+        self.model.eval()
 
     def _begin(self, number: int) -> None:
         """Begin a part of the plan."""

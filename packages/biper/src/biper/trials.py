@@ -4,10 +4,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import torch
-from separata.labeled import Splits, load_splits
-from separata.training import seeded
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
+
+from separata.labeled import Splits, load_splits
+from separata.training import seeded
 
 from .configs import DataShape, ModelConfig, TwoStageConfig
 from .evaluation import evaluate
@@ -81,7 +82,9 @@ def run_trial(trial: Trial, device: str) -> dict[str, Any]:
     except FloatingPointError:
         return {"accuracy": None, "first": None, "phases": []}
     phases = [
-        one.omega * one.weight.abs().mean().item() for _, one in binary_layers(network) if isinstance(one, PeriodicLayer)
+        one.omega * one.weight.abs().mean().item()
+        for _, one in binary_layers(network)
+        if isinstance(one, PeriodicLayer)
     ]
     first = None
     if trainer.first_stage:

@@ -2,7 +2,7 @@
 
 import torch
 
-from ..layers import BinaryLayer
+from biper.layers import BinaryLayer
 
 
 class ClippedLayer(BinaryLayer):

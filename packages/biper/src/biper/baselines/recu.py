@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..binarizers import EPSILON
-from ..layers import BinaryConv2d, BinaryLinear, LearnedScale
-from ..schedules import exponential
+from biper.binarizers import EPSILON
+from biper.layers import BinaryConv2d, BinaryLinear, LearnedScale
+from biper.schedules import exponential
 
 TAU_START, TAU_END = 0.85, 0.99
 """Quantiles at the beginning and at the end of a training, as published."""

@@ -3,8 +3,9 @@
 from jaxtyping import Float
 from torch import Tensor
 
-from ..binarizers import sign_ste
-from ..layers import BinaryConv2d, BinaryLinear
+from biper.binarizers import sign_ste
+from biper.layers import BinaryConv2d, BinaryLinear
+
 from .clipped import ClippedLayer
 
 
