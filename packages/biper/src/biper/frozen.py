@@ -47,8 +47,8 @@ def check_finished(model: nn.Module) -> None:
     for name, layer in layers.items():
         if not layer.has_binary_weights:
             raise ValueError(
-                f"{name or 'the layer'} still has the sine weights of the first stage; call to_stage2(model), and train it "
-                "on"
+                f"{name or 'the layer'} still has the sine weights of the first stage; call to_stage2(model), and then "
+                "train on"
             )
 
 
