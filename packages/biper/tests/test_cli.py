@@ -96,6 +96,7 @@ def test_a_packed_network_does_as_well(place, tmp_path):
         for run in (place / "run", tmp_path / "p.safetensors")
     ]
     assert reports[0] == reports[1]
+    call("qe", tmp_path / "p.safetensors").assert_refused("no latent weights")
     assert reports[0]["accuracy"] == json.loads(call("evaluate", place / "run", "--json").out)["accuracy"]
     assert load_packed(tmp_path / "p.safetensors")[2] == ("0", "1", "2")
     call("evaluate", tmp_path / "p.safetensors").assert_refused("name the data")

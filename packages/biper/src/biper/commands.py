@@ -234,12 +234,13 @@ def _omegas(sweep: str) -> list[float]:
 def _weights(run: Path) -> tuple[dict[str, torch.Tensor], float | None]:
     """Latent weights by layer and their frequency; of a file of weights, all matrices and kernels."""
     if run.is_dir() or run.name == "model.safetensors":
-        layers = {
-            name: layer for name, layer in binary_layers(runs.load(run, "cpu")) if isinstance(layer, PeriodicLayer)
-        }
+        layers = dict(binary_layers(runs.load(run, "cpu")))
         if not layers:
-            raise ValueError(f"{run} has no layer of BiPer's; give the file of the weights, under another name")
-        return {name: layer.weight for name, layer in layers.items()}, next(iter(layers.values())).omega
+            raise ValueError(f"{run} is a network in full precision, without binary layers")
+        frequencies = {layer.omega for layer in layers.values() if isinstance(layer, PeriodicLayer)}
+        return {name: layer.weight for name, layer in layers.items()}, next(iter(frequencies), None)
+    if run.suffix == ".safetensors" and is_packed(run):
+        raise ValueError(f"{run} is a packed network, which has no latent weights; name the folder of its training")
     tensors = read_weights(run)
     found = {name: value for name, value in tensors.items() if value.ndim in (2, 4) and value.is_floating_point()}
     found = {name: value for name, value in found.items() if value.numel() and bool((value != 0).any())}

@@ -13,7 +13,7 @@ from .trials import SCALES, ErrorTrial, GradientTrial, Trial, run_errors, run_gr
 
 SECOND_RATE = 0.0037 / 0.021
 """Learning rate of the second stage by that of the first, as published for CIFAR-10."""
-RATES = (0.02, 0.06, 0.2, 0.6)
+RATES = (0.06, 0.2, 0.6)
 """Learning rates that every method is tried with, on held-out images."""
 FULL_OMEGA = 20.0
 
@@ -53,7 +53,7 @@ def _accuracy(dataset: str, vgg: float, resnet: tuple[str, float], epochs: tuple
 
 
 SMOKE_ACCURACY = _accuracy("digits", 1 / 64, ("resnet8", 0.25), (1, 1), n_train=100, rates=(0.06,))
-QUICK_ACCURACY = _accuracy("mnist5k", 1 / 8, ("resnet8", 1.0), (6, 3), size=14)
+QUICK_ACCURACY = _accuracy("mnist5k", 1 / 8, ("resnet8", 1.0), (10, 5), size=14)
 PAPER_SETTINGS = {
     "weight_decay": 1.6e-3, "stage2_weight_decay": 1.6e-4, "warmup": 5, "batch_size": 256, "augment": True
 }  # fmt: skip
@@ -195,7 +195,7 @@ def _with_rate(trial: Trial, lr: float) -> Trial:
     "quantization-error",
     "bounded",
     smoke=ErrorsConfig(_with_rate(SMOKE_ACCURACY.vgg, 0.06)),
-    quick=ErrorsConfig(_with_rate(QUICK_ACCURACY.vgg, 0.06)),
+    quick=ErrorsConfig(_with_rate(QUICK_ACCURACY.vgg, 0.2)),
     gpu=ErrorsConfig(_with_rate(_trial("resnet18", 1.0, "cifar10", (6, 3), batch_size=256, augment=True), 0.021)),
     paper=ErrorsConfig(_with_rate(_trial("resnet18", 1.0, "cifar10", (600, 300), **PAPER_SETTINGS), 0.021)),
 )

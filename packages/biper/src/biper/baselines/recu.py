@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from biper.binarizers import EPSILON
+from biper.binarizers import EPSILON, sgn
 from biper.layers import BinaryConv2d, BinaryLinear, LearnedScale
 from biper.schedules import exponential
 
@@ -37,9 +37,9 @@ class ReCULayer(LearnedScale):
         w = self.standardized()
         bound = (-w.abs().mean() * torch.log(2 - 2 * self.tau)).detach()
         clamped = torch.minimum(torch.maximum(w, -bound), bound)
-        signs = torch.where(clamped >= 0, 1.0, -1.0) if self.zero_is_one else torch.sign(clamped)
+        signs = sgn(clamped.detach(), zero_is_one=self.zero_is_one)
         # Exactly the signs, since the difference is exactly 0, with the gradient of what is clamped.
-        return signs.detach().to(clamped.dtype) + (clamped - clamped.detach())
+        return signs + (clamped - clamped.detach())
 
     def begin_epoch(self, progress: float) -> None:
         """Set the quantile."""
