@@ -57,6 +57,17 @@ def test_sums_are_those_of_the_convolution(settings):
     assert expected.abs().max() > 0
 
 
+def test_new_bits_are_seen():
+    x = torch.randn(1, 2, 4, 4, generator=torch.manual_seed(0))
+    layer = PackedLayer.from_layer(BiPerConv2d(2, 3, 3, stage=2, bias=False))
+    before = layer(x)
+    layer.load_state_dict({**layer.state_dict(), "planes": 255 - layer.planes})
+    # Bits beyond the last weight do not count.
+    assert torch.equal(layer(x), -before)
+    layer.planes = 255 - layer.planes
+    assert torch.equal(layer(x), before)
+
+
 def test_a_bias_and_real_inputs():
     torch.manual_seed(0)
     x = torch.randn(2, 5, 7, 7)

@@ -5,15 +5,15 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Bool, Float, Int, Shaped, UInt8
 from numpy.lib.stride_tricks import sliding_window_view
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .layers import BinaryConv2d, BinaryLayer
 
-MOST_COUNTS = 1 << 20
-"""Counts that are computed at once, to bound the memory."""
+MOST_COUNTS = 1 << 16
+"""Counts that are computed at once, so that they stay in the cache."""
 WORD = 8
 """Bytes of a word."""
 Pair = tuple[int, int]
@@ -149,6 +149,7 @@ class PackedLayer(nn.Module):
     def __init__(self, spec: PackedSpec, *, counts_only: bool = False) -> None:
         super().__init__()
         self.spec, self.counts_only = spec, counts_only
+        self._cached: tuple[Tensor, int, np.ndarray] | None = None
         self.register_buffer("planes", torch.zeros(spec.n_out, -(-spec.n_taps // 8), dtype=torch.uint8))
         self.register_buffer("alpha", torch.ones(spec.n_out) if spec.has_scale else None)
         self.register_buffer("bias", torch.zeros(spec.n_out) if spec.has_bias else None)
@@ -207,40 +208,53 @@ class PackedLayer(nn.Module):
         return sums.view(*x.shape[:-1], self.spec.n_out).to(x)
 
     def _convolve(self, x: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch outputs rows columns"]:
+        """The sums of a convolution: bits are packed along the channels, before the kernel's windows are laid out."""
         spec = self.spec
-        left, right, top, bottom = spec.padding if spec.padding_mode == "zeros" else (0, 0, 0, 0)
-        around = ((0, 0), (0, 0), (top, bottom), (left, right))
-        signs = np.pad((x >= 0).cpu().numpy(), around)
-        inside = np.pad(np.ones((1, 1, *x.shape[2:]), dtype=bool), around)
-        taps, valid = self._windows(signs), self._windows(inside)[0, 0]
-        n, _, height, width = taps.shape[:4]
+        n, _, height, width = x.shape
         n_own, n_made = spec.n_in // spec.groups, spec.n_out // spec.groups
-        # (pixels, taps), with the taps of a kernel for each channel of a group.
-        valid = np.broadcast_to(valid[:, :, None], (height, width, n_own, *spec.kernel)).reshape(height * width, -1)
-        outside = _words(pack_bits(~valid)) if any(spec.padding) else None
-        n_valid = valid.sum(1, dtype=np.int32)[None, :, None]
-        planes = _words(self.planes.cpu().numpy())
-        sums = np.empty((n, height * width, spec.n_out), dtype=np.int32)
+        left, right, top, bottom = spec.padding if spec.padding_mode == "zeros" else (0, 0, 0, 0)
+        around = ((0, 0), (top, bottom), (left, right), (0, 0), (0, 0))
+        pixels = (x >= 0).permute(0, 2, 3, 1).contiguous().cpu().numpy()
+        pixels = pack_bits(pixels.reshape(n, height, width, spec.groups, n_own))
+        taps = self._windows(np.pad(pixels, around))
+        valid = self._windows(np.pad(np.ones((1, height, width, 1, 1), dtype=bool), around))[0, :, :, 0]
+        rows, columns = taps.shape[1:3]
+        outside = np.broadcast_to(~valid, (*valid.shape[:4], taps.shape[-1])).reshape(rows * columns, -1)
+        n_valid = n_own * valid.sum((2, 3, 4), dtype=np.int32).reshape(1, -1, 1)
+        weights = self._weight_words()
+        sums = np.empty((n, rows * columns, spec.n_out), dtype=np.int32)
         for group in range(spec.groups):
-            some = taps[:, group * n_own : (group + 1) * n_own].transpose(0, 2, 3, 1, 4, 5)
-            words = _words(pack_bits(some.reshape(n * height * width, -1)))
+            words = _words(taps[:, :, :, group].reshape(n * rows * columns, -1))
             made = slice(group * n_made, (group + 1) * n_made)
-            differences = count_differences(words, planes[made]).reshape(n, -1, n_made)
-            if outside is not None:
+            differences = count_differences(words, weights[made]).reshape(n, -1, n_made)
+            if any(spec.padding):
                 # Around the image, where bits are 0, each weight of +1 was counted as a difference.
-                differences -= _ones_of(planes[made], outside)
+                differences -= _ones_of(weights[made], _words(outside * np.uint8(255)))
             sums[:, :, made] = n_valid - 2 * differences
-        found = torch.from_numpy(sums).movedim(-1, 1).reshape(n, spec.n_out, height, width)
+        found = torch.from_numpy(sums).movedim(-1, 1).reshape(n, spec.n_out, rows, columns)
         return found.to(x).contiguous()
 
-    def _windows(self, images: Bool[np.ndarray, "n channels height width"]) -> Bool[np.ndarray, "n c y x ky kx"]:
+    def _weight_words(self) -> np.ndarray:
+        """Words of the weights in the order of a window: taps, and the channels of each; kept until they change."""
+        version = self.planes._version
+        if self._cached is None or self._cached[0] is not self.planes or self._cached[1] != version:
+            spec = self.spec
+            signs = unpack_bits(self.planes.cpu().numpy(), spec.n_taps).reshape(spec.n_out, -1, *spec.kernel)
+            by_tap = pack_bits(np.moveaxis(signs, 1, -1))
+            self._cached = self.planes, version, _words(by_tap.reshape(spec.n_out, -1))
+        return self._cached[2]
+
+    def _windows(
+        self, pixels: Shaped[np.ndarray, "n y x groups parts"]
+    ) -> Shaped[np.ndarray, "n rows columns groups ky kx parts"]:
         """What the kernel meets at each of its places."""
         spec = self.spec
         size = [(k - 1) * d + 1 for k, d in zip(spec.kernel, spec.dilation, strict=True)]
-        if images.shape[2] < size[0] or images.shape[3] < size[1]:
-            raise ValueError(f"images of {images.shape[2:]} pixels are smaller than a kernel of {tuple(size)}")
-        every = sliding_window_view(images, size, axis=(2, 3))
-        return every[:, :, :: spec.stride[0], :: spec.stride[1], :: spec.dilation[0], :: spec.dilation[1]]
+        if pixels.shape[1] < size[0] or pixels.shape[2] < size[1]:
+            raise ValueError(f"images of {pixels.shape[1:3]} pixels are smaller than a kernel of {tuple(size)}")
+        every = sliding_window_view(pixels, size, axis=(1, 2))
+        some = every[:, :: spec.stride[0], :: spec.stride[1], ..., :: spec.dilation[0], :: spec.dilation[1]]
+        return np.moveaxis(some, 4, -1)
 
     def extra_repr(self) -> str:
         """The settings of the layer, for `print`."""
