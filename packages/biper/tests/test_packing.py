@@ -66,6 +66,10 @@ def test_new_bits_are_seen():
     assert torch.equal(layer(x), -before)
     layer.planes = 255 - layer.planes
     assert torch.equal(layer(x), before)
+    linear = PackedLayer.from_layer(BiPerLinear(5, 3, stage=2, bias=False))
+    y = linear(x.view(-1)[:5])
+    linear.planes = linear.planes | 0b11100000
+    assert torch.equal(linear(x.view(-1)[:5]), y)
 
 
 def test_a_bias_and_real_inputs():

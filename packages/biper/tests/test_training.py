@@ -22,6 +22,7 @@ from biper import (
 )
 from biper.augmentation import augment
 from biper.schedules import exponential
+from biper.training import mean_phase
 from separata.labeled import LabeledDataset, load_splits
 from separata.testing import interrupted_after
 
@@ -72,6 +73,7 @@ def test_two_stages_in_turn():
     rates = [learning_rate(0.05, e, 3, 1) for e in range(3)] + [learning_rate(0.01, e, 2, 1) for e in range(2)]
     assert [row["lr"] for row in rows] == pytest.approx(rates)
     assert model[2].stage == 2
+    assert rows[-1]["phase"] > 0
     assert not model.training
     assert max(row["validation_accuracy"] for row in rows[3:]) == evaluate(model, data).accuracy > 0.8
     assert trainer.first_stage["2.stage"] == 1
@@ -79,6 +81,14 @@ def test_two_stages_in_turn():
     first.fit()
     assert all(torch.equal(first.model.state_dict()[name], value) for name, value in trainer.first_stage.items())
     assert not torch.equal(trainer.first_stage["2.weight"], model.state_dict()["2.weight"])
+
+
+def test_phases_in_radians():
+    model = nn.Sequential(BiPerLinear(3, 2, omega=20.0), BiPerLinear(2, 4, omega=5.0))
+    with torch.no_grad():
+        model[0].weight.fill_(-0.1)
+        model[1].weight.fill_(0.8)
+    assert mean_phase(model) == pytest.approx((2 + 4) / 2)
 
 
 def test_the_regularizer_is_part_of_the_first_loss():

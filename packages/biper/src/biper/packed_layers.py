@@ -203,7 +203,7 @@ class PackedLayer(nn.Module):
 
     def _dense(self, x: Float[Tensor, "*batch features"]) -> Float[Tensor, "*batch outputs"]:
         rows = (x >= 0).flatten(0, -2).cpu().numpy() if x.ndim > 1 else (x >= 0)[None].cpu().numpy()
-        differences = count_differences(_words(pack_bits(rows)), _words(self.planes.cpu().numpy()))
+        differences = count_differences(_words(pack_bits(rows)), self._weight_words())
         sums = torch.from_numpy(self.spec.n_taps - 2 * differences)
         return sums.view(*x.shape[:-1], self.spec.n_out).to(x)
 

@@ -164,7 +164,7 @@ class TwoStageTrainer:
         after_update(self.model)
 
     def row(self, losses: dict[str, float]) -> dict[str, float]:
-        """A row of the history, for the loop: losses, rate, stage, and how the validation data is done.
+        """A row of the history, for the loop: losses, rate, stage, mean phase, and how the validation data is done.
 
         Raises:
             FloatingPointError: if a weight is not finite; the sign would hide it from the loss.
@@ -174,6 +174,8 @@ class TwoStageTrainer:
                 f"training diverged: a weight is not finite before step {self.done}; lower the learning rate"
             )
         row = {**losses, "lr": self.optimizer.param_groups[0]["lr"], "stage": float(self.plan[self.number][0])}
+        if self.is_periodic:
+            row["phase"] = mean_phase(self.model)
         if self.validation is not None:
             report = evaluate(self.model, self.validation)
             row |= {"validation_loss": report.loss, "validation_accuracy": report.accuracy}
@@ -213,6 +215,16 @@ def _plan(config: TwoStageConfig, *, is_periodic: bool) -> list[tuple[int, Stage
     total = sum(stage.epochs for _, stage in stages)
     first = stages[0][1]
     return [(SQUARE, Stage(total, first.lr, first.weight_decay, 0.0, 0.0))]
+
+
+def mean_phase(model: nn.Module) -> float:
+    """Mean of |ωw| over the layers of BiPer's, in radians.
+
+    Where it grows to several periods, weights hop from one to the next: lower the learning rate, of which the phases
+    see ω² times. Where it falls to 0, the sine is a straight line, as under a strong weight decay.
+    """
+    layers = [layer for _, layer in binary_layers(model) if isinstance(layer, PeriodicLayer)]
+    return sum(layer.omega * layer.weight.detach().abs().mean().item() for layer in layers) / len(layers)
 
 
 def _copied(model: nn.Module) -> dict[str, Tensor]:
