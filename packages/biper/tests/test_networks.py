@@ -106,6 +106,9 @@ def test_a_frozen_network_is_plain_and_computes_the_same(binarize_input):
     assert any(isinstance(module, Sign) for module in frozen.modules()) == binarize_input
     x = torch.randn(5, 1, 4, 4)
     assert torch.equal(frozen(x), model(x))
+    assert torch.equal(freeze(model, as_bytes=True)(x), model(x))
+    with pytest.raises(ValueError, match="merge and as_bytes"):
+        freeze(model, merge=True, as_bytes=True)
     merged = freeze(model, merge=True)
     torch.testing.assert_close(merged(x), model(x), rtol=1e-4, atol=1e-5)
     if not binarize_input:
@@ -124,6 +127,10 @@ def test_onnx_runtime_computes_the_same(tmp_path):
     (found,) = session.run(None, {"x": x})
     expected = model(torch.from_numpy(x)).detach().numpy()
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+    large = to_stage2(binarize(nn.Sequential(nn.Linear(2, 200), nn.Linear(200, 200), nn.Linear(200, 2))).model)
+    large(torch.randn(4, 2))
+    save_onnx(large, tmp_path / "large.onnx", (2,))
+    assert (tmp_path / "large.onnx").stat().st_size < 2 * 200 * 200, "about a byte for each binary weight"
     # Zeros reach the signs where the image is empty and the stem has no bias: sgn(0) = +1 there, too.
     with torch.no_grad():
         model[0].bias.zero_()

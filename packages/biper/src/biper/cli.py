@@ -180,7 +180,7 @@ def export(
     Args:
         run: Folder that train or stage2 wrote.
         out: File to write: .safetensors of a packed network, .onnx.
-        format: packed, for Python and evaluate; or onnx, for other programs, with weights of -1 and +1 as floats.
+        format: packed, for Python and evaluate; or onnx, for other programs, with weights of -1 and +1.
         fold: Fold batch normalization into integer thresholds where it stands between binary layers.
         json: Print as JSON.
     """

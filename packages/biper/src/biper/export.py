@@ -16,7 +16,8 @@ N_SAMPLES = 3
 def save_onnx(model: nn.Module, path: Path | str, sample_shape: tuple[int, ...]) -> None:
     """Write a network with binary layers as an ONNX model from `x`, a batch of any length, to `y`.
 
-    Weights are constants of -1 and +1 in single precision, and signs compare with zero, so that sgn(0) = +1 as here.
+    Binary weights are constants of -1 and +1, kept as bytes where they are many, and signs compare with zero, so that
+    sgn(0) = +1 as here.
     ONNX Runtime then computes random samples; the file is kept only if it agrees with PyTorch.
 
     Args:
@@ -31,4 +32,5 @@ def save_onnx(model: nn.Module, path: Path | str, sample_shape: tuple[int, ...])
         MissingExtraError: if the extra `onnx` is not installed.
     """
     x = torch.randn(N_SAMPLES, *sample_shape, generator=torch.Generator().manual_seed(0))
-    onnx.save(freeze(model), path, {"x": x}, ["y"], dynamic_axes={"x": {0: "batch"}}, extra="biper[onnx]")
+    plain = freeze(model, as_bytes=True)
+    onnx.save(plain, path, {"x": x}, ["y"], dynamic_axes={"x": {0: "batch"}}, extra="biper[onnx]")

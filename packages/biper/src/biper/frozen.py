@@ -3,6 +3,8 @@
 import copy
 from typing import Any
 
+import torch
+from jaxtyping import Int8
 from torch import Tensor, nn
 
 from .binarizers import sgn
@@ -35,6 +37,29 @@ class Scale(nn.Module):
         return x * self.factor
 
 
+class ByteWeights(nn.Module):
+    """A convolution or a linear map whose weights are kept as bytes, for files that are four times as small.
+
+    Args:
+        plain: The layer, with weights of -1 and +1; it loses them.
+    """
+
+    weight: Int8[Tensor, "..."]
+
+    def __init__(self, plain: nn.Conv2d | nn.Linear) -> None:
+        super().__init__()
+        self.register_buffer("weight", plain.weight.detach().to(torch.int8))
+        del plain.weight
+        self.plain = plain
+
+    def forward(self, x: Tensor) -> Tensor:
+        """What the layer computes."""
+        weight = self.weight.to(x.dtype)
+        if isinstance(self.plain, nn.Linear):
+            return nn.functional.linear(x, weight, self.plain.bias)
+        return self.plain._conv_forward(x, weight, self.plain.bias)
+
+
 def check_finished(model: nn.Module) -> None:
     """See that a network has binary layers, and that all of them have binary weights.
 
@@ -52,13 +77,19 @@ def check_finished(model: nn.Module) -> None:
             )
 
 
-def freeze_layer(layer: BinaryLayer, *, merge: bool = False) -> nn.Module:
+def freeze_layer(layer: BinaryLayer, *, merge: bool = False, as_bytes: bool = False) -> nn.Module:
     """A binary layer as `Sign`, a plain layer of -1 and +1, and `Scale`.
 
     Args:
         layer: The layer, in its second stage.
         merge: Multiply the scale into the weights and the bias, so that less is left; sums are then rounded otherwise.
+        as_bytes: Keep the weights as bytes.
+
+    Raises:
+        ValueError: if bytes are to hold merged weights.
     """
+    if merge and as_bytes:
+        raise ValueError("merged weights are not -1 and +1, which bytes could hold; give one of merge and as_bytes")
     weight = layer.binary_weight().to(layer.weight.dtype)
     scale = layer.scale()
     bias = None if layer.bias is None else layer.bias.detach().clone()
@@ -89,10 +120,11 @@ def freeze_layer(layer: BinaryLayer, *, merge: bool = False) -> nn.Module:
     plain.bias = None if bias is None else nn.Parameter(bias, requires_grad=False)
     parts = [Sign(zero_is_one=layer.zero_is_one)] if layer.binarize_input else []
     ends = [] if scale is None else [Scale(layer.per_output(scale.detach()).clone())]
-    return nn.Sequential(*parts, plain, *ends) if parts or ends else plain
+    made = ByteWeights(plain) if as_bytes else plain
+    return nn.Sequential(*parts, made, *ends) if parts or ends else made
 
 
-def freeze(model: nn.Module, *, merge: bool = False) -> nn.Module:
+def freeze(model: nn.Module, *, merge: bool = False, as_bytes: bool = False) -> nn.Module:
     """A copy of a network whose binary layers are plain PyTorch with constant weights; it computes the same.
 
     This is what other programs understand: exporters, compilers, verifiers.
@@ -101,22 +133,23 @@ def freeze(model: nn.Module, *, merge: bool = False) -> nn.Module:
         model: A network with binary layers in their second stage; it stays as it is.
         merge: Multiply scales into weights: each layer is then one plain layer, after `Sign` if its input is binary.
             Sums are rounded otherwise, which may turn a sign whose argument is next to zero.
+        as_bytes: Keep weights as bytes, which are converted with each call: slower, and a quarter of the size.
 
     Returns:
         The copy, in evaluation mode.
 
     Raises:
-        ValueError: if there are no binary layers, or some are in the first stage.
+        ValueError: if there are no binary layers, some are in the first stage, or both options are given.
     """
     check_finished(model)
-    return _replaced(copy.deepcopy(model), {}, merge=merge).eval()
+    return _replaced(copy.deepcopy(model), {}, merge=merge, as_bytes=as_bytes).eval()
 
 
-def _replaced(module: nn.Module, made: dict[int, nn.Module], *, merge: bool) -> nn.Module:
+def _replaced(module: nn.Module, made: dict[int, nn.Module], *, merge: bool, as_bytes: bool) -> nn.Module:
     """The module with plain layers; what stands at several places stays one."""
     if isinstance(module, BinaryLayer):
-        return made.setdefault(id(module), freeze_layer(module, merge=merge))
+        return made.setdefault(id(module), freeze_layer(module, merge=merge, as_bytes=as_bytes))
     for name, child in module._modules.items():
         if child is not None:
-            module._modules[name] = _replaced(child, made, merge=merge)
+            module._modules[name] = _replaced(child, made, merge=merge, as_bytes=as_bytes)
     return module
