@@ -8,6 +8,8 @@ from separata.configs import check_positive, check_seed
 Arch = Literal["resnet8", "resnet20", "resnet18", "vgg-small", "imagenet-resnet18", "imagenet-resnet34"]
 MethodName = Literal["biper", "ste", "xnor", "bireal", "recu", "float"]
 Precision = Literal["float32", "bfloat16"]
+SECOND_RATE = 0.0037 / 0.021
+"""Learning rate of the second stage by that of the first, as published for CIFAR-10."""
 LARGEST = 3e38
 """Number of single precision, roughly."""
 

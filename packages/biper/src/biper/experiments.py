@@ -7,12 +7,10 @@ from typing import Any
 
 from separata import Run, Unmeasured, experiment, plots
 
-from .configs import ModelConfig, TwoStageConfig
+from .configs import SECOND_RATE, ModelConfig, TwoStageConfig
 from .paper import METHODS, NETWORKS
 from .trials import SCALES, ErrorTrial, GradientTrial, Trial, run_errors, run_gradients, run_trial
 
-SECOND_RATE = 0.0037 / 0.021
-"""Learning rate of the second stage by that of the first, as published for CIFAR-10."""
 RATES = (0.06, 0.2, 0.6)
 """Learning rates that every method is tried with, on held-out images."""
 FULL_OMEGA = 20.0

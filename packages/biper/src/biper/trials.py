@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy
 from separata.labeled import Splits, load_splits
 from separata.training import seeded
 
-from .configs import DataShape, ModelConfig, TwoStageConfig
+from .configs import SECOND_RATE, DataShape, ModelConfig, TwoStageConfig
 from .evaluation import evaluate
 from .gradients import (
     cosine,
@@ -164,8 +164,8 @@ class GradientTrial:
         hidden: Binary units.
         omega: Angular frequency.
         n_steps: Steps of training before.
-        lr: Learning rate of these.
-        n_images: Images of the loss.
+        lr: Learning rate of these; BiPer's second half has the smaller one of its second stage.
+        n_images: Images of the loss, and of each step.
         shares: Shares of signs that the noise turns.
         n_samples: Pairs of losses of each smoothed gradient.
         seed: Of weights and noise.
@@ -193,9 +193,10 @@ def run_gradients(trial: GradientTrial, device: str) -> dict[str, Any]:
         a gradient, where they are of unit variance.
     """
     data = load_splits("digits", seed=trial.seed)
-    x = data.train.x[: trial.n_images].flatten(1).to(device, torch.float64)
-    x = x - x.mean(0)
-    y = data.train.y[: trial.n_images].to(device)
+    images = data.train.x.flatten(1).to(device, torch.float64)
+    images, labels = images - images.mean(0), data.train.y.to(device)
+    x, y = images[: trial.n_images], labels[: trial.n_images]
+    order = torch.Generator().manual_seed(trial.seed)
     with seeded(trial.seed):
         plain = nn.Linear(x.shape[1], trial.hidden, bias=False)
         settings = {"omega": trial.omega, "stage": 1} if trial.method == "biper" else {}
@@ -207,8 +208,11 @@ def run_gradients(trial: GradientTrial, device: str) -> dict[str, Any]:
         if isinstance(layer, BiPerLinear) and step == trial.n_steps // 2:
             found["sine"] = _cosine_of_sine(model, layer, x, y)
             layer.set_stage(2)
+            optimizer.param_groups[0]["lr"] *= SECOND_RATE
         optimizer.zero_grad()
-        cross_entropy(model(x), y).backward()
+        # Of all images: on the few of the loss alone, training would end where there is no gradient to compare.
+        index = torch.randint(len(labels), (trial.n_images,), generator=order).to(device)
+        cross_entropy(model(images[index]), labels[index]).backward()
         optimizer.step()
         layer.after_update()
     loss = _loss_of(model, x, y)
