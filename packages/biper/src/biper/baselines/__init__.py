@@ -1,0 +1,1 @@
+"""Other ways to train binary weights, with the interface of `biper.layers`."""
