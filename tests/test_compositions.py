@@ -390,3 +390,31 @@ def test_a_network_with_stochastic_gates_is_verified_by_its_mean(tmp_path):
     assert refuted.status == "sat"
     found = refuted.counterexample.x.float().view(1, -1)
     assert int(predict(model, found, inference="mean").argmax()) != label
+
+
+@pytest.mark.composes("bab-verify", "biper")
+def test_labels_of_a_network_with_binary_weights_are_proven_or_refuted():
+    """biper binarizes a classifier of digits; bab-verify proves its answers as those of a plain network of -1 and +1."""
+    from bab_verify import verify_robustness
+    from biper import binarize, freeze, to_stage2
+
+    train, test = data.load("digits"), data.load("digits", split="test")
+    with seeded(0):
+        model = nn.Sequential(nn.Linear(64, 24), nn.ReLU(), nn.Linear(24, 24), nn.ReLU(), nn.Linear(24, 10))
+        model = binarize(model, binarize_input=False, init_b=0.05).model
+    for stage, lr in ((1, 0.01), (2, 0.002)):
+        if stage == 2:
+            to_stage2(model)
+        optimizer = torch.optim.Adam(model.parameters(), lr)
+        for _ in range(150):
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(model(train.images.flatten(1)), train.labels).backward()
+            optimizer.step()
+    network, x, y = freeze(model, merge=True), test.images.flatten(1), test.labels
+    magnitudes = network[2].weight.detach().abs()
+    torch.testing.assert_close(magnitudes, magnitudes[:, :1].expand_as(magnitudes))
+    is_right = network(x).argmax(1) == y
+    assert is_right.float().mean() > 0.9
+    image, label = x[is_right][0], int(y[is_right][0])
+    assert verify_robustness(network, image, label, eps=0.01).status == "unsat"
+    assert verify_robustness(network, image, label, eps=0.5).status == "sat"
