@@ -86,26 +86,32 @@ def qresnet(
         depth: Layers: 20, 32, 44, 56 and 110 in the paper; any 6n + 2.
         n_classes: Number of logits.
         in_channels: Channels of the images.
-        neuron: `quadratic`, `compact`, or `conventional` for the residual network itself.
+        neuron: `quadratic`, `compact`, `conventional` for the residual network itself, or `activation` for one with
+            squares instead of the ReLUs inside of its blocks.
         init: Of quadratic layers.
         rezero: Multiply each block's branch by a number that begins at 0; the paper's setting for QResNet-56.
 
     Raises:
-        ValueError: if the depth is not 6n + 2, or neurons are those with a quadratic activation.
+        ValueError: if the depth is not 6n + 2.
     """
-    if neuron == "activation":
-        raise ValueError("residual networks with quadratic activations are not among the paper's; use an mlp")
     model = ResNet(depth, n_classes, in_channels)
-    if neuron != "conventional":
+    if neuron in ("quadratic", "compact"):
         quadratize(model, _form(compact=neuron == "compact"), init, skip=("first", "last"), bias=True)
         _begin(model, init)
-    if rezero:
-        for stage in model.stages:
-            for block in stage.children():
-                branch = block.get_submodule("residual")
-                assert isinstance(branch, nn.Sequential)  # noqa: S101 - as the network makes it
-                branch.append(ReZero())
+    for branch in _branches(model):
+        if neuron == "activation":
+            for number, module in enumerate(branch):
+                if isinstance(module, nn.ReLU):
+                    branch[number] = QuadraticActivation()
+        if rezero:
+            branch.append(ReZero())
     return model
+
+
+def _branches(model: ResNet) -> list[nn.Sequential]:
+    """What is added to the shortcut in each block."""
+    found = [block.get_submodule("residual") for stage in model.stages for block in stage.children()]
+    return [one for one in found if isinstance(one, nn.Sequential)]
 
 
 def _form(*, compact: bool) -> Form:
