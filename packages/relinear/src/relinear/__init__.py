@@ -1,4 +1,4 @@
-"""The first principal component, learned by a single linear neuron (Oja's rule)."""  # TODO: what the package is for.
+"""Quadratic neurons for PyTorch, and ReLinear, the strategy that trains them without collapse."""
 
 import lazy_loader
 

@@ -78,7 +78,9 @@ def _indices(members: Sequence[Member], step: int, n: int, batch_size: int) -> I
     return torch.stack([drawn[one.seed] for one in members])
 
 
-def _losses(logits: Float[Tensor, "members batch classes"], y: Int[Tensor, "members batch"]) -> Float[Tensor, "members"]:
+def _losses(
+    logits: Float[Tensor, "members batch classes"], y: Int[Tensor, "members batch"]
+) -> Float[Tensor, "members"]:
     found = cross_entropy(logits.flatten(0, 1), y.flatten(), reduction="none")
     return found.view(y.shape).mean(1)
 

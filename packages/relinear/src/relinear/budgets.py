@@ -8,7 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from separata.models import count_parameters
 
-from .layer import Form
+from .configs import Form
 from .linear import QuadraticLinear
 from .samples import fitting_parts
 

@@ -7,6 +7,8 @@ from typing import Literal
 
 from separata.configs import check_positive, check_seed
 
+Form = Literal["full", "compact"]
+Init = Literal["relinear", "random"]
 Neuron = Literal["quadratic", "compact", "conventional", "activation"]
 Strategy = Literal["relinear-sg", "relinear-sw", "random", "conventional"]
 Optimizer = Literal["sgd", "adam", "adamw"]
@@ -61,7 +63,9 @@ class ModelConfig:
         else:
             raise ValueError(f"the model must be as mlp:64x4, mlp:64,32 or qresnet20, not {self.model!r}")
         if not 1 <= len(widths) <= MOST_LAYERS or not all(1 <= width <= MOST_WIDTH for width in widths):
-            raise ValueError(f"an mlp has 1 to {MOST_LAYERS} hidden layers of 1 to {MOST_WIDTH} units, not {self.model!r}")
+            raise ValueError(
+                f"an mlp has 1 to {MOST_LAYERS} hidden layers of 1 to {MOST_WIDTH} units, not {self.model!r}"
+            )
         return widths
 
 

@@ -54,7 +54,9 @@ def run_continuation(config: Continuation, device: str) -> dict[str, float | Non
     Returns:
         What the claim measures; None where a number is none.
     """
-    train, test = (one.to(device) for one in fitting_parts(config.data, config.seed, is_held_out=False, n_train=config.n_train))
+    train, test = (
+        one.to(device) for one in fitting_parts(config.data, config.seed, is_held_out=False, n_train=config.n_train)
+    )
     model = ModelConfig(config.model)
     with seeded(config.seed):
         network = make_kind(model, "conventional", "relinear", train.sample_shape, train.n_classes).to(device)

@@ -7,12 +7,15 @@ from torch import Tensor, nn
 
 from separata.conversion import Conversion, Targets, convert
 
+from .configs import Form, Init
 from .convolution import QuadraticConv1d, QuadraticConv2d, QuadraticConv3d
-from .layer import Form, Init, QuadraticLayer, required_layers
+from .layer import QuadraticLayer, required_layers
 from .linear import QuadraticLinear
 
 KINDS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
-CONVOLUTIONS = {nn.Conv1d: QuadraticConv1d, nn.Conv2d: QuadraticConv2d, nn.Conv3d: QuadraticConv3d}
+CONVOLUTIONS: dict[
+    type[nn.Conv1d | nn.Conv2d | nn.Conv3d], type[QuadraticConv1d | QuadraticConv2d | QuadraticConv3d]
+] = {nn.Conv1d: QuadraticConv1d, nn.Conv2d: QuadraticConv2d, nn.Conv3d: QuadraticConv3d}
 
 
 def quadratize(
@@ -47,9 +50,11 @@ def quadratize(
 
     def make(name: str, module: nn.Module) -> QuadraticLayer:
         del name
-        if isinstance(module, nn.Linear):
-            return QuadraticLinear.from_linear(module, form, init, bias)
-        return CONVOLUTIONS[type(module)].from_conv(module, form, init, bias)
+        for kind, quadratic in CONVOLUTIONS.items():
+            if isinstance(module, kind):
+                return quadratic.from_conv(module, form, init, bias)
+        assert isinstance(module, nn.Linear)  # noqa: S101 - the last of the kinds
+        return QuadraticLinear.from_linear(module, form, init, bias)
 
     return convert(model, make, KINDS, targets=targets, skip=skip, opaque=(QuadraticLayer,))
 
@@ -102,7 +107,9 @@ def load_conventional(model: nn.Module, state: Mapping[str, Any]) -> None:
     unknown = [key for key in state if key not in expected]
     if missing or unknown:
         told = [f"{what} {', '.join(keys[:3])}" for what, keys in (("lacks", missing), ("also has", unknown)) if keys]
-        raise ValueError(f"the state is not that of the conventional network of this structure: it {' and '.join(told)}")
+        raise ValueError(
+            f"the state is not that of the conventional network of this structure: it {' and '.join(told)}"
+        )
     for key, target in expected.items():
         value = state.get(key)
         if value is not None and value.shape != found[target].shape:

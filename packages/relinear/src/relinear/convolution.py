@@ -8,7 +8,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from .layer import Form, Init, QuadraticLayer
+from .configs import Form, Init
+from .layer import QuadraticLayer
 from .neuron import Geometry, quadratic_map
 
 PaddingMode = Literal["zeros", "reflect", "replicate", "circular"]
@@ -40,7 +41,7 @@ class _QuadraticConv(QuadraticLayer):
     n_axes: ClassVar[int]
     conventional: ClassVar[type[nn.Conv1d] | type[nn.Conv2d] | type[nn.Conv3d]]
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - those of nn.Conv2d
         self,
         in_channels: int,
         out_channels: int,
@@ -59,7 +60,9 @@ class _QuadraticConv(QuadraticLayer):
     ) -> None:
         kernel = self._sizes("kernel_size", kernel_size)
         if groups < 1 or min(in_channels, out_channels) < 1 or in_channels % groups or out_channels % groups:
-            raise ValueError(f"groups must divide the channels, but {groups} do not divide {in_channels} and {out_channels}")
+            raise ValueError(
+                f"groups must divide the channels, but {groups} do not divide {in_channels} and {out_channels}"
+            )
         if padding_mode not in get_args(PaddingMode):
             raise ValueError(f"padding_mode must be one of {', '.join(get_args(PaddingMode))}, not {padding_mode!r}")
         shape = (out_channels, in_channels // groups, *kernel)
@@ -115,7 +118,9 @@ class _QuadraticConv(QuadraticLayer):
             ValueError: if the convolution has another number of axes.
         """
         if not isinstance(conv, cls.conventional):
-            raise ValueError(f"{cls.__name__} is made of an {cls.conventional.__name__}, not of a {type(conv).__name__}")
+            raise ValueError(
+                f"{cls.__name__} is made of an {cls.conventional.__name__}, not of a {type(conv).__name__}"
+            )
         new = cls(
             conv.in_channels,
             conv.out_channels,
@@ -142,8 +147,8 @@ class _QuadraticConv(QuadraticLayer):
         """
         if x.ndim not in (self.n_axes + 1, self.n_axes + 2):
             raise ValueError(
-                f"{type(self).__name__} takes inputs (batch, {self.in_channels}, *size) with {self.n_axes} axes of size, "
-                f"not of shape {tuple(x.shape)}"
+                f"{type(self).__name__} takes inputs (batch, {self.in_channels}, *size) with {self.n_axes} axes of "
+                f"size, not of shape {tuple(x.shape)}"
             )
         is_single = x.ndim == self.n_axes + 1
         x = x[None] if is_single else x
@@ -160,15 +165,25 @@ class _QuadraticConv(QuadraticLayer):
 
 
 class QuadraticConv1d(_QuadraticConv):
-    __doc__ = _QuadraticConv.__doc__
+    """Along one axis, in place of an `nn.Conv1d`; its arguments are those of `QuadraticConv2d`."""
+
     n_axes, conventional = 1, nn.Conv1d
 
 
 class QuadraticConv2d(_QuadraticConv):
-    __doc__ = _QuadraticConv.__doc__
+    """(W_r * x + b_r) ∘ (W_g * x + b_g) + W_b * (x ∘ x) + b_b with * a convolution, in place of an `nn.Conv2d`.
+
+    The arguments are those of `nn.Conv2d` and of `QuadraticLinear`: `form="compact"` leaves the gating map out, and
+    `init="random"` draws all parameters. b_g is there even without `bias`, since its reference is 1.
+
+    Raises:
+        ValueError: if sizes do not fit each other, or a word is unknown.
+    """
+
     n_axes, conventional = 2, nn.Conv2d
 
 
 class QuadraticConv3d(_QuadraticConv):
-    __doc__ = _QuadraticConv.__doc__
+    """Along three axes, in place of an `nn.Conv3d`; its arguments are those of `QuadraticConv2d`."""
+
     n_axes, conventional = 3, nn.Conv3d

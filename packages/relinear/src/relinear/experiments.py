@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import Any
 
@@ -10,7 +10,7 @@ from separata import Run, experiment, plots
 from separata.models import match_width
 
 from .budgets import mlp_size, operation_ratio, parameter_ratio
-from .configs import ModelConfig, Setting, TrainConfig
+from .configs import Init, ModelConfig, Neuron, Setting, TrainConfig
 from .continuation import Continuation, run_continuation
 from .paper import ALTERNATIVES, GAMMAS, PAPER
 from .toys import Toys, dimension_mismatches, run_toys
@@ -56,7 +56,7 @@ class Collapses:
     data: str = "digits"
     models: tuple[str, ...] = ("mlp:32x2", "mlp:32x4", "mlp:32x6")
     rates: tuple[float, ...] = (0.01, 0.05)
-    train: TrainConfig = TrainConfig(epochs=30)
+    train: TrainConfig = field(default_factory=TrainConfig)
     n_train: int | None = None
 
 
@@ -75,7 +75,9 @@ class Collapses:
     ),
 )
 def collapses(config: Collapses, run: Run) -> None:
-    trials = {(name, model): _collapse_trial(config, name, model, run.seeds) for name in NETWORKS for model in config.models}
+    trials = {
+        (name, model): _collapse_trial(config, name, model, run.seeds) for name in NETWORKS for model in config.models
+    }
     # The longest first.
     order = sorted(trials, key=lambda key: (key[0] != "batchnorm", key[0] == "conventional"))
     found = dict(zip(order, run.map(run_trial, [trials[key] for key in order], "trainings"), strict=True))
@@ -162,7 +164,7 @@ class Potential:
     """As many as there are gammas: of the networks that have none."""
     epochs: tuple[int, ...] = (30, 10)
     """For each data set."""
-    train: TrainConfig = TrainConfig()
+    train: TrainConfig = field(default_factory=TrainConfig)
     n_train: int | None = None
 
 
@@ -178,13 +180,11 @@ CIFAR = TrainConfig(batch_size=128, weight_decay=1e-4, schedule="steps", augment
     paper=Potential(("cifar10",), "qresnet20", (0.1,), (1e-5, 1e-4, 1e-3), (1e-4, 2e-4, 5e-4), (200,), CIFAR),
 )
 def potential(config: Potential, run: Run) -> None:
-    contenders = {key: one for key, one in _contenders(config).items()}
+    contenders = _contenders(config)
     candidates = {key: _candidates(config, key, run.seeds) for key in contenders}
     tried = dict(zip(candidates, run.map(run_trial, list(candidates.values()), "held-out data"), strict=True))
     chosen = {key: _best(candidates[key].settings, tried[key]["accuracy"]) for key in candidates}
-    final = {
-        key: replace(one, settings=(chosen[key],), is_held_out=False) for key, one in candidates.items()
-    }
+    final = {key: replace(one, settings=(chosen[key],), is_held_out=False) for key, one in candidates.items()}
     found = dict(zip(final, run.map(run_trial, list(final.values()), "networks"), strict=True))
     names = list(dict.fromkeys(name for name, _ in contenders))
     for number in range(len(run.seeds)):
@@ -196,16 +196,14 @@ def potential(config: Potential, run: Run) -> None:
     labels = PAPER.claim("full-potential").labels
     told = "; ".join(f"{labels[name]} {', '.join(f'{n:,}' for n in some)}" for name, some in sizes.items())
     run.note("full-potential", f"{config.model} on {' and '.join(config.datasets)}. Parameters: {told}.")
-    rates = "; ".join(
-        f"{labels[name]}, {data}: {_told(chosen[name, data], name)}" for name, data in contenders
-    )
+    rates = "; ".join(f"{labels[name]}, {data}: {_told(chosen[name, data], name)}" for name, data in contenders)
     run.note("full-potential", f"Chosen: {rates}.")
-    _sweep(config, run, {data: chosen["conventional", data].lr for data in config.datasets}, found)
+    _sweep(config, run, {data: chosen["conventional", data].lr for data in config.datasets})
 
 
-def _contenders(config: Potential) -> dict[tuple[str, str], None]:
+def _contenders(config: Potential) -> list[tuple[str, str]]:
     names = ["relinear", "conventional", "conventional_wide", "activation", "random"]
-    return {(name, data): None for data in config.datasets for name in names}
+    return [(name, data) for data in config.datasets for name in names]
 
 
 def _candidates(config: Potential, key: tuple[str, str], seeds: Sequence[int]) -> Trial:
@@ -217,12 +215,15 @@ def _candidates(config: Potential, key: tuple[str, str], seeds: Sequence[int]) -
         settings = [Setting(rate, gamma, weight_decay=decay) for rate in config.rates for gamma in config.gammas]
     else:
         settings = [Setting(rate, weight_decay=one) for rate in config.rates for one in config.decays]
-    neuron = {"relinear": "quadratic", "random": "quadratic", "activation": "activation"}.get(name, "conventional")
+    kinds: dict[str, Neuron] = {"relinear": "quadratic", "random": "quadratic", "activation": "activation"}
+    neuron = kinds.get(name, "conventional")
     if name == "conventional_wide":
         model = _widened(model, data, config)
     train = replace(config.train, epochs=config.epochs[config.datasets.index(data)])
-    init = "random" if name == "random" else "relinear"
-    return Trial(data, model, neuron, tuple(settings), tuple(seeds), init, train, True, config.n_train)
+    init: Init = "random" if name == "random" else "relinear"
+    return Trial(
+        data, model, neuron, tuple(settings), tuple(seeds), init, train, is_held_out=True, n_train=config.n_train
+    )
 
 
 def _widened(model: ModelConfig, data: str, config: Potential) -> ModelConfig:
@@ -246,7 +247,7 @@ def _told(setting: Setting, name: str) -> str:
     )
 
 
-def _sweep(config: Potential, run: Run, rates: Mapping[str, float], found: Mapping[Any, Mapping[str, Any]]) -> None:
+def _sweep(config: Potential, run: Run, rates: Mapping[str, float]) -> None:
     """Accuracy by gamma, at the learning rate of the conventional network."""
     decay = config.train.weight_decay
     trials = {
@@ -271,7 +272,7 @@ def _sweep(config: Potential, run: Run, rates: Mapping[str, float], found: Mappi
     inner = [i for i, gamma in enumerate(GAMMAS.values()) if 0 < gamma < 1]
     for number, seed in enumerate(run.seeds):
         curves = {data: [row[number] for row in of[data, False]["accuracy"]] for data in config.datasets}
-        best = {data: max(inner, key=lambda i, d=data: fmean(of[d, True]["accuracy"][i])) for data in config.datasets}
+        best = {data: _best_of(inner, of[data, True]["accuracy"]) for data in config.datasets}
         run.measure(
             "inside-optimum",
             **{f"gamma_{key}": fmean(curves[data][i] for data in config.datasets) for i, key in enumerate(GAMMAS)},
@@ -310,9 +311,15 @@ def from_trained(config: Continuation, run: Run) -> None:
         run.measure("from-trained", **{key: _number(value) for key, value in one.items()})
     run.note(
         "from-trained",
-        f"{config.model} on {config.data}: {config.epochs} epochs as a conventional network, then {config.further} more, "
-        f"converted with gamma = {config.gamma:g} or not, at a learning rate of {config.lr:g} and then a tenth of it.",
+        f"{config.model} on {config.data}: {config.epochs} epochs as a conventional network, then {config.further} "
+        f"more, converted with gamma = {config.gamma:g} or not, at a learning rate of {config.lr:g} and then a tenth of "
+        "that.",
     )
+
+
+def _best_of(places: Sequence[int], accuracies: Sequence[Sequence[float]]) -> int:
+    """The place with the highest mean over seeds."""
+    return max(places, key=lambda place: fmean(accuracies[place]))
 
 
 def _number(value: float | None) -> float:

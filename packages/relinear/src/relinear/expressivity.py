@@ -42,7 +42,8 @@ def functional_dimension(
     if not any(True for _ in network.parameters()):
         raise ValueError("the network has no parameters, so it reaches one function only")
     parameters = {
-        name: torch.randn(one.shape, generator=generator, dtype=torch.double) for name, one in network.named_parameters()
+        name: torch.randn(one.shape, generator=generator, dtype=torch.double)
+        for name, one in network.named_parameters()
     }
     x = torch.randn(n_points, n_inputs, generator=generator, dtype=torch.double)
 
@@ -51,7 +52,9 @@ def functional_dimension(
         return found[0]
 
     jacobians = vmap(jacrev(output), in_dims=(None, 0))(parameters, x)
-    rows = torch.cat([one.flatten(2) if one.ndim > 2 else one[..., None] for one in jacobians.values()], 2).flatten(0, 1)
+    rows = torch.cat([one.flatten(2) if one.ndim > 2 else one[..., None] for one in jacobians.values()], 2).flatten(
+        0, 1
+    )
     # Rows and columns of very different sizes would hide small singular values.
     rows = rows / rows.norm(dim=1, keepdim=True).clamp(min=torch.finfo(torch.double).tiny)
     rank = int(torch.linalg.matrix_rank(rows, rtol=rtol))

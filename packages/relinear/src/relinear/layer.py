@@ -2,15 +2,13 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
 
+from .configs import Form, Init
 from .neuron import Weights
-
-Form = Literal["full", "compact"]
-Init = Literal["relinear", "random"]
 
 REFERENCE = {"weight_g": 0.0, "bias_g": 1.0, "weight_b": 0.0, "bias_b": 0.0}
 """Values of the quadratic parameters at which a layer is the conventional one of weight_r and bias_r."""

@@ -4,7 +4,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from .layer import Form, Init, QuadraticLayer
+from .configs import Form, Init
+from .layer import QuadraticLayer
 from .neuron import quadratic_linear
 
 

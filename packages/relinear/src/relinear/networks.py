@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from separata.models import ResNet
 
 from .activation import QuadraticActivation
-from .configs import ModelConfig, Neuron, RunConfig
+from .configs import Form, Init, ModelConfig, Neuron, RunConfig
 from .conversion import quadratize
-from .layer import Form, Init, quadratic_layers
+from .layer import quadratic_layers
 
 
 def make_mlp(
@@ -27,7 +27,7 @@ def make_mlp(
 
     Args:
         sizes: Width of the input, of each hidden layer, and of the output.
-        neuron: `quadratic`, `compact`, `conventional`, or `activation`: conventional layers with squares instead of ReLUs.
+        neuron: `quadratic`, `compact`, `conventional`, or `activation`: conventional with squares for ReLUs.
         init: Of quadratic layers.
         batchnorm: Normalize each hidden layer before the ReLU.
 
@@ -140,9 +140,7 @@ def make_network(config: RunConfig, sample_shape: Sequence[int], n_classes: int)
     return make_kind(config.model, neuron_of(config), init, sample_shape, n_classes)
 
 
-def make_kind(
-    model: ModelConfig, neuron: Neuron, init: Init, sample_shape: Sequence[int], n_classes: int
-) -> nn.Module:
+def make_kind(model: ModelConfig, neuron: Neuron, init: Init, sample_shape: Sequence[int], n_classes: int) -> nn.Module:
     """A network of some structure with some kind of neurons.
 
     Raises:

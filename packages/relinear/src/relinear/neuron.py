@@ -6,6 +6,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+TRANSPOSED = False
+"""Of convolutions: what PyTorch's common operation for them also could do."""
+
 
 class Geometry(NamedTuple):
     """How the windows of a convolution lie, one number for each axis; padding is with zeros."""
@@ -80,10 +83,20 @@ def quadratic_map(
             found = _in_half_precision(x, weights, geometry)
         return found if is_autocast else found.to(x.dtype)
     if is_autocast:
-        x, weights = x.to(dtype), Weights(*(None if one is None else one.to(dtype) for one in weights))
+        x, weights = x.to(dtype), _cast(weights, dtype)
         with torch.autocast(kind, enabled=False):
             return _dispatch(x, weights, geometry)
     return _dispatch(x, weights, geometry)
+
+
+def _cast(weights: Weights, dtype: torch.dtype) -> Weights:
+    r, g, b, *biases = weights
+    return Weights(
+        r.to(dtype),
+        None if g is None else g.to(dtype),
+        b.to(dtype),
+        *(None if one is None else one.to(dtype) for one in biases),
+    )
 
 
 def _dispatch(x: Tensor, weights: Weights, geometry: Geometry | None) -> Tensor:
@@ -219,8 +232,8 @@ def _fuse(weights: Weights, groups: int) -> tuple[Tensor, Tensor | None]:
     if bias_r is None and bias_g is None:
         return _join(r, g, groups, 0), None
     absent = r.new_zeros(len(r))
-    biases = (absent if one is None else one for one in (bias_r, bias_g))
-    return _join(r, g, groups, 0), _join(*biases, groups, 0)
+    bias_r, bias_g = (absent if one is None else one for one in (bias_r, bias_g))
+    return _join(r, g, groups, 0), _join(bias_r, bias_g, groups, 0)
 
 
 def _join(one: Tensor, other: Tensor, groups: int, dim: int) -> Tensor:
@@ -256,7 +269,7 @@ def _map(x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry | No
     if geometry is None:
         return torch.nn.functional.linear(x, weight, bias)
     stride, padding, dilation, groups = geometry
-    return torch.convolution(x, weight, bias, stride, padding, dilation, False, [0] * len(stride), groups)
+    return torch.convolution(x, weight, bias, stride, padding, dilation, TRANSPOSED, [0] * len(stride), groups)
 
 
 def _map_backward(
@@ -269,6 +282,16 @@ def _map_backward(
         return None, None
     stride, padding, dilation, groups = geometry
     of_x, of_weight, _ = torch.ops.aten.convolution_backward(
-        grad, x, weight, None, stride, padding, dilation, False, [0] * len(stride), groups, [needs_x, needs_weight, False]
+        grad,
+        x,
+        weight,
+        None,
+        stride,
+        padding,
+        dilation,
+        TRANSPOSED,
+        [0] * len(stride),
+        groups,
+        [needs_x, needs_weight, False],
     )
     return of_x, of_weight

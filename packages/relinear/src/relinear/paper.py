@@ -44,7 +44,7 @@ PAPER = Paper(
         Claim(
             "expressivity",
             "A quadratic network is more expressive than a conventional one with or without quadratic activation",
-            metric="dimension of the family of functions of two layers; errors of exact constructions; pieces; accuracy",
+            metric="dimension of the functions of two layers; errors of exact constructions; pieces; accuracy",
             paper=dict.fromkeys(
                 (
                     "dimension_quadratic",
@@ -80,20 +80,21 @@ PAPER = Paper(
                 "rings_conventional": "accuracy of one trained conventional neuron",
             },
             criterion=(
-                "a larger dimension than both; all formulas met; spline and XOR exact to 1e-6; pieces of a higher degree "
-                "than a conventional network's and more of them than with quadratic activation; one trained neuron "
-                "separates rings (0.99), a conventional one does not (0.9)"
+                "a larger dimension than both; all formulas met; spline and XOR exact to 1e-6; pieces of a higher "
+                "degree than a conventional network's and more of them than with quadratic activation; one trained "
+                "neuron separates rings (0.99), a conventional one does not (0.9)"
             ),
             holds=_is_more_expressive,
             note=(
-                "The measure from algebraic geometry is read as the dimension of the set of functions, the generic rank "
-                "of the Jacobian in the parameters."
+                "The measure from algebraic geometry is read as the dimension of the set of functions, the generic "
+                "rank of the Jacobian in the parameters."
             ),
         ),
         Claim(
             "collapse",
-            "Trained by generic backpropagation, a quadratic network has a higher risk of collapse than the conventional one",
-            metric="share of trainings whose loss is not finite or ends at chance level, over depths and learning rates",
+            "Trained by generic backpropagation, a quadratic network has a higher risk of collapse than the "
+            "conventional one",
+            metric="share of trainings whose loss is not finite or ends at chance level, over depths and rates",
             paper=dict.fromkeys(("random", "conventional", *ALTERNATIVES, "accuracy_random", "accuracy_conventional")),
             labels={
                 "random": "quadratic, random",
@@ -109,7 +110,7 @@ PAPER = Paper(
         Claim(
             "stabilizes",
             "ReLinear stabilizes the training of a quadratic network",
-            metric="share of trainings whose loss is not finite or ends at chance level, over depths and learning rates",
+            metric="share of trainings whose loss is not finite or ends at chance level, over depths and rates",
             paper=dict.fromkeys(
                 (
                     "relinear",
@@ -165,14 +166,14 @@ PAPER = Paper(
                 and m["relinear"] > 0.8
             ),
             note=(
-                "Each has 12 candidate settings on held-out data: four learning rates by three shares gamma (ReLinear) or "
-                "by three weight decays (all others)."
+                "Each has 12 candidate settings on held-out data: four learning rates by three shares gamma "
+                "(ReLinear) or by three weight decays (all others)."
             ),
         ),
         Claim(
             "inside-optimum",
-            "As quadratic parameters are shrunk less, performance peaks between the conventional and the plain quadratic "
-            "network",
+            "As quadratic parameters are shrunk less, performance peaks between the conventional and the plain "
+            "quadratic network",
             metric="test accuracy by the share gamma of the learning rate that quadratic parameters have",
             paper=dict.fromkeys((*(f"gamma_{key}" for key in GAMMAS), "best", "conventional", "moved")),
             labels={
@@ -208,7 +209,9 @@ PAPER = Paper(
             "compact",
             "Compact quadratic neurons work with ReLinear at a lower cost",
             metric="ratio of parameters and of operations; share of collapsed trainings; test accuracy",
-            paper=dict.fromkeys(("parameters", "operations", "collapse", "accuracy", "accuracy_full", "accuracy_conventional")),
+            paper=dict.fromkeys(
+                ("parameters", "operations", "collapse", "accuracy", "accuracy_full", "accuracy_conventional")
+            ),
             labels={
                 "parameters": "parameters of a layer, by those of full neurons",
                 "operations": "multiplications of forward and backward, by those of full neurons",
@@ -218,8 +221,8 @@ PAPER = Paper(
                 "accuracy_conventional": "conventional: mean test accuracy",
             },
             criterion=(
-                "two thirds of parameters and operations to 0.01, no collapse, and an accuracy at most one point below that "
-                "of full neurons"
+                "two thirds of parameters and operations to 0.01, no collapse, and an accuracy at most one point below "
+                "that of full neurons"
             ),
             holds=lambda m: (
                 abs(m["parameters"] - 2 / 3) <= 0.01

@@ -1,6 +1,7 @@
 """Networks of one variable as what they are: piecewise polynomials."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float
@@ -21,8 +22,8 @@ class Pieces:
 
     Attributes:
         knots: Ends of the pieces, n + 1 of them in ascending order.
-        coefficients: For each piece, ascending coefficients in t = (2 x - a - b)/(b - a) for x in [a, b], so that t runs
-            from -1 to 1.
+        coefficients: For each piece, ascending coefficients in t = (2 x - a - b)/(b - a) for x in [a, b], so that t
+            runs from -1 to 1.
     """
 
     knots: Float[np.ndarray, "n_plus_1"]
@@ -67,8 +68,8 @@ def polynomial_pieces(model: nn.Module, lo: float, hi: float) -> Pieces:
     quadratic one of L layers pieces of degree up to 2^L (spline theory, the paper's first theorem).
 
     Args:
-        model: An `nn.Sequential`, nested or not, of `nn.Linear`, `QuadraticLinear`, `QuadraticActivation`, `nn.ReLU` and
-            `nn.Identity`, from one number to one; or anything with such a module as its only child.
+        model: An `nn.Sequential`, nested or not, of `nn.Linear`, `QuadraticLinear`, `QuadraticActivation`, `nn.ReLU`
+            and `nn.Identity`, from one number to one; or anything with such a module as its only child.
         lo: Begin of the interval.
         hi: Its end.
 
@@ -141,7 +142,7 @@ def _rectified(piece: _Piece) -> list[_Piece]:
     cuts = sorted({float(root) for unit in piece.units for root in _roots(unit)})
     ends = [-1.0, *(cut for cut in cuts if -1 < cut < 1), 1.0]
     found = []
-    for a, b in zip(ends[:-1], ends[1:], strict=True):
+    for a, b in pairwise(ends):
         if b - a < TOLERANCE:
             continue
         units = np.stack([_moved(unit, a, b) for unit in piece.units])
@@ -150,7 +151,7 @@ def _rectified(piece: _Piece) -> list[_Piece]:
         middle, half = (piece.low + piece.high) / 2, (piece.high - piece.low) / 2
         found.append(_Piece(middle + half * a, middle + half * b, units))
     found[0].low, found[-1].high = piece.low, piece.high
-    for left, right in zip(found[:-1], found[1:], strict=True):
+    for left, right in pairwise(found):
         right.low = left.high
     return found
 
@@ -176,7 +177,7 @@ def _moved(unit: np.ndarray, a: float, b: float) -> np.ndarray:
 
 def _degree(unit: np.ndarray) -> int:
     largest = np.abs(unit).max(initial=0.0)
-    above = np.flatnonzero(np.abs(unit) > TOLERANCE * largest) if largest > 0 else []
+    above = np.flatnonzero(np.abs(unit) > TOLERANCE * largest)
     return int(above[-1]) if len(above) else 0
 
 

@@ -5,14 +5,14 @@ conventional one and trains its quadratic parameters at the full rate still dive
 """
 
 from collections.abc import Iterator
-from typing import Any, Literal, Self, get_args
+from typing import Any, Self, get_args
 
 import torch
 from torch import Tensor, nn
 
+from .configs import Norm
 from .layer import GATING, POWER, REFERENCE, required_layers
 
-Norm = Literal["l2", "l1"]
 GAMMA = 1e-2
 """What suits networks without normalization; the paper's residual networks with BatchNorm have 1e-4."""
 
@@ -28,10 +28,10 @@ def param_groups(
 ) -> list[dict[str, Any]]:
     """Parameter groups for any optimizer, with lower learning rates for the quadratic parameters: ReLinear^sg.
 
-    `torch.optim.SGD(param_groups(model, lr=0.1), momentum=0.9)` trains W_r, b_r and all that is not quadratic at the rate
-    `lr`, W_g and b_g at `gamma_g * lr`, and W_b and b_b at `gamma_b * lr`. At 0 the network stays the conventional one, at
-    1 training is plain. Since it is the rate that is lower, the same is true of Adam and its kin, and schedulers keep
-    the ratios.
+    `torch.optim.SGD(param_groups(model, lr=0.1), momentum=0.9)` trains W_r, b_r and all that is not quadratic at
+    the rate `lr`, W_g and b_g at `gamma_g * lr`, and W_b and b_b at `gamma_b * lr`. At 0 the network stays the
+    conventional one, at 1 training is plain. Since it is the rate that is lower, the same is true of Adam and its kin,
+    and schedulers keep the ratios.
 
     Args:
         model: A network with quadratic layers.

@@ -74,7 +74,8 @@ def run_toys(config: Toys, device: str) -> dict[str, float]:
         "conventional": nn.Sequential(nn.Linear(d, d), nn.Linear(d, 1)),
     }
     found: dict[str, float] = {
-        f"dimension_{name}": functional_dimension(one, d, config.n_points, generator) for name, one in two_layers.items()
+        f"dimension_{name}": functional_dimension(one, d, config.n_points, generator)
+        for name, one in two_layers.items()
     }
     found |= _spline_errors(config) | _pieces(config) | {"xor_error": _xor_error()}
     makers: dict[str, Callable[[], nn.Module]] = {

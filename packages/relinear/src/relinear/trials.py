@@ -13,9 +13,9 @@ from separata.models import count_parameters
 from separata.training import accuracy, seeded
 
 from .batched import Member, train_together
-from .configs import ModelConfig, Neuron, RunConfig, Setting, StrategyConfig, TrainConfig
+from .configs import Init, ModelConfig, Neuron, RunConfig, Setting, StrategyConfig, TrainConfig
 from .divergence import DivergenceError, collapse
-from .layer import Init, quadratic_layers
+from .layer import quadratic_layers
 from .networks import make_kind
 from .samples import fitting_parts
 from .training import Trainer
@@ -61,7 +61,9 @@ def run_trial(trial: Trial, device: str) -> dict[str, Any]:
         epoch, `collapse` (1 or 0), `moved` (largest difference of a quadratic parameter from its reference at the
         start); and `n_parameters`.
     """
-    parts = [fitting_parts(trial.data, seed, is_held_out=trial.is_held_out, n_train=trial.n_train) for seed in trial.seeds]
+    parts = [
+        fitting_parts(trial.data, seed, is_held_out=trial.is_held_out, n_train=trial.n_train) for seed in trial.seeds
+    ]
     parts = [(train.to(device), test.to(device)) for train, test in parts]
     networks = [_network(trial, seed, train) for seed, (train, _) in zip(trial.seeds, parts, strict=True)]
     is_batched = trial.model.depth is None and not trial.model.batchnorm and trial.train.schedule == "constant"
@@ -122,7 +124,9 @@ def _run_one(
     if setting.alpha < 1:
         strategy = StrategyConfig("relinear-sw", alpha=setting.alpha, norm=setting.norm)
     losses: list[float] = []
-    trainer = Trainer(model, parts[0], RunConfig(trial.model, strategy, train), log=lambda row: losses.append(row["loss"]))
+    trainer = Trainer(
+        model, parts[0], RunConfig(trial.model, strategy, train), log=lambda row: losses.append(row["loss"])
+    )
     try:
         trainer.fit()
     except DivergenceError:
