@@ -1,7 +1,7 @@
 """Convolutions with quadratic neurons."""
 
 from collections.abc import Sequence
-from typing import ClassVar, Literal, Self, get_args
+from typing import ClassVar, Literal, get_args
 
 import torch
 from jaxtyping import Float
@@ -105,7 +105,7 @@ class _QuadraticConv(QuadraticLayer):
         form: Form = "full",
         init: Init = "relinear",
         bias: bool | None = None,
-    ) -> Self:
+    ) -> "_QuadraticConv":
         """The layer that computes what a conventional convolution does, unless `init` is `random`.
 
         Args:

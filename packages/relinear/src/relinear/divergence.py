@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -101,7 +101,7 @@ class DivergenceMonitor:
         for hook in self._hooks:
             hook.remove()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "DivergenceMonitor":
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -312,8 +312,8 @@ def from_trained(config: Continuation, run: Run) -> None:
     run.note(
         "from-trained",
         f"{config.model} on {config.data}: {config.epochs} epochs as a conventional network, then {config.further} "
-        f"more, converted with gamma = {config.gamma:g} or not, at a learning rate of {config.lr:g} and then a tenth of "
-        "that.",
+        f"more, converted with gamma = {config.gamma:g} or not, at a learning rate of {config.lr:g} and then a "
+        "tenth of that.",
     )
 
 

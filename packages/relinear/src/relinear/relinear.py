@@ -5,7 +5,7 @@ conventional one and trains its quadratic parameters at the full rate still dive
 """
 
 from collections.abc import Iterator
-from typing import Any, Self, get_args
+from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
@@ -168,7 +168,7 @@ class GradientShrinkage:
         """Leave the gradients as they are from now on."""
         self._hook.remove()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "GradientShrinkage":
         return self
 
     def __exit__(self, *_: object) -> None:

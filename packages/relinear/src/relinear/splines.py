@@ -17,7 +17,8 @@ def spline_network(knots: Float[np.ndarray, "m_plus_1"], coefficients: Float[np.
 
     With (x - t)_+ = relu(x - t), a spline is its first polynomial plus a_j (x - t_j)_+ + b_j (x - t_j)_+² for each
     inner knot, where a_j and b_j are the jumps of slope and curvature. The first layer computes the ReLUs; the
-    second layer's linear map takes them, and its power term their squares. Where the derivative is continuous, all a_j are 0.
+    second layer's linear map takes them, and its power term their squares. Where the derivative is
+    continuous, all a_j are 0.
 
     Args:
         knots: In ascending order.

@@ -74,7 +74,7 @@ class Trainer:
             self,
             config.train.epochs * per_epoch,
             checkpoint=checkpoint,
-            checkpoint_every=max(100, per_epoch),
+            checkpoint_every=per_epoch,
             log_every=per_epoch,
             track=track,
             log=log,
