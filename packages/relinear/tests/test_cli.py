@@ -66,7 +66,9 @@ def test_a_stranger_s_samples_are_learned(folder, tmp_path):
     assert value["test"]["n_parameters"] == 3 * n
     assert all(0 < one < 1 for one in value["test"]["energy"].values())
     assert "loss" in err
-    assert {"config.json", "history.csv", "model.safetensors", "checkpoint.safetensors"} == set(contents(tmp_path / "run"))
+    assert {"config.json", "history.csv", "model.safetensors", "checkpoint.safetensors"} == set(
+        contents(tmp_path / "run")
+    )
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ class StrategyConfig:
 
     strategy: Strategy = "relinear-sg"
     gamma: float = 1e-2
-    alpha: float = 0.99
+    alpha: float = 0.1
     norm: Norm = "l2"
 
     def __post_init__(self) -> None:

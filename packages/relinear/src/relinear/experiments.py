@@ -16,7 +16,7 @@ from .paper import ALTERNATIVES, GAMMAS, PAPER
 from .toys import Toys, dimension_mismatches, run_toys
 from .trials import Trial, run_trial
 
-GAMMA, ALPHA = 1e-2, 0.99
+GAMMA, ALPHA = 1e-2, 0.1
 NETWORKS = {
     "conventional": "conventional",
     "relinear": "ReLinear",

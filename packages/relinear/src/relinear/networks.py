@@ -25,9 +25,12 @@ def make_mlp(
 ) -> nn.Sequential:
     """A perceptron with ReLU between its layers, all of which are of one kind of neuron.
 
+    Weights are drawn as He et al. (2015) do, as in the authors' code: with PyTorch's own, smaller weights, deep
+    networks without normalization hardly begin to learn, conventional ones included.
+
     Args:
         sizes: Width of the input, of each hidden layer, and of the output.
-        neuron: `quadratic`, `compact`, `conventional`, or `activation`: conventional with squares for ReLUs.
+        neuron: `quadratic`, `compact`, `conventional`, or `activation` with squares for ReLUs.
         init: Of quadratic layers.
         batchnorm: Normalize each hidden layer before the ReLU.
 
@@ -38,7 +41,7 @@ def make_mlp(
         raise ValueError(f"an MLP needs two or more positive sizes, input first and output last, not {list(sizes)}")
     layers: list[nn.Module] = [nn.Flatten()]
     for number, (n_in, n_out) in enumerate(pairwise(sizes), 1):
-        layers.append(nn.Linear(n_in, n_out))
+        layers.append(_linear(n_in, n_out))
         if number < len(sizes) - 1:
             layers += [nn.BatchNorm1d(n_out)] if batchnorm else []
             layers.append(QuadraticActivation() if neuron == "activation" else nn.ReLU())
@@ -47,6 +50,12 @@ def make_mlp(
         quadratize(model, _form(compact=neuron == "compact"), init)
         _begin(model, init)
     return model
+
+
+def _linear(n_in: int, n_out: int) -> nn.Linear:
+    layer = nn.Linear(n_in, n_out)
+    nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+    return layer
 
 
 def _begin(model: nn.Module, init: Init) -> None:

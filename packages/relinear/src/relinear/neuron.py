@@ -41,10 +41,9 @@ def quadratic_linear(
 ) -> Float[Tensor, "*batch out"]:
     """A layer of quadratic neurons: (x W_rᵀ + b_r) ∘ (x W_gᵀ + b_g) + (x ∘ x) W_bᵀ + b_b.
 
-    Both linear maps are one matrix product and the squares a second one, forward and backward; the squares are computed
-    again in the backward pass rather than kept. It can be differentiated any number of times, and works under
-    `torch.func`, `torch.compile` and autocast. In float16, numbers are scaled so that neither squares nor products
-    overflow, and under autocast the result is float32; what exceeds 65,504 is then still finite.
+    The backward pass computes the squares again, rather than keep them. It can be differentiated any number of times,
+    and works under `torch.func`, `torch.compile` and autocast. In float16, numbers are scaled so that neither squares
+    nor products overflow, and under autocast the result is float32; what exceeds 65,504 is then still finite.
 
     Args:
         x: Inputs.
@@ -100,23 +99,22 @@ def _cast(weights: Weights, dtype: torch.dtype) -> Weights:
 
 
 def _dispatch(x: Tensor, weights: Weights, geometry: Geometry | None) -> Tensor:
-    """Fused, or as plain operations where a compiler or an exporter fuses by itself."""
-    if torch.compiler.is_exporting():
-        return _plain(x, weights, geometry)
-    weight_a, bias_a = _fuse(weights, _groups(geometry))
-    is_compact = weights.weight_g is None
+    """As plain operations where a compiler fuses, or an exporter writes them down."""
     if torch.compiler.is_compiling():
-        a = _map(x, weight_a, bias_a, geometry)
-        return _combine(a, _map(x * x, weights.weight_b, weights.bias_b, geometry), _groups(geometry), is_compact)
-    out, _ = _Quadratic.apply(x, weight_a, bias_a, weights.weight_b, weights.bias_b, geometry, is_compact)
+        return _plain(x, weights, geometry)[0]
+    out: Tensor = _Quadratic.apply(x, *weights, geometry)[0]
     return out
 
 
-def _plain(x: Tensor, weights: Weights, geometry: Geometry | None) -> Tensor:
-    """By the definition, with three maps: what other programs read best."""
+def _plain(x: Tensor, weights: Weights, geometry: Geometry | None) -> tuple[Tensor, Tensor, Tensor]:
+    """The layer by its definition, and what its two linear maps give; nothing of those of compact neurons."""
     r = _map(x, weights.weight_r, weights.bias_r, geometry)
     power = _map(x * x, weights.weight_b, weights.bias_b, geometry)
-    return (r if weights.weight_g is None else r * _map(x, weights.weight_g, weights.bias_g, geometry)) + power
+    if weights.weight_g is None:
+        nothing = x.new_empty(0)
+        return r + power, nothing, nothing
+    g = _map(x, weights.weight_g, weights.bias_g, geometry)
+    return torch.addcmul(power, r, g), r, g
 
 
 def _in_half_precision(x: Tensor, weights: Weights, geometry: Geometry | None) -> Tensor:
@@ -124,89 +122,98 @@ def _in_half_precision(x: Tensor, weights: Weights, geometry: Geometry | None) -
 
     The inputs are divided by a power of two, so that the largest is at most one.
     """
-    groups, half = _groups(geometry), torch.float16
-    x, is_compact = x.float(), weights.weight_g is None
+    x = x.float()
     largest = x.detach().abs().amax() if x.numel() else x.new_ones(())
     scale = torch.exp2(torch.ceil(torch.log2(largest.clamp(min=1))))
     z = x / scale
-    weight_a, bias_a = _fuse(weights, groups)
-    a = _map(z.to(half), weight_a.to(half), None, geometry).float() * scale
-    power = _map((z * z).to(half), weights.weight_b.to(half), None, geometry).float() * (scale * scale)
-    return _combine(_biased(a, bias_a), _biased(power, weights.bias_b), groups, is_compact)
 
+    def scaled(inputs: Tensor, weight: Tensor, bias: Tensor | None, factor: Tensor) -> Tensor:
+        found = _map(inputs.half(), weight.half(), None, geometry).float() * factor
+        return found if bias is None else found + bias.float().reshape(-1, *[1] * (found.ndim - 2))
 
-def _biased(x: Tensor, bias: Tensor | None) -> Tensor:
-    return x if bias is None else x + bias.float().reshape(-1, *[1] * (x.ndim - 2))
+    r = scaled(z, weights.weight_r, weights.bias_r, scale)
+    power = scaled(z * z, weights.weight_b, weights.bias_b, scale * scale)
+    return power + (r if weights.weight_g is None else r * scaled(z, weights.weight_g, weights.bias_g, scale))
 
 
 class _Quadratic(torch.autograd.Function):
-    """The layer, and the values of its linear maps, which the backward pass needs."""
+    """The layer, and the values of its linear maps, which the backward pass needs.
 
-    generate_vmap_rule = True
+    The three maps are products of their own, both ways. Stacking W_r and W_g for one product saves no arithmetic, and
+    costs a copy of both in each call, since an optimizer with rates for each needs them apart.
+    """
 
     @staticmethod
     def forward(
         x: Tensor,
-        weight_a: Tensor,
-        bias_a: Tensor | None,
+        weight_r: Tensor,
+        weight_g: Tensor | None,
         weight_b: Tensor,
+        bias_r: Tensor | None,
+        bias_g: Tensor | None,
         bias_b: Tensor | None,
         geometry: Geometry | None,
-        is_compact: bool,
-    ) -> tuple[Tensor, Tensor]:
-        a = _map(x, weight_a, bias_a, geometry)
-        power = _map(x * x, weight_b, bias_b, geometry)
-        return _combine(a, power, _groups(geometry), is_compact), a
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        return _plain(x, Weights(weight_r, weight_g, weight_b, bias_r, bias_g, bias_b), geometry)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:  # noqa: ANN401
-        x, weight_a, bias_a, weight_b, bias_b, ctx.geometry, ctx.is_compact = inputs
-        _, a = output
-        ctx.mark_non_differentiable(a)
-        # The rule for vmap keeps one set of tensors for both.
-        kept = (x, weight_a, bias_a, weight_b, None if ctx.is_compact else a)
-        ctx.save_for_backward(*kept)
-        ctx.save_for_forward(*kept)
-        ctx.has_biases = bias_a is not None, bias_b is not None
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:  # noqa: ANN401
+        x, weight_r, weight_g, weight_b, bias_r, bias_g, _, ctx.geometry = inputs
+        _, r, g = output
+        ctx.mark_non_differentiable(r, g)
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(x, weight_r, weight_g, weight_b, bias_r, bias_g, r, g)
+        ctx.save_for_forward(x, weight_r, weight_g, weight_b, bias_r, bias_g, r, g)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
-        x, weight_a, bias_a, weight_b, a = ctx.saved_tensors
-        geometry, groups = ctx.geometry, _groups(ctx.geometry)
-        needs_x, needs_a, _, needs_b, *_ = ctx.needs_input_grad
-        if ctx.is_compact:
-            grad_a = grad
-        else:
-            # For second derivatives, the values must depend on the inputs, which what was kept does not.
-            a = _map(x, weight_a, bias_a, geometry) if torch.is_grad_enabled() else a
-            r, g = _split(a, groups)
-            grad_a = _join(grad * g, grad * r, groups, 1)
-        linear_x, linear_weight = _map_backward(grad_a, x, weight_a, geometry, needs_x, needs_a)
-        power_x, power_weight = _map_backward(grad, x * x, weight_b, geometry, needs_x, needs_b)
-        grad_x = None if linear_x is None or power_x is None else torch.addcmul(linear_x, x, power_x, value=2)
-        has_a, has_b = ctx.has_biases
+    def backward(ctx: Any, grad: Tensor | None, *_: None) -> tuple[Tensor | None, ...]:  # noqa: ANN401
+        x, weight_r, weight_g, weight_b, bias_r, bias_g, r, g = ctx.saved_tensors
+        geometry, needed = ctx.geometry, ctx.needs_input_grad
+        if grad is None:
+            return (None,) * len(needed)
+        grad_r, grad_g = grad, None
+        if weight_g is not None:
+            if torch.is_grad_enabled():
+                # For second derivatives, they must depend on the inputs, which what was kept does not.
+                r, g = _map(x, weight_r, bias_r, geometry), _map(x, weight_g, bias_g, geometry)
+            grad_r, grad_g = grad * g, grad * r
+        of_x, of_r = _map_backward(grad_r, x, weight_r, geometry, needed[0], needed[1])
+        of_power, of_b = _map_backward(grad, x * x, weight_b, geometry, needed[0], needed[3])
+        of_g = None
+        if grad_g is not None:
+            of_gate, of_g = _map_backward(grad_g, x, weight_g, geometry, needed[0], needed[2])
+            of_x = None if of_x is None or of_gate is None else of_x + of_gate
+        if of_x is not None and of_power is not None:
+            of_x = torch.addcmul(of_x, x, of_power, value=2)
         over = [0, *range(2, grad.ndim)]
-        return (
-            grad_x,
-            linear_weight,
-            grad_a.sum(over) if has_a and ctx.needs_input_grad[2] else None,
-            power_weight,
-            grad.sum(over) if has_b and ctx.needs_input_grad[4] else None,
-            None,
-            None,
-        )
+        gradients = (grad_r, grad_g, grad)
+        biases = [
+            one.sum(over) if need and one is not None else None
+            for one, need in zip(gradients, needed[4:7], strict=True)
+        ]
+        return of_x, of_r, of_g, of_b, *biases, None
 
     @staticmethod
-    def jvp(ctx: Any, *tangents: Tensor | None) -> tuple[Tensor, None]:  # noqa: ANN401
-        x, weight_a, _, weight_b, a = ctx.saved_tensors
-        geometry, groups = ctx.geometry, _groups(ctx.geometry)
-        of_x, of_weight_a, of_bias_a, of_weight_b, of_bias_b = tangents[:5]
-        found = _along(x, weight_a, of_x, of_weight_a, of_bias_a, geometry)
-        if not ctx.is_compact:
-            (r, g), (of_r, of_g) = _split(a, groups), _split(found, groups)
-            found = of_r * g + r * of_g
+    def jvp(ctx: Any, *tangents: Any) -> tuple[Tensor, None, None]:  # noqa: ANN401
+        x, weight_r, weight_g, weight_b, _, _, r, g = ctx.saved_tensors
+        geometry, of_x, of_weights = ctx.geometry, tangents[0], Weights(*tangents[1:7])
+        found = _along(x, weight_r, of_x, of_weights.weight_r, of_weights.bias_r, geometry)
+        if weight_g is not None:
+            of_g = _along(x, weight_g, of_x, of_weights.weight_g, of_weights.bias_g, geometry)
+            found = found * g + r * of_g
         of_squares = None if of_x is None else 2 * x * of_x
-        return found + _along(x * x, weight_b, of_squares, of_weight_b, of_bias_b, geometry), None
+        power = _along(x * x, weight_b, of_squares, of_weights.weight_b, of_weights.bias_b, geometry)
+        return found + power, None, None
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[Any, Any]:  # noqa: ANN401
+        """As plain operations, which have rules of their own."""
+        geometry = inputs[-1]
+
+        def plain(x: Tensor, *weights: Any) -> tuple[Tensor, Tensor, Tensor]:  # noqa: ANN401
+            return _plain(x, Weights(*weights), geometry)
+
+        return torch.vmap(plain, in_dims[:-1], randomness=info.randomness)(*inputs[:-1]), (0, 0, 0)
 
 
 def _along(
@@ -218,50 +225,8 @@ def _along(
     geometry: Geometry | None,
 ) -> Tensor:
     """The derivative of a map along changes of its inputs and parameters."""
-    found = _map(x if of_x is None else of_x, torch.zeros_like(weight) if of_x is None else weight, None, geometry)
-    if of_weight is not None:
-        found = found + _map(x, of_weight, None, geometry)
-    return _biased(found, of_bias)
-
-
-def _fuse(weights: Weights, groups: int) -> tuple[Tensor, Tensor | None]:
-    """W_r and W_g, and their biases, as those of one map."""
-    r, g, _, bias_r, bias_g, _ = weights
-    if g is None:
-        return r, bias_r
-    if bias_r is None and bias_g is None:
-        return _join(r, g, groups, 0), None
-    absent = r.new_zeros(len(r))
-    bias_r, bias_g = (absent if one is None else one for one in (bias_r, bias_g))
-    return _join(r, g, groups, 0), _join(bias_r, bias_g, groups, 0)
-
-
-def _join(one: Tensor, other: Tensor, groups: int, dim: int) -> Tensor:
-    """Two sets of channels as one, in each group those of the first set before those of the second."""
-    if groups == 1:
-        return torch.cat([one, other], dim)
-    return torch.cat([part.unflatten(dim, (groups, -1)) for part in (one, other)], dim + 1).flatten(dim, dim + 1)
-
-
-def _split(joined: Tensor, groups: int) -> tuple[Tensor, Tensor]:
-    """The two sets of channels that were joined."""
-    if groups == 1:
-        one, other = joined.chunk(2, 1)
-        return one, other
-    one, other = joined.unflatten(1, (groups, -1)).chunk(2, 2)
-    return one.flatten(1, 2), other.flatten(1, 2)
-
-
-def _combine(a: Tensor, power: Tensor, groups: int, is_compact: bool) -> Tensor:
-    """The layer, of what its linear maps and its power term give."""
-    if is_compact:
-        return a + power
-    r, g = _split(a, groups)
-    return torch.addcmul(power, r, g)
-
-
-def _groups(geometry: Geometry | None) -> int:
-    return 1 if geometry is None else geometry.groups
+    found = _map(x if of_x is None else of_x, torch.zeros_like(weight) if of_x is None else weight, of_bias, geometry)
+    return found if of_weight is None else found + _map(x, of_weight, None, geometry)
 
 
 def _map(x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry | None) -> Tensor:
@@ -281,17 +246,8 @@ def _map_backward(
     if not (needs_x or needs_weight):
         return None, None
     stride, padding, dilation, groups = geometry
+    mask, output_padding = [needs_x, needs_weight, False], [0] * len(stride)
     of_x, of_weight, _ = torch.ops.aten.convolution_backward(
-        grad,
-        x,
-        weight,
-        None,
-        stride,
-        padding,
-        dilation,
-        TRANSPOSED,
-        [0] * len(stride),
-        groups,
-        [needs_x, needs_weight, False],
+        grad, x, weight, None, stride, padding, dilation, TRANSPOSED, output_padding, groups, mask
     )
     return of_x, of_weight

@@ -126,7 +126,7 @@ PAPER = Paper(
             ),
             labels={
                 "relinear": "ReLinear, gamma = 0.01",
-                "relinear_sw": "ReLinear by shrunk weights, alpha = 0.99",
+                "relinear_sw": "ReLinear by shrunk weights, alpha = 0.1",
                 "init_only": "its initialization alone, gamma = 1",
                 "rate_only": "its learning rates alone, random initialization",
                 "random": "quadratic, random",

@@ -15,6 +15,8 @@ from .layer import GATING, POWER, REFERENCE, required_layers
 
 GAMMA = 1e-2
 """What suits networks without normalization; the paper's residual networks with BatchNorm have 1e-4."""
+ALPHA = 0.1
+"""As strong, about, as this gamma, since what is left of a step is a tenth in the next one."""
 
 
 def param_groups(
@@ -87,8 +89,9 @@ class QuadraticShrinkage:
 
     Args:
         model: A network with quadratic layers.
-        alpha_g: What the gating map keeps, from 0 to 1. For `l1`, 1 - alpha is what is taken from each number in each
-            step, so that alpha is very close to 1.
+        alpha_g: What the gating map keeps in each step, from 0 to 1. Close to 1, parameters that begin to grow are
+            hardly held: deep networks diverge as without. For `l1`, 1 - alpha is what is taken from each number in
+            each step, so that alpha must be as close to 1 as the steps are small.
         alpha_b: What the power term keeps.
         norm: `l2` or `l1`.
 
@@ -96,7 +99,7 @@ class QuadraticShrinkage:
         ValueError: if a share is not in [0, 1], the norm is another, or the network has no quadratic layer.
     """
 
-    def __init__(self, model: nn.Module, alpha_g: float = 0.99, alpha_b: float = 0.99, norm: Norm = "l2") -> None:
+    def __init__(self, model: nn.Module, alpha_g: float = ALPHA, alpha_b: float = ALPHA, norm: Norm = "l2") -> None:
         if norm not in get_args(Norm):
             raise ValueError(f"the norm must be {' or '.join(get_args(Norm))}, not {norm!r}")
         _check_shares("alpha", {"g": alpha_g, "b": alpha_b})
