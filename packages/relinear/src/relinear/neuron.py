@@ -8,6 +8,8 @@ from torch import Tensor
 
 TRANSPOSED = False
 """Of convolutions: what PyTorch's common operation for them also could do."""
+SMALL = 65_536
+"""Numbers below which inputs are squared once and kept: computing them again would take longer than it is worth."""
 
 
 class Geometry(NamedTuple):
@@ -41,9 +43,10 @@ def quadratic_linear(
 ) -> Float[Tensor, "*batch out"]:
     """A layer of quadratic neurons: (x W_rᵀ + b_r) ∘ (x W_gᵀ + b_g) + (x ∘ x) W_bᵀ + b_b.
 
-    The backward pass computes the squares again, rather than keep them. It can be differentiated any number of times,
-    and works under `torch.func`, `torch.compile` and autocast. In float16, numbers are scaled so that neither squares
-    nor products overflow, and under autocast the result is float32; what exceeds 65,504 is then still finite.
+    Where inputs are many, the backward pass computes the squares again, rather than keep them. It can be differentiated
+    any number of times, and works under `torch.func`, `torch.compile` and autocast. In float16, numbers are scaled so
+    that neither squares nor products overflow, and under autocast the result is float32; what exceeds 65,504 is then
+    still finite.
 
     Args:
         x: Inputs.
@@ -58,7 +61,9 @@ def quadratic_linear(
         ValueError: if the inputs are no floating-point numbers, or compact neurons are given `bias_g`.
     """
     weights = Weights(weight_r, weight_g, weight_b, bias_r, bias_g, bias_b)
-    rows = x.reshape(-1, x.shape[-1]) if x.ndim != 2 else x
+    if x.ndim == 2:
+        return quadratic_map(x, weights, None)
+    rows = x.reshape(-1, x.shape[-1])
     return quadratic_map(rows, weights, None).reshape(*x.shape[:-1], len(weight_r))
 
 
@@ -99,8 +104,8 @@ def _cast(weights: Weights, dtype: torch.dtype) -> Weights:
 
 
 def _dispatch(x: Tensor, weights: Weights, geometry: Geometry | None) -> Tensor:
-    """As plain operations where a compiler fuses, or an exporter writes them down."""
-    if torch.compiler.is_compiling():
+    """As plain operations where a compiler fuses, an exporter writes them down, or there is little to be saved."""
+    if torch.compiler.is_compiling() or x.numel() < SMALL:
         return _plain(x, weights, geometry)[0]
     out: Tensor = _Quadratic.apply(x, *weights, geometry)[0]
     return out
