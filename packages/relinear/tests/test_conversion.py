@@ -11,6 +11,7 @@ from relinear import (
     QuadraticLinear,
     conventional_state,
     load_conventional,
+    param_groups,
     quadratic_layers,
     quadratic_state,
     quadratize,
@@ -111,6 +112,24 @@ def test_tied_weights_are_left_alone():
     found = quadratize(model)
     assert found.converted == ("1",)
     assert "shares a parameter with 0" in found.left["2"]
+
+
+def test_several_processes_train_every_parameter(tokens, tmp_path):
+    """DistributedDataParallel refuses a second step where a parameter has had no gradient in the first."""
+    torch.distributed.init_process_group("gloo", f"file://{tmp_path}/store", rank=0, world_size=1)
+    try:
+        model = nn.parallel.DistributedDataParallel(quadratize(Custom()).model)
+        optimizer = torch.optim.SGD(param_groups(model, 0.01), momentum=0.9)
+        losses = []
+        for _ in range(3):
+            optimizer.zero_grad()
+            loss = model(tokens).square().mean()
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+    finally:
+        torch.distributed.destroy_process_group()
+    assert losses[2] < losses[0]
 
 
 # ---- states

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn.functional import conv2d
 
-from relinear import QuadraticLinear, neuron, quadratic_linear
+from relinear import QuadraticConv2d, QuadraticLinear, neuron, quadratic_linear
 from relinear.neuron import Geometry, Weights, quadratic_map
 
 DOUBLE = torch.float64
@@ -170,6 +170,18 @@ def test_autocast_is_near_single_precision(dtype):
     torch.testing.assert_close(*grads, rtol=tolerance, atol=tolerance * float(grads[1].abs().max()))
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_convolutions_under_autocast(dtype):
+    layer = QuadraticConv2d(4, 6, 3, groups=2, padding=1, init="random")
+    # Beyond 255, squares would overflow in float16.
+    x = 400 * torch.randn(2, 4, 6, 6)
+    with torch.autocast("cpu", dtype):
+        found = layer(x).float()
+    expected = layer(x)
+    assert found.isfinite().all()
+    assert float((found - expected).norm() / expected.norm()) < 0.02
+
+
 def test_float16_does_not_overflow_where_squares_would():
     x, r, g, b = 3000 * torch.randn(8, 16), torch.randn(4, 16), torch.randn(4, 16), torch.randn(4, 16)
     assert not x.half().square().isfinite().all()
@@ -187,9 +199,13 @@ def test_a_module_in_half_precision_stays_there():
 
 
 @FORMS
-def test_a_compiled_layer_computes_the_same(form, unchecked):
-    layer = QuadraticLinear(6, 5, form=form, init="random")
-    x = torch.randn(4, 6, requires_grad=True)
+@pytest.mark.parametrize("kind", ["dense", "convolution"])
+def test_a_compiled_layer_computes_the_same(kind, form, unchecked):
+    if kind == "dense":
+        layer, x = QuadraticLinear(6, 5, form=form, init="random"), torch.randn(4, 6, requires_grad=True)
+    else:
+        layer = QuadraticConv2d(2, 4, 3, padding=1, padding_mode="reflect", form=form, init="random")
+        x = torch.randn(3, 2, 5, 5, requires_grad=True)
     # Traced to the end; what a compiler makes of it is not this package's.
     compiled = torch.compile(layer, backend="aot_eager", fullgraph=True)
     torch.testing.assert_close(compiled(x), layer(x))

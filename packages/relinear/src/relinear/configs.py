@@ -15,6 +15,10 @@ Optimizer = Literal["sgd", "adam", "adamw"]
 Schedule = Literal["constant", "steps", "cosine"]
 Norm = Literal["l2", "l1"]
 
+GAMMA = 1e-2
+"""What suits networks without normalization; the paper's residual networks with BatchNorm have 1e-4."""
+ALPHA = 0.1
+"""As strong, about, as this gamma, since what is left of a step is a tenth in the next one."""
 DEPTHS = (20, 32, 44, 56, 110)
 MOST_WIDTH, MOST_LAYERS = 65_536, 200
 
@@ -76,33 +80,43 @@ class StrategyConfig:
     Args:
         strategy: relinear-sg lowers their learning rates, relinear-sw pulls their weights back; random draws all
             parameters and trains them alike; conventional has no quadratic parameters.
-        gamma: Share of the learning rate that quadratic parameters have (relinear-sg), from 0 to 1.
-        alpha: What is left of their difference from a conventional layer after each step (relinear-sw), from 0 to 1.
+        gamma: Share of the learning rate that quadratic parameters have (relinear-sg), from 0 to 1; 0.01 if not given.
+        alpha: What is left of their difference from a conventional layer after each step (relinear-sw), from 0 to 1;
+            0.1 if not given.
         norm: l2 multiplies the difference, l1 takes 1 - alpha from it (relinear-sw).
 
     Raises:
-        ValueError: if a share is not in [0, 1].
+        ValueError: if a share is not in [0, 1], or one is given that the strategy does not have.
     """
 
     strategy: Strategy = "relinear-sg"
-    gamma: float = 1e-2
-    alpha: float = 0.1
+    gamma: float | None = None
+    alpha: float | None = None
     norm: Norm = "l2"
 
     def __post_init__(self) -> None:
+        owners = {"gamma": "relinear-sg", "alpha": "relinear-sw"}
         for name, value in (("gamma", self.gamma), ("alpha", self.alpha)):
-            if not 0 <= value <= 1:
+            if value is not None and not 0 <= value <= 1:
                 raise ValueError(f"{name} must be at least 0 and at most 1, not {value}")
+            if value is not None and self.strategy != owners[name]:
+                raise ValueError(
+                    f"{name} is a setting of {owners[name]}, which the strategy {self.strategy} has no use for"
+                )
 
     @property
     def share(self) -> float:
         """Share of the learning rate that quadratic parameters have."""
-        return self.gamma if self.strategy == "relinear-sg" else 1.0
+        if self.strategy != "relinear-sg":
+            return 1.0
+        return GAMMA if self.gamma is None else self.gamma
 
     @property
     def kept(self) -> float:
         """What is left of their difference from a conventional layer after each step."""
-        return self.alpha if self.strategy == "relinear-sw" else 1.0
+        if self.strategy != "relinear-sw":
+            return 1.0
+        return ALPHA if self.alpha is None else self.alpha
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,12 @@ from separata import Run, experiment, plots
 from separata.models import match_width
 
 from .budgets import mlp_size, operation_ratio, parameter_ratio
-from .configs import Init, ModelConfig, Neuron, Setting, TrainConfig
+from .configs import ALPHA, GAMMA, Init, ModelConfig, Neuron, Setting, TrainConfig
 from .continuation import Continuation, run_continuation
 from .paper import ALTERNATIVES, GAMMAS, PAPER
 from .toys import Toys, dimension_mismatches, run_toys
 from .trials import Trial, run_trial
 
-GAMMA, ALPHA = 1e-2, 0.1
 NETWORKS = {
     "conventional": "conventional",
     "relinear": "ReLinear",

@@ -10,13 +10,8 @@ from typing import Any, get_args
 import torch
 from torch import Tensor, nn
 
-from .configs import Norm
+from .configs import ALPHA, GAMMA, Norm
 from .layer import GATING, POWER, REFERENCE, required_layers
-
-GAMMA = 1e-2
-"""What suits networks without normalization; the paper's residual networks with BatchNorm have 1e-4."""
-ALPHA = 0.1
-"""As strong, about, as this gamma, since what is left of a step is a tenth in the next one."""
 
 
 def param_groups(

@@ -114,4 +114,7 @@ def draw_sweep(points: Sequence[SweepPoint]) -> Figure:
     values = {f"{point.gamma:g}": list(point.accuracies) for point in points if point.gamma is not None}
     plain = next((point.mean for point in points if point.gamma is None), None)
     reference = None if plain is None else {"conventional": plain}
-    return plots.bars(values, xlabel="gamma", ylabel="test accuracy", reference=reference)
+    figure = plots.bars(values, xlabel="gamma", ylabel="test accuracy", reference=reference)
+    # Error bars of a gamma at which some trainings collapse reach beyond what an accuracy can be.
+    figure.axes[0].set_ylim(0, 1.1)
+    return figure
