@@ -157,9 +157,10 @@ class Potential:
 
     datasets: tuple[str, ...] = ("digits", "mnist5k")
     model: str = "mlp:64x3"
-    rates: tuple[float, ...] = (0.01, 0.03, 0.1, 0.3)
-    gammas: tuple[float, ...] = (1e-3, 1e-2, 1e-1)
-    decays: tuple[float, ...] = (0.0, 1e-4, 1e-3)
+    rates: tuple[float, ...] = (1e-4, 1e-3, 1e-2, 0.03, 0.1, 0.3)
+    """Down to what networks without a remedy can bear."""
+    gammas: tuple[float, ...] = (1e-4, 1e-3, 1e-2, 1e-1)
+    decays: tuple[float, ...] = (0.0, 1e-5, 1e-4, 1e-3)
     """As many as there are gammas: of the networks that have none."""
     epochs: tuple[int, ...] = (30, 10)
     """For each data set."""

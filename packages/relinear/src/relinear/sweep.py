@@ -111,10 +111,14 @@ def draw_sweep(points: Sequence[SweepPoint]) -> Figure:
     Raises:
         ValueError: if there are none with a gamma.
     """
-    values = {f"{point.gamma:g}": list(point.accuracies) for point in points if point.gamma is not None}
+    swept = [point for point in points if point.gamma is not None]
+    values = {f"{point.gamma:g}": point.mean for point in swept}
     plain = next((point.mean for point in points if point.gamma is None), None)
     reference = None if plain is None else {"conventional": plain}
     figure = plots.bars(values, xlabel="gamma", ylabel="test accuracy", reference=reference)
-    # Error bars of a gamma at which some trainings collapse reach beyond what an accuracy can be.
-    figure.axes[0].set_ylim(0, 1.1)
+    axes = figure.axes[0]
+    # Seeds rather than error bars, which reach beyond 1 where some trainings collapse.
+    for place, point in enumerate(swept):
+        axes.plot([place] * len(point.accuracies), point.accuracies, "o", color="#444444", markersize=3)
+    axes.set_ylim(0, 1.1)
     return figure
