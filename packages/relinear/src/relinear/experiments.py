@@ -115,7 +115,12 @@ def collapses(config: Collapses, run: Run) -> None:
         run.note(claim, f"{told}; {config.train.epochs} epochs of {config.data}, batches of {config.train.batch_size}.")
     run.figure(
         "collapse",
-        plots.claim(run, "stabilizes", [key for key in PAPER.claim("stabilizes").paper if not key.startswith("acc")]),
+        plots.claim(
+            run,
+            "stabilizes",
+            [key for key in PAPER.claim("stabilizes").paper if not key.startswith("accuracy")],
+            ylabel="share of trainings that collapse",
+        ),
         ["collapse", "stabilizes"],
         caption="Share of trainings that collapse, for each kind of network and of training.",
     )

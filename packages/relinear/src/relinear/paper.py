@@ -166,8 +166,8 @@ PAPER = Paper(
                 and m["relinear"] > 0.8
             ),
             note=(
-                "Each has as many candidate settings on held-out data: learning rates by shares gamma (ReLinear), or by "
-                "as many weight decays (all others)."
+                "Each has as many candidate settings on held-out data: learning rates by shares gamma (ReLinear), or "
+                "by as many weight decays (all others)."
             ),
         ),
         Claim(

@@ -115,7 +115,7 @@ def draw_sweep(points: Sequence[SweepPoint]) -> Figure:
     values = {f"{point.gamma:g}": point.mean for point in swept}
     plain = next((point.mean for point in points if point.gamma is None), None)
     reference = None if plain is None else {"conventional": plain}
-    figure = plots.bars(values, xlabel="gamma", ylabel="test accuracy", reference=reference)
+    figure = plots.bars(values, xlabel="gamma", ylabel="test accuracy", reference=reference, fmt=None)
     axes = figure.axes[0]
     # Seeds rather than error bars, which reach beyond 1 where some trainings collapse.
     for place, point in enumerate(swept):
