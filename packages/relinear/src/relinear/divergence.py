@@ -129,8 +129,8 @@ class CollapseReport:
     """Whether a training has collapsed.
 
     Attributes:
-        reason: `non-finite` loss; loss at `chance` level or above at the end; `dead` gradients at the end with a loss
-            that is not small; or nothing.
+        reason: `non-finite` loss; a network that knows no more than `chance` at the end; `dead` gradients at the end
+            with a loss that is not small; or nothing.
         step: Step of the row that shows it; None where there is no collapse.
     """
 
@@ -143,14 +143,15 @@ class CollapseReport:
         return bool(self.reason)
 
 
-def collapse(history: Iterable[Row], n_classes: int, *, tolerance: float = 0.05) -> CollapseReport:
+def collapse(history: Iterable[Row], n_classes: int, *, tolerance: float = 0.1) -> CollapseReport:
     """Judge a classifier's training by its history.
 
     Args:
-        history: Rows with "loss", the mean cross-entropy in nats, and perhaps "step" and "grad_norm"; a loss that is
-            missing or None counts as not finite.
-        n_classes: Classes; a network that knows nothing has the loss log(n_classes).
-        tolerance: Share by which a loss must be below this to be no collapse.
+        history: Rows with "loss", the mean cross-entropy in nats, and perhaps "step", "accuracy" and "grad_norm"; a
+            loss that is missing or None counts as not finite.
+        n_classes: Classes; a network that knows nothing has the loss log(n_classes) and the accuracy 1 / n_classes.
+        tolerance: Share of the way from there to perfection that is still chance. Where the last row has an accuracy,
+            it decides, since a few batches can make the mean loss of a good network large.
 
     Raises:
         ValueError: if there are no rows, or fewer than two classes.
@@ -163,7 +164,11 @@ def collapse(history: Iterable[Row], n_classes: int, *, tolerance: float = 0.05)
             return CollapseReport("non-finite", row.get("step", number))
     last, chance = rows[-1], math.log(n_classes)
     step = last.get("step", len(rows) - 1)
-    if last["loss"] >= (1 - tolerance) * chance:
+    if last.get("accuracy") is None:
+        is_chance = last["loss"] >= (1 - tolerance) * chance
+    else:
+        is_chance = last["accuracy"] <= tolerance + (1 - tolerance) / n_classes
+    if is_chance:
         return CollapseReport("chance", step)
     if last["loss"] > chance / 2 and not last.get("grad_norm", 1.0) > 1e-8:
         return CollapseReport("dead", step)

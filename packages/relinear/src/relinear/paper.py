@@ -94,7 +94,7 @@ PAPER = Paper(
             "collapse",
             "Trained by generic backpropagation, a quadratic network has a higher risk of collapse than the "
             "conventional one",
-            metric="share of trainings whose loss is not finite or ends at chance level, over depths and rates",
+            metric="share of trainings whose loss is not finite or whose accuracy is chance, over depths and rates",
             paper=dict.fromkeys(("random", "conventional", *ALTERNATIVES, "accuracy_random", "accuracy_conventional")),
             labels={
                 "random": "quadratic, random",
@@ -110,7 +110,7 @@ PAPER = Paper(
         Claim(
             "stabilizes",
             "ReLinear stabilizes the training of a quadratic network",
-            metric="share of trainings whose loss is not finite or ends at chance level, over depths and rates",
+            metric="share of trainings whose loss is not finite or whose accuracy is chance, over depths and rates",
             paper=dict.fromkeys(
                 (
                     "relinear",

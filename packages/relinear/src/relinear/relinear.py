@@ -98,13 +98,13 @@ class QuadraticShrinkage:
         if norm not in get_args(Norm):
             raise ValueError(f"the norm must be {' or '.join(get_args(Norm))}, not {norm!r}")
         _check_shares("alpha", {"g": alpha_g, "b": alpha_b})
-        required_layers(model)
-        self.model, self.alpha_g, self.alpha_b, self.norm = model, alpha_g, alpha_b, norm
+        self.alpha_g, self.alpha_b, self.norm = alpha_g, alpha_b, norm
+        self._layers = list(required_layers(model).values())
 
     @torch.no_grad()
     def step(self) -> None:
         """Shrink once."""
-        for layer in required_layers(self.model).values():
+        for layer in self._layers:
             for name, parameter in layer.quadratic_parameters():
                 alpha = self.alpha_g if name in GATING else self.alpha_b
                 parameter.copy_(shrink(parameter, REFERENCE[name], alpha, self.norm))

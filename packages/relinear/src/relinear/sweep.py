@@ -22,7 +22,7 @@ class SweepPoint:
     Attributes:
         gamma: Share of the learning rate that quadratic parameters have; None of the conventional network.
         accuracies: Test accuracy with each seed; that of chance where the training diverged.
-        n_collapsed: Trainings whose loss is not finite or at chance level at the end.
+        n_collapsed: Trainings whose loss is not finite, or whose accuracy is no better than chance.
         n_parameters: Trainable numbers.
     """
 

@@ -136,10 +136,11 @@ def _run_one(
 
 def _row(start: nn.Module, model: nn.Module, losses: Sequence[float], test: LabeledDataset) -> dict[str, float | None]:
     """What is known of a training."""
-    report = collapse([{"loss": loss} for loss in losses], test.n_classes)
-    is_finite = report.reason != "non-finite"
+    is_finite = all(map(math.isfinite, losses))
+    score = accuracy(model, test.x, test.y) if is_finite else 1 / test.n_classes
+    report = collapse([{"loss": loss, "accuracy": score} for loss in losses], test.n_classes)
     return {
-        "accuracy": accuracy(model, test.x, test.y) if is_finite else 1 / test.n_classes,
+        "accuracy": score,
         "loss": losses[-1] if is_finite else None,
         "collapse": float(report.is_collapsed),
         "moved": _moved(start, model) if is_finite else None,
