@@ -108,6 +108,7 @@ def test_frozen_layers_stay_frozen_and_modes_are_kept():
 def test_type_and_device_are_those_of_the_layer():
     assert {one.dtype for one in quadratic(nn.Linear(3, 2).bfloat16()).parameters()} == {torch.bfloat16}
     assert {one.device.type for one in quadratic(nn.Conv2d(1, 2, 3, device="meta")).parameters()} == {"meta"}
+    assert QuadraticLinear(3, 2, device="meta")(torch.empty(4, 3, device="meta")).shape == (4, 2)
 
 
 def test_layers_are_copied_and_listed():

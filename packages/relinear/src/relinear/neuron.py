@@ -80,16 +80,14 @@ def quadratic_map(
     if weights.weight_g is None and weights.bias_g is not None:
         raise ValueError("compact neurons have no gating map, so they take no bias_g")
     kind = x.device.type
-    is_autocast = torch.is_autocast_enabled(kind)
-    dtype = torch.get_autocast_dtype(kind) if is_autocast else x.dtype
-    if dtype == torch.float16:
+    if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
+        dtype = torch.get_autocast_dtype(kind)
         with torch.autocast(kind, enabled=False):
-            found = _in_half_precision(x, weights, geometry)
-        return found if is_autocast else found.to(x.dtype)
-    if is_autocast:
-        x, weights = x.to(dtype), _cast(weights, dtype)
-        with torch.autocast(kind, enabled=False):
-            return _dispatch(x, weights, geometry)
+            if dtype == torch.float16:
+                return _in_half_precision(x, weights, geometry)
+            return _dispatch(x.to(dtype), _cast(weights, dtype), geometry)
+    if x.dtype == torch.float16:
+        return _in_half_precision(x, weights, geometry).to(x.dtype)
     return _dispatch(x, weights, geometry)
 
 
