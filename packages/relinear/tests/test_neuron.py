@@ -182,6 +182,13 @@ def test_convolutions_under_autocast(dtype):
     assert float((found - expected).norm() / expected.norm()) < 0.02
 
 
+def test_double_precision_is_not_cast():
+    layer, arguments = dense()
+    with torch.autocast("cpu", torch.bfloat16):
+        found = layer(*arguments)
+    torch.testing.assert_close(found, layer(*arguments), rtol=0, atol=0)
+
+
 def test_float16_does_not_overflow_where_squares_would():
     x, r, g, b = 3000 * torch.randn(8, 16), torch.randn(4, 16), torch.randn(4, 16), torch.randn(4, 16)
     assert not x.half().square().isfinite().all()

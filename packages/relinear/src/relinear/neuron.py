@@ -80,7 +80,9 @@ def quadratic_map(
     if weights.weight_g is None and weights.bias_g is not None:
         raise ValueError("compact neurons have no gating map, so they take no bias_g")
     kind = x.device.type
-    if torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind):
+    # Double precision is left alone, as by PyTorch's own layers.
+    is_castable = x.dtype != torch.float64 and torch.amp.is_autocast_available(kind)
+    if is_castable and torch.is_autocast_enabled(kind):
         dtype = torch.get_autocast_dtype(kind)
         with torch.autocast(kind, enabled=False):
             if dtype == torch.float16:
