@@ -30,7 +30,7 @@ def test_every_contender_has_as_many_candidates_on_the_same_data():
         )
 
 
-@pytest.mark.parametrize(("data", "shape"), [("digits", (1, 8, 8)), ("mnist5k", (1, 28, 28))])
+@pytest.mark.parametrize(("data", "shape"), [("digits", (1, 8, 8)), ("mnist5k", (1, 14, 14))])
 def test_the_wide_network_has_the_parameters_of_the_quadratic_one(data, shape):
     model = ModelConfig("mlp:64x3")
     wide = _widened(model, data, Potential())

@@ -15,15 +15,15 @@ from .samples import fitting_parts
 WIDTH, BATCH = 512, 64
 
 
-def mlp_size(data: str, n_train: int | None = None) -> Callable[[Sequence[int], int], int]:
+def mlp_size(data: str, n_train: int | None = None, size: int | None = None) -> Callable[[Sequence[int], int], int]:
     """Parameters of a perceptron for a data set, by its hidden widths and the number of maps in each layer."""
-    train, _ = fitting_parts(data, 0, is_held_out=True, n_train=n_train)
+    train, _ = fitting_parts(data, 0, is_held_out=True, n_train=n_train, size=size)
     n_inputs, n_classes = train.x[0].numel(), train.n_classes
 
-    def size(hidden: Sequence[int], n_maps: int) -> int:
+    def count(hidden: Sequence[int], n_maps: int) -> int:
         return n_maps * sum((n_in + 1) * n_out for n_in, n_out in pairwise((n_inputs, *hidden, n_classes)))
 
-    return size
+    return count
 
 
 def parameter_ratio() -> float:

@@ -169,8 +169,14 @@ class Potential:
     """As many as there are gammas: of the networks that have none."""
     epochs: tuple[int, ...] = (30, 10)
     """For each data set."""
+    sizes: tuple[int | None, ...] = (None, 14)
+    """Pixels of each data set's images."""
     train: TrainConfig = field(default_factory=TrainConfig)
     n_train: int | None = None
+
+    def size(self, data: str) -> int | None:
+        """Pixels of the images of a data set; None leaves them."""
+        return self.sizes[self.datasets.index(data)]
 
 
 CIFAR = TrainConfig(batch_size=128, weight_decay=1e-4, schedule="steps", augment=True)
@@ -179,10 +185,12 @@ CIFAR = TrainConfig(batch_size=128, weight_decay=1e-4, schedule="steps", augment
 @experiment(
     "full-potential",
     "inside-optimum",
-    smoke=Potential(("digits",), "mlp:16x2", (0.1,), (1e-2,), (0.0,), (3,), TrainConfig(batch_size=32), 300),
+    smoke=Potential(("digits",), "mlp:16x2", (0.1,), (1e-2,), (0.0,), (3,), (None,), TrainConfig(batch_size=32), 300),
     quick=Potential(),
-    gpu=Potential(("cifar10",), "qresnet20", (0.1,), (1e-4, 1e-2), (1e-4, 5e-4), (4,), replace(CIFAR, batch_size=512)),
-    paper=Potential(("cifar10",), "qresnet20", (0.1,), (1e-5, 1e-4, 1e-3), (1e-4, 2e-4, 5e-4), (200,), CIFAR),
+    gpu=Potential(
+        ("cifar10",), "qresnet20", (0.1,), (1e-4, 1e-2), (1e-4, 5e-4), (4,), (None,), replace(CIFAR, batch_size=512)
+    ),
+    paper=Potential(("cifar10",), "qresnet20", (0.1,), (1e-5, 1e-4, 1e-3), (1e-4, 2e-4, 5e-4), (200,), (None,), CIFAR),
 )
 def potential(config: Potential, run: Run) -> None:
     contenders = _contenders(config)
@@ -200,10 +208,15 @@ def potential(config: Potential, run: Run) -> None:
     sizes = {name: [found[name, data]["n_parameters"] for data in config.datasets] for name in names}
     labels = PAPER.claim("full-potential").labels
     told = "; ".join(f"{labels[name]} {', '.join(f'{n:,}' for n in some)}" for name, some in sizes.items())
-    run.note("full-potential", f"{config.model} on {' and '.join(config.datasets)}. Parameters: {told}.")
+    run.note("full-potential", f"{config.model} on {_sources(config)}. Parameters: {told}.")
     rates = "; ".join(f"{labels[name]}, {data}: {_told(chosen[name, data], name)}" for name, data in contenders)
     run.note("full-potential", f"Chosen: {rates}.")
     _sweep(config, run, {data: chosen["conventional", data].lr for data in config.datasets})
+
+
+def _sources(config: Potential) -> str:
+    sized = zip(config.datasets, config.sizes, strict=True)
+    return " and ".join(data + (f" of {size} x {size} pixels" if size else "") for data, size in sized)
 
 
 def _contenders(config: Potential) -> list[tuple[str, str]]:
@@ -226,16 +239,16 @@ def _candidates(config: Potential, key: tuple[str, str], seeds: Sequence[int]) -
         model = _widened(model, data, config)
     train = replace(config.train, epochs=config.epochs[config.datasets.index(data)])
     init: Init = "random" if name == "random" else "relinear"
-    return Trial(
-        data, model, neuron, tuple(settings), tuple(seeds), init, train, is_held_out=True, n_train=config.n_train
-    )
+    n, size = config.n_train, config.size(data)
+    chosen = tuple(settings), tuple(seeds)
+    return Trial(data, model, neuron, *chosen, init, train, is_held_out=True, n_train=n, size=size)
 
 
 def _widened(model: ModelConfig, data: str, config: Potential) -> ModelConfig:
     """The conventional perceptron of as many parameters as the quadratic one."""
     if model.depth is not None:
         return model
-    shape, hidden = mlp_size(data, config.n_train), model.hidden
+    shape, hidden = mlp_size(data, config.n_train, config.size(data)), model.hidden
     budget = shape((*hidden,), 3)
     width = match_width(lambda one: shape((one,) * len(hidden), 1), budget)
     return replace(model, model=f"mlp:{width}x{len(hidden)}")

@@ -46,7 +46,7 @@ def augment(
 
 
 def fitting_parts(
-    source: str, seed: int, *, is_held_out: bool, n_train: int | None = None
+    source: str, seed: int, *, is_held_out: bool, n_train: int | None = None, size: int | None = None
 ) -> tuple[LabeledDataset, LabeledDataset]:
     """What a trial trains on and what it is evaluated on; the latter is never the test part where settings are chosen.
 
@@ -55,8 +55,9 @@ def fitting_parts(
         seed: Draws the held-out fifth of the training part.
         is_held_out: Evaluate on it; otherwise it belongs to what is trained on, and the test part is evaluated.
         n_train: Samples for training, at most.
+        size: Pixels to which images are resized.
     """
-    splits = load_splits(source, validation=0.2, seed=seed, n_train=n_train)
+    splits = load_splits(source, validation=0.2, seed=seed, n_train=n_train, size=size)
     if is_held_out:
         return splits.train, splits.validation
     if n_train is not None:

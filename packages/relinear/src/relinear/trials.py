@@ -38,6 +38,7 @@ class Trial:
         train: Epochs, batch size, momentum, schedule; rate and seed do not count.
         is_held_out: Train on four fifths of the training part and evaluate on the rest of it.
         n_train: Samples for training, at most.
+        size: Pixels to which images are resized.
     """
 
     data: str
@@ -49,6 +50,7 @@ class Trial:
     train: TrainConfig = field(default_factory=TrainConfig)
     is_held_out: bool = False
     n_train: int | None = None
+    size: int | None = None
 
 
 def run_trial(trial: Trial, device: str) -> dict[str, Any]:
@@ -61,9 +63,8 @@ def run_trial(trial: Trial, device: str) -> dict[str, Any]:
         epoch, `collapse` (1 or 0), `moved` (largest difference of a quadratic parameter from its reference at the
         start); and `n_parameters`.
     """
-    parts = [
-        fitting_parts(trial.data, seed, is_held_out=trial.is_held_out, n_train=trial.n_train) for seed in trial.seeds
-    ]
+    held, n, size = trial.is_held_out, trial.n_train, trial.size
+    parts = [fitting_parts(trial.data, seed, is_held_out=held, n_train=n, size=size) for seed in trial.seeds]
     parts = [(train.to(device), test.to(device)) for train, test in parts]
     networks = [_network(trial, seed, train) for seed, (train, _) in zip(trial.seeds, parts, strict=True)]
     is_batched = trial.model.depth is None and not trial.model.batchnorm and trial.train.schedule == "constant"
