@@ -418,3 +418,39 @@ def test_labels_of_a_network_with_binary_weights_are_proven_or_refuted():
     image, label = x[is_right][0], int(y[is_right][0])
     assert verify_robustness(network, image, label, eps=0.01).status == "unsat"
     assert verify_robustness(network, image, label, eps=0.5).status == "sat"
+
+
+@pytest.mark.composes("bab-verify", "relinear")
+def test_labels_of_a_quadratic_network_are_proven_or_refuted(tmp_path):
+    """relinear trains quadratic neurons; bab-verify proves labels of digits, of the module and of its ONNX file."""
+    from bab_verify import compute_bounds, verify_robustness
+    from relinear import make_mlp, param_groups, save_onnx
+
+    train, test = data.load("digits"), data.load("digits", split="test")
+    with seeded(0):
+        network = make_mlp((64, 16, 16, 10))
+    optimizer = torch.optim.SGD(param_groups(network, 0.1), momentum=0.9)
+    for _ in range(200):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(network(train.images), train.labels).backward()
+        optimizer.step()
+    x, y = test.images.flatten(1), test.labels
+    with torch.no_grad():
+        is_right = network(x).argmax(1) == y
+    assert is_right.float().mean() > 0.85
+    assert all(layer.weight_g.any() and layer.weight_b.any() for layer in network if hasattr(layer, "weight_g"))
+    save_onnx(network, tmp_path / "net.onnx", (64,))
+    image, label = x[is_right][0], int(y[is_right][0])
+    for given in (network, tmp_path / "net.onnx"):
+        assert verify_robustness(given, image, label, eps=0.002).status == "unsat"
+        refuted = verify_robustness(given, image, label, eps=0.5)
+        assert refuted.status == "sat"
+        with torch.no_grad():
+            assert int(network(refuted.counterexample.x.float().view(1, -1)).argmax()) != label
+    lower, upper = compute_bounds(tmp_path / "net.onnx", image[None] - 0.01, image[None] + 0.01)
+    samples = image + 0.01 * (2 * torch.rand(2000, 64, generator=torch.Generator().manual_seed(1)) - 1)
+    with torch.no_grad():
+        values = network(torch.cat([samples, image + 0.01 * (samples - image).sign()]))
+    assert (lower <= values.amin(0)).all()
+    assert (upper >= values.amax(0)).all()
+    assert ((upper - lower) < 3 * (values.amax(0) - values.amin(0))).all(), "tight enough to say something"
