@@ -368,7 +368,7 @@ def test_sums_of_a_network_are_proven_around_every_pair():
 
 @pytest.mark.composes("bab-verify", "stochastic-neurons")
 def test_a_network_with_stochastic_gates_is_verified_by_its_mean(tmp_path):
-    """stochastic-neurons gates a classifier of wines at random; bab-verify proves answers of the form with mean gates."""
+    """stochastic-neurons gates a classifier at random; bab-verify proves answers of its form with mean gates."""
     from sklearn.datasets import load_wine
     from sklearn.preprocessing import MinMaxScaler
 
@@ -394,7 +394,7 @@ def test_a_network_with_stochastic_gates_is_verified_by_its_mean(tmp_path):
 
 @pytest.mark.composes("bab-verify", "biper")
 def test_labels_of_a_network_with_binary_weights_are_proven_or_refuted():
-    """biper binarizes a classifier of digits; bab-verify proves its answers as those of a plain network of -1 and +1."""
+    """biper binarizes a classifier; bab-verify proves its answers as those of a plain network of -1 and +1."""
     from bab_verify import verify_robustness
     from biper import binarize, freeze, to_stage2
 
