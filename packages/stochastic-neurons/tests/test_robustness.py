@@ -45,7 +45,8 @@ def test_a_learned_baseline_settles_at_any_number_of_units(n_units):
     h = neuron(a)
     gradient = torch.autograd.grad(score_function_loss(torch.full((500,), 1.5), neuron), a)[0] * 500
     rest = gradient / (h - a.detach().sigmoid())
-    assert rest.square().mean().sqrt() < 0.15
+    # Without a baseline this is 1.5. Weights alone, without the bias, would leave 1.5 / (2.2 sqrt(20)) = 0.15.
+    assert rest.square().mean().sqrt() < 0.3
 
 
 def test_the_sum_of_all_units_stands_in_a_formula():

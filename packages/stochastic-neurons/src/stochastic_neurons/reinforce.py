@@ -71,6 +71,10 @@ class UnbiasedBernoulli(StochasticNeuron):
         self.register_buffer("mean_loss", torch.zeros(()))
         self.register_buffer("n_updates", torch.zeros((), dtype=torch.long))
         self.predictor = nn.Linear(math.prod(self.shape), 1) if baseline == "learned" else None
+        if self.predictor is not None:
+            # As the averages, it begins at 0: a random part that the inputs do not reach would stay as noise.
+            nn.init.zeros_(self.predictor.weight)
+            nn.init.zeros_(self.predictor.bias)
         self._draws: list[_Draw] = []
         self._has_warned = False
 
