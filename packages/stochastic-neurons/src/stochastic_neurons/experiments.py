@@ -284,7 +284,7 @@ def networks(config: Networks, run: Run) -> None:
                     gate=name,
                     **{key: row[key] for key in ("error", "averaged_error", "threshold_error", "activity")},
                 )
-    _tell(run, trials, found)
+    _tell(run, trials, found, len(config.rates) * len(config.weights))
     caption = "Test error and activity of each gate; a dot for each seed."
     run.figure("gates", draw_gates({GATES[name]: found[name] for name in NAMES}, len(BASELINES)), caption=caption)
 
@@ -306,11 +306,11 @@ def _trial(config: Networks, gate: Gate, lr: float, weight: float) -> Trial:
     return replace(trial, model=replace(trial.model, gate=gate), train=train)
 
 
-def _tell(run: Run, trials: dict[str, Trial], found: dict[str, list[dict[str, Any]]]) -> None:
+def _tell(run: Run, trials: dict[str, Trial], found: dict[str, list[dict[str, Any]]], n_candidates: int) -> None:
     chosen = "; ".join(
         f"{GATES[name]} {trials[name].train.lr:g}, {trials[name].train.penalty_weight:g}" for name in NAMES
     )
-    run.note("trains", f"Learning rates and weights of the penalty, the best of {len(RATES) * len(WEIGHTS)}: {chosen}.")
+    run.note("trains", f"Learning rates and weights of the penalty, the best of {n_candidates}: {chosen}.")
     for key, told in (("averaged_error", "averaged over ten draws"), ("threshold_error", "without noise (p > 0.5)")):
         parts = [f"{GATES[name]} {_mean(found[name], key):.3f}" for name in NAMES]
         run.note("trains", f"Test errors {told}: {', '.join(parts)}.")

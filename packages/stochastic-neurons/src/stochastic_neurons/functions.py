@@ -1,6 +1,7 @@
 """Losses of binary units to measure estimators on: random ones, and a user's own."""
 
 import importlib
+import re
 import sys
 from pathlib import Path
 
@@ -63,7 +64,8 @@ def function_from(text: str, n: int, generator: torch.Generator) -> Function:
     """A loss by the name of a random one, as a formula, or as the user's own Python function.
 
     Args:
-        text: A name of `FUNCTIONS`; a formula in the units, h1, h2, ..., such as `h1*h2 - 2*h3`; or `module:function`,
+        text: A name of `FUNCTIONS`; a formula in the units, h1, h2, ..., such as `h1*h2 - 2*h3`, in which
+            `sum(h)` is the sum of all; or `module:function`,
             a function of a tensor (samples, units) that is imported from the current folder or from what is installed.
         n: Number of units.
         generator: Draws the coefficients of a random one.
@@ -75,7 +77,8 @@ def function_from(text: str, n: int, generator: torch.Generator) -> Function:
         return make_function(text, n, generator)
     if ":" in text:
         return _imported(text)
-    formula = formulas.parse(text)
+    everything = "+".join(f"h{i + 1}" for i in range(n))
+    formula = formulas.parse(re.sub(r"\bsum\(\s*h\s*\)", f"({everything})", text))
     columns = []
     for name in formula.variables:
         if not (name.startswith("h") and name[1:].isdecimal() and 1 <= int(name[1:]) <= n):
@@ -92,10 +95,18 @@ def _imported(text: str) -> Function:
     sys.path.insert(0, folder)
     try:
         found = getattr(importlib.import_module(module.removesuffix(".py")), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ValueError(f"{text} cannot be imported from {folder}: {error}") from None
+    except Exception as error:
+        raise ValueError(f"{text} cannot be imported from {folder}: {type(error).__name__}: {error}") from error
     finally:
         sys.path.remove(folder)
     if not callable(found):
         raise ValueError(f"{text} is no function")
-    return found
+
+    def loss(h: Tensor) -> Tensor:
+        try:
+            return found(h)
+        except Exception as error:
+            shape = tuple(h.shape)
+            raise ValueError(f"{text} fails on units of shape {shape}: {type(error).__name__}: {error}") from error
+
+    return loss

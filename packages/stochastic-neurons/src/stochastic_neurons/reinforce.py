@@ -71,6 +71,10 @@ class UnbiasedBernoulli(StochasticNeuron):
         self.register_buffer("mean_loss", torch.zeros(()))
         self.register_buffer("n_updates", torch.zeros((), dtype=torch.long))
         self.predictor = nn.Linear(math.prod(self.shape), 1) if baseline == "learned" else None
+        if self.predictor is not None:
+            # As the averages, it begins at 0: a random part that the inputs do not reach would stay as noise.
+            nn.init.zeros_(self.predictor.weight)
+            nn.init.zeros_(self.predictor.bias)
         self._draws: list[_Draw] = []
         self._has_warned = False
 
@@ -79,7 +83,8 @@ class UnbiasedBernoulli(StochasticNeuron):
         if a.shape[1:] != self.shape:
             raise ValueError(f"these neurons have the shape {self.shape}, but got inputs of shape {tuple(a.shape)}")
         p = a.detach().sigmoid()
-        h = (self.uniform(p) < p).to(a.dtype)
+        # 0 · p keeps what is not a number from passing as a unit that is off.
+        h = (self.uniform(p) < p).to(a.dtype) + 0 * p
         if self.training and torch.is_grad_enabled() and a.requires_grad:
             self._keep(_Draw(a, p, h))
         return h
@@ -99,7 +104,7 @@ class UnbiasedBernoulli(StochasticNeuron):
     def surrogate(self, losses: Float[Tensor, "batch"]) -> Float[Tensor, ""]:
         """A number whose gradient is the estimate (h − p)(L − b), averaged over the batch; forgets what was drawn.
 
-        With a learned baseline, its squared error is added, whose gradient reaches the baseline alone.
+        With a learned baseline, its squared error over 1 + |a|² is added, whose gradient reaches the baseline alone.
 
         Raises:
             ValueError: if nothing was drawn, or for another number of examples.
@@ -116,7 +121,9 @@ class UnbiasedBernoulli(StochasticNeuron):
             predicted = self._baseline(a, loss)
             total = total + ((h - p) * (loss - predicted.detach()) * a).flatten(1).sum(1).mean()
             if self.predictor is not None:
-                total = total + (predicted - loss).square().mean()
+                # Normalized least mean squares: the curvature grows with |a|², and SGD would diverge for wide layers.
+                size = 1 + a.detach().flatten(1).square().sum(1).view_as(loss)
+                total = total + ((predicted - loss).square() / size).mean()
             self._update(h, p, loss)
         return total
 
