@@ -53,16 +53,16 @@ def draw_gates(found: Mapping[str, Sequence[Mapping[str, Any]]], n_baselines: in
     """
     figure = Figure(figsize=(7.2, 3.6), layout="constrained")
     axes = figure.subplots()
-    colors = plots.PALETTE
+    grays = ("#222222", "#777777", "#bbbbbb")
     for i, (name, rows) in enumerate(found.items()):
         done = [row for row in rows if not row.get("diverged")]
-        is_baseline = i >= len(found) - n_baselines
+        of_baselines = i - (len(found) - n_baselines)
         axes.scatter(
             [row["activity"] for row in done],
             [row["error"] for row in done],
             s=34,
-            marker="s" if is_baseline else "o",
-            color=colors[i % len(colors)],
+            marker="o" if of_baselines < 0 else "s",
+            color=plots.PALETTE[i % len(plots.PALETTE)] if of_baselines < 0 else grays[of_baselines % len(grays)],
             edgecolors="white",
             linewidths=0.6,
             label=name,

@@ -205,7 +205,7 @@ NAMES: dict[str, Gate] = {
     "sigmoid": "sigmoid",
     "noisy_sigmoid": "noisy-sigmoid",
 }
-RATES = (0.1, 0.3, 1.0)
+RATES = (0.3, 1.0, 3.0)
 WEIGHTS = (3e-3, 1e-2, 3e-2, 1e-1)
 """Learning rates and weights of the penalty that every gate is tried with, on validation data."""
 NEVER_ZERO = ("sigmoid", "noisy_sigmoid")
