@@ -27,7 +27,12 @@ def find_layer(net: nn.Module, name: str) -> nn.Module:
 
 
 def read_activations(
-    net: nn.Module, x: Tensor, layers: Sequence[str], *, after: Literal["relu"] | None = None
+    net: nn.Module,
+    x: Tensor,
+    layers: Sequence[str],
+    *,
+    after: Literal["relu"] | None = None,
+    repeated: bool = False,
 ) -> dict[str, Float[Tensor, "batch positions units"]]:
     """The activations of layers for a batch.
 
@@ -39,6 +44,7 @@ def read_activations(
         x: The batch.
         layers: Names of modules. For activations after a ReLU, name the module of the ReLU.
         after: "relu" rectifies the outputs, for networks that call `relu` as a function.
+        repeated: Take what a module answers each time that it runs, as further positions, instead of refusing it.
 
     Raises:
         ValueError: if a layer is not there, does not run, runs more than once, or answers no array of units.
@@ -52,11 +58,12 @@ def read_activations(
             net(x)
     read = {}
     for name, outputs in found.items():
-        if len(outputs) != 1:
+        if not outputs or (len(outputs) > 1 and not repeated):
             raise ValueError(
                 f"layer {name} ran {len(outputs)} times in a forward pass; name a module that runs exactly once"
             )
-        units = _by_position(outputs[0], isinstance(find_layer(net, name), CHANNELS_FIRST), name)
+        channels_first = isinstance(find_layer(net, name), CHANNELS_FIRST)
+        units = torch.cat([_by_position(output, channels_first, name) for output in outputs], 1)
         read[name] = units.relu() if after == "relu" else units
     return read
 

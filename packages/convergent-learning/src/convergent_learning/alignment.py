@@ -54,9 +54,8 @@ def align(a: nn.Module, b: Net, loader: Iterable[Any], *, max_positions: int | N
         reasons = "; ".join(f"{name}: {reason}" for name, reason in fixed.items())
         raise ValueError(f"no layer of the network can be permuted ({reasons or 'it has none'})")
     layers = {name: _layers_to_match(group) for name, group in free.items()}
-    stats = collect(
-        [a, b], loader, sorted({one for some in layers.values() for one in some}), max_positions=max_positions, seed=seed
-    )
+    names = sorted({one for some in layers.values() for one in some})
+    stats = collect([a, b], loader, names, max_positions=max_positions, repeated=True, seed=seed)
     matchings = {
         name: match_units(torch.stack([stats.cross(one) for one in some]).mean(0)) for name, some in layers.items()
     }
@@ -65,15 +64,11 @@ def align(a: nn.Module, b: Net, loader: Iterable[Any], *, max_positions: int | N
 
 
 def _layers_to_match(group: PermutationGroup) -> list[str]:
-    """The last module, or for a residual stream all that write to it: those with a weight of two or more axes."""
+    """The last module, or for a residual stream all that write to it: BatchNorm only scales what it reads."""
     writers = [
         name
         for name in group.layers
-        if (f"{name}.weight", 0) in group.parameters and not _reads(group, name)
+        if (f"{name}.weight", 0) in group.parameters and (f"{name}.running_mean", 0) not in group.parameters
     ]
     return writers if len(writers) > 1 else [group.layers[-1]]
 
-
-def _reads(group: PermutationGroup, name: str) -> bool:
-    """Whether the module only scales the units, as BatchNorm does."""
-    return (f"{name}.running_mean", 0) in group.parameters

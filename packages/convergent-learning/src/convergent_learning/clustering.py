@@ -1,7 +1,6 @@
 """Many-to-many matching: clusters of the units of two networks together (section 5 of the paper)."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
@@ -89,7 +88,7 @@ def cluster_units(
     nets: tuple[int, int] = (0, 1),
     k: int | None = None,
     *,
-    method: Literal["spectral", "agglomerative"] = "spectral",
+    method: str = "spectral",
     seed: int = 0,
 ) -> Clusters:
     """Cluster the units of a layer of two networks together.

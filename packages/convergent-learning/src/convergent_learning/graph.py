@@ -4,6 +4,7 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import jaxtyping
 from torch import Tensor, fx, nn
 from torch.nn import functional
 from torch.nn.utils.parametrize import is_parametrized
@@ -41,13 +42,18 @@ def read_axes(model: nn.Module) -> Axes:
     Raises:
         ValueError: if torch.fx cannot trace the network.
     """
+    was_disabled = jaxtyping.config.jaxtyping_disable
     try:
+        # A proxy is no tensor of the shapes that a checked network asks for.
+        jaxtyping.config.update("jaxtyping_disable", True)  # noqa: FBT003 - the signature of the library
         graph = fx.Tracer().trace(model)
     except Exception as error:  # noqa: BLE001 - whatever the user's forward pass does with a proxy
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ValueError(
             f"torch.fx cannot trace the network, so that its units cannot be permuted: {reason}"
         ) from None
+    finally:
+        jaxtyping.config.update("jaxtyping_disable", was_disabled)
     return _Reader(model).read(graph)
 
 

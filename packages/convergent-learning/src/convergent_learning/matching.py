@@ -1,14 +1,11 @@
 """One-to-one alignment of units: semi-matching and bipartite matching (section 3 of the paper)."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from jaxtyping import Float, Int
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
-
-Method = Literal["semi", "bipartite"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +64,7 @@ class Matching:
         return sorted(cycles, key=lambda cycle: -len(cycle))
 
 
-def match_units(similarity: Float[Tensor, "p q"], method: Method = "bipartite") -> Matching:
+def match_units(similarity: Float[Tensor, "p q"], method: str = "bipartite") -> Matching:
     """Match the units of two layers.
 
     Args:

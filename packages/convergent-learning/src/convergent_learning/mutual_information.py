@@ -35,7 +35,7 @@ def bin_activations(x: Float[Tensor, "n units"], bins: int = 10) -> Int[Tensor, 
 
 
 def mutual_information(
-    x: Float[Tensor, "n p"], y: Float[Tensor, "n q"], bins: int = 10, *, correct: bool = True
+    x: Float[Tensor, "n p"], y: Float[Tensor, "m q"], bins: int = 10, *, correct: bool = True
 ) -> Float[Tensor, "p q"]:
     """Mutual information of every pair of units, in nats, from joint histograms.
 

@@ -13,7 +13,7 @@ def _centered(*layers: Tensor) -> list[Tensor]:
     return [x.double() - x.double().mean(0) for x in layers]
 
 
-def cka(x: Float[Tensor, "n p"], y: Float[Tensor, "n q"]) -> float:
+def cka(x: Float[Tensor, "n p"], y: Float[Tensor, "m q"]) -> float:
     """Linear centered kernel alignment: |Y'X|² / (|X'X| |Y'Y|), Frobenius norms (Kornblith et al. 2019).
 
     Raises:
@@ -23,7 +23,7 @@ def cka(x: Float[Tensor, "n p"], y: Float[Tensor, "n q"]) -> float:
     return float((y.T @ x).square().sum() / ((x.T @ x).norm() * (y.T @ y).norm()))
 
 
-def cka_rbf(x: Float[Tensor, "n p"], y: Float[Tensor, "n q"], sigma: float = 0.5) -> float:
+def cka_rbf(x: Float[Tensor, "n p"], y: Float[Tensor, "m q"], sigma: float = 0.5) -> float:
     """CKA with the kernel exp(-d² / (2 s²)), s being `sigma` times the median distance (Kornblith et al. 2019).
 
     Takes n² numbers of memory.
@@ -58,7 +58,7 @@ def _leading(x: Tensor, share: float) -> Tensor:
     return u[:, :n] * s[:n]
 
 
-def svcca(x: Float[Tensor, "n p"], y: Float[Tensor, "n q"], share: float = 0.99) -> float:
+def svcca(x: Float[Tensor, "n p"], y: Float[Tensor, "m q"], share: float = 0.99) -> float:
     """Mean canonical correlation of the principal components that hold a share of the variance (Raghu et al. 2017).
 
     Raises:
@@ -70,7 +70,7 @@ def svcca(x: Float[Tensor, "n p"], y: Float[Tensor, "n q"], share: float = 0.99)
     return float(_cca(_leading(x, share), _leading(y, share))[0].mean())
 
 
-def pwcca(x: Float[Tensor, "n p"], y: Float[Tensor, "n q"]) -> float:
+def pwcca(x: Float[Tensor, "n p"], y: Float[Tensor, "m q"]) -> float:
     """Canonical correlations, weighted by how much of x each canonical variable accounts for (Morcos et al. 2018).
 
     Raises:
@@ -82,7 +82,7 @@ def pwcca(x: Float[Tensor, "n p"], y: Float[Tensor, "n q"]) -> float:
     return float((weights * correlations).sum() / weights.sum())
 
 
-def procrustes(x: Float[Tensor, "n p"], y: Float[Tensor, "n q"]) -> float:
+def procrustes(x: Float[Tensor, "n p"], y: Float[Tensor, "m q"]) -> float:
     """1 - d²/2, d being the distance of the layers, of Frobenius norm 1, after the best rotation: |X'Y|_* / (|X| |Y|).
 
     Raises:

@@ -11,7 +11,7 @@ from torch import Tensor
 from .statistics import DEAD, ActivationStats, LayerStats
 
 TOLERANCE = 1e-9
-"""Largest duality gap per target of variance 1."""
+"""Default of the largest duality gap per target of variance 1."""
 THRESHOLD = 1e-3
 """Absolute weight above which a unit counts as used."""
 
@@ -62,6 +62,7 @@ def sparse_mapping(
     dst: int = 1,
     lambdas: Sequence[float] = (0.1, 0.03, 0.01, 0.003, 0.001),
     *,
+    tolerance: float = TOLERANCE,
     max_steps: int = 20_000,
 ) -> SparsePath:
     """Predict every unit of a layer from few units of the same layer of another network.
@@ -76,7 +77,8 @@ def sparse_mapping(
         src: The network that predicts.
         dst: The network that is predicted.
         lambdas: Penalties, in any order.
-        max_steps: Steps of FISTA for each penalty; a warning says where they did not suffice.
+        tolerance: Duality gap of each target, of variance 1, at which it is solved.
+        max_steps: Steps of FISTA for each penalty; a warning says where they left a gap of 100 times the tolerance.
 
     Raises:
         ValueError: if there is no penalty, one is negative or not finite, or there is no such layer or network.
@@ -91,12 +93,12 @@ def sparse_mapping(
     step = 1 / torch.linalg.eigvalsh(gram)[-1]
     weights, found, gaps = torch.zeros_like(cross), [], []
     for penalty in penalties.tolist():
-        weights = dense if penalty == 0 else _fista(gram, cross, variance, penalty, weights, float(step), max_steps)
+        weights = dense if penalty == 0 else _fista(gram, cross, variance, penalty, weights, float(step), (tolerance, max_steps))
         found.append(weights)
         gaps.append(duality_gap(gram, cross, variance, penalty, weights))
     path = torch.stack(found)
     gap = torch.stack(gaps)
-    if bool((gap > 100 * TOLERANCE).any()):
+    if bool((gap[penalties > 0] > 100 * tolerance).any()):
         warnings.warn(f"FISTA stopped after {max_steps} steps with a duality gap of {gap.max():.1e}", stacklevel=2)
     return SparsePath(
         penalties,
@@ -152,9 +154,16 @@ def duality_gap(
 
 
 def _fista(
-    gram: Tensor, cross: Tensor, variance: Tensor, penalty: float, start: Tensor, step: float, max_steps: int
+    gram: Tensor,
+    cross: Tensor,
+    variance: Tensor,
+    penalty: float,
+    start: Tensor,
+    step: float,
+    until: tuple[float, int],
 ) -> Float[Tensor, "p q"]:
     """Accelerated proximal gradient (Beck and Teboulle 2009), restarted where momentum points uphill (O'Donoghue)."""
+    tolerance, max_steps = until
     weights, ahead = start, start
     momentum = torch.ones(cross.shape[1], dtype=cross.dtype)
     for i in range(max_steps):
@@ -164,6 +173,6 @@ def _fista(
         grown = (1 + (1 + 4 * momentum.square()).sqrt()) / 2
         ahead = new + ((momentum - 1) / grown) * (new - weights)
         weights, momentum = new, grown
-        if i % 20 == 0 and bool((duality_gap(gram, cross, variance, penalty, weights) < TOLERANCE).all()):
+        if i % 20 == 0 and bool((duality_gap(gram, cross, variance, penalty, weights) < tolerance).all()):
             break
     return weights

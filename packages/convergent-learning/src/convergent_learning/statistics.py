@@ -147,6 +147,7 @@ def collect(
     keep: int = 0,
     after: Literal["relu"] | None = None,
     precise: bool = False,
+    repeated: bool = False,
     seed: int = 0,
     device: str | torch.device | None = None,
 ) -> ActivationStats:
@@ -164,6 +165,7 @@ def collect(
         keep: Samples to keep at random as they are, for mutual information.
         after: "relu" rectifies what the layers answer.
         precise: Multiply in float64; see `Moments`.
+        repeated: Allow layers that run several times in a forward pass; each time adds positions.
         seed: Draws positions and samples.
         device: Where the networks are and compute; by default where the parameters of the first are.
 
@@ -189,10 +191,13 @@ def collect(
             net.eval()
         for batch in loader:
             x = (batch[0] if isinstance(batch, (tuple, list)) else batch).to(device)
-            # The networks of a layer's tuple may name it differently.
             read = [
                 read_activations(
-                    net, x, [one if isinstance(one, str) else one[i] for one in named.values()], after=after
+                    net,
+                    x,
+                    [one if isinstance(one, str) else one[i] for one in named.values()],
+                    after=after,
+                    repeated=repeated,
                 )
                 for i, net in enumerate(nets)
             ]

@@ -32,7 +32,7 @@ class NetworksTrial:
     dataset: str = "mnist5k"
     train: TrainConfig = field(default_factory=TrainConfig)
     n_nets: int = 4
-    n_lambdas: int = 24
+    n_lambdas: int = 20
     n_random: int = 50
     """Random clusters for each cluster."""
     keep: int = 20_000
@@ -100,7 +100,7 @@ def _match(
 
 
 def _lambdas(n: int) -> list[float]:
-    return torch.logspace(0, -4, n, dtype=torch.float64).tolist()
+    return torch.logspace(0, -3, n, dtype=torch.float64).tolist()
 
 
 def _subspaces(
@@ -145,7 +145,7 @@ def _locality(stats: ActivationStats, trial: NetworksTrial, generator: torch.Gen
     for layer in LAYERS.values():
         for i, j in combinations(range(trial.n_nets), 2):
             for name, one in (("", stats), ("_rotated", rotate(stats, layer, i, generator))):
-                path = sparse_mapping(one, layer, i, j, _lambdas(trial.n_lambdas), max_steps=3000)
+                path = sparse_mapping(one, layer, i, j, _lambdas(trial.n_lambdas), tolerance=1e-5)
                 needed = units_needed(one, layer, path, i, j)[~one[layer].dead(j)].tolist()
                 counts[name] += needed
                 shares[name] += [n / one[layer].sizes[i] for n in needed]
