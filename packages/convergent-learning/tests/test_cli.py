@@ -39,7 +39,7 @@ def folder(tmp_path_factory):
     place = tmp_path_factory.mktemp("own")
     (place / "own_net.py").write_text(OWN)
     namespace = {}
-    exec(OWN, namespace)  # noqa: S102 - the text above
+    exec(OWN, namespace)
     torch.manual_seed(0)
     net = namespace["Own"]().eval()
     state = net.state_dict()
@@ -128,7 +128,9 @@ def test_named_networks_and_labeled_data(tmp_path):
     code, out, _ = call("align", *nets, *named, "--limit", "200", *files, "--json")
     assert code == 0
     assert json.loads(out)["average"]["accuracy"].keys() == {"a", "b", "aligned", "unaligned"}
-    code, out, _ = call("collect", *nets, *named, "--layers", "relu1", "--max-positions", "5", "--out", tmp_path / "s.npz")
+    code, out, _ = call(
+        "collect", *nets, *named, "--layers", "relu1", "--max-positions", "5", "--out", tmp_path / "s.npz"
+    )
     assert code == 0
     assert "relu1: 16 units" in out
 
@@ -159,7 +161,9 @@ def test_a_collection_that_cannot_be_costs_one_line(here, tmp_path, arguments, m
     given = dict(zip(arguments[::2], arguments[1::2], strict=True))
     options = {"--arch": "own_net:Own", "--data": "x.npy"} | given
     options["--out"] = tmp_path / options["--out"]
-    call("collect", "a.safetensors", "b.safetensors", *(x for one in options.items() for x in one)).assert_refused(message)
+    call("collect", "a.safetensors", "b.safetensors", *(x for one in options.items() for x in one)).assert_refused(
+        message
+    )
     assert not contents(tmp_path)
     assert {name for name in contents(place).keys() - before if "pycache" not in str(name)} == set()
 
@@ -178,8 +182,12 @@ def test_bad_weights_cost_one_line(here, tmp_path):
         ("none.safetensors", "none.safetensors"),
         ("none.pt", "there is no file"),
     ]:
-        call("align", "a.safetensors", tmp_path / name, *BASE, "--out", tmp_path / "o.safetensors").assert_refused(message)
-    call("align", "a.safetensors", "b.safetensors", *BASE, "--out", tmp_path / "o.npz").assert_refused("as .safetensors")
+        call("align", "a.safetensors", tmp_path / name, *BASE, "--out", tmp_path / "o.safetensors").assert_refused(
+            message
+        )
+    call("align", "a.safetensors", "b.safetensors", *BASE, "--out", tmp_path / "o.npz").assert_refused(
+        "as .safetensors"
+    )
     assert contents(tmp_path).keys() == before
 
 
@@ -196,7 +204,18 @@ def test_bad_weights_cost_one_line(here, tmp_path):
     ],
 )
 def test_questions_that_statistics_cannot_answer_cost_one_line(here, tmp_path, arguments, message):
-    call("collect", "a.safetensors", "b.safetensors", *BASE, "--layers", "norm", "--limit", "50", "--out", tmp_path / "s.npz")
+    call(
+        "collect",
+        "a.safetensors",
+        "b.safetensors",
+        *BASE,
+        "--layers",
+        "norm",
+        "--limit",
+        "50",
+        "--out",
+        tmp_path / "s.npz",
+    )
     call(arguments[0], tmp_path / "s.npz", *arguments[1:]).assert_refused(message)
     assert contents(tmp_path).keys() == {"s.npz"}
     call(arguments[0], "x.npy", *arguments[1:3]).assert_refused("x.npy")

@@ -134,7 +134,12 @@ def test_a_shuffled_network_shares_nothing():
     assert shuffled.cross("l").abs().max() < 0.07
     torch.testing.assert_close(shuffled.within("l", 1), stats.within("l", 1), atol=1e-5, rtol=0)
     with pytest.raises(ValueError, match="keep="):
-        shuffle(ActivationStats({"l": LayerStats((1,), 2, torch.zeros(1), torch.eye(1), torch.empty(0, 1))}), "l", 0, torch.Generator())
+        shuffle(
+            ActivationStats({"l": LayerStats((1,), 2, torch.zeros(1), torch.eye(1), torch.empty(0, 1))}),
+            "l",
+            0,
+            torch.Generator(),
+        )
 
 
 def test_spectral_clustering_recovers_planted_blocks():
@@ -162,7 +167,9 @@ def test_clusters_of_two_networks_share_planted_subspaces(method):
     cluster = int(found.labels[0])
     assert found.members(cluster) == ([0, 1], [0, 1, 2])
     assert set(found.labels[found.order][:5].tolist()) == {cluster}
-    assert float(found.cosines[cluster]) == pytest.approx(float(principal_cosines(stats, "l", ([0, 1], [0, 1, 2])).mean()))
+    assert float(found.cosines[cluster]) == pytest.approx(
+        float(principal_cosines(stats, "l", ([0, 1], [0, 1, 2])).mean())
+    )
     for k in (0, 13):
         with pytest.raises(ValueError, match="1 to 12 clusters"):
             cluster_units(stats, "l", k=k)
@@ -174,7 +181,9 @@ def test_random_groups_of_units_share_less_than_a_planted_subspace():
     """Two bases of each of four planes: a plane is the same in both, and a random pair of units spans parts of two."""
     generator = torch.Generator().manual_seed(0)
     planes = torch.randn(2000, 8, generator=generator, dtype=DOUBLE)
-    turn = torch.block_diag(*[torch.linalg.qr(torch.randn(2, 2, generator=generator, dtype=DOUBLE)).Q for _ in range(4)])
+    turn = torch.block_diag(
+        *[torch.linalg.qr(torch.randn(2, 2, generator=generator, dtype=DOUBLE)).Q for _ in range(4)]
+    )
     stats = stats_of(planes, planes @ turn)
     assert float(principal_cosines(stats, "l", ([2, 3], [2, 3])).mean()) == pytest.approx(1)
     chance = random_cosines(stats, "l", (2, 2), generator, n=200)
@@ -203,7 +212,9 @@ def test_principal_angles_are_scipys():
 def samples():
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(120, 6, generator=generator, dtype=DOUBLE) * torch.arange(1, 7)
-    return x, x[:, :4] @ torch.randn(4, 5, generator=generator, dtype=DOUBLE) + 2 * torch.randn(120, 5, generator=generator, dtype=DOUBLE)
+    return x, x[:, :4] @ torch.randn(4, 5, generator=generator, dtype=DOUBLE) + 2 * torch.randn(
+        120, 5, generator=generator, dtype=DOUBLE
+    )
 
 
 def test_cka_is_the_normalized_hsic_of_gram_matrices(samples):

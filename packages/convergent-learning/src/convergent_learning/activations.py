@@ -51,9 +51,8 @@ def read_activations(
     """
     found: dict[str, list[Tensor]] = {name: [] for name in layers}
     with ExitStack() as stack:
-        for name in found:
-            module = find_layer(net, name)
-            stack.enter_context(_hooked(module, found[name]))
+        for name, outputs in found.items():
+            stack.enter_context(_hooked(find_layer(net, name), outputs))
         with torch.no_grad():
             net(x)
     read = {}

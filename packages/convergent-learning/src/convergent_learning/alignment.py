@@ -29,7 +29,9 @@ class Alignment(Generic[Net]):
     fixed: dict[str, str]
 
 
-def align(a: nn.Module, b: Net, loader: Iterable[Any], *, max_positions: int | None = None, seed: int = 0) -> Alignment[Net]:
+def align(
+    a: nn.Module, b: Net, loader: Iterable[Any], *, max_positions: int | None = None, seed: int = 0
+) -> Alignment[Net]:
     """Reorder the units of b by bipartite matching of their activations' correlations with those of a.
 
     Each group of units is matched by the last module that answers it, and a residual stream by the mean correlation
@@ -71,4 +73,3 @@ def _layers_to_match(group: PermutationGroup) -> list[str]:
         if (f"{name}.weight", 0) in group.parameters and (f"{name}.running_mean", 0) not in group.parameters
     ]
     return writers if len(writers) > 1 else [group.layers[-1]]
-

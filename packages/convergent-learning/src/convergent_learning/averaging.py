@@ -31,7 +31,7 @@ def average(models: Sequence[Net], weights: Sequence[float] | None = None) -> Ne
     shapes = [{name: tensor.shape for name, tensor in state.items()} for state in states]
     for i, one in enumerate(shapes[1:], 1):
         if one != shapes[0]:
-            wrong = sorted(set(one.items()) ^ set(shapes[0].items()))[0][0]
+            wrong = min(set(one.items()) ^ set(shapes[0].items()))[0]
             raise ValueError(f"networks can only be averaged within one architecture; network {i} differs in {wrong}")
     merged = copy.deepcopy(models[0])
     state = {
@@ -57,7 +57,7 @@ def reestimate_batchnorm(model: nn.Module, loader: Iterable[Any]) -> None:
     Raises:
         ValueError: if there is no batch.
     """
-    norms = [m for m in model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.track_running_stats]  # noqa: SLF001 - the class that all share
+    norms = [m for m in model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.track_running_stats]
     if not norms:
         return
     modes = {module: module.training for module in model.modules()}

@@ -97,9 +97,7 @@ class Axes:
             for one in (before, segments):
                 self.fix(Value(one), f"{parameter} is shared by layers of different units")
 
-    def order(
-        self, segments: tuple[Segment, ...], orders: dict[int, Int[Tensor, " units"]]
-    ) -> Int[Tensor, " entries"]:
+    def order(self, segments: tuple[Segment, ...], orders: dict[int, Int[Tensor, " units"]]) -> Int[Tensor, " entries"]:
         """Where each entry of an axis comes from, given the new order of some groups."""
         parts, offset = [], 0
         for segment in segments:

@@ -118,16 +118,17 @@ def match(
             )
         )
         plots.save(figure, plot)
+    overlap = semi.overlap(best)
     value = {
         "layer": layer,
         "by": by,
         "mean": {name: one.mean for name, one in chosen.items()},
-        "overlap": semi.overlap(best),
+        "overlap": overlap,
         "units": rows,
     }
     lines = [f"{layer}: mean {by} of {name} matching {one.mean:.3f}" for name, one in chosen.items()]
     if method == "both":
-        lines.append(f"the same partner in both: {100 * value['overlap']:.0f} % of the units")
+        lines.append(f"the same partner in both: {100 * overlap:.0f} % of the units")
     at = next(iter(chosen))
     for told, some in (("best", rows[:3]), ("worst", rows[-3:])):
         pairs = ", ".join(f"{row['unit']}-{row[f'{at}_partner']} ({row[f'{at}_{by}'] or 0:.2f})" for row in some)
@@ -169,9 +170,14 @@ def sparse(
     ]
     if out:
         rows = [
-            {"lambda": float(found.lambdas[i]), "target": j, "r2": float(found.r2[i, j]), "units": int(found.support[i, j])}
+            {
+                "lambda": float(found.lambdas[i]),
+                "target": j,
+                "r2": float(found.r2[i, j]),
+                "units": int(found.support[i, j]),
+            }
             for i in range(len(penalties))
-            for j in range(found.r2.shape[1])
+            for j, (r2, units) in enumerate(zip(found.r2[i].tolist(), found.support[i].tolist(), strict=True))
         ]
         files.write_text(out, files.to_csv(rows))
     dense, single = float(found.dense_r2.mean()), float(found.single_r2.mean())

@@ -36,18 +36,21 @@ def draw_correlations(
 
 @in_house_style
 def draw_matrices(
-    similarity: Float[Tensor, "p q"], matching: Matching, label: str = "correlation", names: tuple[str, str] = ("A", "B")
+    similarity: Float[Tensor, "p q"],
+    matching: Matching,
+    label: str = "correlation",
+    names: tuple[str, str] = ("A", "B"),
 ) -> Figure:
-    """The matrix of similarities as it is, and with the units in matched order, so that partners are on the diagonal."""
+    """The matrix of similarities as it is, and with the units in matched order: partners on the diagonal."""
     rows = matching.order
     partners = matching.index[rows]
     chosen = partners[partners >= 0]
     columns = torch.tensor(list(dict.fromkeys(chosen.tolist())))
     matrices = {"before": similarity, "after matching": similarity[rows][:, columns]}
-    figure, first = canvas(f"unit of {names[1]}", f"unit of {names[0]}", "before")
+    figure, first = canvas("unit of B", "unit of A", "before")
     figure.set_size_inches(8, 4)
     first.set_position((0.08, 0.15, 0.36, 0.7))
-    second = figure.add_axes((0.53, 0.15, 0.36, 0.7), xlabel=f"partner of {names[1]}", title="after matching")
+    second = figure.add_axes((0.53, 0.15, 0.36, 0.7), xlabel="partner in B", title="after matching")
     limits = float(similarity.min().clamp(max=0)), float(similarity.max())
     for axes, matrix in zip((first, second), matrices.values(), strict=True):
         image = axes.imshow(matrix.cpu().numpy(), cmap="viridis", vmin=limits[0], vmax=limits[1], aspect="auto")

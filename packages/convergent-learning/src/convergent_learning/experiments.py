@@ -46,7 +46,9 @@ def _measure(run: Run, one: dict[str, Any]) -> None:
         untrained_top=first["untrained"]["top"],
         untrained_bottom_quarter=first["untrained"]["bottom_quarter"],
     )
-    columns = {f"{key}_{name}": layers[name][key] for key in ("greedy", "matching", "overlap", "random") for name in LAYERS}
+    columns = {
+        f"{key}_{name}": layers[name][key] for key in ("greedy", "matching", "overlap", "random") for name in LAYERS
+    }
     columns |= {f"untrained_{name}": layers[name]["untrained"]["matching"] for name in LAYERS}
     run.measure("one-to-one", **columns)
     run.measure("shared-subspaces", **{key: one["subspaces"][key] for key in run.paper.claim("shared-subspaces").paper})
@@ -78,7 +80,9 @@ def _draw(run: Run, found: list[dict[str, Any]]) -> None:
     first, second = (torch.tensor(filters) for filters in one["filters"])
     run.figure(
         "filters",
-        draw_filters(first[matching.order], second[matching.index[matching.order]], matching.value[matching.order].tolist()),
+        draw_filters(
+            first[matching.order], second[matching.index[matching.order]], matching.value[matching.order].tolist()
+        ),
         ["some-features-recur"],
         caption="Filters of conv1 of two networks, matched one-to-one: the first pairs look alike, the last do not.",
     )
@@ -92,9 +96,7 @@ def _draw(run: Run, found: list[dict[str, Any]]) -> None:
         ["local-and-distributed"],
         caption="Share of units that so many units of another network predict, and after a random rotation.",
     )
-    keys = {
-        name: {"trained": name, "untrained": f"untrained_{name}"} for name in LAYERS
-    }
+    keys = {name: {"trained": name, "untrained": f"untrained_{name}"} for name in LAYERS}
     run.figure(
         "depth",
         plots.claim(run, "depth-trend", keys),

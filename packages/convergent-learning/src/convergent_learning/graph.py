@@ -49,9 +49,7 @@ def read_axes(model: nn.Module) -> Axes:
         graph = fx.Tracer().trace(model)
     except Exception as error:  # noqa: BLE001 - whatever the user's forward pass does with a proxy
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ValueError(
-            f"torch.fx cannot trace the network, so that its units cannot be permuted: {reason}"
-        ) from None
+        raise ValueError(f"torch.fx cannot trace the network, so that its units cannot be permuted: {reason}") from None
     finally:
         jaxtyping.config.update("jaxtyping_disable", was_disabled)
     return _Reader(model).read(graph)
@@ -88,7 +86,7 @@ class _Reader:
         if node.op == "call_module":
             name = str(node.target)
             value = self._module(node, name, self.modules[name])
-            if value and not value.is_flat and len(value.segments) == 1 and value.segments[0].block == 1:
+            if not value.is_flat and len(value.segments) == 1 and value.segments[0].block == 1:
                 self.axes.layers.append((name, value.segments[0].group))
             return value
         return self._call(node)
@@ -103,7 +101,7 @@ class _Reader:
 
     # ---- modules
 
-    def _module(self, node: fx.Node, name: str, module: nn.Module) -> Value:
+    def _module(self, node: fx.Node, name: str, module: Any) -> Value:
         inputs = self._inputs(node)
         unknown = f"it passes through {name} ({type(module).__name__})"
         if len(inputs) != 1 or is_parametrized(module):
@@ -204,7 +202,7 @@ class _Reader:
         elif name in BINARY and len(inputs) == 1 and len(node.all_input_nodes) == 1 and _is_plain(node):
             found = inputs[0]
         elif name in BINARY and len(inputs) == 2:
-            found = self.axes.join(*inputs, where=node.name)
+            found = self.axes.join(inputs[0], inputs[1], node.name)
         elif node.target is operator.getitem:
             found = _spatial_slice(node, inputs[0])
         elif len(inputs) == 1 and (

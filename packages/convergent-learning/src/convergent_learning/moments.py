@@ -91,7 +91,7 @@ class Moments:
         if not other.count:
             return
         if not self.count:
-            self._shift, self._sum = other.mean, torch.zeros_like(other._sum)  # noqa: SLF001 - of the same class
+            self._shift, self._sum = other.mean, torch.zeros_like(other._sum)
             self._products, self.count = other.scatter, other.count
             return
         n, delta = self.count + other.count, other.mean - self.mean

@@ -93,7 +93,11 @@ def sparse_mapping(
     step = 1 / torch.linalg.eigvalsh(gram)[-1]
     weights, found, gaps = torch.zeros_like(cross), [], []
     for penalty in penalties.tolist():
-        weights = dense if penalty == 0 else _fista(gram, cross, variance, penalty, weights, float(step), (tolerance, max_steps))
+        weights = (
+            dense
+            if penalty == 0
+            else _fista(gram, cross, variance, penalty, weights, float(step), (tolerance, max_steps))
+        )
         found.append(weights)
         gaps.append(duality_gap(gram, cross, variance, penalty, weights))
     path = torch.stack(found)

@@ -224,7 +224,7 @@ class _Gathering:
     keys: Tensor = field(default_factory=lambda: torch.empty(0))
 
     def add(self, parts: Sequence[Float[Tensor, "batch positions _"]], max_positions: int | None) -> None:
-        shapes = [tuple(part.shape[:2]) for part in parts]
+        shapes = [(part.shape[0], part.shape[1]) for part in parts]
         if len(set(shapes)) > 1:
             raise ValueError(f"layer {self.name} has other samples or positions in another network: {shapes}")
         chosen = choose_positions(shapes[0], max_positions, self.generator)

@@ -8,7 +8,9 @@ from torch import Tensor, nn
 from .graph import read_axes
 
 
-def weight_matching(a: nn.Module, b: nn.Module, *, seed: int = 0, max_rounds: int = 100) -> dict[str, Int[Tensor, " n"]]:
+def weight_matching(
+    a: nn.Module, b: nn.Module, *, seed: int = 0, max_rounds: int = 100
+) -> dict[str, Int[Tensor, " n"]]:
     """Orders of the units of b, for `permute_model`, that bring its weights closest to those of a.
 
     Coordinate descent: the best order of one group of units, given those of the others, until none changes.
@@ -45,7 +47,9 @@ def weight_matching(a: nn.Module, b: nn.Module, *, seed: int = 0, max_rounds: in
                 for segment in segments:
                     n = axes.size[segment.group] * segment.block
                     if axes.find(segment.group) == group:
-                        rows = [one.narrow(dim, offset, n).movedim(dim, 0).reshape(len(gain), -1) for one in (kept, moved)]
+                        rows = [
+                            one.narrow(dim, offset, n).movedim(dim, 0).reshape(len(gain), -1) for one in (kept, moved)
+                        ]
                         gain += rows[0] @ rows[1].T
                     offset += n
             best = torch.from_numpy(linear_sum_assignment(gain.numpy(), maximize=True)[1])
