@@ -1,4 +1,4 @@
-"""Verdicts: what the paper says holds; what a wrong implementation, or a network that shares nothing, gives does not."""
+"""Verdicts: what the paper says holds; what a wrong implementation gives does not."""
 
 import pytest
 
@@ -18,7 +18,8 @@ AGREEING = {
         "dense": 0.8, "one_to_one": 0.5, "dense_rotated": 0.8, "one_to_one_rotated": 0.3, "dense_untrained": 0.9,
         "clusters": 0.6, "random_clusters": 0.4, "p_value": 1e-4,
     },
-    "local-and-distributed": {"median_units": 5, "median_share": 0.2, "few": 0.2, "median_units_rotated": 12, "few_rotated": 0},
+    "local-and-distributed": {"median_units": 5, "median_share": 0.2, "few": 0.2,
+                              "median_units_rotated": 12, "few_rotated": 0},
     "depth-trend": {"conv1": 0.8, "conv2": 0.7, "conv3": 0.6} | {f"untrained_{layer}": 0.6 for layer in LAYERS},
     "mutual-information": {"same": 7, "by_chance": 1},
 }  # fmt: skip

@@ -39,7 +39,6 @@ def draw_matrices(
     similarity: Float[Tensor, "p q"],
     matching: Matching,
     label: str = "correlation",
-    names: tuple[str, str] = ("A", "B"),
 ) -> Figure:
     """The matrix of similarities as it is, and with the units in matched order: partners on the diagonal."""
     rows = matching.order
@@ -89,13 +88,13 @@ def draw_filters(
         second: Their partners.
         values: The correlation of each pair.
     """
-    figure, frame = canvas(None, None, "filters of two networks, matched; correlation of their activations")
+    figure, frame = canvas(None, None, None)
     n = len(values)
-    figure.set_size_inches(max(6.0, 0.6 * n), 2.1)
+    figure.set_size_inches(max(6.0, 0.6 * n), 1.8)
     frame.set_axis_off()
     for row, filters in enumerate((first, second)):
         for i, one in enumerate(filters):
-            axes = figure.add_axes((0.02 + 0.96 * i / n, 0.45 - 0.35 * row, 0.9 / n, 0.33))
+            axes = figure.add_axes((0.02 + 0.96 * i / n, 0.5 - 0.42 * row, 0.9 / n, 0.38))
             limit = float(one.abs().max()) or 1.0
             axes.imshow(one.cpu().numpy(), cmap="RdBu_r", vmin=-limit, vmax=limit)
             axes.set_axis_off()

@@ -2,7 +2,7 @@
 
 import operator
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import jaxtyping
 from torch import Tensor, fx, nn
@@ -101,7 +101,7 @@ class _Reader:
 
     # ---- modules
 
-    def _module(self, node: fx.Node, name: str, module: Any) -> Value:
+    def _module(self, node: fx.Node, name: str, module: Any) -> Value:  # noqa: ANN401, PLR0911 - one case a line
         inputs = self._inputs(node)
         unknown = f"it passes through {name} ({type(module).__name__})"
         if len(inputs) != 1 or is_parametrized(module):
@@ -109,11 +109,11 @@ class _Reader:
         (x,) = inputs
         kind = type(module)
         if kind is nn.Linear:
-            return self._affine(node, module, (x, "last", 1), (0, "last"), unknown)
+            return self._affine(module, (x, "last", 1), (0, "last"), unknown)
         if kind in CONVOLUTIONS:
             return self._convolution(node, module, x, unknown)
         if kind in TRANSPOSED and module.groups == 1:
-            return self._affine(node, module, (x, "channels", 0), (1, "channels"), unknown)
+            return self._affine(module, (x, "channels", 0), (1, "channels"), unknown)
         if kind in ENTRYWISE or (kind in SPATIAL and (x.axis == "channels" or not x.segments)):
             return x
         if kind is nn.Flatten and module.start_dim == 1 and module.end_dim == -1:
@@ -139,7 +139,11 @@ class _Reader:
         return self._fixed(node, reason)
 
     def _affine(
-        self, node: fx.Node, module: Any, read: tuple[Value, str, int], made: tuple[int, str], unknown: str
+        self,
+        module: Any,  # noqa: ANN401 - an affine layer or a convolution
+        read: tuple[Value, str, int],
+        made: tuple[int, Literal["channels", "last"]],
+        unknown: str,
     ) -> Value:
         """A layer that mixes all units of its input: a group of its own for its output."""
         x, axis, dim = read
@@ -156,16 +160,16 @@ class _Reader:
         self.axes.bind(self.names[id(weight)], out_dim, new)
         if module.bias is not None:
             self.axes.bind(self.names[id(module.bias)], 0, new)
-        return Value(new, "channels" if out_axis == "channels" else "last")
+        return Value(new, out_axis)
 
     def _fixed_segments(self, size: int, reason: str) -> tuple[Segment, ...]:
         group = self.axes.new(size)
         self.axes.reason[group] = reason
         return (Segment(group, 1),)
 
-    def _convolution(self, node: fx.Node, module: Any, x: Value, unknown: str) -> Value:
+    def _convolution(self, node: fx.Node, module: Any, x: Value, unknown: str) -> Value:  # noqa: ANN401
         if module.groups == 1:
-            return self._affine(node, module, (x, "channels", 1), (0, "channels"), unknown)
+            return self._affine(module, (x, "channels", 1), (0, "channels"), unknown)
         is_depthwise = module.groups == module.in_channels == module.out_channels
         if is_depthwise and x.axis == "channels":
             return self._per_unit(node, module, x, module.in_channels, unknown)
@@ -231,7 +235,7 @@ class _Reader:
             return None
         return x if keep else Value(x.segments, "last")
 
-    def _cat(self, node: fx.Node, inputs: list[Value]) -> Value | None:
+    def _cat(self, node: fx.Node, inputs: list[Value]) -> Value | None:  # noqa: ARG002 - as the others
         parts: Any = node.args[0] if node.args else node.kwargs.get("tensors")
         dim = node.args[1] if len(node.args) > 1 else node.kwargs.get("dim", 0)
         values = [self.values[part] for part in parts]

@@ -10,8 +10,8 @@ GREEDY = {"conv1": 0.703, "conv2": 0.556, "conv3": 0.478}
 MATCHING = {"conv1": 0.663, "conv2": 0.507, "conv3": 0.446}
 OVERLAP = {"conv1": 0.729, "conv2": 0.578, "conv3": 0.617}
 SCALE = (
-    "The paper compares four CaffeNets trained on ImageNet; here four small convolutional networks are trained on MNIST "
-    "for each seed."
+    "The paper compares four CaffeNets trained on ImageNet; here four small convolutional networks are trained on "
+    "MNIST for each seed."
 )
 
 
@@ -29,6 +29,9 @@ PAPER = Paper(
     title="Convergent Learning: Do different neural networks learn the same representations?",
     year=2015,
     arxiv="1511.07543",
+    authors=("Yixuan Li", "Jason Yosinski", "Jeff Clune", "Hod Lipson", "John Hopcroft"),
+    venue="ICLR 2016",
+    field="Theory of training",
     claims=(
         Claim(
             "some-features-recur",
@@ -42,7 +45,7 @@ PAPER = Paper(
                 "untrained_bottom_quarter": "lowest quarter, untrained",
             },
             criterion="best unit above 0.95 and above that of untrained networks; lowest quarter below 0.7 on average",
-            holds=lambda m: m["top"] > max(0.95, m["untrained_top"]) and m["bottom_quarter"] < 0.7,
+            holds=lambda m: m["top"] > 0.95 and m["top"] > m["untrained_top"] and m["bottom_quarter"] < 0.7,
             note=SCALE,
         ),
         Claim(
@@ -97,8 +100,8 @@ PAPER = Paper(
                 "p_value": "p of the two being alike",
             },
             criterion=(
-                "all units give an R² at least 0.1 above the best single unit, which a rotation lowers by 0.05 or more; "
-                "cosines between clusters exceed those between random ones (p < 0.05)"
+                "all units give an R² at least 0.1 above the best single unit, which a rotation lowers by 0.05 or "
+                "more; cosines between clusters exceed those between random ones (p < 0.05)"
             ),
             holds=lambda m: (
                 m["dense"] >= m["one_to_one"] + 0.1

@@ -150,9 +150,9 @@ def _locality(stats: ActivationStats, trial: NetworksTrial, generator: torch.Gen
                 counts[name] += needed
                 shares[name] += [n / one[layer].sizes[i] for n in needed]
     found: dict[str, Any] = {"counts": counts[""], "counts_rotated": counts["_rotated"]}
-    for name in counts:
-        found[f"median_units{name}"] = float(statistics.median(counts[name]))
-        found[f"few{name}"] = statistics.fmean(n <= 2 for n in counts[name])
+    for name, needed in counts.items():
+        found[f"median_units{name}"] = float(statistics.median(needed))
+        found[f"few{name}"] = statistics.fmean(n <= 2 for n in needed)
     return found | {"median_share": float(statistics.median(shares[""]))}
 
 
