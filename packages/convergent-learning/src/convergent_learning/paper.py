@@ -158,8 +158,8 @@ PAPER = Paper(
             holds=lambda m: m["same"] >= 5 > m["by_chance"],
             direction=lambda m: m["same"] > m["by_chance"] and math.isfinite(m["same"]),
             note=(
-                f"{SCALE} More than half of the pixels of MNIST are background, where each unit has one constant value, "
-                "and mutual information does not tell a negative correlation from a positive one. For two networks of "
+                f"{SCALE} More than half of the pixels of MNIST are background, where each unit has one constant "
+                "value, and mutual information does not tell a negative correlation from a positive one. For two networks of "
                 "this kind, all 8 pairs agree on foreground pixels when absolute correlations are matched."
             ),
         ),
