@@ -159,8 +159,8 @@ PAPER = Paper(
             direction=lambda m: m["same"] > m["by_chance"] and math.isfinite(m["same"]),
             note=(
                 f"{SCALE} More than half of the pixels of MNIST are background, where each unit has one constant "
-                "value, and mutual information does not tell a negative correlation from a positive one. For two networks of "
-                "this kind, all 8 pairs agree on foreground pixels when absolute correlations are matched."
+                "value, and mutual information does not tell a negative correlation from a positive one. For two "
+                "networks of this kind, all 8 pairs agree on foreground pixels when absolute correlations are matched."
             ),
         ),
     ),
