@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from house import PACKAGES
-from separata import data, plots
+from separata import data, plots, training
 from separata.runs import read_csv
 from separata.training import seeded
 
@@ -454,3 +454,56 @@ def test_labels_of_a_quadratic_network_are_proven_or_refuted(tmp_path):
     assert (lower <= values.amin(0)).all()
     assert (upper >= values.amax(0)).all()
     assert ((upper - lower) < 3 * (values.amax(0) - values.amin(0))).all(), "tight enough to say something"
+
+
+@pytest.mark.composes("bab-verify", "convergent-learning")
+def test_two_networks_that_are_aligned_and_averaged_are_verified():
+    """convergent-learning x bab-verify: a permuted network has the verdicts of the network, and so has their average."""
+    from bab_verify import verify_robustness
+    from convergent_learning import align, average, permutation_groups, permute_model
+
+    train, test = data.load("digits"), data.load("digits", split="test")
+    x, y = train.images.flatten(1), train.labels
+    nets = []
+    for seed in (0, 1):
+        with seeded(seed):
+            net = nn.Sequential(nn.Linear(64, 30), nn.ReLU(), nn.Linear(30, 10))
+        optimizer, generator = torch.optim.Adam(net.parameters(), lr=5e-3), torch.Generator().manual_seed(seed)
+        training.train(net, x, y, epochs=20, batch_size=64, optimizer=optimizer, generator=generator)
+        nets.append(net.eval())
+    aligned = align(nets[0], nets[1], x.split(256)).model
+    merged, unaligned = average([nets[0], aligned]), average(nets)
+    scores = [training.accuracy(net, test.images.flatten(1), test.labels) for net in (merged, unaligned)]
+    assert scores[0] > 0.8
+    assert scores[0] > scores[1]
+    with torch.no_grad():
+        is_right = merged(test.images.flatten(1)).argmax(1) == test.labels
+    image, label = test.images.flatten(1)[is_right][0], int(test.labels[is_right][0])
+    assert verify_robustness(merged, image, label, eps=0.001).status == "unsat"
+    (group,) = [one for one in permutation_groups(merged) if not one.fixed]
+    shuffled = permute_model(merged, {group.layers[0]: torch.randperm(30, generator=torch.Generator().manual_seed(0))})
+    for eps in (0.001, 0.5):
+        statuses = {verify_robustness(net, image, label, eps=eps).status for net in (merged, shuffled)}
+        assert statuses == ({"unsat"} if eps < 0.1 else {"sat"})
+
+
+@pytest.mark.composes("convergent-learning", "snn-continual")
+def test_spiking_networks_of_two_seeds_are_compared():
+    """convergent-learning x snn-continual: the units of spiking networks are matched by their spikes over time."""
+    from convergent_learning import collect, match_units
+    from snn_continual import SpikingMLP
+
+    nets = []
+    for seed in (0, 1):
+        with seeded(seed):
+            nets.append(SpikingMLP((64, 32, 10)).eval())
+    neurons = ("DSRLIF", "DSRIF")
+    layer = next(name for name, module in nets[0].named_modules() if type(module).__name__ in neurons)
+    x = data.load("digits", split="test").images
+    stats = collect([nets[0], nets[0], nets[1]], x.split(100), [layer], repeated=True)
+    alive = ~stats[layer].dead(0)
+    assert int(alive.sum()) > 16
+    same, other = match_units(stats.cross(layer, 0, 1)), match_units(stats.cross(layer, 0, 2))
+    assert torch.equal(same.index[alive], torch.arange(32)[alive])
+    assert float(same.value[alive].mean()) == pytest.approx(1, abs=1e-4)
+    assert 0 < other.mean < 0.9
