@@ -458,7 +458,7 @@ def test_labels_of_a_quadratic_network_are_proven_or_refuted(tmp_path):
 
 @pytest.mark.composes("bab-verify", "convergent-learning")
 def test_two_networks_that_are_aligned_and_averaged_are_verified():
-    """convergent-learning x bab-verify: a permuted network has the verdicts of the network, and so has their average."""
+    """convergent-learning aligns, permutes and averages networks; bab-verify gives a permuted one the same verdicts."""
     from bab_verify import verify_robustness
     from convergent_learning import align, average, permutation_groups, permute_model
 
@@ -489,7 +489,7 @@ def test_two_networks_that_are_aligned_and_averaged_are_verified():
 
 @pytest.mark.composes("convergent-learning", "snn-continual")
 def test_spiking_networks_of_two_seeds_are_compared():
-    """convergent-learning x snn-continual: the units of spiking networks are matched by their spikes over time."""
+    """The units of spiking networks are matched by their spikes over time."""
     from convergent_learning import collect, match_units
     from snn_continual import SpikingMLP
 
