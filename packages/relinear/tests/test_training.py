@@ -78,6 +78,27 @@ def test_a_member_that_diverges_does_not_disturb_the_others():
         torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-5)
 
 
+@pytest.mark.parametrize("is_together", [False, True])
+def test_at_gamma_0_clipping_is_that_of_the_conventional_network(is_together):
+    """Gradients of quadratic parameters, which are not 0, do not count where these do not move."""
+    train = replace(TRAIN, clip=0.05)
+    configs = [
+        RunConfig(ModelConfig("mlp:6x2"), StrategyConfig(gamma=0.0), train),
+        RunConfig(ModelConfig("mlp:6x2"), StrategyConfig("conventional"), train),
+    ]
+    trained = []
+    for config in configs:
+        model = network(config)
+        if is_together:
+            member = Member(model, Setting.of(config), 0, 0)
+            trained.append(train_together([member], [blobs()], train)[0].members()[0].state_dict())
+        else:
+            Trainer(model, blobs(), config).fit()
+            trained.append(model.state_dict())
+    for name, value in trained[1].items():
+        torch.testing.assert_close(trained[0][f"{name}_r"], value, atol=1e-6, rtol=1e-5, msg=name)
+
+
 def test_norms_that_differ_are_told():
     config = RunConfig(ModelConfig("mlp:6"))
     members = [Member(network(config), Setting(0.1, alpha=0.9, norm=norm), 0, 0) for norm in ("l1", "l2")]
