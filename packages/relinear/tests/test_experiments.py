@@ -1,11 +1,16 @@
 """Contenders have the same data, epochs, and number of settings."""
 
+from collections import defaultdict
+from unittest.mock import Mock
+
 import pytest
 
+from relinear import experiments
 from relinear.configs import GAMMA, ModelConfig
 from relinear.experiments import Potential, _candidates, _contenders, _widened
 from relinear.networks import make_kind
 from relinear.remedies import FEW, NETWORKS, Collapses, chosen_strengths, collapse_trial
+from separata import Run
 from separata.models import count_parameters
 
 
@@ -103,3 +108,41 @@ def test_strengths_are_the_best_over_all_rates_on_held_out_data():
     trials.clear()
     assert chosen_strengths(Collapses(**FEW), (0,), run)["relinear"] == GAMMA
     assert not trials
+
+
+def test_settings_are_chosen_on_held_out_data_and_measured_on_the_test_part(monkeypatch):
+    monkeypatch.setattr(experiments.plots, "claim", Mock())
+    config = Potential(("digits",), "mlp:4x1", (0.1, 0.3), (1e-3, 1e-2), (0.0, 1e-3), (1,), (None,))
+    trials = defaultdict(list)
+
+    def held_out(trial, setting):
+        # The conventional network is best at 0.3 without decay; the quadratic one at 0.1 and 0.01, but at 0.3, 0.1.
+        if trial.neuron == "quadratic" and trial.init == "relinear":
+            return 0.9 if (setting.lr, setting.gamma) in {(0.1, 1e-2), (0.3, 1e-1)} else 0.2
+        return 0.8 if (setting.lr, setting.weight_decay) == (0.3, 0.0) else 0.3
+
+    def accuracy(trial, setting):
+        return held_out(trial, setting) if trial.is_held_out else setting.lr + setting.gamma / 10
+
+    def solve(_, some, label):
+        trials[label] += some
+        row = {"n_parameters": 1}
+        return [
+            row
+            | {"accuracy": [[accuracy(one, setting)] * 2 for setting in one.settings]}
+            | {"moved": [[0.0, 0.0] for _ in one.settings]}
+            for one in some
+        ]
+
+    run = Mock(spec=Run, seeds=(0, 1))
+    run.map.side_effect = solve
+    experiments.potential(config, run)
+    assert all(one.is_held_out for one in trials["held-out data"])
+    assert len(trials["networks"]) == 5
+    assert not any(one.is_held_out for one in trials["networks"])
+    measured = {call.args[0]: call.kwargs for call in run.measure.call_args_list}
+    assert measured["full-potential"]["relinear"] == pytest.approx(0.1 + 1e-3)
+    assert measured["full-potential"]["conventional"] == pytest.approx(0.3 + 0.1)
+    # The sweep has the rate of the conventional network.
+    assert measured["inside-optimum"]["best"] == pytest.approx(0.3 + 1e-2)
+    assert measured["inside-optimum"]["gamma_1e-3"] == pytest.approx(0.3 + 1e-4)

@@ -7,7 +7,17 @@ import pytest
 import torch
 from torch import nn
 
-from relinear import ModelConfig, RunConfig, Setting, StrategyConfig, TrainConfig, Trainer, collapse, make_network
+from relinear import (
+    ModelConfig,
+    RunConfig,
+    Setting,
+    StrategyConfig,
+    TrainConfig,
+    Trainer,
+    collapse,
+    make_network,
+    trials,
+)
 from relinear.batched import Member, train_together
 from relinear.continuation import Continuation, run_continuation
 from relinear.samples import augment, batch_indices, fitting_parts
@@ -184,6 +194,15 @@ def test_settings_are_not_chosen_on_the_test_part():
     assert not rows[0] & rows[1]
     assert not (rows[0] | rows[1]) & rows[2]
     assert len(whole) == len(train) + len(held)
+
+
+@pytest.mark.parametrize("batchnorm", [False, True])
+def test_a_trial_is_evaluated_on_what_it_was_not_trained_on(monkeypatch, batchnorm):
+    """Here on samples with exchanged classes."""
+    other = replace(blobs(200, seed=1), y=1 - torch.arange(200) % 2)
+    monkeypatch.setattr(trials, "fitting_parts", lambda *_, **__: (blobs(200), other))
+    trial = Trial("", ModelConfig("mlp:6", batchnorm=batchnorm), "quadratic", (Setting(0.1, 0.01),), (0,), train=TRAIN)
+    assert run_trial(trial, "cpu")["accuracy"][0][0] < 0.3
 
 
 @pytest.mark.parametrize("batchnorm", [False, True])
