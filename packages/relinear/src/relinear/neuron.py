@@ -134,8 +134,8 @@ def _in_half_precision(x: Tensor, weights: Weights, geometry: Geometry | None) -
     scale = _power_of_two(x)
 
     def mapped(weight: Tensor, bias: Tensor | None, *, is_squared: bool = False) -> Tensor:
-        compute = _half_map if _is_written_down() else _HalfMap.apply
-        found: Tensor = compute(x, weight.float(), scale, is_squared, geometry)
+        arguments = x, weight.float(), scale, is_squared, geometry
+        found: Tensor = _half_map(*arguments) if _is_written_down() else _HalfMap.apply(*arguments)
         return found if bias is None else found + bias.float().reshape(-1, *[1] * (found.ndim - 2))
 
     r = mapped(weights.weight_r, weights.bias_r)

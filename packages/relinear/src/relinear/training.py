@@ -118,8 +118,8 @@ class Trainer:
             for group, rate in zip(self.optimizer.param_groups, self._rates, strict=True)
         ]
         shares = {id(one): share for parameters, share in groups for one in parameters}
-        parameters = [one for one in self.model.parameters() if one.grad is not None]
-        norm = nn.utils.get_total_norm([shares[id(one)] * one.grad for one in parameters])
+        parameters = list(self.model.parameters())
+        norm = nn.utils.get_total_norm([shares[id(one)] * one.grad for one in parameters if one.grad is not None])
         nn.utils.clip_grads_with_norm_(parameters, self.config.clip, norm)
 
     def update(self) -> None:
