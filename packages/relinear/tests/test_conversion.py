@@ -106,6 +106,65 @@ def test_what_cannot_be_converted_is_told(model, options, said, unchecked):
     assert str(model) == before
 
 
+class Reads(nn.Module):
+    """Reads the type of its layer's weight, as T5 and the patches of ViT do in transformers."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner, self.outer = nn.Linear(3, 3), nn.Linear(3, 3)
+
+    def forward(self, x):
+        return self.outer(self.inner(x.to(self.outer.weight.dtype)))
+
+
+def test_what_reads_the_weight_of_a_layer_is_told_to_skip_it():
+    model, x = quadratize(Reads()).model, torch.randn(2, 3)
+    assert not hasattr(model.outer, "weight")
+    with pytest.raises(AttributeError, match="no weight, but weight_r, weight_g and weight_b; .* skip of quadratize"):
+        model(x)
+    with pytest.raises(AttributeError, match="no attribute 'weights_r'"):
+        model.outer.weights_r  # noqa: B018 - what is read is the test
+    model = Reads()
+    expected = model(x)
+    torch.testing.assert_close(quadratize(model, skip="outer").model(x), expected)
+
+
+class Block(nn.Module):
+    """Of a residual network as torchvision has them."""
+
+    def __init__(self, n_in, n_out, stride):
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv2d(n_in, n_out, 3, stride, 1, bias=False), nn.BatchNorm2d(n_out)
+        self.conv2, self.bn2 = nn.Conv2d(n_out, n_out, 3, 1, 1, bias=False), nn.BatchNorm2d(n_out)
+        self.downsample = None
+        if stride > 1:
+            self.downsample = nn.Sequential(nn.Conv2d(n_in, n_out, 1, stride, bias=False), nn.BatchNorm2d(n_out))
+
+    def forward(self, x):
+        y = self.bn2(self.conv2(torch.relu(self.bn1(self.conv1(x)))))
+        return torch.relu(y + (x if self.downsample is None else self.downsample(x)))
+
+
+def test_a_residual_network_with_shortcuts_and_a_masked_encoder():
+    stem = [nn.Conv2d(3, 4, 7, 2, 3, bias=False), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(3, 2, 1)]
+    tail = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 5)]
+    model = nn.Sequential(*stem, Block(4, 4, 1), Block(4, 8, 2), *tail)
+    images = torch.randn(6, 3, 32, 32)
+    model(images)
+    model.eval()
+    expected = model(images)
+    found = quadratize(model, skip=("first", "last"))
+    assert found.converted == ("4.conv1", "4.conv2", "5.conv1", "5.conv2", "5.downsample.0")
+    torch.testing.assert_close(copy.deepcopy(model)(images), expected, atol=1e-5, rtol=1e-5)
+    encoder = nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), 2).eval()
+    x, mask = torch.randn(3, 5, 8), torch.arange(5) >= torch.tensor([[3], [5], [4]])
+    with torch.no_grad():
+        expected = encoder(x, src_key_padding_mask=mask)
+        quadratize(encoder)
+        found = encoder(x, src_key_padding_mask=mask)
+    torch.testing.assert_close(found[~mask], expected[~mask], atol=1e-5, rtol=1e-5)
+
+
 def test_tied_weights_are_left_alone():
     model = nn.Sequential(nn.Embedding(5, 4), nn.Linear(4, 4), nn.Linear(4, 5))
     model[2].weight = model[0].weight
@@ -163,6 +222,28 @@ def test_it_is_loaded_by_name_and_given_back(tokens):
     again = Custom()
     again.load_state_dict(state)
     torch.testing.assert_close(again.eval()(tokens), conventional(tokens))
+
+
+class Counts(nn.Linear):
+    """Has a state of its own that is no tensor."""
+
+    def __init__(self, *sizes):
+        super().__init__(*sizes)
+        self.calls = 0
+
+    def get_extra_state(self):
+        return {"calls": self.calls}
+
+    def set_extra_state(self, state):
+        self.calls = state["calls"]
+
+
+def test_states_that_are_no_tensors_are_loaded_too():
+    conventional = nn.Sequential(nn.Linear(3, 4), Counts(4, 2))
+    model = quadratize(copy.deepcopy(conventional)).model
+    conventional[1].calls = 7
+    load_conventional(model, conventional.state_dict())
+    assert model[1].calls == 7
 
 
 def test_biases_that_the_conversion_added_are_0():

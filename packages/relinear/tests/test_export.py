@@ -1,5 +1,7 @@
 """Networks for other programs."""
 
+import warnings
+
 import pytest
 import torch
 from torch import nn
@@ -32,3 +34,13 @@ def test_a_user_s_convolutional_network(tmp_path):
     save_onnx(model, tmp_path / "net.onnx", (1, 5, 5))
     x = torch.randn(2, 1, 5, 5)
     torch.testing.assert_close(computed(tmp_path / "net.onnx", x), model(x).detach(), atol=1e-4, rtol=1e-4)
+
+
+def test_torchscript_s_exporter_writes_large_inputs_as_they_are_computed(tmp_path):
+    """Which custom functions are left to, it wrote another network."""
+    model = quadratize(nn.Sequential(nn.Linear(300, 4)), init="random").model
+    x = torch.randn(230, 300)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(model, (x,), tmp_path / "net.onnx", input_names=["x"], dynamo=False)
+    torch.testing.assert_close(computed(tmp_path / "net.onnx", x), model(x).detach(), atol=1e-3, rtol=1e-3)

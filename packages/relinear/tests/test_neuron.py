@@ -197,6 +197,45 @@ def test_float16_does_not_overflow_where_squares_would():
     torch.testing.assert_close(found, quadratic_linear(x, r, g, b), rtol=0.02, atol=0.01 * float(found.abs().max()))
 
 
+@FORMS
+@pytest.mark.parametrize("kind", ["dense", "convolution"])
+def test_gradients_do_not_overflow_where_those_of_squares_would(kind, form):
+    """They are finite in single precision: sums of the squares of 1000 times a hundredth."""
+    if kind == "dense":
+        layer, x = QuadraticLinear(16, 4, form=form, init="random"), 1000 * torch.randn(8, 16)
+    else:
+        layer, x = QuadraticConv2d(4, 6, 3, groups=2, form=form, init="random"), 1000 * torch.randn(2, 4, 6, 6)
+    x.requires_grad_()
+    expected = layer(x)
+    grad = 0.01 * torch.randn_like(expected)
+    with torch.autocast("cpu", torch.float16):
+        found = layer(x)
+    for one, other in zip(*(torch.autograd.grad(y, [x, *layer.parameters()], grad) for y in (found, expected))):
+        assert one.isfinite().all()
+        assert float((one - other).norm() / other.norm()) < 5e-3
+
+
+def test_derivatives_in_half_precision_of_every_kind():
+    """Under `torch.func` and in forward mode as in single precision."""
+    layer = QuadraticLinear(6, 5, init="random")
+    x, v = torch.randn(4, 6), torch.randn(4, 6)
+
+    def half(x):
+        with torch.autocast("cpu", torch.float16):
+            return layer(x)
+
+    computed = [
+        (
+            torch.func.jvp(one, (x,), (v,))[1],
+            torch.func.vmap(torch.func.grad(lambda row, one=one: one(row[None]).square().sum()))(x),
+            torch.func.vjp(lambda x, one=one: torch.func.grad(lambda y: one(y).square().sum())(x), x)[1](v)[0],
+        )
+        for one in (half, layer)
+    ]
+    for found, expected in zip(*computed):
+        assert float((found - expected).norm() / expected.norm()) < 5e-3
+
+
 def test_a_module_in_half_precision_stays_there():
     layer = QuadraticLinear(16, 4, init="random")
     x = torch.randn(8, 16)

@@ -7,7 +7,16 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from relinear import GradientShrinkage, QuadraticLinear, QuadraticShrinkage, make_mlp, param_groups
+from relinear import (
+    GradientShrinkage,
+    QuadraticLinear,
+    QuadraticShrinkage,
+    conventional_state,
+    make_mlp,
+    neuron,
+    param_groups,
+    quadratize,
+)
 
 X, Y = torch.randn(20, 4, generator=torch.manual_seed(1)), torch.arange(20) % 3
 
@@ -21,9 +30,9 @@ def train(model, optimizer, n=8, after=lambda: None):
     return dict(model.named_parameters())
 
 
-def network(neuron="quadratic", init="relinear"):
+def network(kind="quadratic", init="relinear"):
     torch.manual_seed(0)
-    return make_mlp((4, 6, 5, 3), neuron, init)
+    return make_mlp((4, 6, 5, 3), kind, init)
 
 
 def test_groups_have_the_rates_of_the_paper():
@@ -58,6 +67,61 @@ def test_at_gamma_0_the_network_is_the_conventional_one_step_by_step(momentum):
         if not name.endswith("_r"):
             assert torch.equal(parameter, start[name]), name
     assert not torch.equal(ours["1.weight_r"], start["1.weight_r"])
+
+
+class Cnn(nn.Sequential):
+    """Convolutions, the first of many inputs; their biases have no gradient but rounding, which Adam would magnify."""
+
+    def __init__(self):
+        super().__init__(nn.Conv2d(3, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(), nn.Conv2d(16, 4, 3, stride=2))
+        self.append(nn.AvgPool2d(15)).append(nn.Flatten())
+
+
+@pytest.mark.parametrize("kind", ["sgd", "nesterov", "adamw"])
+@pytest.mark.parametrize("is_large", [False, True])
+def test_at_gamma_0_it_is_so_to_the_last_bit(kind, is_large):
+    torch.manual_seed(0)
+    if is_large:
+        plain, x = Cnn(), torch.randn(24, 3, 32, 32)
+        assert x.numel() > neuron.SMALL
+    else:
+        plain, x = nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 4)), X
+    quadratic = quadratize(copy.deepcopy(plain)).model
+    make = {
+        "sgd": lambda some: torch.optim.SGD(some, 0.05, momentum=0.9, weight_decay=0.01),
+        "nesterov": lambda some: torch.optim.SGD(some, 0.05, momentum=0.9, nesterov=True),
+        "adamw": lambda some: torch.optim.AdamW(some, 0.05, weight_decay=0.1),
+    }[kind]
+    for model, optimizer in (
+        (plain, make(plain.parameters())),
+        (quadratic, make(param_groups(quadratic, 0.05, 0.0, 0.0))),
+    ):
+        for _ in range(4):
+            optimizer.zero_grad()
+            cross_entropy(model(x), torch.arange(len(x)) % 4).backward()
+            optimizer.step()
+    for name, value in conventional_state(quadratic).items():
+        assert torch.equal(value, plain.state_dict()[name]), name
+
+
+def test_the_optimizer_s_own_decay_is_that_of_the_regular_parameters_alone():
+    """As of `AdamW(model.parameters(), weight_decay=0.5)`, rather than none at all."""
+    model = network(init="random")
+    start = copy.deepcopy(dict(model.named_parameters()))
+    optimizer = torch.optim.AdamW(param_groups(model, 0.1, 1.0, 1.0), weight_decay=0.5)
+    for parameter in model.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    optimizer.step()
+    for name, parameter in model.named_parameters():
+        factor = 1 - 0.1 * 0.5 if name.endswith("_r") else 1.0
+        torch.testing.assert_close(parameter, factor * start[name], msg=name)
+
+
+def test_a_parameter_that_layers_share_is_in_one_group():
+    model = nn.Sequential(QuadraticLinear(3, 3), QuadraticLinear(3, 3))
+    model[1].weight_g = model[0].weight_g
+    groups = param_groups(model, 0.1)
+    assert sorted(id(p) for one in groups for p in one["params"]) == sorted(map(id, model.parameters()))
 
 
 def by_gradients(model, gamma_g, gamma_b):
@@ -161,6 +225,36 @@ def test_gradients_of_sgd_are_shrunk_until_that_is_removed():
     assert torch.equal(models[0][1].weight_g.grad, before)
 
 
+def test_gradients_that_a_closure_computes_are_shrunk():
+    """As Lightning calls optimizers."""
+    models = [network() for _ in range(2)]
+    optimizers = [torch.optim.SGD(model.parameters(), 0.05, momentum=0.9) for model in models]
+    for model, optimizer in zip(models, optimizers):
+        GradientShrinkage(optimizer, model, 0.1, 0.2)
+
+    def closure():
+        optimizers[0].zero_grad()
+        loss = cross_entropy(models[0](X), Y)
+        loss.backward()
+        return loss
+
+    expected = train(models[1], optimizers[1])
+    for number in range(8):
+        loss = optimizers[0].step(closure) if number % 2 else optimizers[0].step(closure=closure)
+        assert loss > 0
+    for name, parameter in models[0].named_parameters():
+        torch.testing.assert_close(parameter, expected[name], msg=name)
+
+
+def test_frozen_parameters_are_not_pulled():
+    model = network(init="random")
+    model[1].weight_g.requires_grad_(requires_grad=False)
+    before = copy.deepcopy(dict(model.named_parameters()))
+    QuadraticShrinkage(model, 0.5, 0.5).step()
+    assert torch.equal(model[1].weight_g, before["1.weight_g"])
+    torch.testing.assert_close(model[3].weight_g, before["3.weight_g"] / 2)
+
+
 @pytest.mark.parametrize("kind", [torch.optim.Adam, torch.optim.AdamW, torch.optim.RMSprop, torch.optim.Adagrad])
 def test_shrunk_gradients_are_refused_where_they_do_nothing(kind):
     model = network()
@@ -180,7 +274,12 @@ def test_shrunk_gradients_are_refused_where_they_do_nothing(kind):
         (lambda: QuadraticShrinkage(network(), alpha_g=2.0), "alpha_g"),
         (lambda: QuadraticShrinkage(network(), norm="max"), "l2 or l1"),
         (lambda: QuadraticShrinkage(nn.Linear(2, 2)), "with quadratize first"),
+        (lambda: param_groups(network(), 0.1, decay_quadratic=True), "give weight_decay"),
         (lambda: GradientShrinkage(torch.optim.SGD(network().parameters(), 0.1), network(), 2.0), "gamma_g"),
+        (
+            lambda: GradientShrinkage(torch.optim.SGD(network().parameters(), 0.1), network()),
+            "make it after quadratize",
+        ),
     ],
 )
 def test_bad_settings_are_told(call, said, unchecked):

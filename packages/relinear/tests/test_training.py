@@ -7,7 +7,17 @@ import pytest
 import torch
 from torch import nn
 
-from relinear import ModelConfig, RunConfig, Setting, StrategyConfig, TrainConfig, Trainer, collapse, make_network
+from relinear import (
+    ModelConfig,
+    RunConfig,
+    Setting,
+    StrategyConfig,
+    TrainConfig,
+    Trainer,
+    collapse,
+    make_network,
+    trials,
+)
 from relinear.batched import Member, train_together
 from relinear.continuation import Continuation, run_continuation
 from relinear.samples import augment, batch_indices, fitting_parts
@@ -76,6 +86,27 @@ def test_a_member_that_diverges_does_not_disturb_the_others():
     assert not history[-1, 0].isfinite()
     for one, other in zip(alone.members()[0].parameters(), both.members()[1].parameters()):
         torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("is_together", [False, True])
+def test_at_gamma_0_clipping_is_that_of_the_conventional_network(is_together):
+    """Gradients of quadratic parameters, which are not 0, do not count where these do not move."""
+    train = replace(TRAIN, clip=0.05)
+    configs = [
+        RunConfig(ModelConfig("mlp:6x2"), StrategyConfig(gamma=0.0), train),
+        RunConfig(ModelConfig("mlp:6x2"), StrategyConfig("conventional"), train),
+    ]
+    trained = []
+    for config in configs:
+        model = network(config)
+        if is_together:
+            member = Member(model, Setting.of(config), 0, 0)
+            trained.append(train_together([member], [blobs()], train)[0].members()[0].state_dict())
+        else:
+            Trainer(model, blobs(), config).fit()
+            trained.append(model.state_dict())
+    for name, value in trained[1].items():
+        torch.testing.assert_close(trained[0][f"{name}_r"], value, atol=1e-6, rtol=1e-5, msg=name)
 
 
 def test_norms_that_differ_are_told():
@@ -163,6 +194,15 @@ def test_settings_are_not_chosen_on_the_test_part():
     assert not rows[0] & rows[1]
     assert not (rows[0] | rows[1]) & rows[2]
     assert len(whole) == len(train) + len(held)
+
+
+@pytest.mark.parametrize("batchnorm", [False, True])
+def test_a_trial_is_evaluated_on_what_it_was_not_trained_on(monkeypatch, batchnorm):
+    """Here on samples with exchanged classes."""
+    other = replace(blobs(200, seed=1), y=1 - torch.arange(200) % 2)
+    monkeypatch.setattr(trials, "fitting_parts", lambda *_, **__: (blobs(200), other))
+    trial = Trial("", ModelConfig("mlp:6", batchnorm=batchnorm), "quadratic", (Setting(0.1, 0.01),), (0,), train=TRAIN)
+    assert run_trial(trial, "cpu")["accuracy"][0][0] < 0.3
 
 
 @pytest.mark.parametrize("batchnorm", [False, True])

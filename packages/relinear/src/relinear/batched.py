@@ -122,10 +122,15 @@ class _Update:
                 parameter.copy_(shrink(parameter, REFERENCE[last], self.alpha.view(shape), self.norm))
 
     def _clipping(self) -> Float[Tensor, "members"] | None:
-        """What each member's gradient is multiplied by."""
+        """What each member's gradient is multiplied by; quadratic parameters count with the share of their rate."""
         if not bool((self.clip > 0).any()):
             return None
-        gradients = [one.grad for one in self.parameters.values() if one.grad is not None]
-        squares = torch.stack([one.flatten(1).square().sum(1) for one in gradients]).sum(0)
+        squares = torch.stack(
+            [
+                (self.gamma if name.rpartition("__")[2] in REFERENCE else 1) ** 2 * one.grad.flatten(1).square().sum(1)
+                for name, one in self.parameters.items()
+                if one.grad is not None
+            ]
+        ).sum(0)
         bound = torch.where(self.clip > 0, self.clip, torch.inf)
         return (bound / (squares.sqrt() + 1e-6)).clamp(max=1)

@@ -16,9 +16,9 @@ Schedule = Literal["constant", "steps", "cosine"]
 Norm = Literal["l2", "l1"]
 
 GAMMA = 1e-2
-"""What suits networks without normalization; the paper's residual networks with BatchNorm have 1e-4."""
+"""What suits shallow networks without normalization; the paper's residual networks with BatchNorm have 1e-4."""
 ALPHA = 0.1
-"""As strong, about, as this gamma, since what is left of a step is a tenth in the next one."""
+"""Of 0.01, 0.03, 0.1, 0.3, ..., the largest at which no perceptron of up to six layers collapses on held-out digits."""
 DEPTHS = (20, 32, 44, 56, 110)
 MOST_WIDTH, MOST_LAYERS = 65_536, 200
 

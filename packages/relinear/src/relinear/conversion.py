@@ -1,5 +1,6 @@
 """Conventional networks made quadratic, and what is conventional of quadratic ones."""
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -95,7 +96,7 @@ def load_conventional(model: nn.Module, state: Mapping[str, Any]) -> None:
     """
     layers = required_layers(model)
     names = _all_names(model)
-    found = {key: value.clone() for key, value in model.state_dict().items()}
+    found = copy.deepcopy(model.state_dict())
     expected = {key: key for key in found if key.rpartition(".")[0] not in names}
     for name, layer in names.items():
         expected |= {_key(name, "weight"): _key(name, "weight_r")}
@@ -112,7 +113,7 @@ def load_conventional(model: nn.Module, state: Mapping[str, Any]) -> None:
         )
     for key, target in expected.items():
         value = state.get(key)
-        if value is not None and value.shape != found[target].shape:
+        if isinstance(value, Tensor) and value.shape != found[target].shape:
             shapes = f"{tuple(value.shape)} instead of {tuple(found[target].shape)}"
             raise ValueError(f"the state is not that of the conventional network of this structure: {key} is {shapes}")
         found[target] = found[target].zero_() if value is None else value

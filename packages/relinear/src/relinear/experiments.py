@@ -6,32 +6,19 @@ from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import Any
 
-from separata import Run, Unmeasured, experiment, plots
+from separata import Run, experiment, plots
 from separata.models import match_width
 
 from .budgets import mlp_size, operation_ratio, parameter_ratio
-from .configs import ALPHA, GAMMA, Init, ModelConfig, Neuron, Setting, TrainConfig
+from .configs import Init, ModelConfig, Neuron, Setting, TrainConfig
 from .continuation import Continuation, run_continuation
 from .paper import ALTERNATIVES, GAMMAS, PAPER
+from .remedies import FEW, NETWORKS, Collapses, chosen_strengths, collapse_trial
 from .toys import Toys, dimension_mismatches, run_toys
 from .trials import Trial, run_trial
 
-NETWORKS = {
-    "conventional": "conventional",
-    "relinear": "ReLinear",
-    "random": "quadratic, random",
-    "compact": "compact, ReLinear",
-    "relinear_sw": "ReLinear, shrunk weights",
-    "init_only": "initialization alone",
-    "rate_only": "lower rates alone",
-    **ALTERNATIVES,
-}
 
-
-NOT_YET = Unmeasured("not measured yet")
-
-
-@experiment("expressivity", smoke=Toys(n_points=150, steps=60), quick=NOT_YET)
+@experiment("expressivity", smoke=Toys(n_points=150, steps=60), quick=Toys())
 def expressivity(config: Toys, run: Run) -> None:
     mismatches = run.once(dimension_mismatches, config)
     found = run.over_seeds(run_toys, {"toys": config}, "constructions")["toys"]
@@ -51,34 +38,32 @@ def expressivity(config: Toys, run: Run) -> None:
     )
 
 
-@dataclass(frozen=True)
-class Collapses:
-    """Networks of several depths, trained at several rates: which of them collapse."""
-
-    data: str = "digits"
-    models: tuple[str, ...] = ("mlp:32x2", "mlp:32x4", "mlp:32x6")
-    rates: tuple[float, ...] = (0.01, 0.05)
-    train: TrainConfig = field(default_factory=TrainConfig)
-    n_train: int | None = None
-
-
 @experiment(
     "collapse",
     "stabilizes",
     "compact",
-    smoke=Collapses(models=("mlp:16x4",), rates=(0.05,), train=TrainConfig(epochs=4, batch_size=32), n_train=300),
-    quick=NOT_YET,
-    gpu=Collapses("cifar10", ("qresnet20",), (0.01, 0.1), TrainConfig(epochs=3, batch_size=128, weight_decay=1e-4)),
+    smoke=Collapses("digits", ("mlp:16x4",), (0.05,), TrainConfig(epochs=4, batch_size=32), 300, **FEW),
+    quick=Collapses(),
+    gpu=Collapses(
+        "cifar10", ("qresnet20",), (0.01, 0.1), TrainConfig(epochs=3, batch_size=128, weight_decay=1e-4), **FEW
+    ),
     paper=Collapses(
         "cifar10",
         ("qresnet20", "qresnet32", "qresnet56"),
         (0.01, 0.1),
         TrainConfig(epochs=200, batch_size=128, weight_decay=1e-4, schedule="steps", augment=True),
+        gammas=(1e-2, 1e-4),
+        alphas=(0.1, 0.001),
+        clips=(1.0, 0.1),
+        slower=(0.1, 0.01),
     ),
 )
 def collapses(config: Collapses, run: Run) -> None:
+    chosen = chosen_strengths(config, run.seeds, lambda some: run.map(run_trial, some, "held-out data"))
     trials = {
-        (name, model): _collapse_trial(config, name, model, run.seeds) for name in NETWORKS for model in config.models
+        (name, model): collapse_trial(config, name, model, run.seeds, (chosen[name],))
+        for name in NETWORKS
+        for model in config.models
     }
     # The longest first.
     order = sorted(trials, key=lambda key: (key[0] != "batchnorm", key[0] == "conventional"))
@@ -116,6 +101,12 @@ def collapses(config: Collapses, run: Run) -> None:
     told = f"{n} trainings a seed and network: {', '.join(config.models)} with learning rates {_listed(config.rates)}"
     for claim in ("collapse", "stabilizes", "compact"):
         run.note(claim, f"{told}; {config.train.epochs} epochs of {config.data}, batches of {config.train.batch_size}.")
+        tried = [
+            f"{NETWORKS[name]} {chosen[name]:g}, of {_listed(config.strengths(name))}"
+            for name in NETWORKS
+            if config.strengths(name) and (name == "compact") == (claim == "compact")
+        ]
+        run.note(claim, f"Strengths with the highest mean accuracy on held-out data: {'; '.join(tried)}.")
     run.figure(
         "collapse",
         plots.claim(
@@ -126,31 +117,6 @@ def collapses(config: Collapses, run: Run) -> None:
         ),
         ["collapse", "stabilizes"],
         caption="Share of trainings that collapse, for each kind of network and of training.",
-    )
-
-
-def _collapse_trial(config: Collapses, name: str, model: str, seeds: Sequence[int]) -> Trial:
-    scale = 0.1 if name == "slow" else 1.0
-    settings = tuple(
-        Setting(
-            scale * rate,
-            gamma=GAMMA if name in ("relinear", "compact", "rate_only") else 1.0,
-            alpha=ALPHA if name == "relinear_sw" else 1.0,
-            clip=1.0 if name == "clip" else 0.0,
-            weight_decay=config.train.weight_decay,
-        )
-        for rate in config.rates
-    )
-    is_mlp = model.startswith("mlp")
-    return Trial(
-        config.data,
-        ModelConfig(model, batchnorm=name == "batchnorm" and is_mlp),
-        "conventional" if name == "conventional" else "compact" if name == "compact" else "quadratic",
-        settings,
-        tuple(seeds),
-        "random" if name in ("random", "rate_only", *ALTERNATIVES) else "relinear",
-        config.train,
-        n_train=config.n_train,
     )
 
 
@@ -165,10 +131,10 @@ class Potential:
 
     datasets: tuple[str, ...] = ("digits", "mnist5k")
     model: str = "mlp:64x3"
-    rates: tuple[float, ...] = (1e-4, 1e-3, 1e-2, 0.03, 0.1, 0.3)
-    """Down to what networks without a remedy can bear."""
-    gammas: tuple[float, ...] = (1e-4, 1e-3, 1e-2, 1e-1)
-    decays: tuple[float, ...] = (0.0, 1e-5, 1e-4, 1e-3)
+    rates: tuple[float, ...] = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 0.03, 0.1, 0.3)
+    """Down to what networks without a remedy can bear, and in steps that meet their narrow optimum."""
+    gammas: tuple[float, ...] = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
+    decays: tuple[float, ...] = (0.0, 1e-5, 1e-4, 1e-3, 1e-2)
     """As many as there are gammas: of the networks that have none."""
     epochs: tuple[int, ...] = (30, 10)
     """For each data set."""
@@ -189,7 +155,7 @@ CIFAR = TrainConfig(batch_size=128, weight_decay=1e-4, schedule="steps", augment
     "full-potential",
     "inside-optimum",
     smoke=Potential(("digits",), "mlp:16x2", (0.1,), (1e-2,), (0.0,), (3,), (None,), TrainConfig(batch_size=32), 300),
-    quick=NOT_YET,
+    quick=Potential(),
     gpu=Potential(
         ("cifar10",), "qresnet20", (0.1,), (1e-4, 1e-2), (1e-4, 5e-4), (4,), (None,), replace(CIFAR, batch_size=512)
     ),
@@ -323,7 +289,7 @@ def _sweep(config: Potential, run: Run, rates: Mapping[str, float]) -> None:
 @experiment(
     "from-trained",
     smoke=Continuation(model="mlp:16x2", epochs=3, further=2, n_train=300),
-    quick=NOT_YET,
+    quick=Continuation(),
     gpu=Continuation("cifar10", "qresnet20", 4, 2, lr=0.1, batch_size=256),
     paper=Continuation("cifar10", "qresnet20", 100, 100, lr=0.1, batch_size=128),
 )

@@ -100,6 +100,15 @@ class QuadraticLayer(nn.Module):
         """Names and parameters of the gating map and the power term."""
         yield from ((name, one) for name, one in self._parameters.items() if name in REFERENCE and one is not None)
 
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - as of nn.Module
+        """Tell what reads the weight of a conventional layer that there is none."""
+        if name in ("weight", "bias") and "_parameters" in self.__dict__:
+            raise AttributeError(
+                f"a quadratic layer has no {name}, but {name}_r, {name}_g and {name}_b; where a network reads the "
+                f"{name} of this layer itself, name the layer in the skip of quadratize"
+            )
+        return super().__getattr__(name)
+
     @torch.no_grad()
     def copy_conventional(self, weight: Tensor, bias: Tensor | None) -> None:
         """Become the conventional layer of these parameters."""

@@ -10,6 +10,7 @@ TRANSPOSED = False
 """Of convolutions: what PyTorch's common operation for them also could do."""
 SMALL = 65_536
 """Numbers below which inputs are squared once and kept: computing them again would take longer than it is worth."""
+HALF, TINY = torch.finfo(torch.half).max, torch.finfo(torch.float).tiny
 
 
 class Geometry(NamedTuple):
@@ -105,10 +106,15 @@ def _cast(weights: Weights, dtype: torch.dtype) -> Weights:
 
 def _dispatch(x: Tensor, weights: Weights, geometry: Geometry | None) -> Tensor:
     """As plain operations where a compiler fuses, an exporter writes them down, or there is little to be saved."""
-    if torch.compiler.is_compiling() or x.numel() < SMALL:
+    if _is_written_down() or x.numel() < SMALL:
         return _plain(x, weights, geometry)[0]
     out: Tensor = _Quadratic.apply(x, *weights, geometry)[0]
     return out
+
+
+def _is_written_down() -> bool:
+    """Whether a compiler or an exporter looks on; that of TorchScript to ONNX does not follow custom functions."""
+    return torch.compiler.is_compiling() or torch.jit.is_tracing()
 
 
 def _plain(x: Tensor, weights: Weights, geometry: Geometry | None) -> tuple[Tensor, Tensor, Tensor]:
@@ -123,22 +129,76 @@ def _plain(x: Tensor, weights: Weights, geometry: Geometry | None) -> tuple[Tens
 
 
 def _in_half_precision(x: Tensor, weights: Weights, geometry: Geometry | None) -> Tensor:
-    """Products of half precision, whose squares and sums cannot overflow, and all else in single precision.
-
-    The inputs are divided by a power of two, so that the largest is at most one.
-    """
+    """Products of half precision, whose squares and sums cannot overflow, and all else in single precision."""
     x = x.float()
-    largest = x.detach().abs().amax() if x.numel() else x.new_ones(())
-    scale = torch.exp2(torch.ceil(torch.log2(largest.clamp(min=1))))
-    z = x / scale
+    scale = _power_of_two(x)
 
-    def scaled(inputs: Tensor, weight: Tensor, bias: Tensor | None, factor: Tensor) -> Tensor:
-        found = _map(inputs.half(), weight.half(), None, geometry).float() * factor
+    def mapped(weight: Tensor, bias: Tensor | None, *, is_squared: bool = False) -> Tensor:
+        arguments = x, weight.float(), scale, is_squared, geometry
+        found: Tensor = _half_map(*arguments) if _is_written_down() else _HalfMap.apply(*arguments)
         return found if bias is None else found + bias.float().reshape(-1, *[1] * (found.ndim - 2))
 
-    r = scaled(z, weights.weight_r, weights.bias_r, scale)
-    power = scaled(z * z, weights.weight_b, weights.bias_b, scale * scale)
-    return power + (r if weights.weight_g is None else r * scaled(z, weights.weight_g, weights.bias_g, scale))
+    r = mapped(weights.weight_r, weights.bias_r)
+    power = mapped(weights.weight_b, weights.bias_b, is_squared=True)
+    return power + (r if weights.weight_g is None else r * mapped(weights.weight_g, weights.bias_g))
+
+
+def _power_of_two(x: Tensor, least: float = 1.0) -> Tensor:
+    """One that is no smaller than any number here, nor than the least."""
+    largest = x.detach().abs().amax() if x.numel() else x.new_ones(())
+    return torch.exp2(torch.ceil(torch.log2(largest.clamp(min=least))))
+
+
+def _half_map(x: Tensor, weight: Tensor, scale: Tensor, is_squared: bool, geometry: Geometry | None) -> Tensor:
+    """The map of x or of its squares, as a product in half precision of numbers that are divided by the scale."""
+    z, factor = (x / scale) ** 2 if is_squared else x / scale, scale**2 if is_squared else scale
+    return _map(z.half(), weight.half(), None, geometry).float() * factor
+
+
+class _HalfMap(torch.autograd.Function):
+    """The same, with gradients that are scaled as well: in half precision, those of squares would overflow first."""
+
+    @staticmethod
+    def forward(x: Tensor, weight: Tensor, scale: Tensor, is_squared: bool, geometry: Geometry | None) -> Tensor:
+        return _half_map(x, weight, scale, is_squared, geometry)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], _: Tensor) -> None:  # noqa: ANN401
+        x, weight, scale, ctx.is_squared, ctx.geometry = inputs
+        ctx.save_for_backward(x, weight, scale)
+        ctx.save_for_forward(x, weight, scale)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
+        x, weight, scale = ctx.saved_tensors
+        z, factor = ((x / scale) ** 2, scale**2) if ctx.is_squared else (x / scale, scale)
+        # Gradients of weights are sums over samples and windows, each of which may be as large as the largest.
+        n_summed = max(1, grad.numel() // len(weight))
+        size = _power_of_two(grad, TINY) * max(1.0, n_summed / HALF)
+        scaled = (grad / size).half()
+        needs_x, needs_weight, *_ = ctx.needs_input_grad
+        of_z, of_weight, _ = _map_backward(scaled, z.half(), weight.half(), ctx.geometry, needs_x, needs_weight)
+        of_x = None if of_z is None else of_z.float() * size
+        if of_x is not None and ctx.is_squared:
+            of_x = of_x * (2 * x)
+        return of_x, None if of_weight is None else of_weight.float() * size * factor, None, None, None
+
+    @staticmethod
+    def jvp(ctx: Any, of_x: Tensor | None, of_weight: Tensor | None, *_: Tensor | None) -> Tensor:  # noqa: ANN401
+        x, weight, _ = ctx.saved_tensors
+        if ctx.is_squared:
+            x, of_x = x * x, None if of_x is None else 2 * x * of_x
+        return _along(x, weight, of_x, of_weight, None, ctx.geometry)
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[Any, ...], *inputs: Any) -> tuple[Any, Any]:  # noqa: ANN401
+        """As plain operations, which have rules of their own."""
+        *_, is_squared, geometry = inputs
+
+        def plain(x: Tensor, weight: Tensor, scale: Tensor) -> Tensor:
+            return _half_map(x, weight, scale, is_squared, geometry)
+
+        return torch.vmap(plain, in_dims[:3], randomness=info.randomness)(*inputs[:3]), 0
 
 
 class _Quadratic(torch.autograd.Function):
@@ -163,7 +223,8 @@ class _Quadratic(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:  # noqa: ANN401
-        x, weight_r, weight_g, weight_b, bias_r, bias_g, _, ctx.geometry = inputs
+        x, weight_r, weight_g, weight_b, bias_r, bias_g, bias_b, ctx.geometry = inputs
+        ctx.has_bias = bias_r is not None, bias_g is not None, bias_b is not None
         _, r, g = output
         ctx.mark_non_differentiable(r, g)
         ctx.set_materialize_grads(False)
@@ -182,21 +243,16 @@ class _Quadratic(torch.autograd.Function):
                 # For second derivatives, they must depend on the inputs, which what was kept does not.
                 r, g = _map(x, weight_r, bias_r, geometry), _map(x, weight_g, bias_g, geometry)
             grad_r, grad_g = grad * g, grad * r
-        of_x, of_r = _map_backward(grad_r, x, weight_r, geometry, needed[0], needed[1])
-        of_power, of_b = _map_backward(grad, x * x, weight_b, geometry, needed[0], needed[3])
-        of_g = None
+        has_r, has_g, has_b = (need and has for need, has in zip(needed[4:7], ctx.has_bias, strict=True))
+        of_x, of_r, of_bias_r = _map_backward(grad_r, x, weight_r, geometry, needed[0], needed[1], has_r)
+        of_power, of_b, of_bias_b = _map_backward(grad, x * x, weight_b, geometry, needed[0], needed[3], has_b)
+        of_g = of_bias_g = None
         if grad_g is not None:
-            of_gate, of_g = _map_backward(grad_g, x, weight_g, geometry, needed[0], needed[2])
+            of_gate, of_g, of_bias_g = _map_backward(grad_g, x, weight_g, geometry, needed[0], needed[2], has_g)
             of_x = None if of_x is None or of_gate is None else of_x + of_gate
         if of_x is not None and of_power is not None:
             of_x = torch.addcmul(of_x, x, of_power, value=2)
-        over = [0, *range(2, grad.ndim)]
-        gradients = (grad_r, grad_g, grad)
-        biases = [
-            one.sum(over) if need and one is not None else None
-            for one, need in zip(gradients, needed[4:7], strict=True)
-        ]
-        return of_x, of_r, of_g, of_b, *biases, None
+        return of_x, of_r, of_g, of_b, of_bias_r, of_bias_g, of_bias_b, None
 
     @staticmethod
     def jvp(ctx: Any, *tangents: Any) -> tuple[Tensor, None, None]:  # noqa: ANN401
@@ -243,16 +299,23 @@ def _map(x: Tensor, weight: Tensor, bias: Tensor | None, geometry: Geometry | No
 
 
 def _map_backward(
-    grad: Tensor, x: Tensor, weight: Tensor, geometry: Geometry | None, needs_x: bool, needs_weight: bool
-) -> tuple[Tensor | None, Tensor | None]:
-    """The gradients of a map's inputs and weights."""
+    grad: Tensor,
+    x: Tensor,
+    weight: Tensor,
+    geometry: Geometry | None,
+    needs_x: bool,
+    needs_weight: bool,
+    needs_bias: bool = False,
+) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+    """The gradients of a map's inputs, weights and biases, to the last bit those of PyTorch's own layers."""
     if geometry is None:
-        return grad @ weight if needs_x else None, grad.T @ x if needs_weight else None
-    if not (needs_x or needs_weight):
-        return None, None
+        of_x, of_weight = grad @ weight if needs_x else None, grad.T @ x if needs_weight else None
+        return of_x, of_weight, grad.sum(0) if needs_bias else None
+    if not (needs_x or needs_weight or needs_bias):
+        return None, None, None
     stride, padding, dilation, groups = geometry
-    mask, output_padding = [needs_x, needs_weight, False], [0] * len(stride)
-    of_x, of_weight, _ = torch.ops.aten.convolution_backward(
-        grad, x, weight, None, stride, padding, dilation, TRANSPOSED, output_padding, groups, mask
+    mask, output_padding = [needs_x, needs_weight, needs_bias], [0] * len(stride)
+    found: tuple[Tensor | None, Tensor | None, Tensor | None] = torch.ops.aten.convolution_backward(
+        grad, x, weight, [len(weight)], stride, padding, dilation, TRANSPOSED, output_padding, groups, mask
     )
-    return of_x, of_weight
+    return found

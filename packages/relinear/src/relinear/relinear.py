@@ -19,7 +19,7 @@ def param_groups(
     lr: float,
     gamma_g: float | None = None,
     gamma_b: float | None = None,
-    weight_decay: float = 0.0,
+    weight_decay: float | None = None,
     *,
     decay_quadratic: bool = False,
 ) -> list[dict[str, Any]]:
@@ -35,20 +35,23 @@ def param_groups(
         lr: Learning rate.
         gamma_g: Share of it for the gating map, from 0 to 1; 0.01 if not given.
         gamma_b: Share of it for the power term, from 0 to 1; 0.01 if not given.
-        weight_decay: Of the regular group.
-        decay_quadratic: Also decay W_g, W_b and b_b. Never b_g, whose reference is 1: decayed to 0, it would switch
-            the layer off.
+        weight_decay: Of the regular group; the optimizer's own if not given. Quadratic parameters are not decayed in
+            either case.
+        decay_quadratic: Also decay W_g, W_b and b_b, by the given weight decay. Never b_g, whose reference is 1:
+            decayed to 0, it would switch the layer off.
 
     Returns:
         Groups "regular", "g" and "b", without those that would be empty; with `decay_quadratic`, b_g is a group of its
         own.
 
     Raises:
-        ValueError: if a share is not in [0, 1], the rate or the decay is negative, the network has no quadratic layer,
-            or `gamma_g` is given for compact neurons, which have no gating map.
+        ValueError: if a share is not in [0, 1], the rate or the decay is negative, `decay_quadratic` has no decay, the
+            network has no quadratic layer, or `gamma_g` is given for compact neurons, which have no gating map.
     """
-    if not lr >= 0 or not weight_decay >= 0:
+    if not lr >= 0 or not (weight_decay is None or weight_decay >= 0):
         raise ValueError(f"learning rate and weight decay must not be negative, not {lr} and {weight_decay}")
+    if decay_quadratic and weight_decay is None:
+        raise ValueError("decay_quadratic needs the weight decay: give weight_decay to param_groups")
     layers = required_layers(model).values()
     gating, power = _parameters(model, GATING), _parameters(model, POWER)
     if gamma_g is not None and not gating:
@@ -57,16 +60,18 @@ def param_groups(
     _check_shares("gamma", rates)
     quadratic = {id(one) for one in (*gating, *power)}
     regular = [one for one in model.parameters() if id(one) not in quadratic]
-    decay = weight_decay if decay_quadratic else 0.0
+    decay = weight_decay if decay_quadratic and weight_decay else 0.0
     biases = {id(layer.bias_g) for layer in layers} if decay else set()
-    groups = [
+    groups: list[tuple[str, list[nn.Parameter], float, float | None]] = [
         ("regular", regular, lr, weight_decay),
         ("g", [one for one in gating if id(one) not in biases], rates["g"] * lr, decay),
         ("bias_g", [one for one in gating if id(one) in biases], rates["g"] * lr, 0.0),
         ("b", power, rates["b"] * lr, decay),
     ]
     return [
-        {"params": params, "lr": rate, "weight_decay": wd, "name": name} for name, params, rate, wd in groups if params
+        {"params": params, "lr": rate, "name": name} | ({} if wd is None else {"weight_decay": wd})
+        for name, params, rate, wd in groups
+        if params
     ]
 
 
@@ -103,9 +108,11 @@ class QuadraticShrinkage:
 
     @torch.no_grad()
     def step(self) -> None:
-        """Shrink once."""
+        """Shrink once; parameters that are frozen stay as they are."""
         for layer in self._layers:
             for name, parameter in layer.quadratic_parameters():
+                if not parameter.requires_grad:
+                    continue
                 alpha = self.alpha_g if name in GATING else self.alpha_b
                 parameter.copy_(shrink(parameter, REFERENCE[name], alpha, self.norm))
 
@@ -138,8 +145,8 @@ class GradientShrinkage:
         gamma_b: What is left of those of the power term.
 
     Raises:
-        ValueError: if the optimizer is not `torch.optim.SGD`, a share is not in [0, 1], or the network has no quadratic
-            layer.
+        ValueError: if the optimizer is not `torch.optim.SGD` or has none of the network's quadratic parameters, a share
+            is not in [0, 1], or the network has no quadratic layer.
     """
 
     def __init__(
@@ -153,10 +160,30 @@ class GradientShrinkage:
         _check_shares("gamma", {"g": gamma_g, "b": gamma_b})
         required_layers(model)
         self._shares = [(_parameters(model, GATING), gamma_g), (_parameters(model, POWER), gamma_b)]
-        self._hook = optimizer.register_step_pre_hook(self._shrink)
+        known = {id(one) for group in optimizer.param_groups for one in group["params"]}
+        if not any(id(one) in known for parameters, _ in self._shares for one in parameters):
+            raise ValueError("the optimizer has none of the network's quadratic parameters; make it after quadratize")
+        self._hook = optimizer.register_step_pre_hook(self._before)
+
+    def _before(
+        self, _: torch.optim.Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+        """Shrink the gradients, or have the closure do so that `step` is given to compute them."""
+        optimizer, *given = args
+        closure = kwargs.get("closure", given[0] if given else None)
+        if closure is None:
+            self._shrink()
+            return None
+
+        def shrunk() -> Any:  # noqa: ANN401 - what the closure gives
+            loss = closure()
+            self._shrink()
+            return loss
+
+        return (optimizer,), {"closure": shrunk}
 
     @torch.no_grad()
-    def _shrink(self, *_: object) -> None:
+    def _shrink(self) -> None:
         for parameters, gamma in self._shares:
             for parameter in parameters:
                 if parameter.grad is not None:
@@ -174,13 +201,13 @@ class GradientShrinkage:
 
 
 def _parameters(model: nn.Module, names: tuple[str, ...]) -> list[nn.Parameter]:
-    """The parameters of these names in all quadratic layers."""
+    """The parameters of these names in all quadratic layers, each once."""
 
     def found() -> Iterator[nn.Parameter]:
         for layer in required_layers(model).values():
             yield from (one for name, one in layer.quadratic_parameters() if name in names)
 
-    return list(found())
+    return list({id(one): one for one in found()}.values())
 
 
 def _check_shares(name: str, shares: dict[str, float]) -> None:

@@ -105,8 +105,22 @@ class Trainer:
             raise DivergenceError(f"training diverged in step {step + 1}: {found}; lower lr or gamma")
         loss.backward()
         if self.config.clip:
-            nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
+            self._clip()
         return {"loss": loss}
+
+    def _clip(self) -> None:
+        """Bound the norm of the gradient, of which quadratic parameters have the share of their rate.
+
+        So that at gamma = 0 they do not count, and the network is trained as the conventional one.
+        """
+        groups = [
+            (group["params"], rate / self.config.lr)
+            for group, rate in zip(self.optimizer.param_groups, self._rates, strict=True)
+        ]
+        shares = {id(one): share for parameters, share in groups for one in parameters}
+        parameters = list(self.model.parameters())
+        norm = nn.utils.get_total_norm([shares[id(one)] * one.grad for one in parameters if one.grad is not None])
+        nn.utils.clip_grads_with_norm_(parameters, self.config.clip, norm)
 
     def update(self) -> None:
         """Update the weights, for the loop."""
