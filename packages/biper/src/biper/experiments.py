@@ -254,18 +254,21 @@ class MismatchConfig:
 
 @experiment(
     "mismatch",
-    smoke=MismatchConfig(GradientTrial(n_steps=10, n_images=32, n_samples=256, shares=(0.03, 0.1))),
-    quick=MismatchConfig(GradientTrial(n_images=64)),
+    smoke=MismatchConfig(
+        GradientTrial(n_steps=10, rates=(0.1, 0.5), n_points=2, n_images=32, n_samples=256, shares=(0.03, 0.1))
+    ),
+    quick=MismatchConfig(),
     gpu=MismatchConfig(GradientTrial(n_samples=100_000)),
 )
 def mismatch(config: MismatchConfig, run: Run) -> None:
-    settings = {"biper": config.trial, "ste": replace(config.trial, method="ste")}
+    trial = config.trial
+    settings = {name: replace(trial, method=name) for name in ("sine", "biper", "ste")}  # type: ignore[arg-type] # a literal
     found = run.over_seeds(run_gradients, settings, "gradients")
     for number, seed in enumerate(run.seeds):
-        biper, ste = found["biper"][number], found["ste"][number]
+        sine, biper, ste = (found[name][number] for name in ("sine", "biper", "ste"))
         run.measure(
             "mismatch",
-            sine=biper["sine"],
+            sine=sine["sine"],
             biper=biper["cosines"][config.at],
             ste=ste["cosines"][config.at],
             random=_mean([biper["random"][config.at], ste["random"][config.at]]),
@@ -273,21 +276,26 @@ def mismatch(config: MismatchConfig, run: Run) -> None:
             zero_ste=ste["zero"],
         )
         for name, one in (("square wave", biper), ("straight-through", ste)):
-            for share, cosine in zip(config.trial.shares, one["cosines"], strict=True):
-                run.log(seed, share=share, cosine=cosine, surrogate=name)
-    trial = config.trial
+            for place, cosines in enumerate(one["at_points"]):
+                for share, cosine in zip(trial.shares, cosines, strict=True):
+                    done = place / (trial.n_points - 1)
+                    run.log(seed, done=done, cosine=cosine, curve=f"{name}, {100 * share:g} % of signs turned")
+    labels = {"sine": "sine", "biper": "square wave", "ste": "straight-through"}
+    chosen = {name: ", ".join(f"{one['rate']:g}" for one in some) for name, some in found.items()}
+    rates = "; ".join(f"{label} {chosen[name]}" for name, label in labels.items())
     run.note(
         "mismatch",
-        f"{trial.hidden} binary units on digits, after {trial.n_steps} steps; noise that turns "
-        f"{100 * trial.shares[config.at]:g} % of the signs; {trial.n_samples:,} pairs of losses. Weights without a "
-        "gradient are counted where latent weights have unit variance.",
+        f"{trial.hidden} binary units on digits; means over {trial.n_points} points of {trial.n_steps} steps, the "
+        f"first and the last among them; noise that turns {100 * trial.shares[config.at]:g} % of the signs; "
+        f"{trial.n_samples:,} pairs of losses. Learning rates, the best of {len(trial.rates)} on held-out images, by "
+        f"seed: {rates}. Weights without a gradient are counted where latent weights have unit variance.",
     )
     figure = plots.curves(
         run.history,
         "cosine",
-        x="share",
-        by="surrogate",
-        xlabel="share of signs that the noise turns",
+        x="done",
+        by="curve",
+        xlabel="share of the training",
         ylabel="cosine with the smoothed loss's gradient",
     )
     run.figure("cosines", figure, caption="Cosine of the gradient in training with that of the smoothed loss.")
