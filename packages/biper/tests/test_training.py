@@ -19,6 +19,7 @@ from biper import (
     learning_rate,
     make_network,
     predict,
+    to_stage2,
 )
 from biper.augmentation import augment
 from biper.schedules import exponential
@@ -81,6 +82,12 @@ def test_two_stages_in_turn():
     first.fit()
     assert all(torch.equal(first.model.state_dict()[name], value) for name, value in trainer.first_stage.items())
     assert not torch.equal(trainer.first_stage["2.weight"], model.state_dict()["2.weight"])
+
+
+def test_a_network_that_was_through_both_stages_is_trained_in_both_again():
+    model, stages = to_stage2(network()), []
+    TwoStageTrainer(model, blobs(), TINY, log=lambda row: stages.append((row["stage"], model[2].stage))).fit()
+    assert stages == [(1, 1)] * 3 + [(2, 2)] * 2
 
 
 def test_phases_in_radians():
@@ -189,7 +196,7 @@ def test_evaluation():
 
 
 def test_settings_are_checked():
-    for wrong in ({"lr": 0}, {"epochs": 0, "stage2_epochs": 0}, {"tau": -1}, {"momentum": math.nan}, {"seed": -1}):
+    for wrong in ({"lr": 0}, {"epochs": 0, "stage2_epochs": 0}, {"tau": -1}, {"tau_end": math.nan}, {"momentum": math.nan}, {"seed": -1}):
         with pytest.raises(ValueError):  # noqa: PT011 - several sentences
             TwoStageConfig(**wrong)
     for wrong in ({"omega": 0}, {"width": -1}):
