@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from biper.experiments import QUICK_ACCURACY, of_method, rank_correlation
+from biper.experiments import QUICK_ACCURACY, for_choice, of_method, rank_correlation
 from biper.paper import METHODS, NETWORKS, PAPER
 from biper.trials import ErrorTrial, GradientTrial, gradient_training, run_errors, run_gradients
 from separata.labeled import load_splits
@@ -73,6 +73,10 @@ def test_every_method_has_as_many_epochs():
         for name in (*METHODS, "one_stage"):
             train = of_method(trial, name, 0.1).train
             assert train.epochs + train.stage2_epochs == trial.train.epochs + trial.train.stage2_epochs
+            choice = for_choice(trial, name, 0.1, QUICK_ACCURACY.tuning)
+            assert choice.train.epochs + choice.train.stage2_epochs == sum(QUICK_ACCURACY.tuning)
+            assert choice.is_held_out
+            assert replace(choice, is_held_out=False, train=train) == of_method(trial, name, 0.1)
     assert of_method(QUICK_ACCURACY.vgg, "one_stage", 0.1).train.epochs == 0
     two = of_method(QUICK_ACCURACY.vgg, "biper", 0.021).train
     assert (two.lr, two.stage2_lr) == (0.021, pytest.approx(0.0037))
