@@ -109,7 +109,8 @@ def test_gradients_are_compared_over_the_whole_training():
     images = load_splits("digits").train
     data = images.x.flatten(1).double(), images.y
     points = {
-        name: gradient_training(replace(TINY_GRADIENTS, method=name), 0.1, data, 10) for name in ("sine", "biper", "ste")
+        name: gradient_training(replace(TINY_GRADIENTS, method=name), 0.1, data, 10)
+        for name in ("sine", "biper", "ste")
     }
     first = [some[0][0].weight for some in points.values()]
     assert all(torch.equal(one, first[0]) for one in first)

@@ -182,7 +182,9 @@ def test_a_state_in_single_precision_is_the_same_one():
     state = nn.Sequential(BiPerLinear(3, 2, omega=omega)).state_dict()
     assert state["0.omega"].dtype == torch.float64
     assert state["0.omega"].item() == omega
-    nn.Sequential(BiPerLinear(3, 2, omega=omega)).load_state_dict({name: value.float() for name, value in state.items()})
+    nn.Sequential(BiPerLinear(3, 2, omega=omega)).load_state_dict(
+        {name: value.float() for name, value in state.items()}
+    )
     with pytest.raises(ValueError, match=r"omega 7\.07106781, but has omega 7\.0711 here; .*omega=7\.07106781"):
         nn.Sequential(BiPerLinear(3, 2, omega=7.0711)).load_state_dict(state)
     with pytest.raises(ValueError, match="the state of 0 is damaged"):

@@ -196,7 +196,14 @@ def test_evaluation():
 
 
 def test_settings_are_checked():
-    for wrong in ({"lr": 0}, {"epochs": 0, "stage2_epochs": 0}, {"tau": -1}, {"tau_end": math.nan}, {"momentum": math.nan}, {"seed": -1}):
+    for wrong in (
+        {"lr": 0},
+        {"epochs": 0, "stage2_epochs": 0},
+        {"tau": -1},
+        {"tau_end": math.nan},
+        {"momentum": math.nan},
+        {"seed": -1},
+    ):
         with pytest.raises(ValueError):  # noqa: PT011 - several sentences
             TwoStageConfig(**wrong)
     for wrong in ({"omega": 0}, {"width": -1}):

@@ -54,7 +54,10 @@ def quantization_errors(model: nn.Module, metric: Metric = "l2", omega: float | 
     layers = {name: layer for name, layer in binary_layers(model) if isinstance(layer, PeriodicLayer)}
     if not layers:
         raise ValueError("the network has no layer of BiPer's, whose quantization error could be measured")
-    return {name: quantization_error(one.weight, one.omega if omega is None else omega, metric) for name, one in layers.items()}
+    return {
+        name: quantization_error(one.weight, one.omega if omega is None else omega, metric)
+        for name, one in layers.items()
+    }
 
 
 def fit_laplace(weight: Float[Tensor, "..."]) -> float:
