@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from biper.experiments import QUICK_ACCURACY, for_choice, of_method, rank_correlation
+from biper import EvaluationReport, trials
+from biper.experiments import QUICK_ACCURACY, SMOKE_ACCURACY, for_choice, of_method, rank_correlation
 from biper.paper import METHODS, NETWORKS, PAPER
 from biper.trials import ErrorTrial, GradientTrial, gradient_training, run_errors, run_gradients
 from separata.labeled import load_splits
@@ -82,6 +83,26 @@ def test_every_method_has_as_many_epochs():
     assert (two.lr, two.stage2_lr) == (0.021, pytest.approx(0.0037))
 
 
+def test_rates_are_chosen_on_held_out_images_and_accuracy_is_of_test_images(monkeypatch):
+    seen = []
+
+    def evaluate(model, data):
+        seen.append(data)
+        return EvaluationReport(len(data), 0.5, 1.0)
+
+    monkeypatch.setattr(trials, "evaluate", evaluate)
+    trial = of_method(SMOKE_ACCURACY.vgg, "biper", 0.06)
+    data = trial.data("cpu")
+    assert len(data.train) == trial.n_train == 100
+    for is_held_out, part in ((True, data.validation), (False, data.test)):
+        seen.clear()
+        trials.run_trial(replace(trial, is_held_out=is_held_out), "cpu")
+        assert len(seen) == 2, "after each stage"
+        assert all(torch.equal(one.x, part.x) for one in seen)
+    rows = {tuple(row) for row in data.train.x.flatten(1).tolist()}
+    assert not rows & {tuple(row) for row in data.validation.x.flatten(1).tolist()}
+
+
 def test_ranks():
     assert rank_correlation([0.1, 0.5, 0.9], [1, 2, 3]) == 1
     assert rank_correlation([0.1, 0.5, 0.9], [3, 2, 1]) == -1
@@ -129,8 +150,6 @@ def test_the_rate_that_does_best_on_held_out_images_counts():
 
 
 def test_errors_of_a_small_network():
-    from biper.experiments import SMOKE_ACCURACY
-
     found = run_errors(ErrorTrial(of_method(SMOKE_ACCURACY.vgg, "biper", 0.05)), "cpu")
     assert found["gap_laplace"] < 0.1
     assert max(found["periodic"]) <= 0.25
