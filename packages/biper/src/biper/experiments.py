@@ -12,7 +12,7 @@ from .paper import METHODS, NETWORKS
 from .trials import SCALES, ErrorTrial, GradientTrial, Trial, run_errors, run_gradients, run_trial
 
 RATES = (0.03, 0.12, 0.5, 2.0)
-"""Learning rates that every method is tried with, on held-out images; wide enough that none does best at an end."""
+"""Learning rates that every method is tried with, on held-out images."""
 FULL_OMEGA = 20.0
 
 
