@@ -82,6 +82,9 @@ def test_the_second_stage_may_come_later(place, tmp_path):
     assert json.loads(done.out)["model"]["omega"] == 20.0
     assert contents(first) == before
     call("stage2", tmp_path / "second", "--out", tmp_path / "third").assert_refused("second stage already")
+    done = call("train", "--start", tmp_path / "second", "--data", place / "own.npz", "--out", tmp_path / "x", *TINY)
+    done.assert_refused("has been through its second stage")
+    assert not (tmp_path / "x").exists()
     call("stage2", first, "--out", tmp_path / "x", "--epochs", "0").assert_refused("at least 1 epoch")
     call("stage2", first, "--out", tmp_path / "x", "--data", "nowhere.npz").assert_refused("nowhere.npz")
 

@@ -177,6 +177,20 @@ def test_a_state_of_another_frequency_is_refused():
         model.load_state_dict(to_stage2(copy.deepcopy(model)).state_dict())
 
 
+def test_a_state_in_single_precision_is_the_same_one():
+    omega = 20 / math.sqrt(8)
+    state = nn.Sequential(BiPerLinear(3, 2, omega=omega)).state_dict()
+    assert state["0.omega"].dtype == torch.float64
+    assert state["0.omega"].item() == omega
+    nn.Sequential(BiPerLinear(3, 2, omega=omega)).load_state_dict(
+        {name: value.float() for name, value in state.items()}
+    )
+    with pytest.raises(ValueError, match=r"omega 7\.07106781, but has omega 7\.0711 here; .*omega=7\.07106781"):
+        nn.Sequential(BiPerLinear(3, 2, omega=7.0711)).load_state_dict(state)
+    with pytest.raises(ValueError, match="the state of 0 is damaged"):
+        nn.Sequential(BiPerLinear(3, 2, omega=omega)).load_state_dict({**state, "0.stage": torch.ones(2)})
+
+
 def test_a_state_goes_from_the_first_to_the_second_stage():
     model, other = nn.Sequential(BiPerLinear(3, 2)), nn.Sequential(BiPerLinear(3, 2, stage=2))
     missing, unexpected = other.load_state_dict(model.state_dict())

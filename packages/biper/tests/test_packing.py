@@ -57,6 +57,62 @@ def test_sums_are_those_of_the_convolution(settings):
     assert expected.abs().max() > 0
 
 
+def brute_force(x, w, stride, padding, dilation, groups):
+    """Sums of products of signs as integers, tap by tap; what is beyond the border is not there."""
+    n, _, height, width = x.shape
+    outputs, channels, rows, columns = w.shape
+    signs, weights = np.where(x >= 0, 1, -1), np.where(np.sin(20 * w) >= 0, 1, -1)
+    shape = [
+        (size + 2 * p - d * (k - 1) - 1) // s + 1
+        for size, p, d, k, s in zip((height, width), padding, dilation, (rows, columns), stride, strict=True)
+    ]
+    y = np.zeros((n, outputs, *shape), dtype=np.int64)
+    for o, i, j, r, c in np.ndindex(outputs, *shape, rows, columns):
+        top, left = i * stride[0] - padding[0] + r * dilation[0], j * stride[1] - padding[1] + c * dilation[1]
+        if 0 <= top < height and 0 <= left < width:
+            first = o // (outputs // groups) * channels
+            y[:, o, i, j] += signs[:, first : first + channels, top, left] @ weights[o, :, r, c]
+    return y
+
+
+@pytest.mark.parametrize(
+    ("channels", "outputs", "groups", "kernel", "stride", "padding", "dilation"),
+    [
+        (65, 4, 1, (3, 3), (1, 1), (1, 1), (1, 1)),
+        (70, 6, 2, (2, 3), (2, 1), (0, 2), (1, 2)),
+        (24, 6, 3, (1, 2), (3, 2), (2, 1), (2, 2)),
+        (9, 9, 9, (3, 1), (1, 3), (4, 0), (3, 1)),
+    ],
+)
+def test_sums_are_those_of_integers(channels, outputs, groups, kernel, stride, padding, dilation):
+    """Channels that fill no byte and no word, and signs of weights and inputs that are zero."""
+    torch.manual_seed(0)
+    settings = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+    layer = BiPerConv2d(channels, outputs, kernel, stage=2, bias=False, **settings).eval()
+    x = torch.randn(2, channels, 6, 5)
+    with torch.no_grad():
+        layer.alpha.fill_(1.0)
+        layer.weight.view(-1)[::5] = 0.0
+    x.view(-1)[::7], x.view(-1)[1::7] = 0.0, -0.0
+    expected = brute_force(x.numpy(), layer.weight.detach().numpy().astype(float), **settings)
+    np.testing.assert_array_equal(PackedLayer.from_layer(layer)(x).numpy(), expected)
+    np.testing.assert_array_equal(layer(x).detach().numpy(), expected)
+
+
+def test_inputs_of_other_shapes():
+    torch.manual_seed(0)
+    conv, linear = BiPerConv2d(3, 4, 3, padding=1, stage=2).eval(), BiPerLinear(13, 4, stage=2).eval()
+    for layer, shapes in ((conv, [(3, 5, 5), (0, 3, 5, 5)]), (linear, [(0, 13), (13,)])):
+        for shape in shapes:
+            x = torch.randn(shape)
+            torch.testing.assert_close(PackedLayer.from_layer(layer)(x), layer(x), rtol=1e-5, atol=1e-5)
+    # 14 features fill as many bytes as 13, and 8 as many words.
+    for layer, shapes in ((conv, [(1, 4, 5, 5), (5, 5)]), (linear, [(2, 14), (2, 8), ()])):
+        for shape in shapes:
+            with pytest.raises(ValueError, match="this layer takes"):
+                PackedLayer.from_layer(layer)(torch.randn(shape))
+
+
 def test_new_bits_are_seen():
     x = torch.randn(1, 2, 4, 4, generator=torch.manual_seed(0))
     layer = PackedLayer.from_layer(BiPerConv2d(2, 3, 3, stage=2, bias=False))

@@ -32,6 +32,8 @@ def test_the_closed_form_has_the_known_values():
     for u, error in VALUES.items():
         assert laplace_error(20.0, u / 20) == pytest.approx(error, abs=1e-6)
     assert laplace_error(1e4, 1.0) == pytest.approx(0.5 - 4 / math.pi**2, abs=1e-6)
+    assert laplace_error(1e200, 1.0) == pytest.approx(0.5 - 4 / math.pi**2)
+    assert laplace_error(1e-200, 1e-200) == pytest.approx(0)
     assert laplace_error(1.0, 1.0, "l1") == pytest.approx(0.4548, abs=1e-4)
     assert laplace_error(1e4, 1.0, "l1") == pytest.approx(1 - 2 / math.pi, abs=1e-4)
 
@@ -68,6 +70,11 @@ def test_errors_of_a_network():
     for wrong in (lambda: quantization_error(torch.ones(3), -1.0), lambda: laplace_error(math.nan, 1.0)):
         with pytest.raises(ValueError, match="omega"):
             wrong()
+    with pytest.raises(ValueError, match="omega must be positive"):
+        quantization_errors(model, omega=0.0)
+    for weight, omega in ((torch.tensor([1.0, math.nan]), None), (torch.tensor([1e200], dtype=torch.float64), 1e200)):
+        with pytest.raises(ValueError, match="must be finite"):
+            quantization_error(weight, omega)
     with pytest.raises(ValueError, match="scale b"):
         laplace_error(1.0, 0.0)
     with pytest.raises(ValueError, match="no weights"):

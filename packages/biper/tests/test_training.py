@@ -1,7 +1,7 @@
 """Both stages, their schedules, and that a training goes on as if it had not been interrupted."""
 
 import math
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -19,6 +19,7 @@ from biper import (
     learning_rate,
     make_network,
     predict,
+    to_stage2,
 )
 from biper.augmentation import augment
 from biper.schedules import exponential
@@ -81,6 +82,12 @@ def test_two_stages_in_turn():
     first.fit()
     assert all(torch.equal(first.model.state_dict()[name], value) for name, value in trainer.first_stage.items())
     assert not torch.equal(trainer.first_stage["2.weight"], model.state_dict()["2.weight"])
+
+
+def test_a_network_that_was_through_both_stages_is_trained_in_both_again():
+    model, stages = to_stage2(network()), []
+    TwoStageTrainer(model, blobs(), TINY, log=lambda row: stages.append((row["stage"], model[2].stage))).fit()
+    assert stages == [(1, 1)] * 3 + [(2, 2)] * 2
 
 
 def test_phases_in_radians():
@@ -188,8 +195,49 @@ def test_evaluation():
         evaluate(model, data.subset(torch.arange(0)))
 
 
+def final_weights(**changes) -> list[torch.Tensor]:
+    """Of a small binary network of images after both stages."""
+    torch.manual_seed(0)
+    layers = [nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Conv2d(4, 4, 3), nn.BatchNorm2d(4), nn.Flatten()]
+    model = binarize(nn.Sequential(*layers, nn.Linear(16, 3)), init_b=0.05).model
+    x = torch.randn(48, 1, 6, 6, generator=torch.Generator().manual_seed(0))
+    data = LabeledDataset(x, torch.arange(48) % 3, tuple("abc"))
+    TwoStageTrainer(model, data, replace(TINY, batch_size=16, **changes)).fit()
+    return [parameter.detach() for parameter in model.parameters()]
+
+
+def test_no_setting_is_dead():
+    before = final_weights()
+    assert all(torch.equal(one, other) for one, other in zip(final_weights(), before, strict=True))
+    changes = {
+        "epochs": 2, "stage2_epochs": 1, "lr": 0.06, "stage2_lr": 0.02, "weight_decay": 0.1,
+        "stage2_weight_decay": 0.1, "tau": 0.5, "tau_end": 0.5, "stage2_tau": 0.5, "warmup": 2, "momentum": 0.5,
+        "batch_size": 24, "augment": True, "precision": "bfloat16", "seed": 1,
+    }  # fmt: skip
+    assert set(changes) == {field.name for field in fields(TwoStageConfig)}
+    changes.pop("batch_size")
+    for name, value in changes.items():
+        assert any(
+            not torch.equal(one, other) for one, other in zip(final_weights(**{name: value}), before, strict=True)
+        ), name
+
+
+def test_clamps_tighten_with_the_epochs():
+    model = network("recu")
+    TwoStageTrainer(model, blobs(), TINY).fit()
+    # In the last of five epochs.
+    assert model[2].tau.item() == pytest.approx(0.85 + 0.14 * (math.exp(0.8) - 1) / (math.e - 1), rel=1e-6)
+
+
 def test_settings_are_checked():
-    for wrong in ({"lr": 0}, {"epochs": 0, "stage2_epochs": 0}, {"tau": -1}, {"momentum": math.nan}, {"seed": -1}):
+    for wrong in (
+        {"lr": 0},
+        {"epochs": 0, "stage2_epochs": 0},
+        {"tau": -1},
+        {"tau_end": math.nan},
+        {"momentum": math.nan},
+        {"seed": -1},
+    ):
         with pytest.raises(ValueError):  # noqa: PT011 - several sentences
             TwoStageConfig(**wrong)
     for wrong in ({"omega": 0}, {"width": -1}):

@@ -132,9 +132,9 @@ class TwoStageConfig:
         _check_name("precision", self.precision, get_args(Precision))
         if min(self.epochs, self.stage2_epochs, self.warmup) < 0 or self.epochs + self.stage2_epochs < 1:
             raise ValueError("epochs must not be negative, and at least 1 in both stages together")
-        for name in ("weight_decay", "stage2_weight_decay", "momentum", "tau", "stage2_tau"):
+        for name in ("weight_decay", "stage2_weight_decay", "momentum", "tau", "tau_end", "stage2_tau"):
             value = getattr(self, name)
-            if not 0 <= value < float("inf"):
+            if value is not None and not 0 <= value < float("inf"):
                 raise ValueError(f"{name.replace('_', ' ')} must not be negative, but it is {value}")
 
     def stage(self, number: int) -> Stage:

@@ -11,7 +11,7 @@ from .configs import SECOND_RATE, ModelConfig, TwoStageConfig
 from .paper import METHODS, NETWORKS
 from .trials import SCALES, ErrorTrial, GradientTrial, Trial, run_errors, run_gradients, run_trial
 
-RATES = (0.06, 0.2, 0.6)
+RATES = (0.03, 0.12, 0.5, 2.0)
 """Learning rates that every method is tried with, on held-out images."""
 FULL_OMEGA = 20.0
 
@@ -41,42 +41,41 @@ class AccuracyConfig:
     vgg: Trial
     resnet: Trial
     rates: tuple[float, ...] = RATES
+    tuning: tuple[int, int] = (4, 2)
+    """Epochs of both stages after which rates are compared; all in one where there is one stage."""
 
 
 def _accuracy(dataset: str, vgg: float, resnet: tuple[str, float], epochs: tuple[int, int], **settings: Any) -> Any:  # noqa: ANN401 - fields
-    rates = settings.pop("rates", RATES)
+    choice = {name: settings.pop(name) for name in ("rates", "tuning") if name in settings}
     return AccuracyConfig(
-        _trial("vgg-small", vgg, dataset, epochs, **settings), _trial(*resnet, dataset, epochs, **settings), rates
+        _trial("vgg-small", vgg, dataset, epochs, **settings), _trial(*resnet, dataset, epochs, **settings), **choice
     )
 
 
-SMOKE_ACCURACY = _accuracy("digits", 1 / 64, ("resnet8", 0.25), (1, 1), n_train=100, rates=(0.06,))
+SMOKE_ACCURACY = _accuracy("digits", 1 / 64, ("resnet8", 0.25), (1, 1), n_train=100, rates=(0.06,), tuning=(1, 1))
 QUICK_ACCURACY = _accuracy("mnist5k", 1 / 8, ("resnet8", 1.0), (10, 5), size=14)
 PAPER_SETTINGS = {
     "weight_decay": 1.6e-3, "stage2_weight_decay": 1.6e-4, "warmup": 5, "batch_size": 256, "augment": True
 }  # fmt: skip
 
 
-NOT_YET = Unmeasured("not measured yet")
-
-
 @experiment(
     "cifar10",
     "two-stages",
     smoke=SMOKE_ACCURACY,
-    quick=NOT_YET,
-    gpu=_accuracy("cifar10", 1 / 4, ("resnet8", 1.0), (6, 3), batch_size=256, augment=True, rates=(0.02, 0.06)),
-    paper=_accuracy("cifar10", 1.0, ("resnet18", 1.0), (600, 300), rates=(0.021,), **PAPER_SETTINGS),
+    quick=QUICK_ACCURACY,
+    gpu=_accuracy("cifar10", 1 / 4, ("resnet8", 1.0), (6, 3), batch_size=256, augment=True, tuning=(2, 1)),
+    paper=_accuracy("cifar10", 1.0, ("resnet18", 1.0), (600, 300), rates=(0.021,), tuning=(1, 1), **PAPER_SETTINGS),
 )
 def accuracy(config: AccuracyConfig, run: Run) -> None:
     trials = {"vgg": config.vgg, "resnet": config.resnet}
     candidates = {
-        (one, name): [replace(of_method(trial, name, lr), is_held_out=True) for lr in config.rates]
+        (one, name): [for_choice(trial, name, lr, config.tuning) for lr in config.rates]
         for one, trial in trials.items()
         for name in (*METHODS, "one_stage")
     }
     chosen = run.choose(run_trial, candidates, lambda found: _number(found["accuracy"]), "learning rates")
-    settings = {key: replace(one, is_held_out=False) for key, one in chosen.items()}
+    settings = {(one, name): of_method(trials[one], name, _rate(best)) for (one, name), best in chosen.items()}
     found = run.over_seeds(run_trial, settings, "trainings")
     for number in range(len(run.seeds)):
         of_seed = {key: _number(one[number]["accuracy"]) for key, one in found.items()}
@@ -107,6 +106,12 @@ def of_method(trial: Trial, name: str, lr: float) -> Trial:
     )
 
 
+def for_choice(trial: Trial, name: str, lr: float, epochs: tuple[int, int]) -> Trial:
+    """The same by fewer epochs, and on held-out images, by which a learning rate is chosen."""
+    shorter = replace(trial.train, epochs=epochs[0], stage2_epochs=epochs[1])
+    return replace(of_method(replace(trial, train=shorter), name, lr), is_held_out=True)
+
+
 def _tell(
     config: AccuracyConfig,
     run: Run,
@@ -114,6 +119,7 @@ def _tell(
     found: Mapping[tuple[str, str], Sequence[Mapping[str, Any]]],
 ) -> None:
     trial = config.vgg
+    rates = ", ".join(f"{rate:g}" for rate in config.rates)
     for claim in ("cifar10", "two-stages"):
         told = "; ".join(
             f"{NETWORKS[one]}: "
@@ -128,7 +134,8 @@ def _tell(
             f"{trial.dataset}; {config.vgg.model.model} of width {config.vgg.model.width:g} and "
             f"{config.resnet.model.model} of width {config.resnet.model.width:g}; {trial.train.epochs} and "
             f"{trial.train.stage2_epochs} epochs, {trial.train.epochs + trial.train.stage2_epochs} in one stage. "
-            f"Learning rates, the best of {len(config.rates)} on held-out images: {told}.",
+            f"Learning rates, the best of {rates} on held-out images after "
+            f"{sum(config.tuning)} epochs: {told}.",
         )
     values = {
         NETWORKS[one]: {
@@ -196,7 +203,7 @@ def _with_rate(trial: Trial, lr: float) -> Trial:
     "quantization-error",
     "bounded",
     smoke=ErrorsConfig(_with_rate(SMOKE_ACCURACY.vgg, 0.06)),
-    quick=NOT_YET,
+    quick=ErrorsConfig(_with_rate(QUICK_ACCURACY.vgg, 0.2)),
     gpu=ErrorsConfig(_with_rate(_trial("resnet18", 1.0, "cifar10", (6, 3), batch_size=256, augment=True), 0.021)),
     paper=ErrorsConfig(_with_rate(_trial("resnet18", 1.0, "cifar10", (600, 300), **PAPER_SETTINGS), 0.021)),
 )
@@ -257,18 +264,21 @@ class MismatchConfig:
 
 @experiment(
     "mismatch",
-    smoke=MismatchConfig(GradientTrial(n_steps=10, n_images=32, n_samples=256, shares=(0.03, 0.1))),
-    quick=NOT_YET,
+    smoke=MismatchConfig(
+        GradientTrial(n_steps=10, rates=(0.1, 0.5), n_points=2, n_images=32, n_samples=256, shares=(0.03, 0.1))
+    ),
+    quick=MismatchConfig(),
     gpu=MismatchConfig(GradientTrial(n_samples=100_000)),
 )
 def mismatch(config: MismatchConfig, run: Run) -> None:
-    settings = {"biper": config.trial, "ste": replace(config.trial, method="ste")}
+    trial = config.trial
+    settings = {name: replace(trial, method=name) for name in ("sine", "biper", "ste")}
     found = run.over_seeds(run_gradients, settings, "gradients")
     for number, seed in enumerate(run.seeds):
-        biper, ste = found["biper"][number], found["ste"][number]
+        sine, biper, ste = (found[name][number] for name in ("sine", "biper", "ste"))
         run.measure(
             "mismatch",
-            sine=biper["sine"],
+            sine=sine["sine"],
             biper=biper["cosines"][config.at],
             ste=ste["cosines"][config.at],
             random=_mean([biper["random"][config.at], ste["random"][config.at]]),
@@ -276,21 +286,26 @@ def mismatch(config: MismatchConfig, run: Run) -> None:
             zero_ste=ste["zero"],
         )
         for name, one in (("square wave", biper), ("straight-through", ste)):
-            for share, cosine in zip(config.trial.shares, one["cosines"], strict=True):
-                run.log(seed, share=share, cosine=cosine, surrogate=name)
-    trial = config.trial
+            for place, cosines in enumerate(one["at_points"]):
+                for share, cosine in zip(trial.shares, cosines, strict=True):
+                    done = place / (trial.n_points - 1)
+                    run.log(seed, done=done, cosine=cosine, curve=f"{name}, {100 * share:g} % of signs turned")
+    labels = {"sine": "sine", "biper": "square wave", "ste": "straight-through"}
+    chosen = {name: ", ".join(f"{one['rate']:g}" for one in some) for name, some in found.items()}
+    rates = "; ".join(f"{label} {chosen[name]}" for name, label in labels.items())
     run.note(
         "mismatch",
-        f"{trial.hidden} binary units on digits, after {trial.n_steps} steps; noise that turns "
-        f"{100 * trial.shares[config.at]:g} % of the signs; {trial.n_samples:,} pairs of losses. Weights without a "
-        "gradient are counted where latent weights have unit variance.",
+        f"{trial.hidden} binary units on digits; means over {trial.n_points} points of {trial.n_steps} steps, the "
+        f"first and the last among them; noise that turns {100 * trial.shares[config.at]:g} % of the signs; "
+        f"{trial.n_samples:,} pairs of losses. Learning rates, the best of {len(trial.rates)} on held-out images, by "
+        f"seed: {rates}. Weights without a gradient are counted where latent weights have unit variance.",
     )
     figure = plots.curves(
         run.history,
         "cosine",
-        x="share",
-        by="surrogate",
-        xlabel="share of signs that the noise turns",
+        x="done",
+        by="curve",
+        xlabel="share of the training",
         ylabel="cosine with the smoothed loss's gradient",
     )
     run.figure("cosines", figure, caption="Cosine of the gradient in training with that of the smoothed loss.")

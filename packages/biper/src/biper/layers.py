@@ -1,5 +1,6 @@
 """Layers with binary weights, and BiPer's: their weights are a square wave of latent weights."""
 
+import math
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
@@ -12,6 +13,8 @@ from .binarizers import check_omega, exact, scale_by_deviation, sgn, sign_activa
 
 STAGES = (1, 2)
 SINE, SQUARE = STAGES
+SINGLE = 1e-6
+"""Relative difference of frequencies that single precision explains."""
 
 
 class BinaryLayer(nn.Module):
@@ -257,10 +260,13 @@ class PeriodicLayer(LearnedScale):
 
     def _check_state(self, name: str, omega: Tensor | None, stage: Tensor | None) -> None:
         where = name or "this layer"
-        if omega is not None and float(omega) != self.omega:
+        if any(one is not None and one.numel() != 1 for one in (omega, stage)):
+            raise ValueError(f"the state of {where} is damaged: its omega and its stage must be single numbers")
+        # A state that was converted to single precision is the same one.
+        if omega is not None and not math.isclose(float(omega), self.omega, rel_tol=SINGLE):
             raise ValueError(
-                f"{where} was trained with omega {float(omega):g}, but has omega {self.omega:g} here; make the network "
-                f"with omega={float(omega):g}"
+                f"{where} was trained with omega {float(omega):.9g}, but has omega {self.omega:.9g} here; make the "
+                f"network with omega={float(omega):.9g}"
             )
         if stage is not None and int(stage) > self.stage:
             raise ValueError(

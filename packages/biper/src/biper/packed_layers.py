@@ -178,15 +178,26 @@ class PackedLayer(nn.Module):
 
         Raises:
             TypeError: if the input is not of floating point.
+            ValueError: if it is of another shape than the layer takes.
         """
         if not x.is_floating_point():
             raise TypeError(f"a binary layer takes numbers of floating point, not {x.dtype}; convert with .float()")
-        y = self._sums(x)
+        self._check_shape(x)
+        y = self._sums(x) if self.spec.kind == "linear" or x.ndim == 4 else self._sums(x[None])[0]
         if self.counts_only:
             return y
         shape = (-1, 1, 1) if self.spec.kind == "conv" else (-1,)
         y = y if self.bias is None else y + self.bias.to(y.dtype).view(shape)
         return y if self.alpha is None else y * self.alpha.to(y.dtype).view(shape)
+
+    def _check_shape(self, x: Tensor) -> None:
+        # Bits would hide it: those of too many features, or too few, may fill as many words.
+        is_conv, n = self.spec.kind == "conv", self.spec.n_in
+        if x.ndim not in (3, 4) if is_conv else x.ndim < 1:
+            raise ValueError(f"this layer takes {'images' if is_conv else 'features'}, not a shape of {tuple(x.shape)}")
+        if x.shape[-3 if is_conv else -1] != n:
+            what = "channels" if is_conv else "features"
+            raise ValueError(f"this layer takes {n} {what}, not {x.shape[-3 if is_conv else -1]}: {tuple(x.shape)}")
 
     def _sums(self, x: Tensor) -> Tensor:
         spec = self.spec
@@ -224,9 +235,9 @@ class PackedLayer(nn.Module):
         weights = self._weight_words()
         sums = np.empty((n, rows * columns, spec.n_out), dtype=np.int32)
         for group in range(spec.groups):
-            words = _words(taps[:, :, :, group].reshape(n * rows * columns, -1))
+            words = _words(taps[:, :, :, group].reshape(n * rows * columns, outside.shape[1]))
             made = slice(group * n_made, (group + 1) * n_made)
-            differences = count_differences(words, weights[made]).reshape(n, -1, n_made)
+            differences = count_differences(words, weights[made]).reshape(n, rows * columns, n_made)
             if any(spec.padding):
                 # Around the image, where bits are 0, each weight of +1 was counted as a difference.
                 differences -= _ones_of(weights[made], _words(outside * np.uint8(255)))

@@ -11,6 +11,7 @@ from .binarizers import check_omega
 from .layers import PeriodicLayer, binary_layers
 
 Metric = Literal["l2", "l1"]
+SMALLEST_PHASE, LARGEST_PHASE = 1e-150, 1e9
 LIMIT = 0.5 - 4 / math.pi**2
 """The error of weights that are spread over many periods."""
 
@@ -29,12 +30,14 @@ def quantization_error(weight: Float[Tensor, "..."], omega: float | None, metric
         metric: l2 or l1.
 
     Raises:
-        ValueError: if omega is not positive, there is no weight, or the metric is unknown.
+        ValueError: if omega is not positive, there is no weight, one is not finite, or the metric is unknown.
     """
     if not weight.numel():
         raise ValueError("there are no weights to measure")
     w = weight.detach().double()
     s = w if omega is None else torch.sin(check_omega(omega) * w)
+    if not bool(s.isfinite().all()):
+        raise ValueError("weights, and phases of omega times them, must be finite to measure their error")
     if metric == "l2":
         return float(s.square().mean() - s.abs().mean().square())
     if metric == "l1":
@@ -51,7 +54,10 @@ def quantization_errors(model: nn.Module, metric: Metric = "l2", omega: float | 
     layers = {name: layer for name, layer in binary_layers(model) if isinstance(layer, PeriodicLayer)}
     if not layers:
         raise ValueError("the network has no layer of BiPer's, whose quantization error could be measured")
-    return {name: quantization_error(one.weight, omega or one.omega, metric) for name, one in layers.items()}
+    return {
+        name: quantization_error(one.weight, one.omega if omega is None else omega, metric)
+        for name, one in layers.items()
+    }
 
 
 def fit_laplace(weight: Float[Tensor, "..."]) -> float:
@@ -75,7 +81,8 @@ def laplace_error(omega: float, b: float, metric: Metric = "l2") -> float:
     """
     if not (b > 0 and math.isfinite(b)):
         raise ValueError(f"the scale b must be positive and finite, not {b}")
-    u = check_omega(omega) * b
+    # Beyond these, double precision knows the limits alone, and squares would overflow.
+    u = min(max(check_omega(omega) * b, SMALLEST_PHASE), LARGEST_PHASE)
     mean = u / (1 + u * u) / math.tanh(math.pi / (2 * u))
     if metric == "l1":
         return 1 - mean

@@ -18,6 +18,7 @@ from separata.training import fingerprint, seeded
 from .configs import DataShape, ModelConfig, TwoStageConfig
 from .conversion import to_stage2
 from .evaluation import EvaluationReport, evaluate
+from .layers import SQUARE, PeriodicLayer, binary_layers
 from .networks import make_network, n_binary_weights
 from .training import TwoStageTrainer
 
@@ -140,6 +141,11 @@ def train(
 
 
 def _load_start(network: nn.Module, start: nn.Module) -> None:
+    if any(isinstance(layer, PeriodicLayer) and layer.stage == SQUARE for _, layer in binary_layers(start)):
+        raise ValueError(
+            "the network to begin with has been through its second stage; begin with one of the first, which "
+            "train --stages 1 and convert write"
+        )
     try:
         network.load_state_dict(start.state_dict())
     except RuntimeError:

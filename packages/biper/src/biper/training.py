@@ -14,7 +14,6 @@ from separata.loop import Loop, Track, step_generator
 
 from .augmentation import augment
 from .configs import Stage, TwoStageConfig
-from .conversion import to_stage2
 from .evaluation import evaluate
 from .layers import SQUARE, PeriodicLayer, after_update, begin_epoch, binary_layers
 from .regularizer import biper_regularizer
@@ -105,8 +104,10 @@ class TwoStageTrainer:
     def _begin(self, number: int) -> None:
         """Begin a part of the plan."""
         kind, stage = self.plan[number]
-        if self.is_periodic and kind == SQUARE:
-            to_stage2(self.model)
+        for _, layer in binary_layers(self.model):
+            if isinstance(layer, PeriodicLayer):
+                # Also back to the first stage: a network that was through both may be trained again.
+                layer.set_stage(kind)
         self.number, self._best, self._best_accuracy = number, {}, -math.inf
         self.optimizer = torch.optim.SGD(
             self.model.parameters(),

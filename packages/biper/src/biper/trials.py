@@ -1,5 +1,7 @@
 """One training and what is measured of it: what experiments repeat over seeds, methods and settings."""
 
+import copy
+import math
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -10,7 +12,7 @@ from torch.nn.functional import cross_entropy
 from separata.labeled import Splits, load_splits
 from separata.training import seeded
 
-from .configs import SECOND_RATE, DataShape, ModelConfig, TwoStageConfig
+from .configs import DataShape, ModelConfig, TwoStageConfig
 from .evaluation import evaluate
 from .gradients import (
     cosine,
@@ -20,10 +22,11 @@ from .gradients import (
     surrogate_gradient,
     zero_gradient_share,
 )
-from .layers import BinaryLinear, BiPerLinear, PeriodicLayer, binary_layers
+from .layers import SINE, SQUARE, BinaryLinear, BiPerLinear, PeriodicLayer, binary_layers
 from .methods import METHODS
 from .networks import make_network
 from .quantization import fit_laplace, laplace_error, quantization_error
+from .schedules import learning_rate
 from .training import TwoStageTrainer
 
 SCALES = (0.001, 0.01, 0.1, 1.0, 10.0, 100.0, 1000.0)
@@ -157,83 +160,126 @@ def _mean(values: list[float]) -> float:
 
 @dataclass(frozen=True)
 class GradientTrial:
-    """A small network whose gradients are compared, after some training by its method.
+    """A small network whose gradients are compared at several points of its training.
 
     Args:
-        method: biper, or ste.
+        method: sine, BiPer's first stage; biper, its square wave; or ste.
         hidden: Binary units.
         omega: Angular frequency.
-        n_steps: Steps of training before.
-        lr: Learning rate of these; BiPer's second half has the smaller one of its second stage.
+        n_steps: Steps of the training, whose rate falls to 0.
+        rates: Learning rates; the training with the lowest loss on held-out images is the one that counts.
+        n_points: Points at which gradients are compared, evenly spaced from before the first step to after the last.
         n_images: Images of the loss, and of each step.
         shares: Shares of signs that the noise turns.
         n_samples: Pairs of losses of each smoothed gradient.
         seed: Of weights and noise.
     """
 
-    method: Literal["biper", "ste"] = "biper"
+    method: Literal["sine", "biper", "ste"] = "biper"
     hidden: int = 10
     omega: float = 20.0
-    n_steps: int = 100
-    lr: float = 0.02
-    n_images: int = 128
+    n_steps: int = 300
+    rates: tuple[float, ...] = (0.02, 0.1, 0.5, 2.5)
+    n_points: int = 5
+    n_images: int = 64
     shares: tuple[float, ...] = (0.03, 0.1, 0.3)
-    n_samples: int = 20_000
+    n_samples: int = 10_000
     seed: int = 0
 
 
 def run_gradients(trial: GradientTrial, device: str) -> dict[str, Any]:
-    """Cosines between the gradient that training follows and those of the loss.
+    """Cosines between the gradient that training follows and those of the loss, means over the points of a training.
 
     The network has one layer of binary weights on real inputs, a hyperbolic tangent and a real output layer.
 
     Returns:
-        `cosines` at each share of turned signs, of the surrogate gradient and the smoothed one; `random`, those of a
-        random direction; `sine`, that of the first stage with finite differences; `zero`, the share of weights without
-        a gradient, where they are of unit variance.
+        `rate`, the learning rate that was chosen. Of the sine, `sine`: the cosine with finite differences. Of the
+        others, `cosines` at each share of turned signs, of the surrogate gradient and the smoothed one, and `at_points`
+        for each point; `random`, those of a random direction; `zero`, the share of weights without a gradient, where
+        they are of unit variance.
     """
     data = load_splits("digits", seed=trial.seed)
-    images = data.train.x.flatten(1).to(device, torch.float64)
-    images, labels = images - images.mean(0), data.train.y.to(device)
-    x, y = images[: trial.n_images], labels[: trial.n_images]
+    mean = data.train.x.flatten(1).double().mean(0)
+    parts = [(part.x.flatten(1).double() - mean, part.y) for part in (data.train, data.validation)]
+    train, held_out = [(x.to(device), y.to(device)) for x, y in parts]
+    trained = {rate: gradient_training(trial, rate, train, data.train.n_classes) for rate in trial.rates}
+    losses = {one: _held_out(points[-1], held_out) for one, points in trained.items()}
+    rate = min(losses, key=lambda one: losses[one] if math.isfinite(losses[one]) else math.inf)
+    x, y = (some[: trial.n_images] for some in train)
+    generator = torch.Generator().manual_seed(trial.seed)
+    if trial.method == "sine":
+        return {"rate": rate, "sine": _mean([_cosine_of_sine(model, x, y) for model in trained[rate]])}
+    points = [_cosines(model, x, y, trial, generator) for model in trained[rate]]
+    unit = torch.randn(10_000, generator=generator, dtype=torch.float64)
+    return {
+        "rate": rate,
+        "at_points": [cosines for cosines, _ in points],
+        "cosines": [_mean(list(some)) for some in zip(*(cosines for cosines, _ in points), strict=True)],
+        "random": [_mean(list(some)) for some in zip(*(random for _, random in points), strict=True)],
+        "zero": zero_gradient_share(_binarizer(_hidden(trained[rate][0])), unit.view(1, -1)),
+    }
+
+
+def gradient_training(
+    trial: GradientTrial, rate: float, data: tuple[Tensor, Tensor], n_classes: int
+) -> list[nn.Sequential]:
+    """The network at each of the points of its training on images, flattened, and labels."""
+    images, labels = data
     order = torch.Generator().manual_seed(trial.seed)
     with seeded(trial.seed):
-        plain = nn.Linear(x.shape[1], trial.hidden, bias=False)
-        settings = {"omega": trial.omega, "stage": 1} if trial.method == "biper" else {}
-        layer = METHODS[trial.method].linear.from_float(plain, binarize_input=False, **settings)
-        model = nn.Sequential(layer, nn.Tanh(), nn.Linear(trial.hidden, data.train.n_classes)).double().to(device)
-    found: dict[str, Any] = {"sine": None}
-    optimizer = torch.optim.SGD(model.parameters(), trial.lr, momentum=0.9)
+        plain = nn.Linear(images.shape[1], trial.hidden, bias=False)
+        last = nn.Linear(trial.hidden, n_classes)
+        if trial.method == "ste":
+            layer = METHODS["ste"].linear.from_float(plain, binarize_input=False)
+        else:
+            stage = SINE if trial.method == "sine" else SQUARE
+            layer = BiPerLinear.from_float(plain, binarize_input=False, omega=trial.omega, stage=stage)
+    model = nn.Sequential(layer, nn.Tanh(), last).double().to(images.device)
+    optimizer = torch.optim.SGD(model.parameters(), rate, momentum=0.9)
+    at = {round(number * trial.n_steps / (trial.n_points - 1)) for number in range(trial.n_points)}
+    points = [copy.deepcopy(model)]
     for step in range(trial.n_steps):
-        if isinstance(layer, BiPerLinear) and step == trial.n_steps // 2:
-            found["sine"] = _cosine_of_sine(model, layer, x, y)
-            layer.set_stage(2)
-            optimizer.param_groups[0]["lr"] *= SECOND_RATE
+        optimizer.param_groups[0]["lr"] = learning_rate(rate, step, trial.n_steps, 0)
         optimizer.zero_grad()
         # Of all images: on the few of the loss alone, training would end where there is no gradient to compare.
-        index = torch.randint(len(labels), (trial.n_images,), generator=order).to(device)
+        index = torch.randint(len(labels), (trial.n_images,), generator=order).to(images.device)
         cross_entropy(model(images[index]), labels[index]).backward()
         optimizer.step()
         layer.after_update()
-    loss = _loss_of(model, x, y)
-    generator = torch.Generator().manual_seed(trial.seed)
-    w = layer.weight.detach()
+        if step + 1 in at:
+            points.append(copy.deepcopy(model))
+    return points
+
+
+def _held_out(model: nn.Module, data: tuple[Tensor, Tensor]) -> float:
+    with torch.no_grad():
+        return cross_entropy(model(data[0]), data[1]).item()
+
+
+def _cosines(
+    model: nn.Sequential, x: Tensor, y: Tensor, trial: GradientTrial, generator: torch.Generator
+) -> tuple[list[float], list[float]]:
+    """Cosines with the smoothed gradient at each share of turned signs: of the surrogate, and of a random direction."""
+    layer = _hidden(model)
+    loss, w, binarize = _loss_of(model, x, y), layer.weight.detach(), _binarizer(layer)
     surrogate = surrogate_gradient(loss, w)
-    binarize = _binarizer(layer)
-    found["cosines"], found["random"] = [], []
+    cosines, random = [], []
     for share in trial.shares:
         deviation = deviation_that_flips(binarize, w, share, generator)
         smoothed = smoothed_gradient(loss, w, deviation, trial.n_samples, generator)
-        found["cosines"].append(cosine(surrogate, smoothed))
-        direction = torch.randn(w.shape, generator=generator, dtype=w.dtype).to(device)
-        found["random"].append(abs(cosine(direction, smoothed)))
-    unit = torch.randn(10_000, generator=generator, dtype=torch.float64)
-    found["zero"] = zero_gradient_share(_binarizer(layer), unit.view(1, -1))
-    return found
+        cosines.append(cosine(surrogate, smoothed))
+        direction = torch.randn(w.shape, generator=generator, dtype=w.dtype).to(w.device)
+        random.append(abs(cosine(direction, smoothed)))
+    return cosines, random
 
 
-def _cosine_of_sine(model: nn.Module, layer: BiPerLinear, x: Tensor, y: Tensor) -> float:
-    loss, w = _loss_of(model, x, y), layer.weight.detach()
+def _hidden(model: nn.Sequential) -> BinaryLinear:
+    layer: Any = model[0]
+    return layer
+
+
+def _cosine_of_sine(model: nn.Sequential, x: Tensor, y: Tensor) -> float:
+    loss, w = _loss_of(model, x, y), _hidden(model).weight.detach()
     return cosine(surrogate_gradient(loss, w), finite_difference_gradient(loss, w))
 
 
