@@ -202,3 +202,21 @@ def test_onnx_runtime_computes_the_deterministic_form(data, tmp_path, inference)
 def test_settings_that_cannot_be_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         TrainConfig(**wrong)
+
+
+@pytest.mark.parametrize("baseline", ["mean", "optimal"])
+def test_an_interruption_within_a_step_leaves_the_baselines_as_they_were(data, monkeypatch, baseline):
+    model = network(ModelConfig("sbn", 24, 8, baseline=baseline))
+    trainer = Trainer(model.train(), data.train, TrainConfig(1))
+    trainer.gradients(0)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("stochastic_neurons.training.network_penalty", stop)
+    with pytest.raises(KeyboardInterrupt):
+        trainer.gradients(1)
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    with pytest.raises(ValueError, match="at least one draw"):
+        predict(model, data.test.x, n_draws=0)

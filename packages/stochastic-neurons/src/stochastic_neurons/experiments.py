@@ -86,7 +86,7 @@ def estimators(config: Estimators, run: Run) -> None:
 
 
 def _unbiased(config: Estimators, run: Run, seed: int) -> None:
-    worst = dict.fromkeys(("none", "mean", "optimal", "st"), 0.0)
+    worst = dict.fromkeys(("none", "mean", "optimal", "learned", "st"), 0.0)
     for kind in KINDS:
         for f, a in _losses(config, run, seed, kind, 1):
             for name in worst:
@@ -274,7 +274,12 @@ def networks(config: Networks, run: Run) -> None:
         of_seed = {name: results[number] for name, results in found.items()}
         errors = {name: of_seed[name].get("error", math.nan) for name in (*NAMES, "frozen")}
         run.measure("trains", **errors)
-        run.measure("straight-through-best", **{name: errors[name] for name in (*FAMILIES, "st_sigmoid")})
+        form = min(("st", "st_sigmoid"), key=lambda name: of_seed[name].get("validation_error", math.inf))
+        run.measure(
+            "straight-through-best",
+            **{name: errors[name] for name in (*FAMILIES, "st_sigmoid")},
+            chosen=errors[form],
+        )
         active = {name: of_seed[name].get("activity", math.nan) for name in (*FAMILIES, "without")}
         run.measure("sparse-gates", **active, patterns=of_seed["st"].get("patterns", math.nan))
         for name, row in of_seed.items():
@@ -284,7 +289,7 @@ def networks(config: Networks, run: Run) -> None:
                     gate=name,
                     **{key: row[key] for key in ("error", "averaged_error", "threshold_error", "activity")},
                 )
-    _tell(run, trials, found)
+    _tell(run, trials, found, len(config.rates) * len(config.weights))
     caption = "Test error and activity of each gate; a dot for each seed."
     run.figure("gates", draw_gates({GATES[name]: found[name] for name in NAMES}, len(BASELINES)), caption=caption)
 
@@ -306,11 +311,11 @@ def _trial(config: Networks, gate: Gate, lr: float, weight: float) -> Trial:
     return replace(trial, model=replace(trial.model, gate=gate), train=train)
 
 
-def _tell(run: Run, trials: dict[str, Trial], found: dict[str, list[dict[str, Any]]]) -> None:
+def _tell(run: Run, trials: dict[str, Trial], found: dict[str, list[dict[str, Any]]], n_candidates: int) -> None:
     chosen = "; ".join(
         f"{GATES[name]} {trials[name].train.lr:g}, {trials[name].train.penalty_weight:g}" for name in NAMES
     )
-    run.note("trains", f"Learning rates and weights of the penalty, the best of {len(RATES) * len(WEIGHTS)}: {chosen}.")
+    run.note("trains", f"Learning rates and weights of the penalty, the best of {n_candidates}: {chosen}.")
     for key, told in (("averaged_error", "averaged over ten draws"), ("threshold_error", "without noise (p > 0.5)")):
         parts = [f"{GATES[name]} {_mean(found[name], key):.3f}" for name in NAMES]
         run.note("trains", f"Test errors {told}: {', '.join(parts)}.")

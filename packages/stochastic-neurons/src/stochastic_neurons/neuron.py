@@ -40,7 +40,8 @@ class StochasticNeuron(nn.Module):
         elif self.inference == "mean":
             h = self.expected(precise)
         else:
-            h = torch.where(self.probability(precise) > 0.5, self.active(precise), 0.0)
+            p = self.probability(precise)
+            h = torch.where(p > 0.5, self.active(precise), 0 * p)  # NaN stays NaN
         return h.to(a.dtype)
 
     def sample(self, a: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
