@@ -90,7 +90,10 @@ def gradient_samples(
         return n_samples * torch.autograd.grad(neuron.surrogate(loss), rows)[0]
     loss = values_of(f, h)
     if not loss.requires_grad:
-        raise ValueError("the function has no gradient, which this estimator passes on; use the unbiased one (sbn)")
+        raise ValueError(
+            "the function has no gradient, which this estimator passes on; use sbn-none, sbn-mean, sbn-optimal or "
+            "sbn-learned"
+        )
     return torch.autograd.grad(loss.sum(), rows)[0]
 
 
