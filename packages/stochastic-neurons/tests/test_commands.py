@@ -55,6 +55,20 @@ def test_a_table_is_learned_evaluated_and_looked_into(run, tmp_path):
     assert "<svg" in (tmp_path / "gates.svg").read_text()
 
 
+def test_classes_are_matched_by_name_where_a_file_lacks_some(run, tmp_path):
+    whole = (run / "flowers.csv").read_text().splitlines()
+    (tmp_path / "few.csv").write_text("\n".join([line for line in whole if not line.endswith("iris")]) + "\n")
+    options = ["--part", "all", "--inference", "threshold", "--predictions", tmp_path / "p.csv"]
+    assert call("evaluate", run / "out", run / "flowers.csv", *options).code == 0
+    expected = [row["predicted"] for row in csv.DictReader((tmp_path / "p.csv").open()) if row["label"] != "iris"]
+    assert call("evaluate", run / "out", tmp_path / "few.csv", *options).code == 0
+    rows = list(csv.DictReader((tmp_path / "p.csv").open()))
+    assert {row["label"] for row in rows} == {"rose", "tulip"}
+    assert sorted(row["predicted"] for row in rows) == sorted(expected)
+    (tmp_path / "other.csv").write_text("\n".join(whole).replace("iris", "lily") + "\n")
+    call("evaluate", run / "out", tmp_path / "other.csv").assert_refused("the class lily; the network knows iris, rose")
+
+
 def test_images_in_folders_are_learned(tmp_path):
     random = np.random.default_rng(0)
     for kind in ("cat", "dog"):
@@ -98,6 +112,17 @@ def test_estimators_are_measured_on_a_formula_and_on_the_users_function(tmp_path
     done = call("bench", "mine:loss", *options, "--estimators", "sbn-mean,noisy-relu")
     assert [row["estimator"] for row in json.loads(done.out)["rows"]] == ["sbn-mean", "noisy-relu"]
     assert all(row["largest_z"] < 4 for row in json.loads(done.out)["rows"])
+    # By its file, though a module of this name is loaded already.
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / "json.py").write_text("def loss(h):\n    return 2 * h[:, 0]\n")
+    done = call("bench", "below/json.py:loss", *options, "--estimators", "sbn-learned", "--out", tmp_path / "u.csv")
+    assert done.code == 0
+    target = [float(row["target"]) for row in csv.DictReader((tmp_path / "u.csv").open())]
+    assert target == pytest.approx([2 * p * (1 - p), 0, 0])
+    (tmp_path / "broken.py").write_text("def loss(h:\n")
+    call("bench", "broken.py:loss", *options).assert_refused("broken.py:loss cannot be imported")
+    (tmp_path / "raises.py").write_text("def loss(h):\n    return h @ missing\n")
+    call("bench", "raises.py:loss", *options).assert_refused("name 'missing' is not defined")
 
 
 def test_speeds_are_measured_with_and_without_a_training(run, tmp_path):

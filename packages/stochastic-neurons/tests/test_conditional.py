@@ -22,6 +22,7 @@ from stochastic_neurons import (
     distinct_patterns,
     gate_activity,
     make_network,
+    make_neuron,
     max_norm_,
     measure_speed,
     network_penalty,
@@ -64,7 +65,7 @@ def test_nothing_on_costs_nothing_and_is_nothing():
     made.gater.neuron.inference = "threshold"
     made.gater.gates.weight.data.zero_()
     x = torch.randn(5, 6)
-    with FlopCounterMode(display=False) as skipped:
+    with torch.no_grad(), FlopCounterMode(display=False) as skipped:
         assert made(x).abs().max() == 0
     assert skipped.get_total_flops() == 2 * 5 * (6 * 5 + 5 * 4), "the gater alone"
 
@@ -180,9 +181,12 @@ def test_every_gate_starts_at_the_activity_asked_for(gate):
 def test_the_gater_starts_as_the_authors_script_has_it():
     torch.manual_seed(0)
     sigmoid, rectifier = Gater(784, 400, 2000, "st"), Gater(784, 400, 2000, "noisy-relu")
-    limit = (6 / 2400) ** 0.5
-    for gater, factor in ((sigmoid, 4), (rectifier, 1)):
-        assert gater.gates.weight.detach().abs().max() == pytest.approx(factor * limit, rel=1e-3)
+    assert sigmoid.gates.weight.detach().abs().max() == pytest.approx(4 * (6 / 2400) ** 0.5, rel=1e-3)
+    weights = rectifier.gates.weight.detach()
+    assert ((weights != 0).sum(1) == 15).all(), "15 weights into each rectified gate"
+    assert weights[weights != 0].std() == pytest.approx(1, abs=0.03)
+    assert (weights != 0).any(0).all(), "not the same hidden units for each"
+    for gater in (sigmoid, rectifier):
         assert gater.hidden[0].weight.detach().abs().max() == pytest.approx((6 / 1184) ** 0.5, rel=1e-3)
 
 
@@ -287,3 +291,43 @@ def test_activations_are_replaced_in_networks_that_are_not_ours():
 def test_what_cannot_be_is_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize("gate", ["st", "sts", "relu"])
+def test_gradients_in_evaluation_mode_are_those_of_masking(gate):
+    """A gate that is off learns from what its experts would have given; a network may be tuned in evaluation mode."""
+    made, x, found = layer(gate=gate, block_size=3).eval(), torch.randn(9, 6), []
+    for skip in (True, False):
+        made.skip = skip
+        seed_neurons(made, torch.Generator().manual_seed(1))
+        found.append(torch.autograd.grad(made(x).sum(), list(made.parameters())))
+    torch.testing.assert_close(*found)
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("n", [0, 1, 4])
+def test_skipping_goes_with_autocast(n, bias):
+    model = nn.Sequential(nn.Linear(8, 6), layer(gate="st", block_size=3, bias=bias)).eval()
+    outputs = []
+    for skip in (True, False):
+        model[1].skip = skip
+        seed_neurons(model, torch.Generator().manual_seed(1))
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+            outputs.append(model(torch.ones(n, 8)))
+    assert outputs[0].dtype == outputs[1].dtype == torch.bfloat16
+    torch.testing.assert_close(*outputs, atol=0.05, rtol=0.05)
+
+
+@pytest.mark.parametrize("n", [1, 32])
+@pytest.mark.parametrize(("a", "sign"), [(-1.0, -1), (1.0, 1)])
+def test_the_penalty_wakes_gates_that_are_never_on_and_calms_those_that_always_are(n, a, sign):
+    a = torch.full((n, 3), a).requires_grad_()
+    gradient = torch.autograd.grad(sparsity_penalty(make_neuron("relu", 3).probability(a), 0.1), a)[0]
+    assert (gradient.sign() == sign).all()
+    assert gradient.isfinite().all()
+
+
+def test_an_activity_that_cannot_be_does_not_start_with_dead_gates():
+    made = layer(gate=SmoothTimesStochastic(0.0))
+    assert made.gater(torch.randn(40, 6)).mean() > 0.1

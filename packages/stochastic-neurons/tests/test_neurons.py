@@ -206,3 +206,20 @@ def test_the_gradient_passes_a_compiled_network_and_autocast(name):
 def test_settings_that_cannot_be_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("name", available_neurons())
+def test_what_is_not_a_number_stays_visible(name):
+    a = torch.tensor([[0.3, float("nan")]])
+    neuron = make_neuron(name, 2)
+    assert neuron.train()(a).isnan().tolist() == [[False, True]]
+    neuron.inference = "threshold"
+    assert neuron.eval()(a).isnan().tolist() == [[False, True]]
+
+
+def test_units_may_be_masked_with_infinity():
+    a = torch.tensor([float("inf"), -float("inf"), 0.0]).requires_grad_()
+    h = StraightThroughBernoulli()(a)
+    assert h[:2].tolist() == [1, 0]
+    assert torch.autograd.grad(h.sum(), a)[0][2] == 1

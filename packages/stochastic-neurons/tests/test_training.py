@@ -1,6 +1,7 @@
 """Trainings: what a step is, that they learn, resume, and end early; what is on disk."""
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -31,6 +32,7 @@ from stochastic_neurons import (
     train,
 )
 from stochastic_neurons.training import NOISE
+from stochastic_neurons.trials import Trial, run_trial
 
 SMALL = ModelConfig("st", 24, 8)
 
@@ -202,3 +204,45 @@ def test_onnx_runtime_computes_the_deterministic_form(data, tmp_path, inference)
 def test_settings_that_cannot_be_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         TrainConfig(**wrong)
+
+
+@pytest.mark.parametrize("baseline", ["mean", "optimal"])
+def test_an_interruption_within_a_step_leaves_the_baselines_as_they_were(data, monkeypatch, baseline):
+    model = network(ModelConfig("sbn", 24, 8, baseline=baseline))
+    trainer = Trainer(model.train(), data.train, TrainConfig(1))
+    trainer.gradients(0)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("stochastic_neurons.training.network_penalty", stop)
+    with pytest.raises(KeyboardInterrupt):
+        trainer.gradients(1)
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    with pytest.raises(ValueError, match="at least one draw"):
+        predict(model, data.test.x, n_draws=0)
+
+
+@pytest.mark.parametrize(
+    ("gate", "setting", "value"),
+    [("sbn", "baseline", "mean"), ("sts", "ratio", 0.3), ("noisy-relu", "sigma", 2.5), ("semi-hard", "sigma", 0.2)],
+)
+def test_settings_of_a_configuration_reach_the_neurons(gate, setting, value):
+    model = network(ModelConfig(gate, 24, 8, **{setting: value}))
+    assert getattr(model.conditional.gater.neuron, setting) == value
+
+
+def test_settings_are_tried_on_validation_data_alone_and_a_frozen_gater_stays():
+    trial = Trial(SMALL, TrainConfig(1), "digits", n_train=100)
+    held_out, whole = run_trial(replace(trial, is_held_out=True), "cpu"), run_trial(trial, "cpu")
+    assert set(held_out) == {"diverged", "validation_error", "validation_activity"}
+    assert held_out.items() <= whole.items()
+    data = load_splits("digits", n_train=100)
+    model = network()
+    Trainer(model, data.train, trial.train, validation=data.validation).fit()
+    assert whole["validation_error"] == evaluate(model, data.validation).error
+    assert whole["error"] == evaluate(model, data.test).error
+    assert whole["averaged_error"] == evaluate(model, data.test, n_draws=10).error
+    frozen = run_trial(replace(trial, is_frozen=True, train=TrainConfig(2, lr=1.0, max_norm=0.0)), "cpu")
+    assert frozen["validation_activity"] == pytest.approx(evaluate(network(), data.validation).activity)

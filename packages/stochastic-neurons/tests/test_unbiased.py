@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 from torch.distributions import Bernoulli
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from stochastic_neurons import (
     UnbiasedBernoulli,
@@ -15,6 +16,7 @@ from stochastic_neurons import (
     exact_gradient,
     exact_moments,
     exact_optimal_baseline,
+    gradient_samples,
     make_function,
     optimal_baseline,
     score_function_loss,
@@ -170,7 +172,7 @@ def test_a_network_before_binary_units_learns_from_the_loss_alone():
         before = losses(x).mean()
     for _ in range(500):
         optimizer.zero_grad()
-        stochastic_backward(losses(torch.randn(128, 2)).requires_grad_(), model)
+        stochastic_backward(losses(torch.randn(128, 2)), model)
         optimizer.step()
     with torch.no_grad():
         after = losses(x).mean()
@@ -187,6 +189,80 @@ def test_used_twice_before_a_loss_both_uses_count():
     score_function_loss(losses, neuron).backward()
     for a, one in zip((first, second), h, strict=True):
         torch.testing.assert_close(a.grad, (one - a.detach().sigmoid()) * losses[:, None] / 3)
+
+
+@pytest.mark.parametrize("baseline", ["mean", "optimal"])
+def test_no_use_is_judged_by_a_baseline_that_knows_its_loss(baseline):
+    torch.manual_seed(0)
+    neuron = UnbiasedBernoulli(2, baseline=baseline, decay=0.5, uses=2)
+    for _ in range(2):
+        first, second = (torch.randn(3, 2).requires_grad_() for _ in range(2))
+        h, losses = (neuron(first), neuron(second)), 5 + torch.rand(3)
+        n = int(neuron.n_updates)
+        of_before = {"mean": neuron.mean_loss / (1 - 0.5**n or 1), "optimal": neuron.numerator / neuron.denominator}
+        b = of_before[baseline].clone() if n else torch.zeros(2)
+        score_function_loss(losses, neuron).backward()
+        for a, one in zip((first, second), h, strict=True):
+            torch.testing.assert_close(a.grad, (one - a.detach().sigmoid()) * (losses[:, None] - b) / 3)
+    assert n == 2
+
+
+def test_the_rest_can_be_trained_where_what_is_before_the_units_is_frozen():
+    model = nn.Sequential(nn.Linear(2, 3), UnbiasedBernoulli(3), nn.Linear(3, 1))
+    model[0].requires_grad_(requires_grad=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model(torch.randn(4, 2))
+        stochastic_backward(model(torch.randn(4, 2))[:, 0].square(), model)
+    assert model[2].weight.grad is not None
+    assert model[0].weight.grad is None
+
+
+def test_statistics_are_those_of_the_code_that_trains():
+    f, a = problem("mlp", n=3)
+    neuron = UnbiasedBernoulli(3, generator=torch.Generator().manual_seed(5)).double()
+    b = torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64)
+    neuron.numerator.copy_(b)
+    neuron.denominator.fill_(1)
+    neuron.n_updates.fill_(1)
+    found = gradient_samples(f, a, neuron, 50)
+    again = torch.rand(50, 3, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
+    h = (again < a.sigmoid()).double()
+    torch.testing.assert_close(found, (h - a.sigmoid()) * (f(h)[:, None] - b))
+
+
+def test_the_learned_baseline_is_trained_before_it_is_measured():
+    f, a = problem("mlp", offset=50.0)
+    variance = estimator_statistics(f, a, "sbn-learned", 20_000).variance
+    mean = exact_moments(f, a, "sbn", baseline=exact_expectation(f, a).expand(5)).variance
+    torch.testing.assert_close(variance, mean, rtol=0.1, atol=1e-3)
+
+
+@pytest.mark.parametrize("sigma", [0.05, 1.0])
+def test_noise_that_is_narrow_is_not_taken_for_bias(sigma):
+    a = torch.tensor([0.02, -0.01, 0.03])
+    found = estimator_statistics(lambda h: (h.sum(1) - 1) ** 2, a, "noisy-relu", 100_000, sigma=sigma)
+    assert found.z.abs().max() < 4
+
+
+def test_many_units_are_interpolated_without_all_states_of_each_sample():
+    largest = 0
+
+    class Watch(TorchDispatchMode):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            nonlocal largest
+            out = func(*args, **(kwargs or {}))
+            largest = max(largest, out.numel() if isinstance(out, torch.Tensor) else 0)
+            return out
+
+    f, a = problem("multilinear", n=12)
+    with Watch():
+        f(torch.bernoulli(a.sigmoid().expand(1000, -1)))
+    assert largest < 1000 * 2**8
+    # Linear in a unit while the others stay.
+    h = torch.rand(20, 12, dtype=torch.float64)
+    low, middle, high = (f(torch.cat([h[:, :5], torch.full((20, 1), v), h[:, 6:]], 1)) for v in (0.0, 0.3, 1.0))
+    torch.testing.assert_close(middle, 0.7 * low + 0.3 * high)
 
 
 def test_forgetting_the_loss_is_told_once_and_evaluation_is_none_of_it():
@@ -233,6 +309,12 @@ def test_what_cannot_be_is_refused():
         exact_gradient(lambda h: h.sum(1), torch.zeros(17))
     with pytest.raises(ValueError, match="one number for each row"):
         exact_gradient(lambda h: h, torch.zeros(3))
+    single = nn.Linear(3, 1)
+    with pytest.raises(ValueError, match=r"failed on a tensor of shape \(8, 3\) in double precision \(h.float\(\)"):
+        exact_gradient(lambda h: single(h)[:, 0], torch.zeros(3))
+    exact_gradient(lambda h: single(h.float())[:, 0], torch.zeros(3))
+    with pytest.raises(ValueError, match="neither draw noise nor average over rows"):
+        exact_gradient(lambda h: h.sum(1) - h.mean(), torch.zeros(3))
     with pytest.raises(ValueError, match="not finite everywhere"):
         exact_gradient(lambda h: h.sum(1).log(), torch.zeros(3))
     with pytest.raises(ValueError, match="finite numbers"):

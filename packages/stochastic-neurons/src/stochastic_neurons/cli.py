@@ -28,10 +28,10 @@ def bench(
 
     Args:
         function: linear, quadratic, multilinear or mlp (random); a formula in h1, h2, ..., such as 'h1*h2 - 2*h3'; or
-            module:function, yours, importable from the current folder, from (samples, units) to (samples,).
+            file.py:function or module:function, yours, from a tensor (samples, units) to one (samples,).
         n: Number of units, at most 16.
-        estimators: With commas: sbn-none, sbn-mean, sbn-optimal, st, st-sigmoid, sts, relaxed; or noisy-relu,
-            noisy-relu-logistic, semi-hard, noisy-sigmoid, multiplicative, each against its own expectation.
+        estimators: With commas: sbn-none, sbn-mean, sbn-optimal, sbn-learned, st, st-sigmoid, sts, relaxed; or
+            noisy-relu, noisy-relu-logistic, semi-hard, noisy-sigmoid, multiplicative, each against its own expectation.
         at: Pre-activations, with commas; random by default.
         samples: Samples of each estimator.
         seed: Draws the function, the pre-activations and the noise.
@@ -165,7 +165,8 @@ def speed(
     """Time block-sparse inference beside a dense network.
 
     Args:
-        run: Folder that train wrote; without it, an untrained network of the options below.
+        run: Folder that train wrote, whose gates are then drawn for random inputs; without it, an untrained network of
+            the options below.
         experts: Number of experts.
         block_size: Experts that share a gate.
         features: Size of an input.

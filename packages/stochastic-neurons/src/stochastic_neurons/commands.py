@@ -16,7 +16,7 @@ from separata.training import seeded
 from . import runs
 from .configs import ModelConfig, RunConfig
 from .cost import REPEATS, count_macs, measure_speed, set_activity
-from .evaluation import activity_of, evaluate, gates_of, predict
+from .evaluation import activity_of, check_shape, evaluate, gates_of, predict
 from .functions import function_from
 from .networks import ConditionalNetwork, make_network
 from .neuron import Inference
@@ -132,7 +132,19 @@ def _opened(
         data = replace(data, x=torch.cat([one.x for one in parts]), y=torch.cat([one.y for one in parts]))
     elif part != "test":
         data = getattr(splits, part)
+    check_shape(model, data.x)
+    data = _renumbered(data, runs.classes_of(run), source)
     return model, data.to(next(model.parameters()).device)
+
+
+def _renumbered(data: LabeledDataset, classes: tuple[str, ...], source: str) -> LabeledDataset:
+    """The same data with the classes in the network's order, whichever of them a file has."""
+    number = {name: i for i, name in enumerate(classes)}
+    present = [data.classes[i] for i in data.y.unique().tolist()]
+    if unknown := [name for name in present if name not in number]:
+        raise ValueError(f"{source} has the class {unknown[0]}; the network knows {', '.join(classes)}")
+    order = torch.tensor([number.get(name, -1) for name in data.classes])
+    return replace(data, y=order[data.y], classes=classes)
 
 
 def evaluate_run(

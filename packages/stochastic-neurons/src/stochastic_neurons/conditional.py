@@ -12,6 +12,8 @@ from .registry import argument_of, make_neuron
 
 Activation = Literal["linear", "tanh", "relu"]
 ACTIVATIONS: dict[str, nn.Module] = {"linear": nn.Identity(), "tanh": nn.Tanh(), "relu": nn.ReLU()}
+N_WEIGHTS = 15
+"""Weights into a rectified gate that are not 0 at first."""
 FEW = 8
 """Examples up to which a padded product would waste more than a loop over blocks on a GPU."""
 
@@ -53,12 +55,16 @@ class Gater(nn.Module):
 
     @torch.no_grad()
     def _initialize(self, activity: float) -> None:
-        """Uniform within ±sqrt(6 / (fan in + fan out)), four times that before a sigmoid."""
+        """Uniform within ±sqrt(6 / (fan in + fan out)), four times that before a sigmoid; sparse before a rectifier."""
         for layer in self.modules():
             if isinstance(layer, nn.Linear) and layer not in set(self.neuron.modules()):
                 nn.init.xavier_uniform_(layer.weight)
                 layer.bias.zero_()
-        if not isinstance(self.neuron, NoisyRectifier | Rectifier):
+        if isinstance(self.neuron, NoisyRectifier | Rectifier):
+            n_gates, n_inputs = self.gates.weight.shape
+            places = torch.rand(n_gates, n_inputs).topk(min(N_WEIGHTS, n_inputs)).indices
+            self.gates.weight.zero_().scatter_(1, places, torch.randn(places.shape))
+        else:
             self.gates.weight.mul_(4)
         self.gates.bias.fill_(argument_of(self.neuron, activity))
 
@@ -74,7 +80,10 @@ class Gater(nn.Module):
         """
         a = self.gates(self.hidden(x))
         if not torch.compiler.is_compiling() and not a.isfinite().all():
-            raise ValueError("the pre-activations of the gates are not finite: lower the learning rate")
+            raise ValueError(
+                "the pre-activations of the gates are not finite: look for NaN in the inputs, or lower the learning "
+                "rate"
+            )
         if self.training:
             self.probability = self.neuron.probability(a.float() if a.dtype != torch.float64 else a)
         return self.neuron(a)
@@ -83,9 +92,10 @@ class Gater(nn.Module):
 class ConditionalLinear(nn.Module):
     """Experts e = W x + b that a gater multiplies with its gates, a block of experts by each: y = e ∘ h(x).
 
-    With blocks of one this is the layer of the paper. In training, all experts are computed. At inference, `skip` says
-    whether those whose gates are 0 are left out: the outputs are the same to rounding, and the time falls with the
-    share of gates that are on, the more so the larger the blocks.
+    With blocks of one this is the layer of the paper. In training, all experts are computed, and so they are wherever
+    gradients of the gates are recorded, since a gate that is off learns from what its experts would have given. In
+    evaluation mode under `torch.no_grad()`, experts whose gates are 0 are skipped: the outputs are the same to
+    rounding, and the time falls with the share of gates that are on, the more so the larger the blocks.
 
     Args:
         in_features: Size of the inputs.
@@ -96,8 +106,8 @@ class ConditionalLinear(nn.Module):
         activation: Of the experts: `"linear"`, as in the paper, `"tanh"` or `"relu"`.
         activity: Probability with which a gate is active at first.
         bias: Whether the experts have biases.
-        skip: Compute only active blocks in evaluation mode. Not for tracing, `torch.compile` or export, since what is
-            computed depends on the data.
+        skip: Compute only active blocks in evaluation mode without gradients. Not for tracing, `torch.compile` or
+            export, since what is computed depends on the data.
 
     Raises:
         ValueError: if a size is not positive, the experts are no whole number of blocks, or there is no such gate or
@@ -176,7 +186,8 @@ class ConditionalLinear(nn.Module):
             raise ValueError(f"this layer takes {self.in_features} features, not {x.shape[-1]}")
         rows = x if x.ndim == 2 else x.reshape(-1, self.in_features)
         gates = self.gater(rows)
-        if self.skip and not self.training and not torch.compiler.is_compiling():
+        is_learning = self.training or (torch.is_grad_enabled() and gates.requires_grad)
+        if self.skip and not is_learning and not torch.compiler.is_compiling():
             y = self.sparse(rows, gates)
         else:
             y = self.dense(rows, gates)
@@ -193,14 +204,14 @@ class ConditionalLinear(nn.Module):
         self, x: Float[Tensor, "batch features"], gates: Float[Tensor, "batch blocks"]
     ) -> Float[Tensor, "batch outputs"]:
         """The same, computing only the blocks whose gates are not 0, each for the examples that need it."""
-        if len(x) == 1:
+        if len(x) == 1 and x.dtype == self.experts.weight.dtype:  # autocast knows no product of matrix and vector
             return self._single(x[0], gates[0])[None]
         active = gates != 0
         blocks, rows = active.t().nonzero().unbind(1)
         by_one_product = x.is_cuda and len(x) > FEW
         e = (self._padded if by_one_product else self._by_block)(x, active, rows)
         if self.experts.bias is not None:
-            e = e + self.experts.bias.view(self.n_blocks, self.block_size)[blocks]
+            e = e + self.experts.bias.to(e.dtype).view(self.n_blocks, self.block_size)[blocks]
         e = ACTIVATIONS[self.activation](e) * gates[rows, blocks][:, None]
         y = e.new_zeros(len(x), self.n_blocks, self.block_size)
         return y.index_put((rows, blocks), e).flatten(1)
@@ -212,7 +223,7 @@ class ConditionalLinear(nn.Module):
         products = [torch.mv(weight[block], x) for block in blocks.tolist()]
         e = torch.stack(products) if products else x.new_zeros(0, self.block_size)
         if self.experts.bias is not None:
-            e = e + self.experts.bias.view(self.n_blocks, self.block_size)[blocks]
+            e = e + self.experts.bias.to(e.dtype).view(self.n_blocks, self.block_size)[blocks]
         e = ACTIVATIONS[self.activation](e) * gates[blocks][:, None]
         return e.new_zeros(self.n_blocks, self.block_size).index_copy(0, blocks, e).flatten()
 

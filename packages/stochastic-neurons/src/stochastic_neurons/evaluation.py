@@ -59,8 +59,10 @@ def predict(
     Raises:
         ValueError: if fewer than one sample is to be drawn, or several where nothing is drawn.
     """
-    if n_draws < 1 or (n_draws > 1 and inference != "sample"):
-        raise ValueError(f"{n_draws} draws need inference 'sample', and at least one, not {inference!r}")
+    if n_draws < 1:
+        raise ValueError(f"at least one draw is needed, not {n_draws}")
+    if n_draws > 1 and inference != "sample":
+        raise ValueError(f"{n_draws} draws need inference 'sample': nothing is drawn with {inference!r}")
     with _answering(model, inference, seed):
         total = torch.zeros(())
         for _ in range(n_draws):
@@ -139,9 +141,18 @@ def check_samples(model: ConditionalNetwork, x: Tensor, y: Int[Tensor, "n"]) -> 
     Raises:
         ValueError: if they are not.
     """
+    check_shape(model, x)
+    if int(y.max()) >= model.n_classes:
+        raise ValueError(f"the network has {model.n_classes} classes, and the data at least {int(y.max()) + 1}")
+
+
+def check_shape(model: ConditionalNetwork, x: Tensor) -> None:
+    """See that there are samples, of the size that a network takes.
+
+    Raises:
+        ValueError: if there are none, or of another size.
+    """
     if not len(x):
         raise ValueError("there are no samples")
     if x[0].numel() != model.in_features:
         raise ValueError(f"the network takes samples of {model.in_features} numbers, not of shape {tuple(x.shape[1:])}")
-    if int(y.max()) >= model.n_classes:
-        raise ValueError(f"the network has {model.n_classes} classes, and the data at least {int(y.max()) + 1}")

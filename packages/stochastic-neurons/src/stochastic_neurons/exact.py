@@ -56,15 +56,35 @@ def values_of(f: Function, h: Float[Tensor, "samples units"]) -> Float[Tensor, "
     """The loss of each row.
 
     Raises:
-        ValueError: if the function does not give one finite number for each.
+        ValueError: if the function fails, does not give one finite number for each row, or gives another number where
+            there are fewer rows, so that its expectation would mean nothing.
     """
-    loss = f(h)
+    loss = _called(f, h)
     if not isinstance(loss, Tensor) or loss.shape != h.shape[:1]:
         found = f"shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else type(loss).__name__
         raise ValueError(f"the function must give one number for each row, of shape ({len(h)},), not {found}")
     if not bool(loss.isfinite().all()):
         raise ValueError("the function is not finite everywhere")
+    with torch.no_grad():
+        again, before = _called(f, h[:2].detach()), loss[:2].detach()
+        size = 1e-4 * float(loss.detach().abs().max())
+    if again.shape != before.shape or not torch.allclose(again.to(before), before, rtol=1e-4, atol=size):
+        raise ValueError(
+            "the function must give the same number for the same row, whatever the other rows are: it may neither draw "
+            "noise nor average over rows"
+        )
     return loss.to(h.dtype)
+
+
+def _called(f: Function, h: Tensor) -> Tensor:
+    try:
+        return f(h)
+    except Exception as error:
+        first = (str(error) or type(error).__name__).splitlines()[0]
+        raise ValueError(
+            f"the function failed on a tensor of shape {tuple(h.shape)} in double precision (h.float() makes it "
+            f"single): {first}"
+        ) from error
 
 
 def exact_expectation(f: Function, a: Float[Tensor, "units"]) -> Float[Tensor, ""]:

@@ -89,7 +89,7 @@ def estimators(config: Estimators, run: Run) -> None:
 
 
 def _unbiased(config: Estimators, run: Run, seed: int) -> None:
-    worst = dict.fromkeys(("none", "mean", "optimal", "st"), 0.0)
+    worst = dict.fromkeys(("none", "mean", "optimal", "learned", "st"), 0.0)
     for kind in KINDS:
         for f, a in _losses(config, run, seed, kind, 1):
             for name in worst:
@@ -277,7 +277,12 @@ def networks(config: Networks, run: Run) -> None:
         of_seed = {name: results[number] for name, results in found.items()}
         errors = {name: of_seed[name].get("error", math.nan) for name in (*NAMES, "frozen")}
         run.measure("trains", **errors)
-        run.measure("straight-through-best", **{name: errors[name] for name in (*FAMILIES, "st_sigmoid")})
+        form = min(("st", "st_sigmoid"), key=lambda name: of_seed[name].get("validation_error", math.inf))
+        run.measure(
+            "straight-through-best",
+            **{name: errors[name] for name in (*FAMILIES, "st_sigmoid")},
+            chosen=errors[form],
+        )
         active = {name: of_seed[name].get("activity", math.nan) for name in (*FAMILIES, "without")}
         run.measure("sparse-gates", **active, patterns=of_seed["st"].get("patterns", math.nan))
         for name, row in of_seed.items():

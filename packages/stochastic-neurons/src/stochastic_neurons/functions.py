@@ -1,9 +1,11 @@
 """Losses of binary units to measure estimators on: random ones, and a user's own."""
 
 import importlib
+import importlib.util
 import re
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import torch
 from jaxtyping import Float
@@ -40,24 +42,31 @@ def make_function(name: str, n: int, generator: torch.Generator) -> Function:
         c, matrix = normal(n), normal(n, n) / n**0.5
         return lambda h: h @ c.to(h) + ((h @ matrix.to(h)) * h).sum(1)
     if name == "multilinear":
-        bits, values = states(n), normal(2**n)
-        return lambda h: _interpolate(h, bits.to(h), values.to(h))
+        values = normal(len(states(n)))
+        return lambda h: _interpolate(h, values.to(h))
     if name == "mlp":
         w, b, v = normal(n, 16), normal(16), normal(16)
         return lambda h: (h @ w.to(h) + b.to(h)).tanh() @ v.to(h)
     raise ValueError(f"there is no function {name!r}; there are {', '.join(FUNCTIONS)}")
 
 
-def _interpolate(
-    h: Float[Tensor, "samples units"], bits: Float[Tensor, "states units"], values: Float[Tensor, "states"]
-) -> Float[Tensor, "samples"]:
-    """Linear in each unit, and the given value in each state; one unit after another is summed out."""
-    table = values.expand(len(h), -1)
-    for i in range(bits.shape[1]):
-        # The first unit is the fastest index of the states.
-        pairs = table.view(len(h), -1, 2)
-        table = pairs[..., 0] + h[:, i, None] * (pairs[..., 1] - pairs[..., 0])
-    return table[:, 0]
+def _interpolate(h: Float[Tensor, "samples units"], values: Float[Tensor, "states"]) -> Float[Tensor, "samples"]:
+    """Linear in each unit, and the given value in each state.
+
+    The weight of a state is a product over units; those of both halves of the units are kept apart, since all weights
+    of each sample would take gigabytes with 16 units.
+    """
+    half = h.shape[1] // 2
+    lower, upper = _weights(h[:, :half]), _weights(h[:, half:])
+    return ((upper @ values.view(upper.shape[1], lower.shape[1])) * lower).sum(1)
+
+
+def _weights(h: Float[Tensor, "samples units"]) -> Float[Tensor, "samples states"]:
+    """Of all states of some units, the first of which is the fastest index."""
+    found = h.new_ones(len(h), 1)
+    for one in h.split(1, dim=1):
+        found = torch.cat([found * (1 - one), found * one], 1)
+    return found
 
 
 def function_from(text: str, n: int, generator: torch.Generator) -> Function:
@@ -65,8 +74,9 @@ def function_from(text: str, n: int, generator: torch.Generator) -> Function:
 
     Args:
         text: A name of `FUNCTIONS`; a formula in the units, h1, h2, ..., such as `h1*h2 - 2*h3`, in which
-            `sum(h)` is the sum of all; or `module:function`,
-            a function of a tensor (samples, units) that is imported from the current folder or from what is installed.
+            `sum(h)` is the sum of all; or `file.py:function`
+            or `module:function`, the user's own function of a tensor (samples, units), from a file, or imported from
+            the current folder or from what is installed.
         n: Number of units.
         generator: Draws the coefficients of a random one.
 
@@ -90,23 +100,26 @@ def function_from(text: str, n: int, generator: torch.Generator) -> Function:
 
 
 def _imported(text: str) -> Function:
-    module, _, name = text.partition(":")
+    source, _, name = text.rpartition(":")
     folder = str(Path.cwd())
     sys.path.insert(0, folder)
     try:
-        found = getattr(importlib.import_module(module.removesuffix(".py")), name)
+        module = _run(Path(source)) if source.endswith(".py") else importlib.import_module(source)
+        found = getattr(module, name)
     except Exception as error:
-        raise ValueError(f"{text} cannot be imported from {folder}: {type(error).__name__}: {error}") from error
+        raise ValueError(f"{text} cannot be imported from {folder}: {error or type(error).__name__}") from error
     finally:
         sys.path.remove(folder)
     if not callable(found):
-        raise ValueError(f"{text} is no function")
+        raise ValueError(f"{text} is not a function")
+    return found
 
-    def loss(h: Tensor) -> Tensor:
-        try:
-            return found(h)
-        except Exception as error:
-            shape = tuple(h.shape)
-            raise ValueError(f"{text} fails on units of shape {shape}: {type(error).__name__}: {error}") from error
 
-    return loss
+def _run(path: Path) -> ModuleType:
+    """A user's file as a module, whatever other modules are called."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"there is no Python file {path}")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

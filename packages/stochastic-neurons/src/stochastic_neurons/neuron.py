@@ -8,14 +8,14 @@ from torch import Tensor, nn
 
 Inference = Literal["sample", "mean", "threshold"]
 INFERENCE: tuple[Inference, ...] = ("sample", "mean", "threshold")
-"""How a neuron answers in evaluation mode: a sample, its expectation, or 0 unless it is likely active."""
+"""What a neuron gives in evaluation mode: a sample, its expectation, or 0 unless it is more likely on than off."""
 
 
 class StochasticNeuron(nn.Module):
     """An activation h = f(a, z) with noise z: a drop-in for `nn.ReLU` or `nn.Sigmoid`.
 
-    In training mode it draws a sample. In evaluation mode it does what `inference` says, and has no noise of its own
-    with `"mean"` and `"threshold"`.
+    In training mode it draws a sample. In evaluation mode it does what `inference` says; with `"mean"` and
+    `"threshold"` nothing is drawn.
 
     Args:
         inference: `"sample"`, as in training; `"mean"`, E[h]; or `"threshold"`, the output without noise where the unit
@@ -40,9 +40,8 @@ class StochasticNeuron(nn.Module):
         elif self.inference == "mean":
             h = self.expected(precise)
         else:
-            # 0 · p keeps what is not a number from passing as a unit that is off.
             p = self.probability(precise)
-            h = torch.where(p > 0.5, self.active(precise), 0 * p)
+            h = torch.where(p > 0.5, self.active(precise), 0 * p)  # NaN stays NaN
         return h.to(a.dtype)
 
     def sample(self, a: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:

@@ -28,7 +28,7 @@ class _Noisy(StochasticNeuron):
         self.noise, self.sigma = noise, sigma
 
     def noisy(self, a: Tensor) -> Tensor:
-        """A + sigma z."""
+        """The argument plus its noise."""
         return a + self.sigma * (self.normal(a) if self.noise == "gaussian" else self.logistic(a))
 
     def rectified(self, a: Tensor) -> Tensor:
@@ -93,7 +93,7 @@ class NoisyHardSigmoid(_Noisy):
     """
 
     def sample(self, a: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-        """A + sigma z, clipped to [0, 1]."""
+        """The argument plus its noise, clipped to [0, 1]."""
         return self.noisy(a).clamp(0, 1)
 
     def expected(self, a: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
@@ -167,11 +167,11 @@ class MultiplicativeNoise(StochasticNeuron):
         self.sigma = sigma
 
     def sample(self, a: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-        """A (1 + sigma z)."""
+        """The argument times 1 + sigma z."""
         return a * (1 + self.sigma * self.normal(a))
 
     def expected(self, a: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-        """A."""
+        """The argument itself."""
         return a
 
     def probability(self, a: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
@@ -179,7 +179,7 @@ class MultiplicativeNoise(StochasticNeuron):
         return (a != 0).to(a.dtype)
 
     def active(self, a: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-        """A."""
+        """The argument itself."""
         return a
 
     def extra_repr(self) -> str:

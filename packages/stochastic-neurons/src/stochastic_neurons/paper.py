@@ -6,6 +6,8 @@ from separata import Claim, Paper
 
 FAMILIES = ("sbn", "sts", "noisy_relu", "st")
 """The four families, by their gates."""
+OTHERS = ("sbn", "sts", "noisy_relu")
+"""The families that straight-through is compared with."""
 BASELINES = ("relu", "sigmoid", "noisy_sigmoid")
 GATES = {
     "sbn": "unbiased (REINFORCE)",
@@ -39,15 +41,16 @@ PAPER = Paper(
             "(h − p) L is an unbiased estimator of the gradient of the expected loss, with any baseline that does not "
             "depend on the unit",
             metric="largest bias over 8 units and three functions, in standard errors over 200,000 samples",
-            paper={"none": None, "mean": None, "optimal": None, "st": None},
+            paper={"none": None, "mean": None, "optimal": None, "learned": None, "st": None},
             labels={
                 "none": "no baseline",
                 "mean": "mean loss as baseline",
                 "optimal": "optimal baseline of each unit",
+                "learned": "learned baseline",
                 "st": "straight-through (control: biased)",
             },
-            criterion="below 4 for all three, and above 4 for the biased control",
-            holds=lambda m: max(m["none"], m["mean"], m["optimal"]) < 4 < m["st"],
+            criterion="below 4 for all four, and above 4 for the biased control",
+            holds=lambda m: max(m["none"], m["mean"], m["optimal"], m["learned"]) < 4 < m["st"],
         ),
         Claim(
             "minimum-variance",
@@ -149,12 +152,16 @@ PAPER = Paper(
             "straight-through-best",
             "Of the stochastic gates, the straight-through estimator does best",
             metric="test error, gates drawn once",
-            paper=dict.fromkeys((*FAMILIES, "st_sigmoid")),
-            labels={name: GATES[name] for name in (*FAMILIES, "st_sigmoid")},
-            criterion="the better of its two forms has the lowest error; direction: within 1 point of the lowest",
+            paper=dict.fromkeys((*FAMILIES, "st_sigmoid", "chosen")),
+            labels={
+                **{name: GATES[name] for name in (*FAMILIES, "st_sigmoid")},
+                "chosen": "straight-through, the form with the lower validation error",
+            },
+            criterion="the form with the lower validation error has the lowest test error; direction: within 1 point "
+            "of the lowest of the other families",
             note=RECALLED,
-            holds=lambda m: min(m["st"], m["st_sigmoid"]) <= min(m[name] for name in FAMILIES),
-            direction=lambda m: min(m["st"], m["st_sigmoid"]) <= min(m[name] for name in FAMILIES) + 0.01,
+            holds=lambda m: m["chosen"] <= min(m[name] for name in OTHERS),
+            direction=lambda m: m["chosen"] <= min(m[name] for name in OTHERS) + 0.01,
         ),
         Claim(
             "sparse-gates",

@@ -87,6 +87,8 @@ def argument_of(neuron: StochasticNeuron, p: float) -> float:
         raise ValueError(f"a probability between 0 and 1 is needed, not {p}")
     if isinstance(neuron, Rectifier | MultiplicativeNoise):
         return 0.0
+    if float(neuron.probability(torch.tensor(-60.0, dtype=torch.float64))) > p:
+        return 0.0  # it is never as seldom active, as smooth times stochastic with next to nothing stochastic
     low, high = -60.0, 60.0
     for _ in range(60):
         middle = (low + high) / 2

@@ -70,8 +70,9 @@ class UnbiasedBernoulli(StochasticNeuron):
         self.register_buffer("denominator", torch.zeros(self.shape))
         self.register_buffer("mean_loss", torch.zeros(()))
         self.register_buffer("n_updates", torch.zeros((), dtype=torch.long))
-        self.predictor = nn.Linear(math.prod(self.shape), 1) if baseline == "learned" else None
-        if self.predictor is not None:
+        self.predictor: nn.Linear | None = None
+        if baseline == "learned":
+            self.predictor = nn.Linear(math.prod(self.shape), 1)
             # As the averages, it begins at 0: a random part that the inputs do not reach would stay as noise.
             nn.init.zeros_(self.predictor.weight)
             nn.init.zeros_(self.predictor.bias)
@@ -83,16 +84,17 @@ class UnbiasedBernoulli(StochasticNeuron):
         if a.shape[1:] != self.shape:
             raise ValueError(f"these neurons have the shape {self.shape}, but got inputs of shape {tuple(a.shape)}")
         p = a.detach().sigmoid()
-        # 0 · p keeps what is not a number from passing as a unit that is off.
+        # NaN is not below anything: without the second term it would turn the unit off silently.
         h = (self.uniform(p) < p).to(a.dtype) + 0 * p
-        if self.training and torch.is_grad_enabled() and a.requires_grad:
+        if self.training and torch.is_grad_enabled():
             self._keep(_Draw(a, p, h))
         return h
 
     def _keep(self, draw: _Draw) -> None:
         if len(self._draws) >= self.uses:
+            is_lost = any(draw.a.requires_grad for draw in self._draws)
             self._draws.clear()
-            if not self._has_warned:
+            if is_lost and not self._has_warned:
                 self._has_warned = True
                 warnings.warn(
                     "an UnbiasedBernoulli was called again before its loss was known, so that what is before it learns "
@@ -124,7 +126,9 @@ class UnbiasedBernoulli(StochasticNeuron):
                 # Normalized least mean squares: the curvature grows with |a|², and SGD would diverge for wide layers.
                 size = 1 + a.detach().flatten(1).square().sum(1).view_as(loss)
                 total = total + ((predicted - loss).square() / size).mean()
-            self._update(h, p, loss)
+        # All uses share one loss, so no baseline may be updated before the last of them has been used.
+        for a, p, h in draws:
+            self._update(h, p, losses.to(a.dtype).view(-1, *[1] * len(self.shape)))
         return total
 
     def _baseline(self, a: Tensor, loss: Tensor) -> Tensor:

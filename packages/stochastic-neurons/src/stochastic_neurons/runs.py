@@ -142,3 +142,13 @@ def seed_of(path: Path | str) -> int:
         ValueError: if its settings are damaged.
     """
     return RunFolder.open(path).config(TrainConfig, "train").seed
+
+
+def classes_of(path: Path | str) -> tuple[str, ...]:
+    """Names of the classes that a network was trained on, in the order of its outputs.
+
+    Raises:
+        FileNotFoundError: if there is no training.
+        ValueError: if its settings are damaged.
+    """
+    return RunFolder.open(path).config(Shape, "shape").classes

@@ -17,7 +17,8 @@ def sparsity_penalty(p: Float[Tensor, "batch gates"], target: float, kind: Penal
 
     With the mean over the batch p̄ and the target ρ: KL(ρ ‖ p̄) = ρ log(ρ/p̄) + (1 − ρ) log((1 − ρ)/(1 − p̄)), whose
     derivative is (p̄ − ρ) / (p̄ (1 − p̄)); or (p̄ − ρ)². A gate may well be active often for some inputs: only its mean
-    is penalized.
+    is penalized. A gate that is on for no example, or for all of them, counts as if it differed for half an example:
+    there the divergence is infinite, and without a gradient the gate would stay as it is.
 
     Args:
         p: Probability of being active, of each example and gate.
@@ -33,7 +34,9 @@ def sparsity_penalty(p: Float[Tensor, "batch gates"], target: float, kind: Penal
         return (mean - target).square().sum()
     if kind != "kl":
         raise ValueError(f"the penalty must be {' or '.join(PENALTIES)}, not {kind!r}")
-    mean = mean.clamp(TINY, 1 - TINY)
+    low, high = (min(0.5 / len(p), share / 2) for share in (target, 1 - target))
+    inner = torch.where(mean < TINY, low, torch.where(mean > 1 - TINY, 1 - high, mean)).detach()
+    mean = mean + (inner - mean.detach())
     return (target * (target / mean).log() + (1 - target) * ((1 - target) / (1 - mean)).log()).sum()
 
 

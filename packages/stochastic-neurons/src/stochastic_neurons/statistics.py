@@ -10,10 +10,12 @@ from torch import Tensor
 from .exact import Function, check_arguments, exact_gradient, values_of
 from .neuron import StochasticNeuron
 from .registry import BINARY, make_neuron
-from .reinforce import BASELINES, UnbiasedBernoulli, optimal_baseline
+from .reinforce import UnbiasedBernoulli
 
 CHUNK = 65_536
 """Samples that are drawn at once."""
+N_PILOT = 40
+"""Batches from which a baseline is found before samples count."""
 
 
 @dataclass(frozen=True)
@@ -65,17 +67,16 @@ def gradient_samples(
     a: Float[Tensor, "units"],
     neuron: StochasticNeuron,
     n_samples: int,
-    *,
-    baseline: Float[Tensor, "units"] | None = None,
 ) -> Float[Tensor, "samples units"]:
-    """Independent samples of a neuron's estimate of dE[f(h)]/da, computed as in training.
+    """Samples of a neuron's estimate of dE[f(h)]/da, by the code that trains a network.
+
+    They are independent. `UnbiasedBernoulli` takes its baseline as it is, and updates it afterwards.
 
     Args:
         f: The loss, from (samples, units) to (samples,).
         a: Pre-activations.
         neuron: The neurons, in training mode.
         n_samples: Number of samples.
-        baseline: Of `UnbiasedBernoulli`, instead of its own moving averages, which would differ from call to call.
 
     Raises:
         ValueError: if the function is not one of these units, or has no gradient where one is needed.
@@ -84,18 +85,20 @@ def gradient_samples(
     rows = a.expand(n_samples, -1).clone().requires_grad_()
     h = neuron.sample(rows)
     if isinstance(neuron, UnbiasedBernoulli):
-        neuron.reset()
         with torch.no_grad():
             loss = values_of(f, h)
-        return (h - a.sigmoid()) * (loss[:, None] - (0.0 if baseline is None else baseline))
+        return n_samples * torch.autograd.grad(neuron.surrogate(loss), rows)[0]
     loss = values_of(f, h)
     if not loss.requires_grad:
-        raise ValueError("the function has no gradient, which this estimator passes on; use the unbiased one (sbn)")
+        raise ValueError(
+            "the function has no gradient, which this estimator passes on; use sbn-none, sbn-mean, sbn-optimal or "
+            "sbn-learned"
+        )
     return torch.autograd.grad(loss.sum(), rows)[0]
 
 
 def pathwise_target(
-    f: Function, a: Float[Tensor, "units"], neuron: StochasticNeuron, n_samples: int, seed: int, step: float = 0.05
+    f: Function, a: Float[Tensor, "units"], neuron: StochasticNeuron, n_samples: int, seed: int, step: float = 1e-3
 ) -> tuple[Float[Tensor, "units"], Float[Tensor, "units"]]:
     """dE[f(h)]/da by central differences with the same noise on both sides, and its standard error.
 
@@ -143,7 +146,7 @@ def estimator_statistics(
         f: The loss, from (samples, units) to (samples,).
         a: Pre-activations, at most 16.
         estimator: A name of `available_neurons()`; for the unbiased one also `sbn-none`, `sbn-mean`, `sbn-optimal` and
-            `sbn-learned`, whose baselines come from samples of their own (a tenth as many).
+            `sbn-learned`, whose baselines are first estimated, or trained, on a tenth as many samples of their own.
         n_samples: Number of samples.
         seed: Draws the noise.
         settings: Of the neuron.
@@ -155,17 +158,16 @@ def estimator_statistics(
         raise ValueError(f"at least 2 samples are needed, not {n_samples}")
     a = check_arguments(a)
     name, _, baseline_name = estimator.partition("-") if estimator.startswith("sbn") else (estimator, "", "")
-    baseline_name = baseline_name or "optimal"
-    if name == "sbn" and baseline_name not in BASELINES:
-        raise ValueError(f"the baseline must be {', '.join(BASELINES)}, not {baseline_name!r}")
-    generator = torch.Generator().manual_seed(seed)
+    if baseline_name:
+        settings = settings | {"baseline": baseline_name}
     neuron = make_neuron(name, len(a), **settings).double().train()
-    neuron.generator = generator
-    baseline = _pilot(f, a, baseline_name, max(100, n_samples // 10), generator) if name == "sbn" else None
+    neuron.generator = torch.Generator().manual_seed(seed)
+    if isinstance(neuron, UnbiasedBernoulli):
+        _find_baseline(f, a, neuron, max(N_PILOT, n_samples // 10))
     total, square, done, shift = torch.zeros_like(a), torch.zeros_like(a), 0, torch.zeros_like(a)
     while done < n_samples:
         n = min(CHUNK, n_samples - done)
-        samples = gradient_samples(f, a, neuron, n, baseline=baseline)
+        samples = gradient_samples(f, a, neuron, n)
         shift = shift if done else samples.mean(0)
         total, square = total + (samples - shift).sum(0), square + (samples - shift).square().sum(0)
         done += n
@@ -178,13 +180,16 @@ def estimator_statistics(
     return EstimatorStatistics(mean + shift, (variance / n_samples).sqrt(), variance, target, target_error, n_samples)
 
 
-def _pilot(f: Function, a: Tensor, name: str, n: int, generator: torch.Generator) -> Tensor:
-    """A baseline of each unit, from samples that are used for nothing else."""
-    p = a.sigmoid()
-    if name == "none":
-        return torch.zeros_like(a)
-    h = (torch.rand(n, len(a), generator=generator, dtype=a.dtype) < p).to(a.dtype)
-    with torch.no_grad():
-        loss = values_of(f, h)
-    # All samples have the same input, so that the best prediction of the loss from it is its mean.
-    return optimal_baseline(h, p, loss) if name == "optimal" else loss.mean().expand(len(a)).clone()
+def _find_baseline(f: Function, a: Tensor, neuron: UnbiasedBernoulli, n: int) -> None:
+    """Let a neuron find its baseline as in training, on samples that are used for nothing else."""
+    optimizer = None
+    if neuron.predictor is not None:
+        # Of all steps the one that takes the prediction a fifth of the way to the mean loss of a batch.
+        optimizer = torch.optim.SGD(neuron.predictor.parameters(), 0.1 / (1 + float(a @ a)))
+    for _ in range(N_PILOT):
+        h = neuron.sample(a.expand(n // N_PILOT, -1))
+        total = neuron.surrogate(values_of(f, h))
+        if optimizer is not None:
+            optimizer.zero_grad()
+            total.backward()
+            optimizer.step()

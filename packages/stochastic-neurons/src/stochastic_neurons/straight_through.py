@@ -30,7 +30,9 @@ class StraightThroughBernoulli(StochasticNeuron):
         """0 or 1, exactly; the gradient is that of a, or of sigm(a)."""
         p = a.sigmoid()
         h = ((a > 0) if self.threshold else (self.uniform(a) < p)).to(a.dtype)
-        passed = p if self.scale_by_sigmoid else a
+        # Clamped, since the difference of infinite numbers would be NaN, and a unit may be masked with -inf.
+        limit = torch.finfo(a.dtype).max
+        passed = p if self.scale_by_sigmoid else a.clamp(-limit, limit)
         return h.detach() + (passed - passed.detach())
 
     def expected(self, a: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:

@@ -155,6 +155,16 @@ class Trainer:
         if place == 0 or not len(self._order):
             order = torch.randperm(len(self.data), generator=step_generator(self.config.seed, epoch))
             self._order = order.to(self.data.x.device)
+        # An interrupted step is done again, and must find the baselines of UnbiasedBernoulli as they were.
+        before = {name: value.clone() for name, value in self.model.named_buffers()}
+        try:
+            return self._gradients(step, place)
+        except BaseException:
+            for name, value in self.model.named_buffers():
+                value.copy_(before[name])
+            raise
+
+    def _gradients(self, step: int, place: int) -> dict[str, Tensor]:
         index = self._order[place * self.config.batch_size : (place + 1) * self.config.batch_size]
         seed_neurons(self.model, step_generator(self.config.seed + NOISE, step))
         losses = cross_entropy(self.model(self.data.x[index]), self.data.y[index], reduction="none")
