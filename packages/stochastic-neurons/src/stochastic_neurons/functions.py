@@ -107,7 +107,7 @@ def _imported(text: str) -> Function:
         module = _run(Path(source)) if source.endswith(".py") else importlib.import_module(source)
         found = getattr(module, name)
     except Exception as error:
-        raise ValueError(f"{text} cannot be imported from {folder}: {error or type(error).__name__}") from error
+        raise ValueError(f"{text} cannot be imported from {folder}: {type(error).__name__}: {error}") from error
     finally:
         sys.path.remove(folder)
     if not callable(found):

@@ -185,7 +185,7 @@ def _find_baseline(f: Function, a: Tensor, neuron: UnbiasedBernoulli, n: int) ->
     optimizer = None
     if neuron.predictor is not None:
         # Of all steps the one that takes the prediction a fifth of the way to the mean loss of a batch.
-        optimizer = torch.optim.SGD(neuron.predictor.parameters(), 0.1 / (1 + float(a @ a)))
+        optimizer = torch.optim.SGD(neuron.predictor.parameters(), 0.1)
     for _ in range(N_PILOT):
         h = neuron.sample(a.expand(n // N_PILOT, -1))
         total = neuron.surrogate(values_of(f, h))
