@@ -116,6 +116,7 @@ class Diagram:
         outputs: Arrays that it returns.
         ops: Operations.
         is_single: Whether it returns one tensor rather than a tuple.
+        classes: Class of the module at each path, "stages.0".
         values: Tensors of parameters, buffers and constants by the number of their array; absent ones must be given.
     """
 
@@ -124,6 +125,7 @@ class Diagram:
     outputs: tuple[Array, ...]
     ops: tuple[Op, ...]
     is_single: bool = True
+    classes: Mapping[str, str] = field(default_factory=dict)
     values: Mapping[int, "Tensor"] = field(default_factory=dict, compare=False, repr=False)
 
     def __call__(self, *inputs: "Tensor") -> Any:  # noqa: ANN401 - a tensor or a tuple of them
@@ -200,6 +202,7 @@ def to_json(diagram: Diagram) -> str:
         "inputs": ids(diagram.inputs),
         "outputs": ids(diagram.outputs),
         "is_single": diagram.is_single,
+        "classes": dict(diagram.classes),
         "ops": [
             {
                 **{key: getattr(op, key) for key in ("id", "name", "kind", "signature", "einsum", "target")},
@@ -262,4 +265,5 @@ def _diagram(value: dict[str, Any]) -> Diagram:
             )
         )
     name = str(value["name"])
-    return Diagram(name, of(value["inputs"]), of(value["outputs"]), tuple(ops), bool(value["is_single"]))
+    classes = {str(path): str(name) for path, name in value["classes"].items()}
+    return Diagram(name, of(value["inputs"]), of(value["outputs"]), tuple(ops), bool(value["is_single"]), classes)

@@ -1,7 +1,7 @@
 """What a picture shows of a diagram: regions collapsed to a depth, equal blocks in a row drawn once."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .ir import Array, Axis, Diagram, Op
@@ -23,7 +23,7 @@ class Cell:
         parameters: Learned tensors of all its operations.
         passing: Ends of wires on which it does not act: side ("in" or "out"), place of the array, number of the axis.
         ops: Its operations.
-        region: Path of modules in which it stands.
+        region: Path of modules in which it stands; of a region, its own.
     """
 
     name: str
@@ -62,6 +62,11 @@ class View:
     outputs: tuple[Array, ...]
     cells: tuple[Cell, ...]
     repeats: tuple[Repeat, ...] = ()
+    classes: Mapping[str, str] = field(default_factory=dict)
+
+    def title(self, path: tuple[str, ...]) -> str:
+        """What a region is called: its name, or its class where it only has a number."""
+        return self.classes.get(".".join(path), path[-1]) if path[-1].isdigit() else path[-1]
 
 
 def view_of(diagram: Diagram, depth: int | None = None, *, is_folded: bool = True) -> View:
@@ -77,7 +82,8 @@ def view_of(diagram: Diagram, depth: int | None = None, *, is_folded: bool = Tru
     """
     if depth is not None and depth < 0:
         raise ValueError(f"depth must be 0 or more levels of modules, not {depth}")
-    view = View(diagram.name, diagram.inputs, diagram.outputs, _collapse(diagram, depth))
+    cells = _collapse(diagram, depth)
+    view = View(diagram.name, diagram.inputs, diagram.outputs, cells, (), diagram.classes)
     return fold(view) if is_folded else view
 
 
@@ -100,7 +106,7 @@ def _collapse(diagram: Diagram, depth: int | None) -> tuple[Cell, ...]:
                 needed[array.id] = i
     kept = {array.id for array in diagram.outputs}
     return tuple(
-        _merge(group, diagram.name, depth or 0, lambda a, i=i: a.id in kept or needed.get(a.id, -1) > i)
+        _merge(group, diagram, depth or 0, lambda a, i=i: a.id in kept or needed.get(a.id, -1) > i)
         for i, group in enumerate(groups)
     )
 
@@ -110,7 +116,7 @@ def _key(op: Op, depth: int) -> tuple[str, ...] | None:
     return op.region[:depth] if len(op.region) >= depth else None
 
 
-def _merge(group: Sequence[Op], name: str, depth: int, is_needed: Any) -> Cell:  # noqa: ANN401 - a predicate
+def _merge(group: Sequence[Op], diagram: Diagram, depth: int, is_needed: Any) -> Cell:  # noqa: ANN401 - a predicate
     if len(group) == 1:
         op = group[0]
         return Cell(op.name, op.kind, op.inputs, op.outputs, op.parameters, _passing(op), (op,), op.region)
@@ -126,7 +132,9 @@ def _merge(group: Sequence[Op], name: str, depth: int, is_needed: Any) -> Cell: 
     sides = (("in", tuple(inputs.values())), ("out", outputs))
     passing = {(side, k, x.id) for side, arrays in sides for k, a in enumerate(arrays) for x in a.axes}
     region = group[0].region[:depth]
-    title = region[-1] if region else name
+    title = diagram.name
+    if region:
+        title = diagram.classes.get(".".join(region), region[-1]) if region[-1].isdigit() else region[-1]
     return Cell(
         title,
         "region",
@@ -135,7 +143,7 @@ def _merge(group: Sequence[Op], name: str, depth: int, is_needed: Any) -> Cell: 
         tuple(parameters.values()),
         frozenset(end for end in passing if end[2] not in acted),
         tuple(group),
-        region[:-1],
+        region,
     )
 
 
@@ -177,24 +185,21 @@ def fold(view: View) -> View:
             ]
             repeats.append(Repeat(*first, count, is_shared))
             start = first[1]
-    return View(view.name, view.inputs, outputs, tuple(cells), tuple(sorted(repeats, key=lambda r: (r.start, -r.stop))))
-
-
-def _path(cell: Cell) -> tuple[str, ...]:
-    return (*cell.region, cell.name) if cell.kind == "region" else cell.region
+    ordered = tuple(sorted(repeats, key=lambda r: (r.start, -r.stop)))
+    return replace(view, outputs=outputs, cells=tuple(cells), repeats=ordered)
 
 
 def _blocks(cells: Sequence[Cell], start: int, depth: int) -> list[tuple[int, int]]:
     """The block at a cell, and those of sibling regions that follow it."""
     found: list[tuple[int, int]] = []
-    parent = _path(cells[start])[: depth - 1]
+    parent = cells[start].region[: depth - 1]
     i = start
     while i < len(cells):
-        path = _path(cells[i])
+        path = cells[i].region
         if len(path) < depth or path[: depth - 1] != parent:
             break
         j = i + 1
-        while j < len(cells) and _path(cells[j])[:depth] == path[:depth]:
+        while j < len(cells) and cells[j].region[:depth] == path[:depth]:
             j += 1
         found.append((i, j))
         i = j

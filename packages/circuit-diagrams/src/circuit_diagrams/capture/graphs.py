@@ -70,6 +70,7 @@ class Builder:
         self.known: dict[fx.Node, Any] = {}
         self.values: dict[int, Tensor] = {}
         self.inputs: list[int] = []
+        self.classes: dict[str, str] = {}
 
     def build(self, graph: fx.Graph) -> Diagram:
         """The diagram of a graph whose nodes carry their shapes.
@@ -193,13 +194,23 @@ class Builder:
         rule = self._rule(target, call)
         outputs = [self._array(one, axes) for one, axes in zip(results, rule.outputs, strict=True)]
         self.known[node] = outputs[0] if isinstance(value, Tensor) else outputs
-        path = _region(node)
+        path = self._region(node)
         if target in VIEWS:
             # Memory is not part of a diagram: what was made contiguous before may not be here.
             target, written = torch.ops.aten.reshape.default, {"self": written["self"], "shape": written["size"]}
         self.raw.append(
             _Raw(target, rule.name or NAMES.get(name, name), rule, [i for _, i in operands], outputs, written, path)
         )
+
+    def _region(self, node: fx.Node) -> tuple[str, ...]:
+        """The path of the module in which a node stands; notes the classes on the way."""
+        path = ""
+        for found, kind in (node.meta.get("nn_module_stack") or {}).values():
+            path = str(found).removeprefix("L['self']").strip(".").split("@")[0]
+            if path:
+                name = kind if isinstance(kind, str) else kind.__name__
+                self.classes.setdefault(path, name.split(".")[-1])
+        return tuple(part for part in path.split(".") if part)
 
     def _rule(self, target: torch._ops.OpOverload, call: Call) -> Rule:
         found = rule_for(target, call.name)
@@ -238,6 +249,7 @@ class Builder:
             tuple(arrays[i] for i in outputs),
             tuple(ops),
             is_single,
+            self.classes,
             {i: value for i, value in self.values.items() if i in read},
         )
 
@@ -295,11 +307,3 @@ def _has_array(value: Any) -> bool:  # noqa: ANN401
 
 def _is_fake(value: Tensor) -> bool:
     return isinstance(value, torch._subclasses.FakeTensor)
-
-
-def _region(node: fx.Node) -> tuple[str, ...]:
-    """The path of the module in which a node stands."""
-    stack = list((node.meta.get("nn_module_stack") or {}).values())
-    path = str(stack[-1][0]) if stack else ""
-    path = path.removeprefix("L['self']").strip(".")
-    return tuple(part for part in path.split("@")[0].split(".") if part)

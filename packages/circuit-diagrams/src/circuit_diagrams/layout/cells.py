@@ -37,7 +37,10 @@ def caption(cell: Cell) -> str:
     if cell.kind == "region" or not cell.ops:
         return cell.name
     found = cell.ops[0].attributes
-    kernel = found.get("kernel") or found.get("kernel_size")
+    kernel = found.get("kernel_size")
+    if cell.name.startswith("conv") and cell.parameters:
+        kernel = list(cell.parameters[0].shape[2:])
+        name = "conv" if "transpose" not in name else "conv transpose"
     if isinstance(kernel, list | tuple) and kernel:
         name += " " + "×".join(map(str, kernel))
     scalar = found.get("other")
@@ -57,7 +60,8 @@ def symbol_width(cell: Cell) -> float:
     """Width of a cell's symbol."""
     if cell.kind == "rearrange":
         return BAR
-    return max(22.0, LETTER * len(caption(cell)) + 12)
+    letter = LETTER * (1.1 if cell.parameters else 1)
+    return max(22.0, letter * len(caption(cell)) + 12)
 
 
 def draw_cell(cell: Cell, top: Mapping[int, float], frame: Frame) -> list[Part]:
@@ -208,7 +212,8 @@ def _range(cell: Cell, ports: Ports) -> tuple[float, float]:
         every = [p.y for p in ports.acted_in] or [ROW / 2]
         return (min(every), max(every)) if len(every) < 5 else (min(every), min(every) + 3 * ROW)
     below = max(passing) + ROW
-    return below, below
+    n = len(ports.acted_in) if len(cell.inputs) > 1 else 1
+    return below, below + ROW * (min(n, MOST_EXTRA) - 1)
 
 
 def _spread(ports: Iterable[Port], low: float, high: float) -> list[tuple[Port, float]]:

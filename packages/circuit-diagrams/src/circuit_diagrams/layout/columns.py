@@ -37,8 +37,10 @@ def columns_of(view: View) -> Columns:
     """Each cell as far left as its inputs allow, but what starts from nothing as far right as it can be."""
     level: dict[int, int] = {a.id: 0 for a in view.inputs}
     depth: list[int] = []
+    rooms = _Rooms(view)
     for cell in view.cells:
-        depth.append(1 + max((level.get(a.id, 0) for a in cell.inputs), default=0))
+        depth.append(1 + max([rooms.floor(cell), *(level.get(a.id, 0) for a in cell.inputs)]))
+        rooms.enter(cell, depth[-1])
         level.update({a.id: depth[-1] for a in cell.outputs})
     n = max(depth, default=0) + 1
     depth = _later(view, depth, n)
@@ -84,3 +86,36 @@ def _later(view: View, depth: Sequence[int], n: int) -> list[int]:
 def _n_held(cell: Cell, readers: dict[int, list[int]], number: int) -> int:
     """Wires that stand until this cell because no later one reads them."""
     return sum(len(a.axes) for a in cell.inputs if max(readers[a.id]) == number)
+
+
+class _Rooms:
+    """Keeps large regions side by side apart, so that their fences do not overlap."""
+
+    LEAST = 4
+
+    def __init__(self, view: View) -> None:
+        size: dict[tuple[str, ...], int] = {}
+        for cell in view.cells:
+            for path in _paths(cell):
+                size[path] = size.get(path, 0) + 1
+        self.large = {path for path, n in size.items() if n >= self.LEAST}
+        self.ends: dict[tuple[str, ...], int] = {}
+        self.begins: dict[tuple[str, ...], int] = {}
+
+    def floor(self, cell: Cell) -> int:
+        """The column after which a cell may stand."""
+        for path in _paths(cell):
+            if path in self.large and path not in self.begins:
+                others = [end for other, end in self.ends.items() if other[:-1] == path[:-1] and other != path]
+                self.begins[path] = max(others, default=0)
+        return max((self.begins.get(path, 0) for path in _paths(cell)), default=0)
+
+    def enter(self, cell: Cell, column: int) -> None:
+        """Note where a cell stands."""
+        for path in _paths(cell):
+            if path in self.large:
+                self.ends[path] = max(self.ends.get(path, 0), column)
+
+
+def _paths(cell: Cell) -> list[tuple[str, ...]]:
+    return [cell.region[:depth] for depth in range(1, len(cell.region) + 1)]

@@ -42,10 +42,12 @@ def fences_of(view: View, columns: Columns) -> list[Fence]:
     for repeat in view.repeats:
         title, _ = spans.get((repeat.start, repeat.stop), ("", 1))
         if not title:
-            title = ".".join(_common(view, repeat.start, repeat.stop)[-1:])
+            path = _common(view, repeat.start, repeat.stop)
+            title = view.title(path) if path else ""
         shared = ", shared weights" if repeat.is_shared else ""
         spans[repeat.start, repeat.stop] = (f"{title} ×{repeat.count}{shared}", repeat.count)
     found: list[Fence] = []
+    kept = {a.id for a in view.outputs}
     for (start, stop), (title, count) in sorted(spans.items(), key=lambda item: item[0][1] - item[0][0]):
         inner = [f for f in found if start <= f.start and f.stop <= stop]
         level = 1 + max((f.level for f in inner), default=0)
@@ -53,7 +55,8 @@ def fences_of(view: View, columns: Columns) -> list[Fence]:
             continue
         cells = range(start, stop)
         made = {a.id for i in cells for a in view.cells[i].outputs}
-        taken = {a.id for i in cells for a in view.cells[i].inputs if columns.dies[a.id] <= max(column_of[j] for j in cells)}
+        readers = {a.id for i, cell in enumerate(view.cells) if i not in cells for a in cell.inputs} | kept
+        taken = {a.id for i in cells for a in view.cells[i].inputs} - readers
         arrays = tuple(sorted((made | taken) & set(columns.arrays))) or tuple(made)
         within = [column_of[i] for i in cells]
         found.append(Fence(title, level, min(within), max(within), arrays, count, start, stop))
@@ -61,7 +64,7 @@ def fences_of(view: View, columns: Columns) -> list[Fence]:
 
 
 def _common(view: View, start: int, stop: int) -> tuple[str, ...]:
-    paths = [(*c.region, c.name) if c.kind == "region" else c.region for c in view.cells[start:stop]]
+    paths = [c.region for c in view.cells[start:stop]]
     shared = paths[0]
     for path in paths[1:]:
         n = 0
@@ -83,6 +86,6 @@ def _regions(view: View) -> list[tuple[int, int, str]]:
             while stop < len(view.cells) and view.cells[stop].region[:depth] == path:
                 stop += 1
             if len(path) == depth and stop - start > 1:
-                found.append((start, stop, path[-1]))
+                found.append((start, stop, view.title(path)))
             start = stop
     return found

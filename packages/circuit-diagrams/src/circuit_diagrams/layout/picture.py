@@ -56,6 +56,7 @@ class Layout:
         self.n_rows = {i: n_rows_of(a, makers.get(i)) for i, a in self.columns.arrays.items()}
         self.top = heights_of(view, self.columns, self.orders, self.n_rows)
         self.labeled = _labeled(view, self.columns)
+        self.edge = max(EDGE, 14 + 6.6 * max((len(a.name) for a in view.inputs), default=0))
         self.functions, self.data, self.lines = self._place(wrap)
 
     def label(self, array: Array, i: int) -> str:
@@ -68,16 +69,17 @@ class Layout:
 
     def _place(self, wrap: float | None) -> tuple[list[Span], list[Span], list[Line]]:
         columns = self.columns
-        functions, data, lines = [Span(EDGE, EDGE)], [], []
-        start, x = 0, EDGE
+        edge = self.edge
+        functions, data, lines = [Span(edge, edge)], [], []
+        start, x = 0, edge
         x += self._data_width(0)
-        data.append(Span(EDGE, x))
+        data.append(Span(edge, x))
         for column in range(1, len(columns)):
             width = max((width_of(self.view.cells[i]) for i in columns.cells[column]), default=20.0)
             room = self._data_width(column)
             if wrap is not None and x + width + room > wrap and column - start > 1:
                 lines.append(Line(start, column))
-                start, x = column, EDGE + self._data_width(column - 1)
+                start, x = column, edge + self._data_width(column - 1)
             functions.append(Span(x, x + width))
             data.append(Span(x + width, x + width + room))
             x += width + room
@@ -129,16 +131,17 @@ class _Drawing:
         """Where a data column stands; the one that was broken off begins the line again."""
         found = self.layout.data[column]
         if column == self.begin and not self.is_first:
-            return Span(EDGE, EDGE + found.right - found.left)
+            edge = self.layout.edge
+            return Span(edge, edge + found.right - found.left)
         return found
 
     def parts(self, fences: Sequence[Fence]) -> list[Part]:
-        parts: list[Part] = self._fences(fences)
+        parts, titles = self._fences(fences)
         for column in range(self.begin, self.line.stop):
             parts.append(self._data(column))
             if column > self.begin or (self.is_first and column > 0):
                 parts += self._functions(column)
-        return parts
+        return [*parts, *titles]
 
     def _data(self, column: int) -> Group:
         """A data column: a wire for each axis, a separator between two arrays."""
@@ -184,12 +187,10 @@ class _Drawing:
             for k, axis in enumerate(columns.arrays[i].axes)
             for y in [self.top[i] + (k + 0.5) * ROW]
         ]
-        lasting = [(a, b) for a, b in zip(layout.orders[column], layout.orders[column][1:], strict=False)]
-        wires += [
-            Curve(span.left, self.top[b] - GAP / 2, span.right, self.top[b] - GAP / 2, "separator")
-            for a, b in lasting
-            if {a, b} <= set(passing) and layout.orders[column - 1].index(b) == layout.orders[column - 1].index(a) + 1
+        sides = [
+            {self.top[b] - GAP / 2 for b in layout.orders[k][1:]} for k in (column - 1, column)
         ]
+        wires += [Curve(span.left, y, span.right, y, "separator") for y in sorted(sides[0] & sides[1])]
         parts: list[Part] = [Group(tuple(wires), "passing")] if wires else []
         for number in columns.cells[column]:
             cell = layout.view.cells[number]
@@ -198,8 +199,10 @@ class _Drawing:
             parts.append(Group(drawn, f"cell {cell.kind}", title_of(cell), data))
         return parts
 
-    def _fences(self, fences: Sequence[Fence]) -> list[Part]:
+    def _fences(self, fences: Sequence[Fence]) -> tuple[list[Part], list[Part]]:
+        """Boxes, to be drawn behind everything, and titles, before."""
         parts: list[Part] = []
+        titles: list[Part] = []
         for fence in fences:
             first, last = max(fence.first, self.begin + 1), min(fence.last, self.line.stop - 1)
             if first > last:
@@ -212,17 +215,11 @@ class _Drawing:
             x0 = self.layout.functions[first].left + 2 - fence.level
             x1 = self.layout.functions[last].right - 2 + fence.level
             head = 13.0 * fence.level
-            parts.append(
-                Group(
-                    (
-                        Box(x0, low - head - 4, x1 - x0, high - low + head + pad + 2, 6, "fence"),
-                        Text(x0 + 6, low - head + 7, fence.title, "region", "start"),
-                    ),
-                    "repeat" if fence.count > 1 else "",
-                    data={"region": fence.title},
-                )
-            )
-        return parts
+            box = Box(x0, low - head - 4, x1 - x0, high - low + head + pad + 2, 6, "fence")
+            css = "repeat" if fence.count > 1 else "once"
+            parts.append(Group((box,), css, data={"region": fence.title}))
+            titles.append(Group((Text(x0 + 6, low - head + 7, fence.title, "region", "start"),), css))
+        return parts, titles
 
     def _is_within(self, array: int, first: int, last: int) -> bool:
         columns = self.layout.columns

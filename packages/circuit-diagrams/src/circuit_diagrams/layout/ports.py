@@ -76,5 +76,5 @@ def n_rows_of(array: Array, maker: Cell | None) -> int:
     if maker.kind == "rearrange":
         return rows
     if n_out == 0:
-        return rows + 1 if array.axes else rows
+        return rows + (min(n_in, MOST_EXTRA) if len(maker.inputs) > 1 else 1) if array.axes else rows
     return rows + min(max(n_in - n_out, 0), MOST_EXTRA)

@@ -44,6 +44,7 @@ def style(theme: Theme) -> str:
         f".circuit .fence{{fill:{theme.fence};fill-opacity:.8;stroke:{theme.line};stroke-width:1}}",
         f".circuit text{{fill:{theme.ink};font-size:12px}}",
         f".circuit .label,.circuit .region{{font-size:9.5px;fill:{theme.soft}}}",
+        f".circuit .region{{paint-order:stroke;stroke:{theme.fence};stroke-width:4}}",
         ".circuit .variable{font-style:italic}",
         ".circuit .title{font-size:14px;font-weight:600}",
         ".circuit .learned+.name,.circuit .repeat .region{font-weight:600}",
