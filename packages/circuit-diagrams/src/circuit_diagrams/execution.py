@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from .arguments import decode, resolve
@@ -80,5 +79,4 @@ def compute(op: Op, known: dict[int, Tensor]) -> tuple[Tensor, ...]:
         found = target(*positional, **named)
     except (RuntimeError, TypeError, IndexError, NotImplementedError) as error:
         raise ValueError(f"operation {op.id}, {op.name}: {str(error).splitlines()[0]}") from error
-    outputs = (found,) if isinstance(found, torch.Tensor) else tuple(found)
-    return outputs[: len(op.outputs)]
+    return (found,) if isinstance(found, Tensor) else tuple(t for t in found if isinstance(t, Tensor))

@@ -20,7 +20,7 @@ SAME = {"contiguous", "clone", "detach", "alias", "lift_fresh_copy", "lift_fresh
 SAME |= {"feature_dropout", "alpha_dropout", "native_dropout", "view_as_real_copy", "detach_", "positive", "to", "_to_copy"}
 """Operators that change nothing in evaluation."""
 VIEWS = {torch.ops.aten.view.default, torch.ops.aten._unsafe_view.default}
-NAMES = {"_softmax": "softmax", "_log_softmax": "log_softmax", "_unsafe_view": "reshape", "view": "reshape", "numpy_T": "transpose"}
+NAMES = {"_softmax": "softmax", "_log_softmax": "log_softmax", "_safe_softmax": "softmax", "_unsafe_view": "reshape", "view": "reshape", "numpy_T": "transpose"}
 
 
 @dataclass(frozen=True)
@@ -193,7 +193,10 @@ class Builder:
         )
         rule = self._rule(target, call)
         outputs = [self._array(one, axes) for one, axes in zip(results, rule.outputs, strict=True)]
-        self.known[node] = outputs[0] if isinstance(value, Tensor) else outputs
+        given = iter(outputs)
+        self.known[node] = (
+            outputs[0] if isinstance(value, Tensor) else [next(given) if isinstance(v, Tensor) else None for v in value]
+        )
         path = self._region(node)
         if target in VIEWS:
             # Memory is not part of a diagram: what was made contiguous before may not be here.

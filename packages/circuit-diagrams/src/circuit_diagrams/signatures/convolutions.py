@@ -16,14 +16,14 @@ def convolution(call: Call) -> Rule:
     """Acts on channels and positions, is broadcast over samples, and over channels where each has its own kernel."""
     weight = call.operands[1].axes
     n = len(weight) - 2
+    is_transposed = "transpose" in call.name or bool(call.arguments.get("transposed"))
     has_batch = len(call.operands[0].axes) == n + 2
-    rule = Rule("linear", [call.new()])
+    rule = Rule("linear", [call.new()], name=f"conv{'_transpose' * is_transposed}{n}d")
     if has_batch:
         rule.passes(call, 0, 0, 0, 0)
     first = int(has_batch)
     groups = int(call.arguments.get("groups") or 1)
     channels = call.shape(0)[first]
-    is_transposed = "transpose" in call.name
     if groups == channels == call.shapes[0][first] and groups > 1:
         rule.passes(call, 0, first, 0, first)
         rule.groups[-1][0].append((1, 0))

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import torch
 
-from . import contractions, convolutions, elementwise, indexing, reductions, shapes
+from . import contractions, convolutions, elementwise, gradients, indexing, reductions, shapes
 from .call import Call, Rule
 
 Signature = Callable[[Call], Rule]
@@ -19,7 +19,7 @@ RULES: dict[str, Signature] = _table(
         elementwise.elementwise: "where masked_fill clamp lerp dropout rsub prelu hardtanh glu_jvp type_as to "
         "_to_copy fake_quantize masked_fill_ fill zeros_like ones_like full_like rand_like randn_like empty_like "
         "tril triu threshold float_power xlogy isclose",
-        elementwise.batch_norm: "batch_norm _native_batch_norm_legit_no_training cudnn_batch_norm",
+        elementwise.batch_norm: "batch_norm native_batch_norm _native_batch_norm_legit_no_training cudnn_batch_norm",
         contractions.linear: "linear",
         contractions.matmul: "matmul mm bmm mv",
         contractions.affine_product: "addmm baddbmm",
@@ -27,7 +27,7 @@ RULES: dict[str, Signature] = _table(
         contractions.dot: "dot vdot inner",
         contractions.einsum: "einsum",
         contractions.attention: "scaled_dot_product_attention",
-        convolutions.convolution: "conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d",
+        convolutions.convolution: "convolution conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d",
         convolutions.pooling: "max_pool1d max_pool2d max_pool3d avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d "
         "adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d "
         "max_pool2d_with_indices _adaptive_avg_pool2d",
@@ -35,7 +35,7 @@ RULES: dict[str, Signature] = _table(
         "upsample_bicubic2d upsample_linear1d upsample_trilinear3d",
         reductions.reduction: "sum mean amax amin max min argmax argmin prod var std logsumexp norm linalg_vector_norm "
         "any all var_mean std_mean median nansum count_nonzero",
-        reductions.along: "softmax _softmax log_softmax _log_softmax softmin cumsum cumprod sort argsort flip roll topk "
+        reductions.along: "softmax _softmax _safe_softmax log_softmax _log_softmax softmin cumsum cumprod sort argsort flip roll topk "
         "logcumsumexp kthvalue glu cummax",
         reductions.layer_norm: "layer_norm rms_norm",
         reductions.group_norm: "group_norm",
@@ -50,6 +50,12 @@ RULES: dict[str, Signature] = _table(
         shapes.join: "cat stack concat concatenate",
         shapes.created: "arange zeros ones full scalar_tensor eye linspace new_zeros new_ones new_full new_empty "
         "empty rand randn",
+        gradients.softmax_backward: "_softmax_backward_data _log_softmax_backward_data",
+        gradients.native_layer_norm: "native_layer_norm",
+        gradients.like_operands: "native_layer_norm_backward convolution_backward native_batch_norm_backward "
+        "max_pool2d_with_indices_backward avg_pool2d_backward native_group_norm_backward _adaptive_avg_pool2d_backward "
+        "slice_backward select_backward",
+        gradients.created: "embedding_dense_backward",
         indexing.embedding: "embedding",
         indexing.index_select: "index_select take_along_dim",
         indexing.gather: "gather",
