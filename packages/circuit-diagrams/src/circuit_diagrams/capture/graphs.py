@@ -12,6 +12,7 @@ from torch import Tensor, fx
 from ..arguments import encode
 from ..axes import AxisTable
 from ..ir import Array, Diagram, Kind, Link, Op, Role
+from ..numbering import renumbered
 from ..signatures.call import Call, Operand, Rule
 from ..signatures.notation import signature_of
 from ..signatures.registry import rule_for
@@ -71,6 +72,7 @@ class Builder:
         self.values: dict[int, Tensor] = {}
         self.inputs: list[int] = []
         self.classes: dict[str, str] = {}
+        self.computed: dict[fx.Node, Sequence[str]] = {}
 
     def build(self, graph: fx.Graph) -> Diagram:
         """The diagram of a graph whose nodes carry their shapes.
@@ -210,7 +212,7 @@ class Builder:
         path = ""
         for found, kind in (node.meta.get("nn_module_stack") or {}).values():
             path = str(found).removeprefix("L['self']").strip(".").split("@")[0]
-            if path:
+            if path and kind:
                 name = kind if isinstance(kind, str) else kind.__name__
                 self.classes.setdefault(path, name.split(".")[-1])
         return tuple(part for part in path.split(".") if part)
@@ -236,9 +238,31 @@ class Builder:
         is_single = isinstance(value, fx.Node) or (isinstance(value, tuple) and len(leaves) == 1)
         return [i for i in found if isinstance(i, int)], is_single
 
+    def name_axes(self, node: fx.Node, labels: Sequence[str]) -> None:
+        """Have the axes of what a node computes called by these names once the graph is built; "" leaves one alone."""
+        self.computed[node] = labels
+
+    def _name_computed(self) -> None:
+        """Axes of one name are the same, as far as no array holds both."""
+        seen = {self.table.label[self.table.find(a)]: a for i in self.inputs for a in self.arrays[i].axes}
+        for node, labels in self.computed.items():
+            number = self.known.get(node)
+            if not isinstance(number, int):
+                continue
+            for label, axis in zip(labels, self.arrays[number].axes, strict=True):
+                root = self.table.find(axis)
+                if not label:
+                    continue
+                if label in seen:
+                    self.table.unite(seen[label], root)
+                elif not self.table.label[root]:
+                    self.table.label[root] = label
+                seen.setdefault(label, root)
+
     def _finished(self, outputs: list[int], *, is_single: bool) -> Diagram:
         if self.named:
             self._names()
+        self._name_computed()
         arrays = [
             Array(i, tuple(map(self.table.axis, raw.axes)), raw.dtype, raw.role, raw.name)
             for i, raw in enumerate(self.arrays)
@@ -246,15 +270,15 @@ class Builder:
         read = {i for raw in self.raw for i in raw.operands} | set(outputs)
         needed = self._needed(outputs)
         ops = [self._finish(k, raw, arrays) for k, raw in enumerate(r for r in self.raw if id(r) in needed)]
-        return Diagram(
-            self.name,
-            tuple(arrays[i] for i in self.inputs),
-            tuple(arrays[i] for i in outputs),
-            tuple(ops),
-            is_single,
-            self.classes,
-            {i: value for i, value in self.values.items() if i in read},
-        )
+        values = {i: value for i, value in self.values.items() if i in read}
+        found = tuple(arrays[i] for i in outputs)
+        inputs = tuple(arrays[i] for i in self.inputs)
+        return renumbered(Diagram(self.name, inputs, found, tuple(ops), is_single, self._classes(ops), values))
+
+    def _classes(self, ops: Sequence[Op]) -> dict[str, str]:
+        """Classes of the modules in which operations are left."""
+        paths = {".".join(op.region[:depth]) for op in ops for depth in range(1, len(op.region) + 1)}
+        return {path: name for path, name in sorted(self.classes.items()) if path in paths}
 
     def _needed(self, outputs: Sequence[int]) -> set[int]:
         """Operations on which an output depends."""

@@ -53,6 +53,7 @@ class Module:
     calls: list[Call] = field(default_factory=list)
     outputs: tuple[Name, ...] = ()
     is_single: bool = True
+    classes: dict[str, str] = field(default_factory=dict)
     token: Token | None = None
 
 
@@ -113,6 +114,10 @@ class Reader:
                 found.sizes[name] = _whole(self.take(kind="number"))
                 if not self.accepts(","):
                     break
+        elif token.text == "module" and following.kind == "string":
+            self.at += 1
+            path = _string(self.take(kind="string"))
+            found.classes[path] = self.take(kind="name").text
         elif token.text in ROLES and following.kind == "name":
             self.at += 1
             found.declared.append(self._declaration(ROLES[token.text]))
@@ -144,7 +149,8 @@ class Reader:
                 self.at += 1
                 if word.kind == "number":
                     axes.append((word.text, _whole(word), word))
-                elif self.accepts("="):
+                elif self.now.text == "=" and self.tokens[self.at + 1].kind == "number":
+                    self.at += 1
                     axes.append((word.text, _whole(self.take(kind="number")), word))
                 else:
                     axes.append((word.text, None, word))
