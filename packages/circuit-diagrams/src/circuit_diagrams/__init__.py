@@ -1,4 +1,4 @@
-"""The first principal component, learned by a single linear neuron (Oja's rule)."""  # TODO: what the package is for.
+"""Neural circuit diagrams of PyTorch modules: every axis, what each operation is broadcast over, what it costs."""
 
 import lazy_loader
 

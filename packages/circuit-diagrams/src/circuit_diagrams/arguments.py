@@ -6,9 +6,7 @@ from typing import Any
 
 import torch
 
-DTYPES = {
-    str(value).removeprefix("torch."): value for value in vars(torch).values() if isinstance(value, torch.dtype)
-}
+DTYPES = {str(value).removeprefix("torch."): value for value in vars(torch).values() if isinstance(value, torch.dtype)}
 LAYOUTS = {str(value): value for value in (torch.strided, torch.sparse_coo)}
 FORMATS = {
     str(value): value

@@ -4,37 +4,151 @@ from pathlib import Path
 
 from separata import cli
 
-from .configs import TrainConfig
+from .configs import DrawConfig
 from .paper import PAPER
 
 
-# TODO: one to five commands on files in the formats of the field.
-def fit(inputs: Path, /, config: TrainConfig, *, out: Path, seed: int = 0) -> None:
-    """Learn the leading direction of the rows of an array.
+def draw(
+    model: str,
+    /,
+    config: DrawConfig,
+    *,
+    input: str | None = None,  # noqa: A002 - the word for it
+    axes: str | None = None,
+    out: Path,
+    json: bool = False,
+) -> None:
+    """Draw a model: every axis, and what is broadcast.
 
     Args:
-        inputs: Array of shape (samples, features), .npy.
-        config: How the neuron is trained.
-        out: File for the direction, .npy.
-        seed: Seed of the initial weight and of the order of rows.
+        model: Your own, module:attribute, importable from here; gallery:NAME; or a diagram, .json or .txt.
+        config: How it is drawn.
+        input: Shapes of its inputs, "1,3,224,224", with ";" between several and ":int64" after one of numbers.
+        axes: Names of their axes, "x: b c h w".
+        out: File to write: .svg, .png, .pdf, .html, .json, .txt or .py.
+        json: Print as JSON.
     """
-    import numpy as np
-    import torch
+    from . import commands
 
-    from separata import files
+    commands.draw_model(model, config, shapes=input, axes=axes, out=out).show(as_json=json)
 
-    from .rules import train
 
-    rows = np.load(inputs, allow_pickle=False)
-    if rows.ndim != 2 or not np.isfinite(rows).all():
-        raise ValueError(f"{inputs} must hold finite numbers of shape (samples, features), not shape {rows.shape}")
-    x = torch.from_numpy(rows).float()
-    weight = train(x - x.mean(0), config, torch.Generator().manual_seed(seed))
-    with files.replacing(out) as part, part.open("wb") as file:
-        np.save(file, weight.numpy())
-    print(f"norm {weight.norm():.3f}, in {out}")
+def cost(
+    model: str,
+    /,
+    *,
+    input: str | None = None,  # noqa: A002
+    axes: str | None = None,
+    out: Path | None = None,
+    json: bool = False,
+) -> None:
+    """Count operations, parameters and memory of a model.
+
+    Args:
+        model: Your own, module:attribute, importable from here; gallery:NAME; or a diagram, .json or .txt.
+        input: Shapes of its inputs, "1,3,224,224", with ";" between several and ":int64" after one of numbers.
+        axes: Names of their axes, "x: b c h w".
+        out: Table to write, .csv.
+        json: Print as JSON.
+    """
+    from . import commands
+
+    commands.cost_of_model(model, shapes=input, axes=axes, out=out).show(as_json=json)
+
+
+def check(
+    model: str,
+    /,
+    *,
+    input: str | None = None,  # noqa: A002
+    axes: str | None = None,
+    json: bool = False,
+) -> None:
+    """Compare a diagram with its model, numerically.
+
+    Args:
+        model: Your own, module:attribute, importable from here; or gallery:NAME.
+        input: Shapes of its inputs, "1,3,224,224", with ";" between several and ":int64" after one of numbers.
+        axes: Names of their axes, "x: b c h w".
+        json: Print as JSON.
+    """
+    from . import commands
+
+    commands.check_model(model, shapes=input, axes=axes).show(as_json=json)
+
+
+def run(
+    diagram: Path,
+    /,
+    *,
+    weights: Path | None = None,
+    inputs: Path | None = None,
+    out: Path | None = None,
+    seed: int = 0,
+    json: bool = False,
+) -> None:
+    """Compute what a diagram gives.
+
+    Args:
+        diagram: A diagram, .txt or .json.
+        weights: Values of its parameters, .safetensors; random ones where none are given or lie beside it.
+        inputs: Its inputs by name, .npz; random ones if not given.
+        out: Outputs to write, .npz.
+        seed: Seed of what is random.
+        json: Print as JSON.
+    """
+    from . import commands
+
+    commands.run_diagram(diagram, weights=weights, inputs=inputs, seed=seed, out=out).show(as_json=json)
+
+
+def backward(
+    model: str,
+    /,
+    config: DrawConfig,
+    *,
+    input: str | None = None,  # noqa: A002
+    axes: str | None = None,
+    out: Path,
+    json: bool = False,
+) -> None:
+    """Draw the back-propagation of a model.
+
+    Args:
+        model: Your own, module:attribute, importable from here; gallery:NAME; or a diagram, .json or .txt.
+        config: How it is drawn.
+        input: Shapes of its inputs, "1,3,224,224", with ";" between several and ":int64" after one of numbers.
+        axes: Names of their axes, "x: b c h w".
+        out: File to write: .svg, .png, .pdf, .html, .json, .txt or .py.
+        json: Print as JSON.
+    """
+    from . import commands
+
+    commands.backward_of_model(model, config, shapes=input, axes=axes, out=out).show(as_json=json)
+
+
+def gallery(
+    config: DrawConfig,
+    *,
+    only: str | None = None,
+    out: Path = Path("gallery"),
+    format: str = "svg",
+    json: bool = False,  # noqa: A002
+) -> None:
+    """Draw the architectures of the paper.
+
+    Args:
+        config: How they are drawn.
+        only: Names, with commas; all if not given.
+        out: Output folder.
+        format: Kind of the files: svg, png, pdf, html, json, txt or py.
+        json: Print as JSON.
+    """
+    from . import commands
+
+    commands.draw_gallery(config, only=only, out=out, suffix=format).show(as_json=json)
 
 
 def main() -> None:
     """Run the command line."""
-    cli.main(PAPER, [fit])
+    cli.main(PAPER, [draw, cost, check, run, backward, gallery])

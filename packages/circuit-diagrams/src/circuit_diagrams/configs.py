@@ -1,26 +1,47 @@
-"""Settings, as the command takes them and as experiments hold them. Imports nothing slow."""  # TODO: yours.
+"""Settings, as commands take them and as experiments hold them. Imports nothing slow."""
 
 from dataclasses import dataclass
 
+THEMES = ("light", "dark")
+"""Names of colors."""
+
 
 @dataclass(frozen=True)
-class TrainConfig:
-    """How a neuron is trained.
+class DrawConfig:
+    """How a diagram is drawn.
 
     Args:
-        n_passes: Passes over the data.
-        batch_size: Samples per step.
-        lr: Learning rate; small against the inverse of the largest eigenvalue of the inputs' correlation matrix.
+        depth: Levels of modules that are opened; 0 is one box, and none given as many as stay legible.
+        fold: Draw equal blocks in a row once, with their number.
+        sizes: Write sizes beside the names of axes.
+        theme: Colors: light or dark.
+        wrap: Width in pixels at which the picture goes on in a new line; 0 for never.
 
     Raises:
-        ValueError: if one of them is not positive.
+        ValueError: if one of them is out of range.
     """
 
-    n_passes: int = 20
-    batch_size: int = 64
-    lr: float = 5e-3
+    depth: int | None = None
+    fold: bool = True
+    sizes: bool = True
+    theme: str = "light"
+    wrap: int = 1180
 
     def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if not value > 0:
-                raise ValueError(f"{name} must be positive, not {value}")
+        if self.theme not in THEMES:
+            raise ValueError(f"theme must be {' or '.join(THEMES)}, not {self.theme}")
+        if self.depth is not None and self.depth < 0:
+            raise ValueError(f"depth must be 0 or more levels of modules, not {self.depth}")
+        if self.wrap < 0:
+            raise ValueError(f"wrap must be a width in pixels or 0 for never, not {self.wrap}")
+
+
+@dataclass(frozen=True)
+class GalleryConfig:
+    """Architectures on which claims are measured.
+
+    Args:
+        names: Which of the gallery's.
+    """
+
+    names: tuple[str, ...]

@@ -6,47 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 from separata import files
 
+from .configs import DrawConfig
 from .regions import view_of
 
 if TYPE_CHECKING:
     from .ir import Diagram
+    from .layout.picture import Layout
     from .layout.scene import Scene
 
 SUFFIXES = (".svg", ".png", ".pdf", ".json", ".html", ".txt", ".py")
 """How the names of files end that a diagram can be written to."""
 MOST_COLUMNS = 60
 """Columns of a picture that is drawn without a depth being asked for."""
-
-
-@dataclass(frozen=True)
-class DrawConfig:
-    """How a diagram is drawn.
-
-    Args:
-        depth: Levels of modules that are opened; 0 is one box, and none given as many as stay legible.
-        fold: Draw equal blocks in a row once, with their number.
-        sizes: Write sizes beside the names of axes.
-        theme: Colors: light or dark.
-        wrap: Width in pixels at which the picture goes on in a new line; 0 for never.
-
-    Raises:
-        ValueError: if one of them is out of range.
-    """
-
-    depth: int | None = None
-    fold: bool = True
-    sizes: bool = True
-    theme: str = "light"
-    wrap: int = 1180
-
-    def __post_init__(self) -> None:
-        from .render.themes import theme_named
-
-        theme_named(self.theme)
-        if self.depth is not None and self.depth < 0:
-            raise ValueError(f"depth must be 0 or more levels of modules, not {self.depth}")
-        if self.wrap < 0:
-            raise ValueError(f"wrap must be a width in pixels or 0 for never, not {self.wrap}")
 
 
 @dataclass(frozen=True)
@@ -73,10 +44,14 @@ class Drawing:
 
     def scene(self) -> "Scene":
         """Everything in the picture, with its place."""
+        return self.layout().scene()
+
+    def layout(self) -> "Layout":
+        """Where everything stands."""
         from .layout.picture import Layout
 
         view = view_of(self.diagram, self._depth(), is_folded=self.config.fold)
-        return Layout(view, self.config.wrap or None, show_sizes=self.config.sizes).scene()
+        return Layout(view, self.config.wrap or None, show_sizes=self.config.sizes)
 
     def _depth(self) -> int | None:
         """The depth that is asked for, or the greatest at which the picture is legible."""

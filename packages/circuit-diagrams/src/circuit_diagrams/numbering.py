@@ -41,9 +41,7 @@ def renumbered(diagram: Diagram) -> Diagram:
         ins, own, outs = numbers.all(op.inputs), numbers.all(op.parameters), numbers.all(op.outputs)
         links = tuple(Link(numbers.axis(x.axis), x.inputs, x.outputs) for x in op.broadcast)
         arguments = {key: numbers.argument(value) for key, value in op.arguments.items()}
-        ops.append(
-            replace(op, id=i, inputs=ins, parameters=own, outputs=outs, broadcast=links, arguments=arguments)
-        )
+        ops.append(replace(op, id=i, inputs=ins, parameters=own, outputs=outs, broadcast=links, arguments=arguments))
     outputs = numbers.all(diagram.outputs)
     values = {numbers.arrays[i].id: value for i, value in diagram.values.items() if i in numbers.arrays}
     return replace(diagram, inputs=inputs, ops=tuple(ops), outputs=outputs, values=values)

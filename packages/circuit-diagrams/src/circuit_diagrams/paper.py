@@ -2,8 +2,6 @@
 
 from separata import Claim, Paper
 
-# TODO: authors, venue, field; a claim for every quantitative or comparative statement of the abstract, its predicate
-# written before the first run. The claims here are those of Oja (1982).
 PAPER = Paper(
     name="circuit-diagrams",
     title=(
@@ -11,29 +9,122 @@ PAPER = Paper(
         " Learning Architectures"
     ),
     year=2024,
-    authors=("Given Family",),  # TODO
-    venue="",  # TODO
+    authors=("Vincent Abbott",),
+    venue="Transactions on Machine Learning Research",
     arxiv="2402.05424",
     field="Representation learning",
     claims=(
         Claim(
-            "first-component",
-            "A linear neuron under Oja's rule turns to the first principal component",
-            metric="|cosine| with the leading eigenvector",
-            paper={"oja": 1.0, "random": None},
-            labels={"oja": "Oja's rule", "random": "random direction"},
-            criterion="above 0.99, and a random direction below; direction: above a random direction",
-            holds=lambda m: m["oja"] > 0.99 > m["random"],
-            direction=lambda m: m["oja"] > m["random"],
+            "coverage",
+            "The diagrams express transformers, convolution and its extensions, residual networks, the U-Net and the "
+            "vision transformer",
+            metric="architectures drawn, operations that stay closed boxes, pictures that are no valid SVG",
+            paper={"architectures": None, "opaque": None, "invalid": None, "control": None},
+            labels={
+                "architectures": "architectures",
+                "opaque": "closed boxes",
+                "invalid": "invalid pictures",
+                "control": "closed boxes of an LSTM, which has no rule",
+            },
+            criterion="at least 10 architectures, no closed box, all pictures valid; the LSTM is seen as a closed box",
+            holds=lambda m: m["architectures"] >= 10 and m["opaque"] == 0 and m["invalid"] == 0 and m["control"] >= 1,
         ),
         Claim(
-            "bounded",
-            "Its weight stays bounded where plain Hebbian learning's grows without limit",
-            metric="norm of the weight after training",
-            paper={"oja": 1.0, "hebb": None},
-            labels={"oja": "Oja's rule", "hebb": "Hebb's rule"},
-            criterion="within 5 % of 1, and above 100 with Hebb's rule",
-            holds=lambda m: abs(m["oja"] - 1) < 0.05 and m["hebb"] > 100,
+            "code",
+            "Diagrams correspond closely to code",
+            metric="largest relative error in float64, against the module, of what is computed by the diagram, by its "
+            "text read back, and by the PyTorch code that is generated",
+            paper={"diagram": None, "text": None, "generated": None, "control": None},
+            labels={
+                "diagram": "diagram executed",
+                "text": "text read back",
+                "generated": "generated code",
+                "control": "smallest error with one linear operation left out",
+            },
+            criterion="at most 1e-10 for all three; above 1e-6 if one learned operation's weights are replaced",
+            holds=lambda m: max(m["diagram"], m["text"], m["generated"]) <= 1e-10 and m["control"] > 1e-6,
+            note="The control replaces the weights of one operation by random ones.",
+        ),
+        Claim(
+            "arrangement",
+            "Diagrams keep track of the changing arrangement of data",
+            metric="share of modules whose output has another shape than forward hooks see, and of data columns in which "
+            "the wires drawn are not as many as the axes of the arrays alive",
+            paper={"shapes": None, "columns": None, "control": None},
+            labels={
+                "shapes": "wrong shapes",
+                "columns": "wrong columns",
+                "control": "wrong shapes, inputs of another batch",
+            },
+            criterion="none of either; all or almost all (90 %) with a batch of another size",
+            holds=lambda m: m["shapes"] == 0 and m["columns"] == 0 and m["control"] >= 0.9,
+        ),
+        Claim(
+            "broadcasting",
+            "Diagrams show precisely how operations are broadcast",
+            metric="share of axes drawn past an operation over which Definition 2.14 holds numerically, and of axes drawn "
+            "into it for which it does not",
+            paper={"passing": None, "acted": None, "by_size": None},
+            labels={
+                "passing": "passing axes confirmed",
+                "acted": "acted-on axes refuted",
+                "by_size": "pairs of axes of equal size that are broadcast",
+            },
+            criterion="all of both; matching axes by size alone is right for fewer than 90 %",
+            holds=lambda m: m["passing"] == 1 and m["acted"] == 1 and m["by_size"] < 0.9,
+        ),
+        Claim(
+            "linearity",
+            "Diagrams reveal the parallel behavior of linear operations: they slide past one another and merge",
+            metric="share of operations drawn as linear that are, and of those drawn otherwise that are not; relative "
+            "error and number of operations after merging the linear steps of attention's scores",
+            paper={"linear": None, "nonlinear": None, "error": None, "before": None, "after": None},
+            labels={
+                "linear": "linear ones confirmed",
+                "nonlinear": "nonlinear ones refuted",
+                "error": "relative error after merging",
+                "before": "operations before",
+                "after": "operations after",
+            },
+            criterion="all of both; one Einstein sum is left of at least three operations, with an error of at most 1e-10",
+            holds=lambda m: (
+                m["linear"] == 1
+                and m["nonlinear"] == 1
+                and m["error"] <= 1e-10
+                and m["after"] == 1
+                and m["before"] >= 3
+            ),
+            note="Transposing the keys, the outer product with the queries, the diagonal over heads and the inner product.",
+        ),
+        Claim(
+            "complexity",
+            "Diagrams allow time and space complexities to be analyzed",
+            metric="largest relative difference of FLOPs from PyTorch's counter, of polynomials in sizes from counts at "
+            "other sizes, and of peak memory from what is measured",
+            paper={"flops": None, "polynomial": None, "peak": None, "naive": None},
+            labels={
+                "flops": "FLOPs",
+                "polynomial": "polynomial at other sizes",
+                "peak": "peak memory",
+                "naive": "peak memory, all arrays kept",
+            },
+            criterion="FLOPs and polynomials exact, peak memory within 10 %; keeping all arrays is off by more",
+            holds=lambda m: m["flops"] == 0 and m["polynomial"] == 0 and m["peak"] <= 0.1 < m["naive"],
+        ),
+        Claim(
+            "backpropagation",
+            "Diagrams allow back-propagation to be analyzed",
+            metric="relative error in float64 of the backward diagram against autograd; cost of the backward pass of "
+            "linear operations, in forward passes",
+            paper={"error": None, "control": None, "smallest": None, "largest": None},
+            labels={
+                "error": "error",
+                "control": "error with the gradient of another output",
+                "smallest": "cost of backward, smallest",
+                "largest": "cost of backward, largest",
+            },
+            criterion="error at most 1e-10, above 1e-3 for the control; linear operations cost exactly 2",
+            holds=lambda m: m["error"] <= 1e-10 and m["control"] > 1e-3 and m["smallest"] == m["largest"] == 2,
         ),
     ),
 )

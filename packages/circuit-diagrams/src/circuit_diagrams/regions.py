@@ -6,7 +6,6 @@ from typing import Any
 
 from .ir import Array, Axis, Diagram, Op
 
-
 End = tuple[str, int, int]
 """The end of a wire at a cell: side, place of its array, number of its axis."""
 

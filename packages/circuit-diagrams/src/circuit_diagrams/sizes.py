@@ -40,7 +40,9 @@ class Polynomial:
         kept = {
             powers: factor
             for powers, factor in self.terms.items()
-            if not any(other != powers and all(a >= b for a, b in zip(other, powers, strict=True)) for other in self.terms)
+            if not any(
+                other != powers and all(a >= b for a, b in zip(other, powers, strict=True)) for other in self.terms
+            )
         }
         return Polynomial(self.symbols, kept)
 
@@ -88,7 +90,9 @@ def fit_polynomial(
     found = Polynomial(tuple(symbols), {powers: factor for powers, factor in terms.items() if factor})
     for sizes in checks:
         if found(**sizes) != count(sizes):
-            raise ValueError(f"the count is no polynomial of degree {DEGREE} in {', '.join(symbols)}: it fails at {sizes}")
+            raise ValueError(
+                f"the count is no polynomial of degree {DEGREE} in {', '.join(symbols)}: it fails at {sizes}"
+            )
     return found
 
 

@@ -39,7 +39,7 @@ def check(diagram: Diagram, module: Callable[..., Any], *args: Tensor) -> float:
     """
     mode = module.training if isinstance(module, nn.Module) else False
     fast = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)  # noqa: FBT003 - PyTorch's own
+    torch.backends.mha.set_fastpath_enabled(False)
     try:
         with torch.no_grad():
             if isinstance(module, nn.Module):
@@ -53,7 +53,10 @@ def check(diagram: Diagram, module: Callable[..., Any], *args: Tensor) -> float:
     found = [known[a.id] for a in diagram.outputs]
     if [tuple(t.shape) for t in wanted] != [tuple(t.shape) for t in found]:
         raise ValueError(f"{diagram.name} gives {len(found)} tensors of other shapes than the module's {len(wanted)}")
-    return max((float((a.double() - b.double()).abs().max()) for a, b in zip(wanted, found, strict=True) if a.numel()), default=0.0)
+    return max(
+        (float((a.double() - b.double()).abs().max()) for a, b in zip(wanted, found, strict=True) if a.numel()),
+        default=0.0,
+    )
 
 
 def is_broadcast(op: Op, axis: Axis, known: Mapping[int, Tensor], generator: torch.Generator) -> bool:
@@ -91,9 +94,7 @@ def is_broadcast(op: Op, axis: Axis, known: Mapping[int, Tensor], generator: tor
     for i in ins:
         moved[arrays[i].id] = known[arrays[i].id].index_select(arrays[i].axes.index(axis), order)
     after = compute(op, moved)
-    return all(
-        _equal(before[k].index_select(op.outputs[k].axes.index(axis), order), after[k]) for k in outs
-    )
+    return all(_equal(before[k].index_select(op.outputs[k].axes.index(axis), order), after[k]) for k in outs)
 
 
 def _changed(value: Tensor, place: int, at: int, generator: torch.Generator) -> Tensor:

@@ -1,15 +1,18 @@
 """Modules as diagrams: traced by `torch.export`, or, where that cannot, recorded as they run."""
 
+import inspect
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 from torch.export.graph_signature import InputKind
 
-from ..ir import Diagram, Role
+from circuit_diagrams.ir import Diagram, Role
+
 from .graphs import Builder, Source
 
 ROLES: dict[InputKind, Role] = {
@@ -66,7 +69,20 @@ def trace(
             graph, sources = program.graph, _sources(program)
         except Exception as error:  # noqa: BLE001 - export raises errors of many kinds
             graph, sources = _recorded(module, args, kwargs, error)
+    if isinstance(module, _Function):
+        sources = _named_after(module.function, sources)
     return Builder(name or type(module).__name__, sources, axes or {}).build(graph)
+
+
+def _named_after(function: Callable[..., Any], sources: dict[str, Source]) -> dict[str, Source]:
+    """Inputs under the names that a function has for them, where each is one tensor."""
+    given = [key for key, source in sources.items() if source.role == "data"]
+    try:
+        names = list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return sources
+    renamed = dict(zip(given, names, strict=False)) if len(names) >= len(given) else {}
+    return {key: replace(source, name=renamed.get(key, source.name)) for key, source in sources.items()}
 
 
 def _is_mutating(node: fx.Node) -> bool:
@@ -86,7 +102,7 @@ def _evaluating(module: nn.Module) -> Iterator[None]:
         warnings.warn("drawn in evaluation mode: dropout is off, batch norm uses its running statistics", stacklevel=3)
     is_fast = torch.backends.mha.get_fastpath_enabled()
     module.eval()
-    torch.backends.mha.set_fastpath_enabled(False)  # noqa: FBT003 - PyTorch's own
+    torch.backends.mha.set_fastpath_enabled(False)
     try:
         with torch.no_grad():
             yield
@@ -156,8 +172,6 @@ def _recorded(
 
 
 def _reason(module: nn.Module, error: Exception) -> str:
-    import inspect
-
     lines = str(error).strip().splitlines() or [type(error).__name__]
     takes = str(inspect.signature(module.forward)).split(" -> ")[0]
     return f"{type(module).__name__} cannot be called with these arguments ({lines[0][:200]}); it takes {takes}"

@@ -9,19 +9,35 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
-from ..arguments import encode
-from ..axes import AxisTable
-from ..ir import Array, Diagram, Kind, Link, Op, Role
-from ..numbering import renumbered
-from ..signatures.call import Call, Operand, Rule
-from ..signatures.notation import signature_of
-from ..signatures.registry import rule_for
+from circuit_diagrams.arguments import encode
+from circuit_diagrams.axes import AxisTable
+from circuit_diagrams.ir import Array, Diagram, Kind, Link, Op, Role
+from circuit_diagrams.numbering import renumbered
+from circuit_diagrams.signatures.call import Call, Operand, Rule
+from circuit_diagrams.signatures.notation import signature_of
+from circuit_diagrams.signatures.registry import rule_for
 
 SAME = {"contiguous", "clone", "detach", "alias", "lift_fresh_copy", "lift_fresh", "dropout", "dropout1d", "dropout2d"}
-SAME |= {"feature_dropout", "alpha_dropout", "native_dropout", "view_as_real_copy", "detach_", "positive", "to", "_to_copy"}
+SAME |= {
+    "feature_dropout",
+    "alpha_dropout",
+    "native_dropout",
+    "view_as_real_copy",
+    "detach_",
+    "positive",
+    "to",
+    "_to_copy",
+}
 """Operators that change nothing in evaluation."""
 VIEWS = {torch.ops.aten.view.default, torch.ops.aten._unsafe_view.default}
-NAMES = {"_softmax": "softmax", "_log_softmax": "log_softmax", "_safe_softmax": "softmax", "_unsafe_view": "reshape", "view": "reshape", "numpy_T": "transpose"}
+NAMES = {
+    "_softmax": "softmax",
+    "_log_softmax": "log_softmax",
+    "_safe_softmax": "softmax",
+    "_unsafe_view": "reshape",
+    "view": "reshape",
+    "numpy_T": "transpose",
+}
 
 
 @dataclass(frozen=True)
@@ -178,9 +194,7 @@ class Builder:
             return {"array": number}
 
         written = {key: encode(value, lambda v, key=key: tensor(v, key)) for key, value in arguments.items()}
-        plain = {
-            key: None if isinstance(value, fx.Node) else _plain(value) for key, value in arguments.items()
-        }
+        plain = {key: None if isinstance(value, fx.Node) else _plain(value) for key, value in arguments.items()}
         for argument in target._schema.arguments:
             if argument.name not in plain and argument.has_default_value():
                 plain[argument.name] = argument.default_value

@@ -40,7 +40,9 @@ class MultiHeadAttention(nn.Module):
 class VisualAttention(nn.Module):
     """Attention between pixels: queries at each, keys and values at the places of a strided convolution."""
 
-    def __init__(self, channels: int = 33, key_width: int = 8, n_heads: int = 4, kernel: int = 3, stride: int = 3) -> None:
+    def __init__(
+        self, channels: int = 33, key_width: int = 8, n_heads: int = 4, kernel: int = 3, stride: int = 3
+    ) -> None:
         super().__init__()
         self.n_heads = n_heads
         inner = key_width * n_heads

@@ -68,7 +68,13 @@ class EncoderDecoder(nn.Module):
     """The transformer: source tokens are encoded, target tokens decoded with a view of them."""
 
     def __init__(
-        self, n_tokens: int = 100, width: int = 32, n_heads: int = 4, hidden: int = 64, n_blocks: int = 2, length: int = 64
+        self,
+        n_tokens: int = 100,
+        width: int = 32,
+        n_heads: int = 4,
+        hidden: int = 64,
+        n_blocks: int = 2,
+        length: int = 64,
     ) -> None:
         super().__init__()
         self.source, self.target = nn.Embedding(n_tokens, width), nn.Embedding(n_tokens, width)

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from ..regions import Cell
+from circuit_diagrams.regions import Cell
+
 from .coordinates import ROW
 from .ports import MOST_EXTRA, Port, Ports, is_contraction, ports_of
 from .scene import Box, Cup, Curve, Dot, Part, Tag, Text
@@ -192,9 +193,7 @@ def _around(ports: Ports, frame: Frame, box: tuple[float, float], span: tuple[fl
         parts.append(_curve(x0, moved.get(y, y), x1, moved.get(y, y), port))
         if met[axis] > 1:
             parts.append(Dot(x0, moved.get(y, y)))
-    parts += [
-        _curve(x1, moved.get(inner[p.axis.id], inner[p.axis.id]), frame.right, p.y, p) for p in ports.passing_out
-    ]
+    parts += [_curve(x1, moved.get(inner[p.axis.id], inner[p.axis.id]), frame.right, p.y, p) for p in ports.passing_out]
     return parts
 
 
@@ -226,5 +225,3 @@ def _spread(ports: Iterable[Port], low: float, high: float) -> list[tuple[Port, 
     step = min(ROW, reach / max(len(order), 1))
     start = (low + high) / 2 - step * (len(order) - 1) / 2
     return [(p, start + i * step) for i, p in enumerate(order)]
-
-

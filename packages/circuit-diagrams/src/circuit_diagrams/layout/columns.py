@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..ir import Array
-from ..regions import Cell, View
+from circuit_diagrams.ir import Array
+from circuit_diagrams.regions import Cell, View
 
 
 @dataclass(frozen=True)

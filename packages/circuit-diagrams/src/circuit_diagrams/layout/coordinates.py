@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from ..regions import View
+from circuit_diagrams.regions import View
+
 from .columns import Columns
 
 ROW = 18.0

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from ..regions import View
+from circuit_diagrams.regions import View
+
 from .columns import Columns
 
 MOST_NESTED = 3

@@ -1,6 +1,7 @@
 """The order of the arrays in each data column, from top to bottom, with few crossings."""
 
-from ..regions import View
+from circuit_diagrams.regions import View
+
 from .columns import Columns
 
 
@@ -72,10 +73,7 @@ def n_crossings(view: View, columns: Columns, orders: list[list[int]]) -> int:
         for number in columns.cells[column]:
             cell = view.cells[number]
             ways += [
-                (left[a.id], right[b.id])
-                for a in cell.inputs
-                for b in cell.outputs
-                if a.id in left and b.id in right
+                (left[a.id], right[b.id]) for a in cell.inputs for b in cell.outputs if a.id in left and b.id in right
             ]
         total += sum((a - c) * (b - d) < 0 for k, (a, b) in enumerate(ways) for c, d in ways[:k])
     return total

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..ir import Array
-from ..regions import Cell, View
+from circuit_diagrams.ir import Array
+from circuit_diagrams.regions import Cell, View
+
 from .cells import Frame, draw_cell, width_of
 from .columns import Columns, columns_of
 from .coordinates import GAP, ROW, heights_of
@@ -187,9 +188,7 @@ class _Drawing:
             for k, axis in enumerate(columns.arrays[i].axes)
             for y in [self.top[i] + (k + 0.5) * ROW]
         ]
-        sides = [
-            {self.top[b] - GAP / 2 for b in layout.orders[k][1:]} for k in (column - 1, column)
-        ]
+        sides = [{self.top[b] - GAP / 2 for b in layout.orders[k][1:]} for k in (column - 1, column)]
         wires += [Curve(span.left, y, span.right, y, "separator") for y in sorted(sides[0] & sides[1])]
         parts: list[Part] = [Group(tuple(wires), "passing")] if wires else []
         for number in columns.cells[column]:

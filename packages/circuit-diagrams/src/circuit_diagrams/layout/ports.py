@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..ir import Array, Axis
-from ..regions import Cell
+from circuit_diagrams.ir import Array, Axis
+from circuit_diagrams.regions import Cell
+
 from .coordinates import ROW
 
 MOST_EXTRA = 3
@@ -54,9 +55,7 @@ def ports_of(cell: Cell, top: Mapping[int, float]) -> Ports:
 
 
 def _ports(arrays: tuple[Array, ...], top: Mapping[int, float]) -> list[Port]:
-    return [
-        Port(axis, top[a.id] + (i + 0.5) * ROW, k) for k, a in enumerate(arrays) for i, axis in enumerate(a.axes)
-    ]
+    return [Port(axis, top[a.id] + (i + 0.5) * ROW, k) for k, a in enumerate(arrays) for i, axis in enumerate(a.axes)]
 
 
 def is_contraction(cell: Cell) -> bool:

@@ -3,7 +3,8 @@
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from ..layout.scene import Box, Cup, Curve, Dot, Group, Part, Scene, Tag, Text
+from circuit_diagrams.layout.scene import Box, Cup, Curve, Dot, Group, Part, Scene, Tag, Text
+
 from .svg import corners
 from .themes import Theme, theme_named
 

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from xml.sax.saxutils import escape, quoteattr
 
-from ..layout.scene import Box, Cup, Curve, Dot, Group, Part, Scene, Tag, Text
+from circuit_diagrams.layout.scene import Box, Cup, Curve, Dot, Group, Part, Scene, Tag, Text
+
 from .themes import Theme, theme_named
 
 FONT = "Inter, 'Helvetica Neue', Helvetica, Arial, 'DejaVu Sans', sans-serif"

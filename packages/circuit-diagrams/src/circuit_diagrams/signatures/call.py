@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..axes import AxisTable
-from ..ir import Kind
+from circuit_diagrams.axes import AxisTable
+from circuit_diagrams.ir import Kind
 
 End = tuple[int, int]
 """An axis of one of several tensors: number of the tensor, place of the axis."""

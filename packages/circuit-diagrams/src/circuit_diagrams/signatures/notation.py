@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ..ir import Array, Op
+from circuit_diagrams.ir import Array, Op
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -45,8 +45,12 @@ def _front(op: Op) -> int:
     arrays = (*op.inputs, *op.outputs)
     if not op.inputs or op.kind == "rearrange":
         return 0
-    free = {link.axis.id for link in op.broadcast if len([k for k in link.inputs if k < len(op.inputs)]) == len(op.inputs)}
+    free = {
+        link.axis.id for link in op.broadcast if len([k for k in link.inputs if k < len(op.inputs)]) == len(op.inputs)
+    }
     n = 0
-    while all(len(a.axes) > n and a.axes[n].id == arrays[0].axes[n].id for a in arrays) and arrays[0].axes[n].id in free:
+    while (
+        all(len(a.axes) > n and a.axes[n].id == arrays[0].axes[n].id for a in arrays) and arrays[0].axes[n].id in free
+    ):
         n += 1
     return n

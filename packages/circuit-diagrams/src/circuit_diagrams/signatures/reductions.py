@@ -70,5 +70,3 @@ def instance_norm(call: Call) -> Rule:
         call.table.unite(call.operands[0].axes[1], operand.axes[0])
         rule.groups[1][0].append((i, 0))
     return rule
-
-

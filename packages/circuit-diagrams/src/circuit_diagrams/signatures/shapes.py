@@ -145,5 +145,3 @@ def join(call: Call) -> Rule:
 def created(call: Call) -> Rule:
     """Made from nothing."""
     return Rule("rearrange", [call.new(k) for k in range(len(call.shapes))])
-
-

@@ -12,9 +12,21 @@ if TYPE_CHECKING:
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 UNARY = {"relu", "gelu", "silu", "sigmoid", "tanh", "exp", "log", "sqrt", "rsqrt", "neg", "abs", "sin", "cos"}
-BINARY = {"add": "Tensor", "sub": "Tensor", "mul": "Tensor", "div": "Tensor", "maximum": "default", "minimum": "default"}
+BINARY = {
+    "add": "Tensor",
+    "sub": "Tensor",
+    "mul": "Tensor",
+    "div": "Tensor",
+    "maximum": "default",
+    "minimum": "default",
+}
 ALONG = {"softmax": "aten.softmax.int", "log_softmax": "aten.log_softmax.int", "cumsum": "aten.cumsum.default"}
-OVER = {"sum": "aten.sum.dim_IntList", "mean": "aten.mean.dim", "amax": "aten.amax.default", "amin": "aten.amin.default"}
+OVER = {
+    "sum": "aten.sum.dim_IntList",
+    "mean": "aten.mean.dim",
+    "amax": "aten.amax.default",
+    "amin": "aten.amin.default",
+}
 
 
 def expand(compiler: "_Compiler", call: Call) -> fx.Node:
@@ -36,9 +48,11 @@ def expand(compiler: "_Compiler", call: Call) -> fx.Node:
         return compiler.operator(f"aten.{name}.default", args, call)
     if name in BINARY and len(args) == 2:
         is_scalar = not isinstance(args[1], fx.Node)
-        return compiler.operator(f"aten.{name}.{BINARY[name]}", args, call) if not (
-            is_scalar and BINARY[name] == "default"
-        ) else _wrong(call)
+        return (
+            compiler.operator(f"aten.{name}.{BINARY[name]}", args, call)
+            if not (is_scalar and BINARY[name] == "default")
+            else _wrong(call)
+        )
     ins, outs = call.pattern or ((), ())
     if name in ALONG and len(ins) == 1:
         return compiler.operator(ALONG[name], (args[0], compiler.place(args[0], ins[0], token)), call)
@@ -76,7 +90,11 @@ def _einsum(compiler: "_Compiler", call: Call, args: tuple[Any, ...]) -> fx.Node
     for place, (word, node) in enumerate(zip(words, args[1:], strict=True), 1):
         shape = node.meta["val"].shape if isinstance(node, fx.Node) else ()
         if len(shape) != len(word):
-            raise TextError(f"array {place} of the formula has {len(word)} axes, but {len(shape)} are given", token.line, token.column)
+            raise TextError(
+                f"array {place} of the formula has {len(word)} axes, but {len(shape)} are given",
+                token.line,
+                token.column,
+            )
         for axis, size in zip(word, shape, strict=True):
             if sizes.setdefault(axis, size) != size:
                 raise TextError(f"{axis}={sizes[axis]} meets {axis}={size} in array {place}", token.line, token.column)

@@ -7,9 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
-from ..arguments import DTYPES, decode, resolve
-from ..capture.graphs import Builder, Source
-from ..ir import Diagram, Role
+from circuit_diagrams.arguments import DTYPES, decode, resolve
+from circuit_diagrams.capture.graphs import Builder, Source
+from circuit_diagrams.ir import Diagram, Role
+
 from .calls import expand
 from .lexer import TextError, Token
 from .syntax import Call, Declaration, Module, Name, Reader
@@ -57,7 +58,11 @@ class _Compiler:
         known = self.sizes.get(name)
         if known is None:
             if size is None:
-                raise TextError(f"the size of {name} is not known; write {name}=8, or size {name}=8 before", token.line, token.column)
+                raise TextError(
+                    f"the size of {name} is not known; write {name}=8, or size {name}=8 before",
+                    token.line,
+                    token.column,
+                )
             self.sizes[name] = size, token
             return size
         if size is not None and size != known[0]:
@@ -107,7 +112,9 @@ class _Compiler:
         values = node.meta["val"]
         results = [values] if isinstance(values, Tensor) else [v for v in values if isinstance(v, Tensor)]
         if len(results) != len(call.outputs):
-            raise TextError(f"{call.name} gives {len(results)} arrays, not {len(call.outputs)}", token.line, token.column)
+            raise TextError(
+                f"{call.name} gives {len(results)} arrays, not {len(call.outputs)}", token.line, token.column
+            )
         for place, (one, value) in enumerate(zip(call.outputs, results, strict=True)):
             own = node
             if not isinstance(values, Tensor):
@@ -134,7 +141,9 @@ class _Compiler:
 
     def parameter(self, call: Call, name: str, axes: list[str]) -> fx.Node:
         """A learned tensor that a call brings with it."""
-        declared = Declaration("parameter", f"{name}", tuple((a, None, call.token) for a in axes), None, name, call.token)
+        declared = Declaration(
+            "parameter", f"{name}", tuple((a, None, call.token) for a in axes), None, name, call.token
+        )
         shape = [self._size(a, None, call.token) for a in axes]
         with self.graph.inserting_before(next(iter(self.graph.nodes))):
             node = self.graph.placeholder(f"p{len(self.sources)}")
@@ -152,7 +161,9 @@ class _Compiler:
         labels = self.axes.get(node, []) if node is not None else []
         if axis in labels:
             return labels.index(axis)
-        raise TextError(f"the array has no axis {axis}; its axes are {' '.join(labels) or 'not written'}", token.line, token.column)
+        raise TextError(
+            f"the array has no axis {axis}; its axes are {' '.join(labels) or 'not written'}", token.line, token.column
+        )
 
     def arguments(self, call: Call) -> tuple[Any, ...]:
         """Arguments of a call with arrays as nodes."""
@@ -189,9 +200,7 @@ class _Compiler:
             if name in named and places.get(name) == len(plain):
                 plain.append(named.pop(name))
         try:
-            result = found(
-                *fx.map_arg(tuple(plain), value), **fx.map_arg(named, value)
-            )
+            result = found(*fx.map_arg(tuple(plain), value), **fx.map_arg(named, value))
         except (RuntimeError, TypeError, IndexError, ValueError, NotImplementedError) as error:
             reason = str(error).strip().splitlines()[0]
             raise TextError(f"{target} refuses its arguments: {reason}", token.line, token.column) from None

@@ -71,7 +71,10 @@ class Reader:
         """The next word, which must be one of these, or of a kind."""
         token = self.now
         if (texts and token.text not in texts) or (kind is not None and token.kind != kind):
-            wanted = " or ".join(map(repr, texts)) or {"name": "a name", "number": "a number", "string": "a string"}[str(kind)]
+            wanted = (
+                " or ".join(map(repr, texts))
+                or {"name": "a name", "number": "a number", "string": "a string"}[str(kind)]
+            )
             raise TextError(f"expected {wanted}, not {token.told}", token.line, token.column)
         self.at += 1
         return token

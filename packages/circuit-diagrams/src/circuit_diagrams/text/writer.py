@@ -3,9 +3,21 @@
 import json
 from typing import Any
 
-from ..ir import Array, Diagram, Op
+from circuit_diagrams.ir import Array, Diagram, Op
 
-KEYWORDS = {"diagram", "size", "input", "parameter", "buffer", "constant", "return", "returns", "module", "true", "false"}
+KEYWORDS = {
+    "diagram",
+    "size",
+    "input",
+    "parameter",
+    "buffer",
+    "constant",
+    "return",
+    "returns",
+    "module",
+    "true",
+    "false",
+}
 
 
 def to_text(diagram: Diagram) -> str:
