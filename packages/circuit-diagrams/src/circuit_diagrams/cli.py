@@ -132,8 +132,8 @@ def gallery(
     *,
     only: str | None = None,
     out: Path = Path("gallery"),
-    format: str = "svg",
-    json: bool = False,  # noqa: A002
+    kind: str = "svg",
+    json: bool = False,
 ) -> None:
     """Draw the architectures of the paper.
 
@@ -141,12 +141,12 @@ def gallery(
         config: How they are drawn.
         only: Names, with commas; all if not given.
         out: Output folder.
-        format: Kind of the files: svg, png, pdf, html, json, txt or py.
+        kind: Kind of the files: svg, png, pdf, html, json, txt or py.
         json: Print as JSON.
     """
     from . import commands
 
-    commands.draw_gallery(config, only=only, out=out, suffix=format).show(as_json=json)
+    commands.draw_gallery(config, only=only, out=out, suffix=kind).show(as_json=json)
 
 
 def main() -> None:

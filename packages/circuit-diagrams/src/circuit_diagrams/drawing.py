@@ -20,6 +20,9 @@ MOST_COLUMNS = 60
 """Columns of a picture that is drawn without a depth being asked for."""
 
 
+DEFAULT = DrawConfig()
+
+
 @dataclass(frozen=True)
 class Drawing:
     """A picture of a diagram; notebooks show it by themselves.
@@ -30,7 +33,7 @@ class Drawing:
     """
 
     diagram: "Diagram"
-    config: DrawConfig = DrawConfig()
+    config: DrawConfig = DEFAULT
 
     @property
     def svg(self) -> str:
@@ -146,7 +149,7 @@ def draw(
         from .capture.exporting import trace
 
         model = trace(model, *args, axes=axes, **kwargs)
-    drawing = Drawing(model, config or DrawConfig())
+    drawing = Drawing(model, config or DEFAULT)
     if path is not None:
         drawing.save(path)
     return drawing

@@ -81,7 +81,7 @@ class Op:
         outputs: Arrays that it gives.
         parameters: Arrays of the module that it takes: learned ones, buffers and constants.
         broadcast: Axes over which it is broadcast.
-        signature: Its axes in letters, "* i, O I -> * O": `*` stands for what is broadcast, capitals for what is learned.
+        signature: Its axes in letters, "* i, O I -> * O": `*` is what is broadcast, capitals are learned.
         einsum: The formula of a linear operation that is one Einstein sum of its inputs and parameters.
         attributes: What else determines it, under the names of its arguments.
         region: Path of the module in which it stands.

@@ -60,12 +60,15 @@ class PeakMemory(TorchDispatchMode):
         return result
 
 
-def measured_peak(module: nn.Module, *args: Tensor) -> int:
-    """Most bytes of inputs and intermediate tensors at any time, as a module runs."""
+def measured_peak(run: Callable[..., Any], module: nn.Module, *args: Tensor) -> int:
+    """Most bytes of inputs and intermediate tensors at any time, as a module, or its diagram, runs.
+
+    The module's own tensors are not counted.
+    """
     mode = PeakMemory(*args)
     mode.ignore(module)
     with unfused(), mode:
-        module(*args)
+        run(*args)
     return mode.peak
 
 

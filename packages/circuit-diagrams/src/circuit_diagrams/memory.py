@@ -113,7 +113,7 @@ def saved_bytes(diagram: Diagram) -> int:
         if op.kind in ("rearrange", "join", "index") or op.name in {"add", "sub", "neg", "sum", "mean"}:
             continue
         arrays = op.outputs if op.name in {"relu", "softmax", "sigmoid", "tanh", "exp", "log_softmax"} else op.inputs
-        if op.name in {"attention"}:
+        if op.name == "attention":
             arrays = (*op.inputs, *op.outputs)
         kept |= {home[a.id] for a in arrays if a.dtype.startswith(("float", "bfloat", "complex"))}
     own = {a.id for a in diagram.parameters}

@@ -39,17 +39,17 @@ PAPER = Paper(
                 "diagram": "diagram executed",
                 "text": "text read back",
                 "generated": "generated code",
-                "control": "smallest error with one linear operation left out",
+                "control": "smallest error with other weights",
             },
-            criterion="at most 1e-10 for all three; above 1e-6 if one learned operation's weights are replaced",
+            criterion="at most 1e-10 for all three; above 1e-6 if the weights of one operation are replaced",
             holds=lambda m: max(m["diagram"], m["text"], m["generated"]) <= 1e-10 and m["control"] > 1e-6,
             note="The control replaces the weights of one operation by random ones.",
         ),
         Claim(
             "arrangement",
             "Diagrams keep track of the changing arrangement of data",
-            metric="share of modules whose output has another shape than forward hooks see, and of data columns in which "
-            "the wires drawn are not as many as the axes of the arrays alive",
+            metric="share of modules whose output has another shape than forward hooks see, and of data columns in "
+            "which the wires drawn are not as many as the axes of the arrays alive",
             paper={"shapes": None, "columns": None, "control": None},
             labels={
                 "shapes": "wrong shapes",
@@ -101,15 +101,18 @@ PAPER = Paper(
             "Diagrams allow time and space complexities to be analyzed",
             metric="largest relative difference of FLOPs from PyTorch's counter, of polynomials in sizes from counts at "
             "other sizes, and of peak memory from what is measured",
-            paper={"flops": None, "polynomial": None, "peak": None, "naive": None},
+            paper={"flops": None, "polynomial": None, "peak": None, "module": None, "naive": None},
             labels={
                 "flops": "FLOPs",
                 "polynomial": "polynomial at other sizes",
                 "peak": "peak memory",
+                "module": "memory of the module itself, at most, in peaks of its diagram",
                 "naive": "peak memory, all arrays kept",
             },
             criterion="FLOPs and polynomials exact, peak memory within 10 %; keeping all arrays is off by more",
             holds=lambda m: m["flops"] == 0 and m["polynomial"] == 0 and m["peak"] <= 0.1 < m["naive"],
+            note="Peak memory is that of the diagram as it is executed, which frees each array after its last use. A "
+            "module in Python needs more where its variables hold arrays beyond that.",
         ),
         Claim(
             "backpropagation",

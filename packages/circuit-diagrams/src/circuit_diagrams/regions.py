@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any
 
 from .ir import Array, Axis, Diagram, Op
@@ -213,7 +214,7 @@ def _n_equal(cells: Sequence[Cell], blocks: Sequence[tuple[int, int]], outputs: 
     kept = {a.id for a in outputs}
     links: tuple[int | None, ...] | None = None
     count = 1
-    for previous, block in zip(blocks, blocks[1:], strict=False):
+    for previous, block in pairwise(blocks):
         before, now = described[-1], _describe(cells[block[0] : block[1]])
         if now[0] != before[0]:
             break

@@ -22,11 +22,11 @@ def simplify(diagram: Diagram) -> Diagram:
     Products of arrays that are read only by another product are merged with it, transposing goes into their formulas,
     and a product with a unit matrix, whose wire only bends (the snake identity), becomes a wire.
     """
-    ops, swapped = list(diagram.ops), {}
+    ops = list(diagram.ops)
     kept = {a.id for a in diagram.outputs}
     while (merged := _merge_one(ops, kept)) is not None:
         ops = merged
-    ops, swapped = _straightened(diagram, ops, kept)
+    ops, swapped = _straightened(diagram, ops)
     outputs = tuple(swapped.get(a.id, a) for a in diagram.outputs)
     read = {a.id for op in ops for a in op.parameters}
     values = {i: value for i, value in diagram.values.items() if i in read or i in {a.id for a in outputs}}
@@ -130,13 +130,13 @@ def _op(form: Form, op: Op) -> Op:
     return replace(new, signature=signature_of(new))
 
 
-def _straightened(diagram: Diagram, ops: Sequence[Op], kept: set[int]) -> tuple[list[Op], dict[int, Array]]:
+def _straightened(diagram: Diagram, ops: Sequence[Op]) -> tuple[list[Op], dict[int, Array]]:
     """Operations without unit matrices, and without those that are left as a wire."""
     units = {i for i, value in diagram.values.items() if _is_unit(value)}
     result: list[Op] = []
     swapped: dict[int, Array] = {}
-    for op in ops:
-        op = _rewired(op, swapped)
+    for one in ops:
+        op = _rewired(one, swapped)
         form = _form(op)
         if form is None:
             result.append(op)

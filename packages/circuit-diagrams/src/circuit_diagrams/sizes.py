@@ -30,9 +30,10 @@ class Polynomial:
         """
         total = Fraction(0)
         for powers, factor in self.terms.items():
+            term = factor
             for symbol, power in zip(self.symbols, powers, strict=True):
-                factor *= Fraction(sizes[symbol]) ** power
-            total += factor
+                term *= Fraction(sizes[symbol]) ** power
+            total += term
         return total
 
     def leading(self) -> "Polynomial":

@@ -48,7 +48,7 @@ def trace(
     Args:
         module: A module or a function of tensors.
         args: Its arguments.
-        axes: Names of the axes of inputs by the names of its arguments, `{"x": "b c h w"}`; axes of one name are the same.
+        axes: Names of the axes of inputs by the names of its arguments, `{"x": "b c h w"}`; those of one name are one.
         name: Name of the diagram; that of the class by default.
         kwargs: Further arguments.
 

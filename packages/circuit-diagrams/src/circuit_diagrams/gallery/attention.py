@@ -13,6 +13,7 @@ class DotProductAttention(nn.Module):
     def forward(
         self, q: Float[Tensor, "y k h"], k: Float[Tensor, "x k h"], v: Float[Tensor, "x k h"]
     ) -> Float[Tensor, "y k h"]:
+        """What the network computes."""
         scores = torch.einsum("ykh,xkh->yxh", q, k) / math.sqrt(q.shape[1])
         return torch.einsum("yxh,xkh->ykh", scores.softmax(1), v)
 
@@ -30,6 +31,7 @@ class MultiHeadAttention(nn.Module):
         self.out = nn.Linear(key_width * n_heads, width, bias=False)
 
     def forward(self, y: Float[Tensor, "y m"], x: Float[Tensor, "x m"]) -> Float[Tensor, "y m"]:
+        """What the network computes."""
         q, k, v = (
             layer(tokens).unflatten(-1, (-1, self.n_heads))
             for layer, tokens in ((self.query, y), (self.key, x), (self.value, x))
@@ -52,6 +54,7 @@ class VisualAttention(nn.Module):
         self.out = nn.Conv2d(inner, channels, 1, bias=False)
 
     def forward(self, image: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+        """What the network computes."""
         q, k, v = (
             layer(image).unflatten(1, (self.n_heads, -1)).flatten(-2) for layer in (self.query, self.key, self.value)
         )

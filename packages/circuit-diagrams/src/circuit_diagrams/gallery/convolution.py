@@ -16,5 +16,6 @@ class Convolutions(nn.Module):
         self.transposed = nn.ConvTranspose2d(2 * channels, channels, 2, stride=2)
 
     def forward(self, x: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b c h2 w2"]:
+        """What the network computes."""
         x = self.dilated(self.strided(x).relu()).relu()
         return self.transposed(self.pool(self.grouped(x).relu()))

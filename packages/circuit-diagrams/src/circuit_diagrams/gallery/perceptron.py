@@ -14,4 +14,5 @@ class Perceptron(nn.Module):
         self.head = nn.Linear(width, n_classes)
 
     def forward(self, x: Float[Tensor, "batch c h w"]) -> Float[Tensor, "batch classes"]:
+        """What the network computes."""
         return self.head(self.hidden(self.flatten(x))).softmax(-1)

@@ -1,5 +1,7 @@
 """Residual networks: with identity mappings, and ResNet-50."""
 
+from itertools import pairwise
+
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -25,6 +27,7 @@ class IdentityBlock(nn.Module):
         self.shortcut = nn.Identity() if is_same else nn.Conv2d(n_in, n_out, 1, stride, bias=False)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c2 h2 w2"]:
+        """What the network computes."""
         return self.shortcut(x) + self.residual(x)
 
 
@@ -40,13 +43,14 @@ class IdentityResNet(nn.Module):
                     IdentityBlock(n_in, n_out, stride=1 if i == 0 else 2),
                     *(IdentityBlock(n_out, n_out) for _ in range(n_blocks - 1)),
                 )
-                for i, (n_in, n_out) in enumerate(zip(widths, widths[1:], strict=False))
+                for i, (n_in, n_out) in enumerate(pairwise(widths))
             )
         )
         self.norm = nn.BatchNorm2d(widths[-1])
         self.head = nn.Linear(widths[-1], n_classes)
 
     def forward(self, x: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b classes"]:
+        """What the network computes."""
         x = self.norm(self.stages(self.stem(x))).relu()
         return self.head(x.mean((-2, -1)))
 
@@ -67,6 +71,7 @@ class Bottleneck(nn.Module):
         )
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c2 h2 w2"]:
+        """What the network computes."""
         out = self.bn1(self.conv1(x)).relu()
         out = self.bn2(self.conv2(out)).relu()
         return (self.bn3(self.conv3(out)) + self.downsample(x)).relu()
@@ -90,5 +95,6 @@ class ResNet(nn.Module):
         self.head = nn.Linear(n_in, n_classes)
 
     def forward(self, x: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b classes"]:
+        """What the network computes."""
         x = self.pool(self.bn1(self.conv1(x)).relu())
         return self.head(self.stages(x).mean((-2, -1)))

@@ -18,6 +18,7 @@ class SelfAttention(nn.Module):
     def forward(
         self, x: Float[Tensor, "b y m"], memory: Float[Tensor, "b x m"] | None = None
     ) -> Float[Tensor, "b y m"]:
+        """What the network computes."""
         seen = x if memory is None else memory
         q, k, v = (
             layer(tokens).unflatten(-1, (self.n_heads, -1)).transpose(1, 2)
@@ -44,6 +45,7 @@ class EncoderBlock(nn.Module):
         self.feed = FeedForward(width, hidden, activation)
 
     def forward(self, x: Float[Tensor, "b x m"]) -> Float[Tensor, "b x m"]:
+        """What the network computes."""
         x = x + self.attention(self.norm1(x))
         return x + self.feed(self.norm2(x))
 
@@ -59,6 +61,7 @@ class DecoderBlock(nn.Module):
         self.feed = FeedForward(width, hidden)
 
     def forward(self, y: Float[Tensor, "b y m"], memory: Float[Tensor, "b x m"]) -> Float[Tensor, "b y m"]:
+        """What the network computes."""
         y = y + self.attention(self.norm1(y))
         y = y + self.cross(self.norm2(y), memory)
         return y + self.feed(self.norm3(y))
@@ -85,6 +88,7 @@ class EncoderDecoder(nn.Module):
         self.head = nn.Linear(width, n_tokens)
 
     def forward(self, source: Int[Tensor, "b x"], target: Int[Tensor, "b y"]) -> Float[Tensor, "b y tokens"]:
+        """What the network computes."""
         memory = self.encoder(self.source(source) + self.positions[: source.shape[1]])
         y = self.target(target) + self.positions[: target.shape[1]]
         for block in self.decoder:

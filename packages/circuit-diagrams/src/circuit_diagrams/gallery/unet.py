@@ -31,6 +31,7 @@ class UNet(nn.Module):
         self.head = nn.Conv2d(widths[0], n_out, 1)
 
     def forward(self, x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b classes h w"]:
+        """What the network computes."""
         saved = []
         for block in self.down:
             x = block(x)

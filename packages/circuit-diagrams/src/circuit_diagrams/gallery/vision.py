@@ -22,6 +22,7 @@ class VisionTransformer(nn.Module):
         self.head = nn.Linear(width, n_classes)
 
     def forward(self, image: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b classes"]:
+        """What the network computes."""
         tokens = self.patches(image).flatten(2).transpose(1, 2)
         tokens = torch.cat((self.token.expand(len(image), -1, -1), tokens), 1) + self.positions
         return self.head(self.norm(self.blocks(tokens))[:, 0])

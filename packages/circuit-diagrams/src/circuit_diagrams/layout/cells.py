@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 from circuit_diagrams.regions import Cell
 
@@ -29,6 +30,7 @@ class Frame:
 
     @property
     def middle(self) -> float:
+        """Half way between its edges."""
         return (self.left + self.right) / 2
 
 
@@ -142,7 +144,7 @@ def _contraction(ports: Ports, frame: Frame) -> list[Part]:
             parts.append(_curve(frame.left, port.y, x, port.y, port))
         if len(found) == 1:
             parts.append(Dot(x, found[0].y, 3, "dot sum"))
-        for a, b in zip(found, found[1:], strict=False):
+        for a, b in pairwise(found):
             parts.append(Cup(x, a.y, b.y, min(20.0, 8 + abs(a.y - b.y) / 6)))
     return parts
 

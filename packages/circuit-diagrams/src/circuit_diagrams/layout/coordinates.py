@@ -1,6 +1,7 @@
 """Heights: each array stands at one height as long as it lives, so that its wires are straight."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from circuit_diagrams.regions import View
 
@@ -24,7 +25,7 @@ def heights_of(
     above: dict[int, set[int]] = {i: set() for i in columns.arrays}
     below: dict[int, set[int]] = {i: set() for i in columns.arrays}
     for order in orders:
-        for a, b in zip(order, order[1:], strict=False):
+        for a, b in pairwise(order):
             above[b].add(a)
             below[a].add(b)
     extent = {i: n_rows[i] * ROW + GAP for i in columns.arrays}

@@ -3,7 +3,7 @@
 from .call import Call, Rule
 
 
-def elementwise(call: Call, kind: str = "elementwise") -> Rule:
+def elementwise(call: Call) -> Rule:
     """Operands are aligned at their last axes; one of size 1 is repeated."""
     shape = call.shapes[0]
     rule = Rule("elementwise", [call.new(k) for k in range(len(call.shapes))])

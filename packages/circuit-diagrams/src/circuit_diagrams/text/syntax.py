@@ -65,6 +65,7 @@ class Reader:
 
     @property
     def now(self) -> Token:
+        """The next word."""
         return self.tokens[self.at]
 
     def take(self, *texts: str, kind: str | None = None) -> Token:
