@@ -160,6 +160,5 @@ def test_shared_weights_are_one_array():
     ],
 )
 def test_what_a_user_does_wrong_is_said_in_a_sentence(call, message):
-    with warnings.catch_warnings(), pytest.raises(ValueError, match=message):
-        warnings.simplefilter("ignore")
+    with warnings.catch_warnings(action="ignore"), pytest.raises(ValueError, match=message):
         call()

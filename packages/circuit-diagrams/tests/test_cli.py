@@ -94,8 +94,8 @@ def test_backward_and_the_gallery(folder):
         (["draw", "gallery:nothing", "--out", "a.svg"], "the gallery has"),
         (["draw", "absent.json", "--out", "a.svg"], "no file"),
         (["cost", "my_net:Net", "--input", "2,3,8,8", "--out", "a.txt"], ".csv"),
-        (["check", "bad.txt"], "line 1, column 8"),
-        (["run", "bad.txt"], "line 1, column 8"),
+        (["check", "bad.txt"], "line 1, column 9"),
+        (["run", "bad.txt"], "line 1, column 9"),
         (["gallery", "--only", "nothing"], "the gallery has"),
     ],
 )

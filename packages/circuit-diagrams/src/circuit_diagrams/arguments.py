@@ -60,26 +60,21 @@ def decode(value: Any, tensor: Callable[[int], Any]) -> Any:  # noqa: ANN401 - a
         return value
     if len(value) != 1:
         raise ValueError(f"{value} stands for no argument")
-    (kind, found), *_ = value.items()
+    ((kind, found),) = value.items()
+    readers: dict[str, Callable[[Any], Any]] = {
+        "float": float,
+        "complex": lambda parts: complex(*parts),
+        "dtype": DTYPES.__getitem__,
+        "device": torch.device,
+        "layout": LAYOUTS.__getitem__,
+        "memory_format": FORMATS.__getitem__,
+    }
+    if kind == "array":
+        return tensor(found)
     try:
-        match kind:
-            case "array":
-                return tensor(found)
-            case "float":
-                return float(found)
-            case "complex":
-                return complex(*found)
-            case "dtype":
-                return DTYPES[found]
-            case "device":
-                return torch.device(found)
-            case "layout":
-                return LAYOUTS[found]
-            case "memory_format":
-                return FORMATS[found]
-    except (KeyError, TypeError, RuntimeError):
-        pass
-    raise ValueError(f"{value} stands for no argument")
+        return readers[kind](found)
+    except (KeyError, TypeError, RuntimeError, ValueError):
+        raise ValueError(f"{value} stands for no argument") from None
 
 
 def resolve(target: str) -> torch._ops.OpOverload:

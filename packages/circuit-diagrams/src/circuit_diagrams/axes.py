@@ -56,6 +56,11 @@ class AxisTable:
         if b in self.factors:
             self.factors.setdefault(a, self.factors[b])
 
+    def tie(self, axis: int, own: int) -> None:
+        """Give the axis of a parameter that is summed over the identity of the data's, if no data has given it one."""
+        if not self.holders[self.find(own)]:
+            self.unite(axis, own)
+
     def axis(self, axis: int) -> Axis:
         """The axis of a finished diagram."""
         root = self.find(axis)

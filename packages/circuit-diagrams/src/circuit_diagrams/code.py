@@ -105,7 +105,8 @@ def _register(array: Array, path: str) -> str:
     empty = f"torch.empty({list(array.shape)}, dtype=torch.{array.dtype})"
     if array.role == "parameter":
         floats = array.dtype.startswith(("float", "bfloat", "complex"))
-        return f'        {_attribute(first)}.register_parameter("{last}", nn.Parameter({empty}{"" if floats else ", requires_grad=False"}))'
+        value = f"nn.Parameter({empty}{'' if floats else ', requires_grad=False'})"
+        return f'        {_attribute(first)}.register_parameter("{last}", {value})'
     return f'        {_attribute(first)}.register_buffer("{last}", {empty})'
 
 

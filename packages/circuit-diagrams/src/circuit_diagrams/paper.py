@@ -62,8 +62,8 @@ PAPER = Paper(
         Claim(
             "broadcasting",
             "Diagrams show precisely how operations are broadcast",
-            metric="share of axes drawn past an operation over which Definition 2.14 holds numerically, and of axes drawn "
-            "into it for which it does not",
+            metric="share of axes drawn past an operation over which Definition 2.14 holds numerically, and of axes "
+            "drawn into it for which it does not",
             paper={"passing": None, "acted": None, "by_size": None},
             labels={
                 "passing": "passing axes confirmed",
@@ -86,7 +86,7 @@ PAPER = Paper(
                 "before": "operations before",
                 "after": "operations after",
             },
-            criterion="all of both; one Einstein sum is left of at least three operations, with an error of at most 1e-10",
+            criterion="all of both; of three operations or more one Einstein sum is left; error at most 1e-10",
             holds=lambda m: (
                 m["linear"] == 1
                 and m["nonlinear"] == 1
@@ -94,7 +94,7 @@ PAPER = Paper(
                 and m["after"] == 1
                 and m["before"] >= 3
             ),
-            note="Transposing the keys, the outer product with the queries, the diagonal over heads and the inner product.",
+            note="Transposing keys, the outer product with queries, the diagonal over heads and the inner product.",
         ),
         Claim(
             "complexity",

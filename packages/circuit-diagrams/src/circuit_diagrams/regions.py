@@ -94,7 +94,7 @@ def _collapse(diagram: Diagram, depth: int | None) -> tuple[Cell, ...]:
     """
     groups: list[list[Op]] = []
     for op in diagram.ops:
-        is_inner = depth is not None and len(op.region) > depth - (depth > 0)
+        is_inner = depth is not None and len(op.region) >= depth
         if is_inner and groups and depth is not None and _key(groups[-1][-1], depth) == _key(op, depth):
             groups[-1].append(op)
         else:
@@ -256,7 +256,7 @@ def _describe(block: Sequence[Cell]) -> tuple[Any, tuple[int, ...]]:
 
     rows = []
     for cell in block:
-        does = tuple((op.target, op.signature, repr(sorted(op.attributes.items(), key=str))) for op in cell.ops)
+        does = tuple((op.target, op.kind, op.einsum, repr(sorted(op.attributes.items(), key=str))) for op in cell.ops)
         name = cell.name if cell.kind != "region" else ""
         shapes = tuple(tuple(axis.size for axis in a.axes) for a in cell.parameters)
         rows.append((name, does, tuple(map(told, cell.inputs)), tuple(map(told, cell.outputs)), shapes))

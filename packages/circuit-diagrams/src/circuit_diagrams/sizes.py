@@ -51,7 +51,9 @@ class Polynomial:
         parts = []
         for powers, factor in sorted(self.terms.items(), reverse=True):
             names = [s + (f"^{p}" if p > 1 else "") for s, p in zip(self.symbols, powers, strict=True) if p]
-            number = "" if factor == 1 and names else f"{factor:,}" if factor.denominator == 1 else str(factor)
+            number = (
+                "" if factor == 1 and names else f"{factor.numerator:,}" if factor.denominator == 1 else str(factor)
+            )
             parts.append(" ".join([number, *names] if number else names))
         return " + ".join(parts).replace("+ -", "- ") or "0"
 

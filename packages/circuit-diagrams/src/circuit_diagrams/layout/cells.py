@@ -91,9 +91,11 @@ def _passing(ports: Ports, left: float, bend: float, right: float, css: str) -> 
     for port in ports.passing_in:
         parts.append(_curve(left, port.y, bend, inner[port.axis.id], port, css))
         met[port.axis.id] = met.get(port.axis.id, 0) + 1
-    for out in ports.passing_out:
-        if bend < right or out.y != inner[out.axis.id]:
-            parts.append(_curve(bend, inner[out.axis.id], right, out.y, out, css))
+    parts += [
+        _curve(bend, inner[out.axis.id], right, out.y, out, css)
+        for out in ports.passing_out
+        if bend < right or out.y != inner[out.axis.id]
+    ]
     parts += [Dot(bend, inner[i]) for i, n in met.items() if n > 1]
     return parts
 

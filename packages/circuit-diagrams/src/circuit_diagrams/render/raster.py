@@ -10,6 +10,7 @@ from .themes import Theme, theme_named
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.patches import Patch
 
 POINTS = 72 / 96
 """Points of a pixel."""
@@ -50,48 +51,52 @@ def _flat(parts: tuple[Part, ...]) -> list[Part]:
     return [leaf for part in parts for leaf in (_flat(part.parts) if isinstance(part, Group) else [part])]
 
 
-def _draw(axes: "Axes", part: Part, theme: Theme, order: int) -> None:
-    from matplotlib import patches
-    from matplotlib.path import Path
-
+def _look(part: Part, theme: Theme, order: int) -> dict[str, Any]:
+    """Colors and lines of a part, by its classes."""
     classes = part.css.split()
-    if isinstance(part, Text):
-        return _write(axes, part, theme, order)
     look: dict[str, Any] = {"zorder": order, "edgecolor": theme.ink, "linewidth": 1.1 * POINTS, "facecolor": "none"}
     if "separator" in classes:
         look |= {"edgecolor": theme.soft, "linewidth": 0.9 * POINTS, "linestyle": (0, (4, 3))}
     if "faint" in classes:
         look["alpha"] = 0.3
-    for kind, fill in theme.fills.items():
-        if kind in classes:
-            look["facecolor"] = fill
+    for kind in theme.fills.keys() & set(classes):
+        look["facecolor"] = theme.fills[kind]
     if "learned" in classes:
         look |= {"edgecolor": theme.learned, "linewidth": 2.4 * POINTS}
     if "fence" in classes:
         look |= {"facecolor": theme.fence, "edgecolor": theme.line}
-    curve = [Path.MOVETO, Path.CURVE4, Path.CURVE4, Path.CURVE4]
-    patch: patches.Patch
-    match part:
-        case Curve():
-            x = (part.x0 + part.x1) / 2
-            ends = [(part.x0, part.y0), (x, part.y0), (x, part.y1), (part.x1, part.y1)]
-            patch = patches.PathPatch(Path(ends, curve), **look)
-        case Cup():
-            x = part.x + part.width * 4 / 3
-            ends = [(part.x, part.y0), (x, part.y0), (x, part.y1), (part.x, part.y1)]
-            patch = patches.PathPatch(Path(ends, curve), **look)
-        case Box():
-            style = patches.BoxStyle("round", pad=0, rounding_size=min(part.radius, part.width / 2, part.height / 2))
-            patch = patches.FancyBboxPatch((part.x, part.y), part.width, part.height, boxstyle=style, **look)
-        case Tag():
-            patch = patches.Polygon(corners(part), **(look | {"facecolor": theme.fills["index"]}))
-        case Dot():
-            fill = theme.paper if "sum" in classes else theme.ink
-            patch = patches.Circle((part.x, part.y), part.radius, **(look | {"facecolor": fill}))
-        case _:
-            return None
-    axes.add_patch(patch)
-    return None
+    if isinstance(part, Tag):
+        look["facecolor"] = theme.fills["index"]
+    if isinstance(part, Dot):
+        look["facecolor"] = theme.paper if "sum" in classes else theme.ink
+    return look
+
+
+def _draw(axes: "Axes", part: Part, theme: Theme, order: int) -> None:
+    if isinstance(part, Text):
+        _write(axes, part, theme, order)
+    elif not isinstance(part, Group):
+        axes.add_patch(_patch(part, _look(part, theme, order)))
+
+
+def _patch(part: Curve | Cup | Box | Tag | Dot, look: dict[str, Any]) -> "Patch":
+    from matplotlib import patches
+    from matplotlib.path import Path
+
+    if isinstance(part, Box):
+        style = patches.BoxStyle("round", pad=0, rounding_size=min(part.radius, part.width / 2, part.height / 2))
+        return patches.FancyBboxPatch((part.x, part.y), part.width, part.height, boxstyle=style, **look)
+    if isinstance(part, Tag):
+        return patches.Polygon(corners(part), **look)
+    if isinstance(part, Dot):
+        return patches.Circle((part.x, part.y), part.radius, **look)
+    if isinstance(part, Cup):
+        x, end = part.x + part.width * 4 / 3, part.x
+        start = part.x
+    else:
+        x, start, end = (part.x0 + part.x1) / 2, part.x0, part.x1
+    ends = [(start, part.y0), (x, part.y0), (x, part.y1), (end, part.y1)]
+    return patches.PathPatch(Path(ends, [Path.MOVETO, Path.CURVE4, Path.CURVE4, Path.CURVE4]), **look)
 
 
 def _write(axes: "Axes", text: Text, theme: Theme, order: int) -> None:

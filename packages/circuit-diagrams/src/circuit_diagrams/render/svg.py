@@ -49,7 +49,7 @@ def style(theme: Theme) -> str:
         ".circuit .variable{font-style:italic}",
         ".circuit .title{font-size:14px;font-weight:600}",
         ".circuit .learned+.name,.circuit .repeat .region{font-weight:600}",
-        f".circuit .halo{{paint-order:stroke;stroke:{theme.fills['elementwise']};stroke-width:5;stroke-linejoin:round}}",
+        f".circuit .halo{{paint-order:stroke;stroke:{theme.fills['elementwise']};stroke-width:5}}",
     ]
     rules += [f".circuit .box.{kind}{{fill:{fill}}}" for kind, fill in theme.fills.items()]
     return "".join(rules)

@@ -21,11 +21,14 @@ def einstein(call: Call, inputs: Sequence[str], output: str, operands: Sequence[
         main = min(full, key=lambda end: not call.operands[end[0]].is_data)
         axis = call.operands[main[0]].axes[main[1]]
         for i, p in full:
-            call.table.unite(axis, call.operands[i].axes[p])
+            if letter in output or call.operands[i].is_data:
+                call.table.unite(axis, call.operands[i].axes[p])
+            else:
+                call.table.tie(axis, call.operands[i].axes[p])
         if letter in output:
             target = output.index(letter)
             rule.outputs[0][target] = axis
-            if all(call.operands[i].is_data for i, _ in full) or any(call.operands[i].is_data for i, _ in full):
+            if any(call.operands[i].is_data for i, _ in full):
                 rule.groups.append((full, [(0, target)]))
     return rule
 

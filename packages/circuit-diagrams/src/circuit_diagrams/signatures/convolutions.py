@@ -29,7 +29,7 @@ def convolution(call: Call) -> Rule:
         rule.groups[-1][0].append((1, 0))
         call.table.unite(call.operands[0].axes[first], weight[0])
     elif groups == 1:
-        call.table.unite(call.operands[0].axes[first], weight[0 if is_transposed else 1])
+        call.table.tie(call.operands[0].axes[first], weight[0 if is_transposed else 1])
     stride, dilation = (_each(call.arguments.get(key), n, 1) for key in ("stride", "dilation"))
     padding = call.arguments.get("padding")
     pads = [0] * n if isinstance(padding, str) else _each(padding, n, 0)

@@ -35,7 +35,8 @@ RULES: dict[str, Signature] = _table(
         "upsample_bicubic2d upsample_linear1d upsample_trilinear3d",
         reductions.reduction: "sum mean amax amin max min argmax argmin prod var std logsumexp norm linalg_vector_norm "
         "any all var_mean std_mean median nansum count_nonzero",
-        reductions.along: "softmax _softmax _safe_softmax log_softmax _log_softmax softmin cumsum cumprod sort argsort flip roll topk "
+        reductions.along: "softmax _softmax _safe_softmax log_softmax _log_softmax softmin cumsum cumprod sort argsort "
+        "flip roll topk "
         "logcumsumexp kthvalue glu cummax",
         reductions.layer_norm: "layer_norm rms_norm",
         reductions.group_norm: "group_norm",

@@ -45,24 +45,38 @@ def expand(compiler: "_Compiler", call: Call) -> fx.Node:
     if not args or not isinstance(args[0], fx.Node):
         raise TextError(f"{name} takes an array first", token.line, token.column)
     if name in UNARY and len(args) == 1:
-        return compiler.operator(f"aten.{name}.default", args, call)
-    if name in BINARY and len(args) == 2:
-        is_scalar = not isinstance(args[1], fx.Node)
-        return (
-            compiler.operator(f"aten.{name}.{BINARY[name]}", args, call)
-            if not (is_scalar and BINARY[name] == "default")
-            else _wrong(call)
-        )
+        return _labeled(compiler, compiler.operator(f"aten.{name}.default", args, call), args)
+    if name in BINARY and len(args) == 2 and (isinstance(args[1], fx.Node) or BINARY[name] == "Tensor"):
+        return _labeled(compiler, compiler.operator(f"aten.{name}.{BINARY[name]}", args, call), args)
+    return _on_axes(compiler, call, args)
+
+
+def _on_axes(compiler: "_Compiler", call: Call, args: tuple[Any, ...]) -> fx.Node:
+    """Calls with axes in brackets."""
+    name, token = call.name, call.token
     ins, outs = call.pattern or ((), ())
     if name in ALONG and len(ins) == 1:
-        return compiler.operator(ALONG[name], (args[0], compiler.place(args[0], ins[0], token)), call)
+        found = compiler.operator(ALONG[name], (args[0], compiler.place(args[0], ins[0], token)), call)
+        return _labeled(compiler, found, args)
     if name in OVER and ins:
-        return compiler.operator(OVER[name], (args[0], [compiler.place(args[0], a, token) for a in ins]), call)
+        found = compiler.operator(OVER[name], (args[0], [compiler.place(args[0], a, token) for a in ins]), call)
+        compiler.axes[found] = [a for a in compiler.axes[args[0]] if a not in ins]
+        return found
     if name == "linear" and call.pattern is not None:
         return _linear(compiler, call, args[0], ins, outs)
     if name == "layer_norm" and ins:
-        return _layer_norm(compiler, call, args[0], ins)
+        return _labeled(compiler, _layer_norm(compiler, call, args[0], ins), args)
     return _wrong(call)
+
+
+def _labeled(compiler: "_Compiler", found: fx.Node, args: tuple[Any, ...]) -> fx.Node:
+    """The axes of what acts on elements are those of an array of the same shape."""
+    shape = found.meta["val"].shape
+    for one in args:
+        if isinstance(one, fx.Node) and one.meta["val"].shape == shape and one in compiler.axes:
+            compiler.axes[found] = compiler.axes[one]
+            break
+    return found
 
 
 def _wrong(call: Call) -> fx.Node:
@@ -102,7 +116,9 @@ def _einsum(compiler: "_Compiler", call: Call, args: tuple[Any, ...]) -> fx.Node
         raise TextError(f"{unknown[0]} stands in no array of the formula", token.line, token.column)
     equation = ",".join("".join(letter[a] for a in word) for word in words)
     equation += "->" + "".join(letter[a] for a in right.split())
-    return compiler.operator("aten.einsum.default", (equation, list(args[1:])), call)
+    found = compiler.operator("aten.einsum.default", (equation, list(args[1:])), call)
+    compiler.axes[found] = right.split()
+    return found
 
 
 def _linear(compiler: "_Compiler", call: Call, x: fx.Node, ins: tuple[str, ...], outs: tuple[str, ...]) -> fx.Node:
@@ -122,7 +138,10 @@ def _linear(compiler: "_Compiler", call: Call, x: fx.Node, ins: tuple[str, ...],
     before = [letter[a] for a in labels[:at] if a not in ins]
     result = [*before, *(new[a] for a in outs), *kept[len(before) :]]
     equation = f"{word},{''.join(new[a] for a in outs)}{''.join(letter[a] for a in ins)}->{''.join(result)}"
-    return compiler.operator("aten.einsum.default", (equation, [x, weight]), call)
+    found = compiler.operator("aten.einsum.default", (equation, [x, weight]), call)
+    rest = [a for a in labels if a not in ins]
+    compiler.axes[found] = [*rest[: len(before)], *outs, *rest[len(before) :]]
+    return found
 
 
 def _layer_norm(compiler: "_Compiler", call: Call, x: fx.Node, axes: tuple[str, ...]) -> fx.Node:
