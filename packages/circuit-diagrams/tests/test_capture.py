@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from circuit_diagrams import GALLERY, check, from_json, parse, to_torch, trace
+from circuit_diagrams import GALLERY, check, from_json, parse, to_text, to_torch, trace
 from circuit_diagrams.arguments import resolve
 from circuit_diagrams.gallery.attention import MultiHeadAttention
 
@@ -32,7 +32,7 @@ def test_a_diagram_computes_what_its_module_does_and_survives_json_text_and_code
     assert not [op for op in diagram.ops if op.kind == "opaque"]
     assert check(diagram, module, *inputs) < 1e-12
     assert from_json(diagram.to_json()) == diagram
-    read = parse(diagram.to_text())
+    read = parse(to_text(diagram))
     assert read == diagram
     space = {}
     exec(to_torch(diagram), space)

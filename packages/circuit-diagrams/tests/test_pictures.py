@@ -175,7 +175,7 @@ def test_a_page_needs_nothing_else_and_tells_of_each_symbol(diagrams):
     drawing = Drawing(diagram)
     from circuit_diagrams.page import to_html
 
-    page = to_html(drawing)
+    page = to_html(diagram, drawing.layout())
     assert not re.findall(r"(?:src|href)=", page)
     told = json.loads(re.search(r'id="data">(.*?)</script>', page, re.DOTALL)[1])
     assert len(told) == len(drawing.layout().view.cells)
@@ -193,4 +193,4 @@ def test_names_from_strangers_are_only_text(tmp_path):
     assert "<script>" not in text
     from circuit_diagrams.page import to_html
 
-    assert "<script>alert" not in to_html(Drawing(diagram))
+    assert "<script>alert" not in to_html(diagram, Drawing(diagram).layout())

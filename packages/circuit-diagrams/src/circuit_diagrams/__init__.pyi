@@ -7,12 +7,12 @@ from .cost import CostTable as CostTable
 from .cost import cost as cost
 from .drawing import Drawing as Drawing
 from .drawing import draw as draw
+from .elements import Array as Array
+from .elements import Axis as Axis
+from .elements import Link as Link
+from .elements import Op as Op
 from .gallery.registry import GALLERY as GALLERY
-from .ir import Array as Array
-from .ir import Axis as Axis
 from .ir import Diagram as Diagram
-from .ir import Link as Link
-from .ir import Op as Op
 from .ir import from_json as from_json
 from .ir import to_json as to_json
 from .memory import saved_bytes as saved_bytes

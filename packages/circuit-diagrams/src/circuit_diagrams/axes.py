@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from .ir import Axis
+from .elements import Axis
 
 
 class AxisTable:

@@ -4,7 +4,8 @@ import keyword
 from typing import Any
 
 from .arguments import resolve
-from .ir import Array, Diagram, Op
+from .elements import Array, Op
+from .ir import Diagram
 
 FUNCTIONS = {
     "aten.linear.default": "F.linear", "aten.einsum.default": "torch.einsum", "aten.relu.default": "torch.relu",

@@ -6,7 +6,8 @@ from functools import partial
 from math import prod
 from typing import Any
 
-from .ir import Array, Diagram, Op
+from .elements import Array, Op
+from .ir import Diagram
 from .memory import BYTES, peak_bytes
 
 FREE = {"rearrange", "index", "join"}

@@ -92,7 +92,7 @@ class Drawing:
         if suffix == ".html":
             from .page import to_html
 
-            return to_html(self)
+            return to_html(self.diagram, self.layout(), self.config.theme)
         if suffix == ".txt":
             from .text.writer import to_text
 

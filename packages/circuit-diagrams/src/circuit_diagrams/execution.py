@@ -1,14 +1,43 @@
 """A diagram is a program: what it computes."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from torch import Tensor
 
 from .arguments import decode, resolve
-from .ir import Array, Diagram, Op
+from .elements import Array, Op
 
 
-def execute(diagram: Diagram, *inputs: Tensor) -> Any:  # noqa: ANN401 - a tensor or a tuple of them
+class Program(Protocol):
+    """What can be executed: a diagram."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def inputs(self) -> tuple[Array, ...]:
+        """What it is given."""
+
+    @property
+    def outputs(self) -> tuple[Array, ...]:
+        """What it returns."""
+
+    @property
+    def ops(self) -> tuple[Op, ...]:
+        """What it does."""
+
+    @property
+    def is_single(self) -> bool:
+        """Whether it returns one tensor."""
+
+    @property
+    def values(self) -> Mapping[int, Tensor]:
+        """Tensors by the number of their array."""
+
+
+def execute(diagram: Program, *inputs: Tensor) -> Any:  # noqa: ANN401 - a tensor or a tuple of them
     """What a diagram computes.
 
     Raises:
@@ -19,7 +48,7 @@ def execute(diagram: Diagram, *inputs: Tensor) -> Any:  # noqa: ANN401 - a tenso
     return found[0] if diagram.is_single else found
 
 
-def run(diagram: Diagram, *inputs: Tensor, keeps_all: bool = False) -> dict[int, Tensor]:
+def run(diagram: Program, *inputs: Tensor, keeps_all: bool = False) -> dict[int, Tensor]:
     """The tensors of a diagram by the number of their array: its outputs, or all of them.
 
     Raises:
@@ -37,7 +66,7 @@ def run(diagram: Diagram, *inputs: Tensor, keeps_all: bool = False) -> dict[int,
     return known
 
 
-def _bound(diagram: Diagram, inputs: tuple[Tensor, ...]) -> dict[int, Tensor]:
+def _bound(diagram: Program, inputs: tuple[Tensor, ...]) -> dict[int, Tensor]:
     takes = ", ".join(f"{a.name or 'x'}: {_shape(a)}" for a in diagram.inputs) or "nothing"
     if len(inputs) != len(diagram.inputs):
         raise ValueError(f"{diagram.name} takes {len(diagram.inputs)} tensors ({takes}), not {len(inputs)}")
@@ -66,7 +95,8 @@ def compute(op: Op, known: dict[int, Tensor]) -> tuple[Tensor, ...]:
         return known[number]
 
     target = resolve(op.target)
-    positional, named = [], {}
+    positional: list[Any] = []
+    named: dict[str, Any] = {}
     for argument in target._schema.arguments:
         if argument.name not in op.arguments:
             continue

@@ -25,6 +25,7 @@ from .simplify import simplify
 from .sizes import fit_polynomial
 from .sources import with_random_values
 from .text.parser import parse
+from .text.writer import to_text
 from .verification import check_broadcasts, is_linear
 
 SMOKE = GalleryConfig(("attention", "multi-head-attention", "identity-block"))
@@ -83,7 +84,7 @@ def correspondence(config: GalleryConfig, run: Run) -> None:
             _, module, inputs, diagram = _traced(name, run, seed)
             wanted = _outputs(module, inputs)
             errors["diagram"].append(_error(_outputs(diagram, inputs), wanted))
-            read = replace(parse(diagram.to_text()), values=diagram.values)
+            read = replace(parse(to_text(diagram)), values=diagram.values)
             errors["text"].append(_error(_outputs(read, inputs), wanted))
             errors["generated"].append(_error(_outputs(_generated(diagram, module), inputs), wanted))
             learned = [a for a in diagram.parameters if a.role == "parameter" and len(a.shape) > 1]

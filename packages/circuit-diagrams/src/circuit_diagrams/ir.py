@@ -1,107 +1,17 @@
-"""The intermediate representation: axes, arrays, operations and diagrams."""
+"""The intermediate representation: a diagram, and its form as JSON."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, get_args
 
-if TYPE_CHECKING:
-    from torch import Tensor
+from torch import Tensor
 
-Kind = Literal["linear", "elementwise", "reduce", "rearrange", "index", "join", "opaque"]
-Role = Literal["data", "parameter", "buffer", "constant"]
+from .elements import Array, Axis, Kind, Link, Op, Role
+from .execution import execute
+
 SCHEMA = 1
-
-
-@dataclass(frozen=True)
-class Axis:
-    """One axis. Two arrays share an axis if and only if they hold the same one; equal sizes mean nothing.
-
-    Args:
-        id: Its number in the diagram.
-        size: Its length.
-        label: What is written on its wire.
-    """
-
-    id: int
-    size: int
-    label: str
-
-
-@dataclass(frozen=True)
-class Array:
-    """One tensor between two operations: an ordered list of axes.
-
-    Args:
-        id: Its number in the diagram.
-        axes: Its axes; none for a scalar.
-        dtype: Type of its elements, "float32".
-        role: Whether it is computed, learned, kept by a module, or a constant.
-        name: The user's or the module's name for it; may be empty.
-    """
-
-    id: int
-    axes: tuple[Axis, ...]
-    dtype: str = "float32"
-    role: Role = "data"
-    name: str = ""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Sizes of the axes."""
-        return tuple(axis.size for axis in self.axes)
-
-
-@dataclass(frozen=True)
-class Link:
-    """An axis over which an operation is broadcast (Definition 2.14).
-
-    It is an outer broadcast if it stands in all inputs, and an inner one if in some.
-
-    Args:
-        axis: The axis.
-        inputs: Places, among the inputs and then the parameters, in which it is broadcast.
-        outputs: Places among the outputs.
-    """
-
-    axis: Axis
-    inputs: tuple[int, ...]
-    outputs: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Op:
-    """One operation.
-
-    Args:
-        id: Its number in the diagram.
-        name: What it is called, "linear".
-        kind: How it treats its axes.
-        inputs: Computed arrays that it takes.
-        outputs: Arrays that it gives.
-        parameters: Arrays of the module that it takes: learned ones, buffers and constants.
-        broadcast: Axes over which it is broadcast.
-        signature: Its axes in letters, "* i, O I -> * O": `*` is what is broadcast, capitals are learned.
-        einsum: The formula of a linear operation that is one Einstein sum of its inputs and parameters.
-        attributes: What else determines it, under the names of its arguments.
-        region: Path of the module in which it stands.
-        target: The PyTorch operator, "aten.linear.default".
-        arguments: All arguments by name, as JSON; a tensor is `{"array": id}`.
-    """
-
-    id: int
-    name: str
-    kind: Kind
-    inputs: tuple[Array, ...]
-    outputs: tuple[Array, ...]
-    parameters: tuple[Array, ...] = ()
-    broadcast: tuple[Link, ...] = ()
-    signature: str = ""
-    einsum: str | None = None
-    attributes: Mapping[str, Any] = field(default_factory=dict)
-    region: tuple[str, ...] = ()
-    target: str = ""
-    arguments: Mapping[str, Any] = field(default_factory=dict)
+"""Version of the form as JSON."""
 
 
 @dataclass(frozen=True)
@@ -126,16 +36,14 @@ class Diagram:
     ops: tuple[Op, ...]
     is_single: bool = True
     classes: Mapping[str, str] = field(default_factory=dict)
-    values: Mapping[int, "Tensor"] = field(default_factory=dict, compare=False, repr=False)
+    values: Mapping[int, Tensor] = field(default_factory=dict, compare=False, repr=False)
 
-    def __call__(self, *inputs: "Tensor") -> Any:  # noqa: ANN401 - a tensor or a tuple of them
+    def __call__(self, *inputs: Tensor) -> Any:  # noqa: ANN401 - a tensor or a tuple of them
         """What the network computes.
 
         Raises:
             ValueError: if there are too few or too many inputs, one is of another shape, or a value is missing.
         """
-        from .execution import execute
-
         return execute(self, *inputs)
 
     @property
@@ -164,23 +72,6 @@ class Diagram:
     def to_json(self) -> str:
         """The diagram without the values of its parameters, as JSON."""
         return to_json(self)
-
-    def to_text(self) -> str:
-        """The diagram in the text language."""
-        from .text.writer import to_text
-
-        return to_text(self)
-
-    def to_torch(self) -> str:
-        """Source code of a PyTorch module that computes the same."""
-        from .code import to_torch
-
-        return to_torch(self)
-
-    def _repr_svg_(self) -> str:
-        from .drawing import Drawing
-
-        return Drawing(self).svg
 
 
 def to_json(diagram: Diagram) -> str:
@@ -256,8 +147,15 @@ def _diagram(value: dict[str, Any]) -> Diagram:
         known.update(one["outputs"])
         ops.append(
             Op(
-                **{key: one[key] for key in ("id", "name", "kind", "signature", "einsum", "target")},
-                **{key: of(one[key]) for key in ("inputs", "outputs", "parameters")},
+                int(one["id"]),
+                str(one["name"]),
+                one["kind"],
+                of(one["inputs"]),
+                of(one["outputs"]),
+                of(one["parameters"]),
+                signature=str(one["signature"]),
+                einsum=one["einsum"],
+                target=str(one["target"]),
                 broadcast=tuple(Link(axes[i], tuple(ins), tuple(outs)) for i, ins, outs in one["broadcast"]),
                 attributes=dict(one["attributes"]),
                 region=tuple(one["region"]),

@@ -2,7 +2,8 @@
 
 from math import prod
 
-from .ir import Array, Diagram, Op
+from .elements import Array, Op
+from .ir import Diagram
 
 BYTES = {
     "float64": 8, "int64": 8, "complex64": 8, "complex128": 16, "float32": 4, "int32": 4, "float16": 2, "bfloat16": 2,

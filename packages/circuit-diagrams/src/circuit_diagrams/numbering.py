@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from .ir import Array, Axis, Diagram, Link
+from .elements import Array, Axis, Link
+from .ir import Diagram
 
 
 class _Numbers:

@@ -2,16 +2,14 @@
 
 import html
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .cost import CostTable, cost
+from .ir import Diagram
 from .layout.picture import Layout
 from .regions import Cell
 from .render.svg import to_svg
 from .render.themes import theme_named
-
-if TYPE_CHECKING:
-    from .drawing import Drawing
 
 STYLE = """
 body{margin:0;font:14px/1.45 system-ui,'Helvetica Neue',Arial,sans-serif;color:INK;background:PAPER}
@@ -56,10 +54,9 @@ fit();
 """
 
 
-def to_html(drawing: "Drawing") -> str:
+def to_html(diagram: Diagram, layout: Layout, theme_name: str = "light") -> str:
     """A page that needs nothing else: no network, no other file."""
-    diagram, theme = drawing.diagram, theme_named(drawing.config.theme)
-    layout: Layout = drawing.layout()
+    theme = theme_named(theme_name)
     table = cost(diagram)
     style = STYLE
     for word, color in {
@@ -83,7 +80,7 @@ def to_html(drawing: "Drawing") -> str:
         f"<header><h1>{name}</h1><p>{summary}</p></header>\n"
         '<div id="stage"><div id="tools"><button id="in" aria-label="Zoom in">+</button> '
         '<button id="out" aria-label="Zoom out">−</button> <button id="fit">Fit</button></div>\n'
-        f"{to_svg(layout.scene(), drawing.config.theme)}</div>\n"
+        f"{to_svg(layout.scene(), theme_name)}</div>\n"
         f'<main><div class="rows">{_table(layout.view.cells, table)}</div>'
         '<section><h2>Operation</h2><p id="told">Click on a symbol or a row.</p></section></main>\n'
         f'<script type="application/json" id="data">{data}</script>\n<script>{SCRIPT}</script></body></html>\n'

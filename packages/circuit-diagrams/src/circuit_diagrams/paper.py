@@ -99,8 +99,8 @@ PAPER = Paper(
         Claim(
             "complexity",
             "Diagrams allow time and space complexities to be analyzed",
-            metric="largest relative difference of FLOPs from PyTorch's counter, of polynomials in sizes from counts at "
-            "other sizes, and of peak memory from what is measured",
+            metric="largest relative difference of FLOPs from PyTorch's counter, of polynomials in sizes from counts "
+            "at other sizes, and of peak memory from what is measured",
             paper={"flops": None, "polynomial": None, "peak": None, "module": None, "naive": None},
             labels={
                 "flops": "FLOPs",

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
-from .ir import Array, Axis, Diagram, Op
+from .elements import Array, Axis, Op
+from .ir import Diagram
 
 End = tuple[str, int, int]
 """The end of a wire at a cell: side, place of its array, number of its axis."""
@@ -160,7 +161,8 @@ def fold(view: View) -> View:
     A block is a run of cells of one region. Two are equal if they do the same to arrays of the same sizes; they are
     folded if each takes what the one before it gives, and nothing else looks between them.
     """
-    cells, repeats = list(view.cells), []
+    cells = list(view.cells)
+    repeats: list[Repeat] = []
     outputs = view.outputs
     deepest = max((len(cell.region) for cell in cells), default=0)
     for depth in range(1, deepest + 2):

@@ -7,7 +7,8 @@ from typing import Any
 import torch
 
 from .cost import operands
-from .ir import Array, Diagram, Link, Op
+from .elements import Array, Link, Op
+from .ir import Diagram
 from .signatures.notation import signature_of
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -144,7 +145,7 @@ def _straightened(diagram: Diagram, ops: Sequence[Op]) -> tuple[list[Op], dict[i
         parts, right = list(form[0]), form[1]
         for array, word in list(parts):
             if array.id in units and len(parts) > 1 and word[0] != word[1]:
-                a, b = word
+                a, b = word[0], word[1]
                 parts.remove((array, word))
                 shared = {c for _, w in parts for c in w}
                 # The wire that bends: its two ends become one, whichever of them another array holds.

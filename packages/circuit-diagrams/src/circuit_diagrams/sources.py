@@ -15,6 +15,8 @@ from torch import nn
 from separata import files
 
 from .ir import Diagram, from_json, to_json
+from .text.parser import parse
+from .text.writer import to_text
 
 
 def save(diagram: Diagram, path: str | Path) -> Path:
@@ -31,7 +33,7 @@ def save(diagram: Diagram, path: str | Path) -> Path:
         own = {a.id: a.name or f"array.{a.id}" for a in diagram.parameters}
         tensors = {own[i]: value.clone() for i, value in diagram.values.items() if i in own}
         files.save_tensors(path.with_suffix(".safetensors"), tensors)
-    files.write_text(path, to_json(diagram) if path.suffix == ".json" else diagram.to_text())
+    files.write_text(path, to_json(diagram) if path.suffix == ".json" else to_text(diagram))
     return path
 
 
@@ -54,12 +56,7 @@ def load(path: str | Path, weights: str | Path | None = None) -> Diagram:
     except UnicodeDecodeError:
         raise ValueError(f"{path} is no diagram: it is not UTF-8 text") from None
     try:
-        if path.suffix == ".json":
-            diagram = from_json(text)
-        else:
-            from .text.parser import parse
-
-            diagram = parse(text)
+        diagram = from_json(text) if path.suffix == ".json" else parse(text)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
     beside = Path(weights) if weights is not None else path.with_suffix(".safetensors")
@@ -135,7 +132,7 @@ def model_named(factory: str) -> nn.Module | Callable[..., Any]:
     finally:
         sys.path.remove(folder)
     if isinstance(found, nn.Module) or attribute.endswith("!"):
-        return found  # type: ignore[no-any-return]
+        return found
     if not callable(found):
         raise ValueError(f"{factory} is no model but {type(found).__name__}")
     try:

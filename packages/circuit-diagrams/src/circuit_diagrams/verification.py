@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .elements import Array, Axis, Op
 from .execution import compute, run
-from .ir import Array, Axis, Diagram, Op
+from .ir import Diagram
 
 TOLERANCE = 1e-9
 """Of two results in float64, relative to the larger one."""

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, fx, nn
 from torch.export.graph_signature import InputKind
 
-from circuit_diagrams.ir import Diagram, Role
+from circuit_diagrams.elements import Role
+from circuit_diagrams.ir import Diagram
 
 from .graphs import Builder, Source
 
@@ -159,7 +160,7 @@ def _recorded(
     warnings.warn(f"recorded as it ran on these inputs, since torch.export cannot trace it: {told}", stacklevel=3)
     names = {id(p): (n, "parameter") for n, p in module.named_parameters()}
     names.update({id(b): (n, "buffer") for n, b in module.named_buffers()})
-    sources = {}
+    sources: dict[str, Source] = {}
     for node in recorded.graph.nodes:
         if node.op == "placeholder":
             sources[node.name] = Source(f"x{len(sources)}", "data")

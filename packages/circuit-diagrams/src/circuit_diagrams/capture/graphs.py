@@ -4,6 +4,7 @@ import operator
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -11,7 +12,8 @@ from torch import Tensor, fx
 
 from circuit_diagrams.arguments import encode
 from circuit_diagrams.axes import AxisTable
-from circuit_diagrams.ir import Array, Diagram, Kind, Link, Op, Role
+from circuit_diagrams.elements import Array, Kind, Link, Op, Role
+from circuit_diagrams.ir import Diagram
 from circuit_diagrams.numbering import renumbered
 from circuit_diagrams.signatures.call import Call, Operand, Rule
 from circuit_diagrams.signatures.notation import signature_of
@@ -152,7 +154,7 @@ class Builder:
         if node.target is operator.getitem:
             source, place = node.args
             found = self.known[source]  # type: ignore[index]
-            self.known[node] = found[place] if isinstance(found, list) else found
+            self.known[node] = found[int(str(place))] if isinstance(found, list) else found
             return
         if not isinstance(node.target, torch._ops.OpOverload):
             self.known[node] = None
@@ -184,7 +186,7 @@ class Builder:
     def _op(self, node: fx.Node, target: torch._ops.OpOverload, name: str, arguments: dict[str, Any]) -> None:
         operands: list[tuple[str, int]] = []
 
-        def tensor(value: Any, argument: str) -> dict[str, Any] | None:  # noqa: ANN401
+        def tensor(argument: str, value: Any) -> dict[str, Any] | None:  # noqa: ANN401
             if not isinstance(value, fx.Node):
                 return None
             number = self.known.get(value)
@@ -193,7 +195,7 @@ class Builder:
             operands.append((argument, number))
             return {"array": number}
 
-        written = {key: encode(value, lambda v, key=key: tensor(v, key)) for key, value in arguments.items()}
+        written = {key: encode(value, partial(tensor, key)) for key, value in arguments.items()}
         plain = {key: None if isinstance(value, fx.Node) else _plain(value) for key, value in arguments.items()}
         for argument in target._schema.arguments:
             if argument.name not in plain and argument.has_default_value():

@@ -39,6 +39,8 @@ def caption(cell: Cell) -> str:
     name = SYMBOLS.get(cell.name, cell.name.replace("_", " "))
     if cell.kind == "region" or not cell.ops:
         return cell.name
+    if cell.name == "einsum" and cell.parameters and len(cell.inputs) == 1:
+        return "linear"
     found = cell.ops[0].attributes
     kernel = found.get("kernel_size")
     if cell.name.startswith("conv") and cell.parameters:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from circuit_diagrams.ir import Array
+from circuit_diagrams.elements import Array
 from circuit_diagrams.regions import Cell, View
 
 

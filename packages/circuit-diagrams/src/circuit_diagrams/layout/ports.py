@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from circuit_diagrams.ir import Array, Axis
+from circuit_diagrams.elements import Array, Axis
 from circuit_diagrams.regions import Cell
 
 from .coordinates import ROW

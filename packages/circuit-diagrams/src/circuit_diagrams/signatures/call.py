@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from circuit_diagrams.axes import AxisTable
-from circuit_diagrams.ir import Kind
+from circuit_diagrams.elements import Kind
 
 End = tuple[int, int]
 """An axis of one of several tensors: number of the tensor, place of the axis."""

@@ -9,7 +9,7 @@ def _each(value: object, n: int, default: int) -> list[int]:
     """One number for each axis of the positions."""
     found = list(value) if isinstance(value, Sequence) and not isinstance(value, str) else [value]
     found = [default if v is None else v for v in found] or [default]
-    return [int(v) for v in (found * n if len(found) == 1 else found)]
+    return [int(str(v)) for v in (found * n if len(found) == 1 else found)]
 
 
 def convolution(call: Call) -> Rule:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from circuit_diagrams.ir import Array, Op
+from circuit_diagrams.elements import Array, Op
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 

@@ -9,7 +9,8 @@ from torch import Tensor, fx
 
 from circuit_diagrams.arguments import DTYPES, decode, resolve
 from circuit_diagrams.capture.graphs import Builder, Source
-from circuit_diagrams.ir import Diagram, Role
+from circuit_diagrams.elements import Role
+from circuit_diagrams.ir import Diagram
 
 from .calls import expand
 from .lexer import TextError, Token

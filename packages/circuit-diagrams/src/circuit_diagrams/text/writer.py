@@ -3,7 +3,8 @@
 import json
 from typing import Any
 
-from circuit_diagrams.ir import Array, Diagram, Op
+from circuit_diagrams.elements import Array, Op
+from circuit_diagrams.ir import Diagram
 
 KEYWORDS = {
     "diagram",
