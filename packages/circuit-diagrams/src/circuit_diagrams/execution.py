@@ -1,7 +1,7 @@
 """A diagram is a program: what it computes."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -9,6 +9,7 @@ from .arguments import decode, resolve
 from .elements import Array, Op
 
 
+@runtime_checkable
 class Program(Protocol):
     """What can be executed: a diagram."""
 

@@ -1,14 +1,12 @@
 """Short calls of the text language: what stands for which operators."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import fx
 
+from .compiler import Compiler
 from .lexer import TextError
 from .syntax import Call
-
-if TYPE_CHECKING:
-    from .parser import _Compiler
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 UNARY = {"relu", "gelu", "silu", "sigmoid", "tanh", "exp", "log", "sqrt", "rsqrt", "neg", "abs", "sin", "cos"}
@@ -29,7 +27,7 @@ OVER = {
 }
 
 
-def expand(compiler: "_Compiler", call: Call) -> fx.Node:
+def expand(compiler: Compiler, call: Call) -> fx.Node:
     """The node of a short call.
 
     `linear[m -> k h](x)` brings weights of its own, over any axes; `einsum("y k, x k -> y x", q, k)` names axes with
@@ -51,7 +49,7 @@ def expand(compiler: "_Compiler", call: Call) -> fx.Node:
     return _on_axes(compiler, call, args)
 
 
-def _on_axes(compiler: "_Compiler", call: Call, args: tuple[Any, ...]) -> fx.Node:
+def _on_axes(compiler: Compiler, call: Call, args: tuple[Any, ...]) -> fx.Node:
     """Calls with axes in brackets."""
     name, token = call.name, call.token
     ins, outs = call.pattern or ((), ())
@@ -69,7 +67,7 @@ def _on_axes(compiler: "_Compiler", call: Call, args: tuple[Any, ...]) -> fx.Nod
     return _wrong(call)
 
 
-def _labeled(compiler: "_Compiler", found: fx.Node, args: tuple[Any, ...]) -> fx.Node:
+def _labeled(compiler: Compiler, found: fx.Node, args: tuple[Any, ...]) -> fx.Node:
     """The axes of what acts on elements are those of an array of the same shape."""
     shape = found.meta["val"].shape
     for one in args:
@@ -88,7 +86,7 @@ def _wrong(call: Call) -> fx.Node:
     )
 
 
-def _einsum(compiler: "_Compiler", call: Call, args: tuple[Any, ...]) -> fx.Node:
+def _einsum(compiler: Compiler, call: Call, args: tuple[Any, ...]) -> fx.Node:
     token = call.token
     if not args or not isinstance(args[0], str) or "->" not in args[0]:
         raise TextError('einsum takes a formula such as "y k, x k -> y x" first', token.line, token.column)
@@ -121,7 +119,7 @@ def _einsum(compiler: "_Compiler", call: Call, args: tuple[Any, ...]) -> fx.Node
     return found
 
 
-def _linear(compiler: "_Compiler", call: Call, x: fx.Node, ins: tuple[str, ...], outs: tuple[str, ...]) -> fx.Node:
+def _linear(compiler: Compiler, call: Call, x: fx.Node, ins: tuple[str, ...], outs: tuple[str, ...]) -> fx.Node:
     labels = compiler.axes.get(x, [])
     if len(set(labels)) != len(labels) or "" in labels:
         raise TextError("linear needs an array whose axes all have names", call.token.line, call.token.column)
@@ -144,7 +142,7 @@ def _linear(compiler: "_Compiler", call: Call, x: fx.Node, ins: tuple[str, ...],
     return found
 
 
-def _layer_norm(compiler: "_Compiler", call: Call, x: fx.Node, axes: tuple[str, ...]) -> fx.Node:
+def _layer_norm(compiler: Compiler, call: Call, x: fx.Node, axes: tuple[str, ...]) -> fx.Node:
     labels = compiler.axes.get(x, [])
     if tuple(labels[len(labels) - len(axes) :]) != axes:
         raise TextError(f"layer_norm acts on the last axes of {' '.join(labels)}", call.token.line, call.token.column)
