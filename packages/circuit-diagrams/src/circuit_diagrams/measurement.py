@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.multiprocessing.reductions import StorageWeakRef
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -24,8 +25,11 @@ def unfused() -> Iterator[None]:
 
 
 def counted_flops(module: Callable[..., Any], *args: Tensor) -> int:
-    """Floating-point operations of products, counted by PyTorch as a module runs."""
-    with unfused(), FlopCounterMode(display=False) as counter:
+    """Floating-point operations of products, counted by PyTorch as a module runs.
+
+    Attention is computed by its formula, since the counter sees nothing in fused kernels of the CPU.
+    """
+    with unfused(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         module(*args)
     return int(counter.get_total_flops())
 
