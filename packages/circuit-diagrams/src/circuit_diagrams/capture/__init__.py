@@ -1,0 +1,1 @@
+"""From modules and files to diagrams."""

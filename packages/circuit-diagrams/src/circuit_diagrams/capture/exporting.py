@@ -1,0 +1,180 @@
+"""Modules as diagrams: traced by `torch.export`, or, where that cannot, recorded as they run."""
+
+import inspect
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+from torch.export.graph_signature import InputKind
+
+from circuit_diagrams.elements import Role
+from circuit_diagrams.ir import Diagram
+
+from .graphs import Builder, Source
+
+ROLES: dict[InputKind, Role] = {
+    InputKind.PARAMETER: "parameter",
+    InputKind.BUFFER: "buffer",
+    InputKind.CONSTANT_TENSOR: "constant",
+}
+
+
+class _Function(nn.Module):
+    """A function as a module."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, *args: Any) -> Any:  # noqa: ANN401
+        return self.function(*args)
+
+
+def trace(
+    module: nn.Module | Callable[..., Any],
+    *args: Any,  # noqa: ANN401 - whatever the module takes
+    axes: Mapping[str, str] | None = None,
+    name: str | None = None,
+    **kwargs: Any,  # noqa: ANN401
+) -> Diagram:
+    """The diagram of a module, as it is called with these arguments.
+
+    It is traced in evaluation mode, in which dropout does nothing, and its mode is given back. No memory is needed
+    beyond that of the module; on the device `meta` none is.
+
+    Args:
+        module: A module or a function of tensors.
+        args: Its arguments.
+        axes: Names of the axes of inputs by the names of its arguments, `{"x": "b c h w"}`; those of one name are one.
+        name: Name of the diagram; that of the class by default.
+        kwargs: Further arguments.
+
+    Raises:
+        ValueError: if it cannot be called with the arguments, returns something else than tensors, or `axes` does not
+            fit the inputs.
+    """
+    if not isinstance(module, nn.Module):
+        name = name or getattr(module, "__name__", "function")
+        module = _Function(module)
+    if not any(isinstance(leaf, Tensor) for leaf in torch.utils._pytree.tree_leaves((args, kwargs))):
+        raise ValueError(f"{type(module).__name__} is traced with tensors, but none was given")
+    with _evaluating(module):
+        try:
+            program = torch.export.export(module, args, kwargs or None, strict=False)
+            if any(_is_mutating(node) for node in program.graph.nodes):
+                program = program.run_decompositions({})
+            graph, sources = program.graph, _sources(program)
+        except Exception as error:  # noqa: BLE001 - export raises errors of many kinds
+            graph, sources = _recorded(module, args, kwargs, error)
+    if isinstance(module, _Function):
+        sources = _named_after(module.function, sources)
+    return Builder(name or type(module).__name__, sources, axes or {}).build(graph)
+
+
+def _named_after(function: Callable[..., Any], sources: dict[str, Source]) -> dict[str, Source]:
+    """Inputs under the names that a function has for them, where each is one tensor."""
+    given = [key for key, source in sources.items() if source.role == "data"]
+    try:
+        names = list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return sources
+    renamed = dict(zip(given, names, strict=False)) if len(names) >= len(given) else {}
+    return {key: replace(source, name=renamed.get(key, source.name)) for key, source in sources.items()}
+
+
+def _is_mutating(node: fx.Node) -> bool:
+    if node.op != "call_function":
+        return False
+    if not isinstance(node.target, torch._ops.OpOverload):
+        return isinstance(node.target, torch._ops.HigherOrderOperator)
+    return node.target._schema.is_mutable
+
+
+@contextmanager
+def _evaluating(module: nn.Module) -> Iterator[None]:
+    """Evaluation mode, and no fused kernels that hide what attention does."""
+    modes = {one: one.training for one in module.modules()}
+    random = (nn.modules.dropout._DropoutNd, nn.modules.batchnorm._BatchNorm)
+    if any(mode and isinstance(one, random) for one, mode in modes.items()):
+        warnings.warn("drawn in evaluation mode: dropout is off, batch norm uses its running statistics", stacklevel=3)
+    is_fast = torch.backends.mha.get_fastpath_enabled()
+    module.eval()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(is_fast)
+        for one, mode in modes.items():
+            one.training = mode
+
+
+def _sources(program: torch.export.ExportedProgram) -> dict[str, Source]:
+    """What each placeholder of a traced program is."""
+    found = {}
+    for spec in program.graph_signature.input_specs:
+        placeholder = getattr(spec.arg, "name", None)
+        if placeholder is None:
+            continue
+        if spec.kind == InputKind.USER_INPUT:
+            found[placeholder] = Source(placeholder, "data")
+        elif spec.kind in ROLES:
+            target = str(spec.target)
+            value = program.state_dict.get(target, program.constants.get(target))
+            found[placeholder] = Source(target, ROLES[spec.kind], value if isinstance(value, Tensor) else None)
+    return found
+
+
+def _recorded(
+    module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], error: Exception
+) -> tuple[fx.Graph, dict[str, Source]]:
+    """The operations of one run, where the module cannot be traced.
+
+    Raises:
+        ValueError: if it does not run either.
+    """
+    from torch.fx.experimental.proxy_tensor import make_fx
+
+    leaves, spec = torch.utils._pytree.tree_flatten((args, kwargs))
+    places = [i for i, leaf in enumerate(leaves) if isinstance(leaf, Tensor)]
+
+    def run(*tensors: Tensor) -> Any:  # noqa: ANN401
+        full = list(leaves)
+        for i, tensor in zip(places, tensors, strict=True):
+            full[i] = tensor
+        own, named = torch.utils._pytree.tree_unflatten(full, spec)
+        return module(*own, **named)
+
+    try:
+        recorded = make_fx(run, tracing_mode="real", pre_dispatch=True, _error_on_data_dependent_ops=False)(
+            *(leaves[i] for i in places)
+        )
+    except Exception as second:  # noqa: BLE001 - whatever the user's module raises
+        raise ValueError(_reason(module, second)) from error
+    reason = str(error).strip().splitlines()
+    told = reason[0][:160] if reason else type(error).__name__
+    warnings.warn(f"recorded as it ran on these inputs, since torch.export cannot trace it: {told}", stacklevel=3)
+    names = {id(p): (n, "parameter") for n, p in module.named_parameters()}
+    names.update({id(b): (n, "buffer") for n, b in module.named_buffers()})
+    sources: dict[str, Source] = {}
+    for node in recorded.graph.nodes:
+        if node.op == "placeholder":
+            sources[node.name] = Source(f"x{len(sources)}", "data")
+        elif node.op == "get_attr":
+            value = getattr(recorded, str(node.target))
+            label, role = names.get(id(value), (str(node.target), "constant"))
+            sources[node.name] = Source(label, role, value)  # type: ignore[arg-type]
+            node.meta["val"] = value
+    for node, i in zip((n for n in recorded.graph.nodes if n.op == "placeholder"), places, strict=True):
+        node.meta.setdefault("val", leaves[i])
+    return recorded.graph, sources
+
+
+def _reason(module: nn.Module, error: Exception) -> str:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    takes = str(inspect.signature(module.forward)).split(" -> ")[0]
+    return f"{type(module).__name__} cannot be called with these arguments ({lines[0][:200]}); it takes {takes}"

@@ -1,0 +1,195 @@
+"""Costs of operations: multiply-adds, floating-point operations, element operations, bytes."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from math import prod
+from typing import Any
+
+from .elements import Array, Op
+from .ir import Diagram
+from .memory import BYTES, peak_bytes
+
+FREE = {"rearrange", "index", "join"}
+"""Kinds that only move data."""
+Count = Callable[[Op], int]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one operation costs.
+
+    Args:
+        op: The operation.
+        macs: Multiply-adds of products.
+        element_ops: Elements on which anything else is computed.
+        output_bytes: Bytes of what it gives.
+        parameters: Elements of learned arrays that it takes.
+    """
+
+    op: Op
+    macs: int
+    element_ops: int
+    output_bytes: int
+    parameters: int
+
+    @property
+    def flops(self) -> int:
+        """Floating-point operations of products: two for each multiply-add."""
+        return 2 * self.macs
+
+
+@dataclass(frozen=True)
+class CostTable:
+    """Costs of a diagram, operation by operation.
+
+    Args:
+        rows: One for each operation.
+        parameters: Elements of all learned arrays, each counted once.
+        peak_bytes: Most bytes of inputs and intermediate arrays at any time, if each is freed after its last use.
+    """
+
+    rows: tuple[Cost, ...]
+    parameters: int
+    peak_bytes: int
+
+    @property
+    def macs(self) -> int:
+        """Multiply-adds of all products."""
+        return sum(row.macs for row in self.rows)
+
+    @property
+    def flops(self) -> int:
+        """Floating-point operations of all products, as `torch.utils.flop_counter` counts them."""
+        return 2 * self.macs
+
+    @property
+    def element_ops(self) -> int:
+        """Elements on which anything else is computed."""
+        return sum(row.element_ops for row in self.rows)
+
+    def by_region(self, depth: int = 1) -> dict[str, int]:
+        """Multiply-adds of each module at a depth."""
+        found: dict[str, int] = {}
+        for row in self.rows:
+            path = ".".join(row.op.region[:depth])
+            found[path] = found.get(path, 0) + row.macs
+        return found
+
+    def to_json(self) -> dict[str, Any]:
+        """Totals and rows for programs."""
+        totals = {key: getattr(self, key) for key in ("macs", "flops", "element_ops", "parameters", "peak_bytes")}
+        return {**totals, "rows": self.table()}
+
+    def table(self) -> list[dict[str, Any]]:
+        """Rows for people and programs."""
+        return [
+            {
+                "operation": row.op.name,
+                "region": ".".join(row.op.region),
+                "output": "×".join(str(s) for a in row.op.outputs[:1] for s in a.shape) or "scalar",
+                "signature": row.op.signature,
+                "macs": row.macs,
+                "element_ops": row.element_ops,
+                "bytes": row.output_bytes,
+                "parameters": row.parameters,
+            }
+            for row in self.rows
+        ]
+
+
+def cost(diagram: Diagram) -> CostTable:
+    """What a diagram costs.
+
+    A product of arrays costs the product of the sizes of all its axes in multiply-adds: |A| |B| |C| for a linear map
+    from axes A to B that is broadcast over C. Convolutions count every position of a window, padding included.
+    """
+    rows = tuple(_cost(op) for op in diagram.ops)
+    learned = {a.id: a for op in diagram.ops for a in op.parameters if a.role == "parameter"}
+    return CostTable(rows, sum(map(_numel, learned.values())), peak_bytes(diagram))
+
+
+def _cost(op: Op) -> Cost:
+    name = op.target.split(".")[1] if op.target.count(".") else op.name
+    count = OWN.get(op.target) or OWN.get(op.target.rsplit(".", 1)[0]) or COUNTS.get(name)
+    macs = count(op) if count else _einsum(op) if op.einsum else 0
+    moves = op.kind in FREE
+    elements = 0 if macs or moves else max(map(_numel, (*op.inputs, *op.outputs)), default=0)
+    size = sum(_numel(a) * BYTES.get(a.dtype, 4) for a in op.outputs)
+    return Cost(op, macs, elements, size, sum(_numel(a) for a in op.parameters if a.role == "parameter"))
+
+
+def _numel(array: Array) -> int:
+    return prod(array.shape)
+
+
+def operands(op: Op) -> list[Array]:
+    """Tensors of an operation in the order of its arguments."""
+    arrays = {a.id: a for a in (*op.inputs, *op.parameters)}
+    found: list[Array] = []
+
+    def walk(value: Any) -> None:  # noqa: ANN401 - JSON
+        if isinstance(value, list):
+            for one in value:
+                walk(one)
+        elif isinstance(value, Mapping) and "array" in value:
+            found.append(arrays[value["array"]])
+
+    for value in op.arguments.values():
+        walk(value)
+    return found
+
+
+def _einsum(op: Op) -> int:
+    """The product of all sizes of an Einstein sum."""
+    words = (op.einsum or "").split("->")[0].split(",")
+    sizes: dict[str, int] = {}
+    for word, array in zip(words, operands(op), strict=False):
+        for letter, size in zip(word, array.shape, strict=True):
+            sizes[letter] = max(sizes.get(letter, 1), size)
+    return prod(sizes.values()) if len(words) > 1 else 0
+
+
+def _linear(op: Op) -> int:
+    return _numel(op.outputs[0]) * operands(op)[0].shape[-1]
+
+
+def _product(op: Op, place: int = 0) -> int:
+    return _numel(op.outputs[0]) * operands(op)[place].shape[-1]
+
+
+def _convolution(op: Op) -> int:
+    """Every output position times a window of one group; of a transposed one, every input position."""
+    x, weight = operands(op)[:2]
+    window = prod(weight.shape[1:])
+    return _numel(x if "transpose" in op.target else op.outputs[0]) * window
+
+
+def _convolution_backward(op: Op) -> int:
+    """As much as forward for each of the gradients of the input and of the weight."""
+    gradient, x, weight = operands(op)[:3]
+    is_transposed = bool(op.arguments.get("transposed"))
+    forward = _numel(x if is_transposed else gradient) * prod(weight.shape[1:])
+    return forward * sum(map(bool, op.arguments.get("output_mask", [True, True])[:2]))
+
+
+def _attention(op: Op) -> int:
+    q, k, v = operands(op)[:3]
+    return prod(q.shape[:-1]) * k.shape[-2] * (q.shape[-1] + v.shape[-1])
+
+
+COUNTS: dict[str, Count] = {
+    "linear": _linear,
+    "matmul": _product,
+    "mm": _product,
+    "bmm": _product,
+    "mv": _product,
+    "addmm": partial(_product, place=1),
+    "baddbmm": partial(_product, place=1),
+    "scaled_dot_product_attention": _attention,
+    "convolution": _convolution,
+    "convolution_backward": _convolution_backward,
+    **{f"conv{t}{n}d": _convolution for n in (1, 2, 3) for t in ("", "_transpose")},
+}
+OWN: dict[str, Count] = {}
+"""Costs of users' own operators by target, "mylib.my_op"."""

@@ -1,0 +1,1 @@
+"""Diagrams as text that people write and read."""
