@@ -92,13 +92,8 @@ def _axes_of_outputs(net: nn.Module) -> Iterator[Mapping[Tensor, Axis]]:
             axes[first] = "channels"
         elif isinstance(module, LAST) or (type(module) is nn.LayerNorm and len(module.normalized_shape) == 1):
             axes[first] = "last"
-        elif (
-            isinstance(module, (*ENTRYWISE, nn.PReLU))
-            and inputs
-            and isinstance(inputs[0], Tensor)
-            and inputs[0] in axes
-        ):
-            axes[first] = axes[inputs[0]]
+        elif isinstance(module, (*ENTRYWISE, nn.PReLU)) and (given := _first_of(inputs)) is not None and given in axes:
+            axes[first] = axes[given]
 
     handles = [module.register_forward_hook(note) for module in net.modules()]
     try:
