@@ -12,11 +12,13 @@ ONE_TO_ONE = {
     for layer in LAYERS
 }
 AGREEING = {
-    "some-features-recur": {"top": 0.97, "bottom_quarter": 0.5, "untrained_top": 0.9, "untrained_bottom_quarter": 0.6},
+    "some-features-recur": {"top": 0.97, "bottom_quarter": 0.5, "untrained_top": 0.9, "untrained_bottom_quarter": 0.6,
+                            "hidden_top": 0.8, "hidden_bottom_quarter": 0.4},
     "one-to-one": ONE_TO_ONE,
     "shared-subspaces": {
-        "dense": 0.8, "one_to_one": 0.5, "dense_rotated": 0.8, "one_to_one_rotated": 0.3, "dense_untrained": 0.9,
+        "dense": 0.8, "one_to_one": 0.5, "dense_rotated": 0.8, "one_to_one_rotated": 0.3, "dense_untrained": 0.7,
         "clusters": 0.6, "random_clusters": 0.4, "p_value": 1e-4,
+        "clusters_untrained": 0.5, "random_clusters_untrained": 0.45, "p_value_untrained": 0.01,
     },
     "local-and-distributed": {"median_units": 5, "median_share": 0.2, "few": 0.2,
                               "median_units_rotated": 12, "few_rotated": 0},
@@ -36,6 +38,8 @@ WRONG = [
     ("shared-subspaces", {"one_to_one_rotated": 0.5}),
     ("shared-subspaces", {"p_value": 0.2}),
     ("shared-subspaces", {"clusters": 0.3}),
+    ("shared-subspaces", {"dense_untrained": 0.85}),
+    ("shared-subspaces", {"clusters_untrained": 0.7}),
     ("local-and-distributed", {"median_units": 1}),
     ("local-and-distributed", {"median_share": 0.7}),
     ("local-and-distributed", {"few": 0.01}),

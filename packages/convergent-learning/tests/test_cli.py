@@ -28,6 +28,10 @@ class Own(nn.Module):
         return self.out(torch.relu(self.second(x.flatten(1))))
 
 
+def vectors():
+    return nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 2))
+
+
 number = 3
 """
 BASE = ("--arch", "own_net:Own", "--data", "x.npy")
@@ -117,6 +121,17 @@ def test_alignment_restores_the_weights_and_averages_them(here, tmp_path):
     assert not torch.equal(merged["norm.running_mean"], wanted["norm.running_mean"])
 
 
+def test_one_sample_more_than_a_batch_can_be_averaged_through_batchnorm(here, tmp_path):
+    nn = torch.nn
+    net = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 2))
+    weights, merged = tmp_path / "n.safetensors", tmp_path / "m.safetensors"
+    save_file(net.state_dict(), weights)
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(257, 3)))
+    options = ("--arch", "own_net:vectors", "--data", tmp_path / "x.npy", "--out", tmp_path / "o.safetensors")
+    assert call("align", weights, weights, *options, "--average", merged).code == 0
+    torch.testing.assert_close(load_file(merged)["0.weight"], net[0].weight.detach())
+
+
 def test_named_networks_and_labeled_data(tmp_path):
     from convergent_learning import make_network
 
@@ -172,12 +187,14 @@ def test_bad_weights_cost_one_line(here, tmp_path):
     place, _ = here
     (tmp_path / "text.safetensors").write_text("no tensors")
     torch.save({"net": torch.nn.Linear(1, 1)}, tmp_path / "pickle.pt")
+    torch.save({1: torch.zeros(1)}, tmp_path / "numbers.pt")
     state = load_file(place / "a.safetensors")
     save_file(state | {"first.bias": state["first.bias"] * float("nan")}, tmp_path / "nan.safetensors")
     before = contents(tmp_path).keys()
     for name, message in [
         ("text.safetensors", "text.safetensors"),
         ("pickle.pt", "nothing but tensors"),
+        ("numbers.pt", "names and tensors"),
         ("nan.safetensors", "first.bias is NaN"),
         ("none.safetensors", "none.safetensors"),
         ("none.pt", "there is no file"),

@@ -106,6 +106,14 @@ def test_bad_penalties_are_refused(layers, lambdas):
         sparse_mapping(stats_of(*layers), "l", lambdas=lambdas)
 
 
+def test_dead_units_predict_nothing():
+    dead = ActivationStats({"l": LayerStats((2, 1), 9, torch.zeros(3), torch.diag(torch.tensor([0, 0, 1.0])).double(),
+                                            torch.empty(0, 3))})  # fmt: skip
+    with pytest.raises(ValueError, match="are dead"):
+        sparse_mapping(dead, "l")
+    assert not sparse_mapping(dead, "l", 1, 0).weights.any()
+
+
 def test_planted_sums_of_two_units_are_recovered():
     generator = torch.Generator().manual_seed(0)
     a = torch.randn(3000, 10, generator=generator, dtype=DOUBLE)
@@ -259,5 +267,10 @@ def test_similarities_are_one_after_a_rotation_and_low_for_noise(samples, measur
     assert measure(x, 3 * x @ turn + 5) == pytest.approx(1, abs=1e-9)
     noise = torch.randn(120, 6, generator=torch.Generator().manual_seed(2), dtype=DOUBLE)
     assert measure(x, noise) < 0.5
-    with pytest.raises(ValueError, match="same 2 or more samples"):
-        measure(x, noise[:5])
+    for other, message in [
+        (noise[:5], "same 2 or more samples"),
+        (torch.ones(120, 3), "nothing to compare"),
+        (noise * math.nan, "NaN or infinite"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            measure(x, other)

@@ -1,11 +1,13 @@
 """Permuting, aligning and averaging networks: outputs must not change, and planted orders must be found."""
 
 import copy
+import math
 
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional
+from torch.nn.utils import prune
 
 from convergent_learning import (
     align,
@@ -217,6 +219,81 @@ def test_units_that_pass_through_anything_else_are_fixed(how):
     assert permute_model(net, {"conv": torch.arange(8)}) is not net
 
 
+def lambda_net(forward, **layers):
+    """A network from a function of itself and its input."""
+
+    class Made(nn.Module):
+        def __init__(self):
+            super().__init__()
+            for name, layer in layers.items():
+                self.add_module(name, layer)
+
+        def forward(self, x):
+            return forward(self, x)
+
+    return Made()
+
+
+STRANGERS = {
+    "weight read transposed": (
+        lambda: lambda_net(
+            lambda net, x: functional.linear(torch.relu(net.mid(torch.relu(net.a(x)))), net.mid.weight.t()),
+            a=nn.Linear(3, 6), mid=nn.Linear(6, 4),
+        ), (5, 3)),
+    "weight read after its layer": (
+        lambda: lambda_net(lambda net, x: net.out(net.a(x)) + net.out.weight @ torch.arange(6.0).double(),
+                           a=nn.Linear(3, 6), out=nn.Linear(6, 2)), (5, 3)),
+    "mT": (lambda: lambda_net(lambda net, x: net.out(net.tokens(net.a(x).mT).mean(-1)),
+                              a=nn.Linear(3, 6), tokens=nn.Linear(7, 4), out=nn.Linear(6, 2)), (5, 7, 3)),
+    "channels in the batch": (
+        lambda: lambda_net(lambda net, x: net.out(net.a(x).view(x.size(0) * 4, -1)).view(x.size(0), -1),
+                           a=nn.Conv2d(3, 4, 1), out=nn.Linear(64, 2)), IMAGES),
+    "maxout": (lambda: nn.Sequential(nn.Conv2d(3, 6, 1), nn.MaxPool3d((3, 1, 1), 1, (1, 0, 0)), nn.Conv2d(6, 2, 1)),
+               IMAGES),
+    "mean of two axes of three": (lambda: lambda_net(lambda net, x: net.out(net.a(x).mean((2, 3))),
+                                                     a=nn.Conv3d(3, 4, 1), out=nn.Linear(4, 2)), (2, 3, 4, 4, 4)),
+    "weight norm": (lambda: nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(3, 5)), nn.Linear(5, 2)),
+                    (5, 3)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", STRANGERS)
+def test_what_only_looks_like_a_chain_of_units_keeps_its_order(name):
+    make, shape = STRANGERS[name]
+    with training.seeded(0):
+        net, x = make().double().eval(), torch.randn(*shape, dtype=torch.float64)
+        groups = {layer: group.fixed for group in permutation_groups(net) for layer in group.layers}
+        assert all(fixed for layer, fixed in groups.items() if layer in {"a", "0"})
+        torch.testing.assert_close(permute_model(net, random_orders(net))(x), net(x))
+
+
+def test_the_mean_over_all_pixels_is_followed_however_many_axes_they_have():
+    for conv, shape, dims in (
+        (nn.Conv1d(3, 4, 1), (2, 3, 5), -1), (nn.Conv3d(3, 4, 1), (2, 3, 4, 4, 4), (2, 3, -1)),
+    ):  # fmt: skip
+        net = lambda_net(lambda net, x, dims=dims: net.out(net.a(x).mean(dims)), a=conv, out=nn.Linear(4, 2))
+        x = torch.randn(*shape)
+        torch.testing.assert_close(permute_model(net, {"a": torch.tensor([2, 0, 3, 1])})(x), net(x))
+
+
+def test_units_of_pruned_layers_stay_and_a_network_that_cannot_be_copied_says_so():
+    net = nn.Sequential(nn.Linear(3, 5), nn.Linear(5, 4), nn.Linear(4, 2))
+    prune.l1_unstructured(net[0], "weight", 0.5)
+    with pytest.raises(ValueError, match="make its weights parameters again"):
+        permute_model(net, {"1": torch.arange(4).flip(0)})
+    prune.remove(net[0], "weight")
+    assert [group.fixed for group in permutation_groups(net)][:2] == ["", ""]
+
+
+def test_alignment_of_convolutions_over_a_length_as_long_as_wide():
+    with training.seeded(0):
+        net = nn.Sequential(nn.Conv1d(3, 7, 1), nn.ReLU(), nn.Flatten(), nn.Linear(49, 2)).eval()
+        x = torch.randn(100, 3, 7)
+    shuffled = permute_model(net, random_orders(net))
+    found = align(net, shuffled, [x])
+    assert torch.equal(found.model[0].weight, net[0].weight)
+
+
 def test_bad_orders_are_refused():
     net, _ = made("residual")
     for orders, message in [
@@ -281,6 +358,8 @@ def test_averages_are_those_of_the_parameters():
         average([nets[0], made("dense")[0]])
     with pytest.raises(ValueError, match="as many weights"):
         average(nets, [1, 2])
+    with pytest.raises(ValueError, match="finite sum"):
+        average(nets, [math.nan] * len(nets))
     with pytest.raises(ValueError, match="no network"):
         average([])
 

@@ -162,6 +162,42 @@ def test_tokens_and_layers_with_other_names():
     assert read_activations(length, torch.zeros(2, 4, 9), ["0"])["0"].shape == (2, 9, 5)
 
 
+class Shapes(nn.Module):
+    """A convolution over a length, then tokens of another network: the same activation after both."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.relu, self.pooled = nn.Conv1d(3, 4, 1), nn.ReLU(), nn.ReLU()
+        self.linear, self.gelu, self.norm = nn.Linear(4, 5), nn.GELU(), nn.LayerNorm(5)
+
+    def forward(self, x):
+        x = self.pooled(torch.nn.functional.max_pool1d(self.relu(self.conv(x)), 2))
+        return self.norm(self.gelu(self.linear(x.mT)))
+
+
+def test_units_are_found_on_the_axis_of_the_layer_that_made_them():
+    x = torch.randn(10, 3, 8, generator=torch.Generator().manual_seed(0))
+    net = Shapes().eval()
+    read = read_activations(net, x, ["conv", "relu", "pooled", "linear", "gelu", "norm"])
+    assert [tuple(one.shape) for one in read.values()] == [(10, 8, 4)] * 2 + [(10, 4, 4)] + [(10, 4, 5)] * 3
+    torch.testing.assert_close(read["relu"], net.conv(x).mT.relu())
+    images = nn.Sequential(nn.Linear(3, 6), nn.GELU(), nn.LayerNorm(6)).eval()
+    last = read_activations(images, torch.randn(2, 4, 5, 3), ["0", "1", "2"])
+    assert {tuple(one.shape) for one in last.values()} == {(2, 20, 6)}
+
+
+def test_an_axis_that_nothing_tells_has_to_be_given():
+    class Unknown(Shapes):
+        def forward(self, x):
+            return self.relu(self.conv(x) * 2 if x.sum() > 0 else self.conv(x))
+
+    net, x = Unknown().eval(), torch.ones(2, 3, 8)
+    with pytest.raises(ValueError, match="axis='channels'"):
+        read_activations(net, x, ["relu"])
+    assert collect([net], [x.cumsum(2)], ["relu"], axis="channels")["relu"].sizes == (4,)
+    assert read_activations(net, x, ["relu"], axis="last")["relu"].shape == (2, 4, 8)
+
+
 def test_dead_units_are_listed_and_correlate_with_nothing():
     net = conv()
     net[0].weight.data[1] = 0
@@ -178,6 +214,8 @@ def test_bad_networks_and_loaders_cost_one_sentence():
         collect([net], [x], ["10"])
     with pytest.raises(ValueError, match="no batch"):
         collect([net], [], ["0"])
+    with pytest.raises(ValueError, match="a batch is a tensor"):
+        collect([net], [{"x": x}], ["0"])
     with pytest.raises(ValueError, match="answers NaN"):
         collect([net], [x * float("nan")], ["0"])
     with pytest.raises(ValueError, match="other samples or positions"):
@@ -217,7 +255,13 @@ def test_statistics_on_disk_come_back_and_strangers_do_not(tmp_path):
     with pytest.raises(ValueError, match="no network 2"):
         again.cross("0", 0, 2)
     held = dict(np.load(tmp_path / "stats.npz"))
-    for change in ({"mean0": np.zeros(3)}, {"covariance1": np.full((6, 6), np.nan)}, {"layers": np.zeros(2, np.uint8)}):
+    for change in (
+        {"mean0": np.zeros(3)},
+        {"count0": np.array(np.inf)},
+        {"covariance0": -held["covariance0"]},
+        {"covariance1": np.full((6, 6), np.nan)},
+        {"layers": np.zeros(2, np.uint8)},
+    ):
         np.savez(tmp_path / "wrong.npz", **(held | change))
         with pytest.raises(ValueError, match="does not hold the statistics"):
             ActivationStats.load(tmp_path / "wrong.npz")

@@ -3,14 +3,21 @@
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.utils.weak import WeakTensorKeyDictionary
 
-CHANNELS_FIRST = (nn.Conv1d, nn.ConvTranspose1d, nn.BatchNorm1d, nn.MaxPool1d, nn.AvgPool1d, nn.AdaptiveAvgPool1d)
-"""Layers whose outputs of three axes are (batch, channels, length); those of all others are (batch, tokens, units)."""
+from .graph import BATCH_NORMS, CONVOLUTIONS, ENTRYWISE, SPATIAL, TRANSPOSED, read_axes
+
+Axis = Literal["channels", "last"]
+LENGTHS = (nn.Conv1d, nn.ConvTranspose1d, nn.MaxPool1d, nn.AvgPool1d, nn.AdaptiveAvgPool1d)
+CHANNELS = (*CONVOLUTIONS, *TRANSPOSED, *BATCH_NORMS, *SPATIAL, nn.GroupNorm)
+"""Layers whose units are axis 1."""
+LAST = (nn.Linear, nn.Embedding, nn.MultiheadAttention)
+"""Layers whose units are the last axis, as are those of LayerNorm."""
 
 
 def find_layer(net: nn.Module, name: str) -> nn.Module:
@@ -33,6 +40,7 @@ def read_activations(
     *,
     after: Literal["relu"] | None = None,
     repeated: bool = False,
+    axis: Axis | None = None,
 ) -> dict[str, Float[Tensor, "batch positions units"]]:
     """The activations of layers for a batch.
 
@@ -45,14 +53,19 @@ def read_activations(
         layers: Names of modules. For activations after a ReLU, name the module of the ReLU.
         after: "relu" rectifies the outputs, for networks that call `relu` as a function.
         repeated: Take what a module answers each time that it runs, as further positions, instead of refusing it.
+        axis: Where units stand in arrays of three or more axes: "channels" is axis 1, "last" the last. By default as
+            the layer's kind tells, such as a convolution's or an affine layer's, or that of the layer before an
+            activation; images of an unknown kind have channels, and all else has tokens.
 
     Raises:
-        ValueError: if a layer is not there, does not run, runs more than once, or answers no array of units.
+        ValueError: if a layer is not there, does not run, runs more than once, answers no array of units, or one of
+            which the axis must be given.
     """
-    found: dict[str, list[Tensor]] = {name: [] for name in layers}
+    found: dict[str, list[tuple[Tensor, Axis | None]]] = {name: [] for name in layers}
     with ExitStack() as stack:
+        axes = stack.enter_context(_axes_of_outputs(net))
         for name, outputs in found.items():
-            stack.enter_context(_hooked(find_layer(net, name), outputs))
+            stack.enter_context(_hooked(find_layer(net, name), outputs, axes))
         with torch.no_grad():
             net(x)
     read = {}
@@ -61,20 +74,49 @@ def read_activations(
             raise ValueError(
                 f"layer {name} ran {len(outputs)} times in a forward pass; name a module that runs exactly once"
             )
-        channels_first = isinstance(find_layer(net, name), CHANNELS_FIRST)
-        units = torch.cat([_by_position(output, channels_first, name) for output in outputs], 1)
+        units = torch.cat([_by_position(output, net, name, axis or known) for output, known in outputs], 1)
         read[name] = units.relu() if after == "relu" else units
     return read
 
 
 @contextmanager
-def _hooked(module: nn.Module, outputs: list[Tensor]) -> Iterator[None]:
+def _axes_of_outputs(net: nn.Module) -> Iterator[Mapping[Tensor, Axis]]:
+    """Where units stand in the arrays that modules answer: told by their kind, and kept by activations."""
+    axes: Any = WeakTensorKeyDictionary()
+
+    def note(module: nn.Module, inputs: tuple[object, ...], output: object) -> None:
+        first = _first_of(output)
+        if first is None:
+            return
+        if isinstance(module, CHANNELS):
+            axes[first] = "channels"
+        elif isinstance(module, LAST) or (type(module) is nn.LayerNorm and len(module.normalized_shape) == 1):
+            axes[first] = "last"
+        elif isinstance(module, (*ENTRYWISE, nn.PReLU)) and (given := _first_of(inputs)) is not None and given in axes:
+            axes[first] = axes[given]
+
+    handles = [module.register_forward_hook(note) for module in net.modules()]
+    try:
+        yield axes
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _first_of(output: object) -> Tensor | None:
+    first = output[0] if isinstance(output, (tuple, list)) and output else output
+    if isinstance(first, Mapping) and first:
+        first = next(iter(first.values()))
+    return first if isinstance(first, Tensor) else None
+
+
+@contextmanager
+def _hooked(
+    module: nn.Module, outputs: list[tuple[Tensor, Axis | None]], axes: Mapping[Tensor, Axis]
+) -> Iterator[None]:
     def keep(module: nn.Module, inputs: object, output: object) -> None:  # noqa: ARG001 - the signature of a hook
-        first = output[0] if isinstance(output, (tuple, list)) else output
-        if isinstance(first, Mapping):
-            first = next(iter(first.values()))
-        if isinstance(first, Tensor):
-            outputs.append(first.detach().clone())
+        if (first := _first_of(output)) is not None:
+            outputs.append((first.detach().clone(), axes.get(first)))
 
     handle = module.register_forward_hook(keep)
     try:
@@ -83,14 +125,32 @@ def _hooked(module: nn.Module, outputs: list[Tensor]) -> Iterator[None]:
         handle.remove()
 
 
-def _by_position(output: Tensor, channels_first: bool, name: str) -> Float[Tensor, "batch positions units"]:
+def _by_position(
+    output: Tensor, net: nn.Module, name: str, axis: Axis | None
+) -> Float[Tensor, "batch positions units"]:
     if output.ndim < 2 or not output.is_floating_point():
         raise ValueError(f"layer {name} answers {tuple(output.shape)} {output.dtype}, which are no units of a batch")
     if output.ndim == 2:
         return output[:, None]
-    if output.ndim == 3 and not channels_first:
-        return output
-    return output.flatten(2).transpose(1, 2)
+    if axis is None:
+        axis = "channels" if output.ndim > 3 else _axis_of_three(net, name)
+    return output.flatten(2).transpose(1, 2) if axis == "channels" else output.flatten(1, -2)
+
+
+def _axis_of_three(net: nn.Module, name: str) -> Axis:
+    """Tokens, unless the network has convolutions over a length: then what its graph says."""
+    if not any(isinstance(module, LENGTHS) for module in net.modules()):
+        return "last"
+    try:
+        known = read_axes(net).axis.get(name)
+    except ValueError:
+        known = None
+    if known is None:
+        raise ValueError(
+            f"layer {name} answers three axes, and its units may be axis 1 or the last; say so with axis='channels' or "
+            "'last'"
+        )
+    return known
 
 
 def choose_positions(

@@ -1,6 +1,7 @@
 """Averaging networks whose units stand in the same order: what an alignment is good for."""
 
 import copy
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
@@ -25,8 +26,8 @@ def average(models: Sequence[Net], weights: Sequence[float] | None = None) -> Ne
     if not models:
         raise ValueError("there is no network to average")
     shares = [1.0] * len(models) if weights is None else list(weights)
-    if len(shares) != len(models) or sum(shares) == 0:
-        raise ValueError(f"{len(models)} networks need as many weights, of a sum that is not 0, not {shares}")
+    if len(shares) != len(models) or not math.isfinite(sum(shares)) or sum(shares) == 0:
+        raise ValueError(f"{len(models)} networks need as many weights, of a finite sum that is not 0, not {shares}")
     states = [model.state_dict() for model in models]
     shapes = [{name: tensor.shape for name, tensor in state.items()} for state in states]
     for i, one in enumerate(shapes[1:], 1):

@@ -21,13 +21,18 @@ class Value:
 
     Attributes:
         segments: The groups along the axis, in order; empty where the units must stay.
-        axis: "channels" is axis 1, before pixels; "last" is the last axis.
+        pixels: Number of axes of pixels after the units, which are then axis 1; 0 where units are the last axis.
         is_flat: Whether channels and pixels were flattened, so that the block is known only where the tensor is read.
     """
 
     segments: tuple[Segment, ...] = ()
-    axis: Literal["channels", "last"] = "last"
+    pixels: int = 0
     is_flat: bool = False
+
+    @property
+    def axis(self) -> Literal["channels", "last"]:
+        """Where the units stand: "channels" is axis 1, before pixels; "last" is the last axis."""
+        return "channels" if self.pixels else "last"
 
 
 FIXED = Value()
@@ -43,6 +48,7 @@ class Axes:
     reason: dict[int, str] = field(default_factory=dict)
     bound: dict[tuple[str, int], tuple[Segment, ...]] = field(default_factory=dict)
     layers: list[tuple[str, int]] = field(default_factory=list)
+    axis: dict[str, Literal["channels", "last"]] = field(default_factory=dict)
 
     def new(self, size: int) -> int:
         """A group of its own."""
@@ -64,7 +70,7 @@ class Axes:
     def join(self, a: Value, b: Value, where: str) -> Value:
         """Let two tensors that are combined entry by entry have one order; fixes both where that cannot be."""
         sizes = [[(self.size[s.group], s.block) for s in one.segments] for one in (a, b)]
-        if sizes[0] != sizes[1] or a.axis != b.axis or a.is_flat != b.is_flat or not a.segments:
+        if sizes[0] != sizes[1] or a.pixels != b.pixels or a.is_flat != b.is_flat or not a.segments:
             for one in (a, b):
                 self.fix(one, f"it is combined with other units in {where}")
             return FIXED

@@ -19,6 +19,7 @@ def collect(
     *,
     arch_args: str = "",
     after: Literal["none", "relu"] = "none",
+    axis: Literal["auto", "channels", "last"] = "auto",
     limit: int | None = None,
     max_positions: int | None = None,
     keep: int = 0,
@@ -36,6 +37,8 @@ def collect(
         out: File for the statistics, .npz.
         arch_args: Keyword arguments of the architecture, a JSON object.
         after: Rectify what the layers answer, for networks that call relu as a function.
+        axis: Where units stand in arrays of three or more axes: axis 1 (channels) or the last; by default as the layers
+            tell.
         limit: Number of samples; all by default.
         max_positions: Random pixels or tokens of each sample; all by default.
         keep: Samples to keep for mutual information.
@@ -46,7 +49,7 @@ def collect(
 
     commands.collect(
         (a, b), (arch, arch_args), data, layers, out,
-        after=after, limit=limit, max_positions=max_positions, keep=keep, seed=seed,
+        after=after, axis=axis, limit=limit, max_positions=max_positions, keep=keep, seed=seed,
     ).show(as_json=json)  # fmt: skip
 
 

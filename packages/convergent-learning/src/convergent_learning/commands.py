@@ -13,6 +13,7 @@ from separata.labeled import load_splits
 from separata.output import Output
 from separata.training import accuracy
 
+from .activations import Axis
 from .alignment import align as align_networks
 from .averaging import average as average_networks
 from .averaging import reestimate_batchnorm
@@ -26,6 +27,7 @@ from .statistics import ActivationStats
 from .statistics import collect as collect_statistics
 
 BATCH = 256
+AXES: dict[str, Axis | None] = {"auto": None, "channels": "channels", "last": "last"}
 
 
 def _number(value: float) -> float | None:
@@ -41,6 +43,7 @@ def collect(
     out: Path,
     *,
     after: str,
+    axis: str,
     limit: int | None,
     max_positions: int | None,
     keep: int,
@@ -58,7 +61,7 @@ def collect(
     try:
         stats = collect_statistics(
             nets, x.split(BATCH), names, max_positions=max_positions, keep=keep,
-            after="relu" if after == "relu" else None, seed=seed,
+            after="relu" if after == "relu" else None, axis=AXES[axis], seed=seed,
         )  # fmt: skip
     except (RuntimeError, TypeError) as error:
         reason = str(error).splitlines()[0]
@@ -221,7 +224,9 @@ def align(
             raise ValueError(f"networks are written as .safetensors, not as {file.name}")
         files.check_writable(file)
     first, second = load_network(a, *arch), load_network(b, *arch)
-    batches = load_inputs(data, limit, "train").split(BATCH)
+    x = load_inputs(data, limit, "train")
+    # Batches of like sizes: BatchNorm cannot learn from a last batch of one.
+    batches = x.tensor_split(math.ceil(len(x) / BATCH))
     try:
         found = align_networks(first, second, batches)
     except (RuntimeError, TypeError) as error:

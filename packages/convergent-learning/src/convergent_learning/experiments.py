@@ -47,6 +47,8 @@ def _measure(run: Run, one: dict[str, Any]) -> None:
         bottom_quarter=first["bottom_quarter"],
         untrained_top=first["untrained"]["top"],
         untrained_bottom_quarter=first["untrained"]["bottom_quarter"],
+        hidden_top=one["hidden"]["top"],
+        hidden_bottom_quarter=one["hidden"]["bottom_quarter"],
     )
     columns = {
         f"{key}_{name}": layers[name][key] for key in ("greedy", "matching", "overlap", "random") for name in LAYERS
@@ -64,7 +66,8 @@ def _measure(run: Run, one: dict[str, Any]) -> None:
 
 def _draw(run: Run, found: list[dict[str, Any]]) -> None:
     one = found[0]
-    curves = {name: (one["layers"][name]["curve"], one["layers"][name]["curve_matching"]) for name in LAYERS}
+    matched = {name: one["layers"][name] for name in LAYERS} | {"fc": one["hidden"]}
+    curves = {name: (some["curve"], some["curve_matching"]) for name, some in matched.items()}
     run.figure(
         "correlations",
         draw_correlations(curves),
@@ -108,7 +111,11 @@ def _draw(run: Run, found: list[dict[str, Any]]) -> None:
     subspaces = {
         "all units": {"trained": "dense", "rotated": "dense_rotated", "untrained": "dense_untrained"},
         "best single unit": {"trained": "one_to_one", "rotated": "one_to_one_rotated"},
-        "cosine between clusters": {"trained": "clusters", "random clusters": "random_clusters"},
+        "cosine between clusters": {
+            "trained": "clusters",
+            "untrained": "clusters_untrained",
+            "random clusters": "random_clusters",
+        },
     }
     run.figure(
         "subspaces",

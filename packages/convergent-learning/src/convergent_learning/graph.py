@@ -1,8 +1,8 @@
 """Reading from a network's graph which units can be permuted together (torch.fx)."""
 
 import operator
-from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import jaxtyping
 from torch import Tensor, fx, nn
@@ -30,10 +30,12 @@ ENTRYWISE_CALLS = {
 }
 SPATIAL_CALLS = {
     *("max_pool1d", "max_pool2d", "avg_pool1d", "avg_pool2d", "adaptive_avg_pool1d", "adaptive_avg_pool2d"),
-    *("adaptive_max_pool2d", "interpolate", "dropout2d", "boolean_dispatch"),
+    *("adaptive_max_pool2d", "interpolate", "dropout2d"),
 }
 BINARY = {"add", "add_", "iadd", "sub", "sub_", "isub", "mul", "mul_", "imul", "truediv", "div", "div_"}
-SHAPES = {"size", "dim", "getattr"}
+SHAPES = {"size", "dim"}
+ATTRIBUTES = {"shape", "ndim", "dtype", "device", "is_cuda", "requires_grad"}
+"""What a tensor says of itself; its other attributes, such as `T` and `mT`, are tensors."""
 
 
 def read_axes(model: nn.Module) -> Axes:
@@ -80,7 +82,7 @@ class _Reader:
             held: Any = self.modules[""]
             for part in str(node.target).split("."):
                 held = getattr(held, part)
-            return FIXED if isinstance(held, Tensor) and held.numel() > 1 else None
+            return self._own(node, held) if isinstance(held, Tensor) and held.numel() > 1 else None
         if node.op == "output":
             return self._fixed(node, "its units are the network's outputs")
         if node.op == "call_module":
@@ -88,6 +90,7 @@ class _Reader:
             value = self._module(node, name, self.modules[name])
             if not value.is_flat and len(value.segments) == 1 and value.segments[0].block == 1:
                 self.axes.layers.append((name, value.segments[0].group))
+                self.axes.axis[name] = value.axis
             return value
         return self._call(node)
 
@@ -99,26 +102,41 @@ class _Reader:
             self.axes.fix(value, reason)
         return FIXED
 
+    def _own(self, node: fx.Node, tensor: Tensor) -> Value:
+        """A parameter or buffer that the forward pass reads by itself: layers that hold it, too, keep their order."""
+        if name := self.names.get(id(tensor)):
+            self._bind_fixed(name, tensor, f"{node.target} is read by itself")
+        return FIXED
+
+    def _bind_fixed(self, name: str, tensor: Tensor, reason: str) -> None:
+        for dim in range(tensor.ndim):
+            self.axes.bind(name, dim, self._fixed_segments(tensor.shape[dim], reason))
+
     # ---- modules
 
     def _module(self, node: fx.Node, name: str, module: Any) -> Value:  # noqa: ANN401, PLR0911 - one case a line
         inputs = self._inputs(node)
         unknown = f"it passes through {name} ({type(module).__name__})"
-        if len(inputs) != 1 or is_parametrized(module):
+        # Pruning and the older normalizations of weights put a computed tensor in the place of a parameter.
+        is_computed = any(
+            isinstance(held := getattr(module, key, None), Tensor) and id(held) not in self.names
+            for key in ("weight", "bias")
+        )
+        if len(inputs) != 1 or is_parametrized(module) or is_computed:
             return self._produced_fixed(node, unknown)
         (x,) = inputs
         kind = type(module)
         if kind is nn.Linear:
-            return self._affine(module, (x, "last", 1), (0, "last"), unknown)
+            return self._affine(module, (x, "last", 1), (0, 0), unknown)
         if kind in CONVOLUTIONS:
             return self._convolution(node, module, x, unknown)
         if kind in TRANSPOSED and module.groups == 1:
-            return self._affine(module, (x, "channels", 0), (1, "channels"), unknown)
-        if kind in ENTRYWISE or (kind in SPATIAL and (x.axis == "channels" or not x.segments)):
+            return self._affine(module, (x, "channels", 0), (1, len(module.kernel_size)), unknown)
+        if kind in ENTRYWISE or (kind in SPATIAL and (not x.segments or _has_pixels(x, kind.__name__))):
             return x
         if kind is nn.Flatten and module.start_dim == 1 and module.end_dim == -1:
             return _flattened(x)
-        if kind in BATCH_NORMS:
+        if kind in BATCH_NORMS and (kind is nn.BatchNorm1d or x.axis == "channels"):
             return self._per_unit(node, module, x, module.num_features, unknown)
         if kind is nn.LayerNorm and len(module.normalized_shape) == 1 and x.axis == "last":
             return self._per_unit(node, module, x, module.normalized_shape[0], unknown)
@@ -132,22 +150,19 @@ class _Reader:
         """What a layer that is not understood answers; parameters that it shares with others stay in order, too."""
         module = self.modules[str(node.target)]
         for tensor in module.parameters():
-            for dim in range(tensor.ndim):
-                fixed = self.axes.new(tensor.shape[dim])
-                self.axes.reason[fixed] = reason
-                self.axes.bind(self.names[id(tensor)], dim, (Segment(fixed, 1),))
+            self._bind_fixed(self.names[id(tensor)], tensor, reason)
         return self._fixed(node, reason)
 
     def _affine(
         self,
         module: Any,  # noqa: ANN401 - an affine layer or a convolution
         read: tuple[Value, str, int],
-        made: tuple[int, Literal["channels", "last"]],
+        made: tuple[int, int],
         unknown: str,
     ) -> Value:
         """A layer that mixes all units of its input: a group of its own for its output."""
         x, axis, dim = read
-        weight, (out_dim, out_axis) = module.weight, made
+        weight, (out_dim, pixels) = module.weight, made
         if x.segments:
             segments = self.axes.resolve(x, weight.shape[dim]) if x.axis == axis else None
             if segments is None:
@@ -160,7 +175,7 @@ class _Reader:
         self.axes.bind(self.names[id(weight)], out_dim, new)
         if module.bias is not None:
             self.axes.bind(self.names[id(module.bias)], 0, new)
-        return Value(new, out_axis)
+        return Value(new, pixels)
 
     def _fixed_segments(self, size: int, reason: str) -> tuple[Segment, ...]:
         group = self.axes.new(size)
@@ -169,7 +184,7 @@ class _Reader:
 
     def _convolution(self, node: fx.Node, module: Any, x: Value, unknown: str) -> Value:  # noqa: ANN401
         if module.groups == 1:
-            return self._affine(module, (x, "channels", 1), (0, "channels"), unknown)
+            return self._affine(module, (x, "channels", 1), (0, len(module.kernel_size)), unknown)
         is_depthwise = module.groups == module.in_channels == module.out_channels
         if is_depthwise and x.axis == "channels":
             return self._per_unit(node, module, x, module.in_channels, unknown)
@@ -190,7 +205,7 @@ class _Reader:
     def _call(self, node: fx.Node) -> Value | None:
         name = node.target if isinstance(node.target, str) else getattr(node.target, "__name__", str(node.target))
         inputs = self._inputs(node)
-        if not inputs or name in SHAPES or node.target is getattr:
+        if not inputs or name in SHAPES or (node.target is getattr and node.args[1] in ATTRIBUTES):
             return None
         known: dict[str, Callable[[fx.Node, list[Value]], Value | None]] = {
             "flatten": self._flatten,
@@ -209,9 +224,7 @@ class _Reader:
             found = self.axes.join(inputs[0], inputs[1], node.name)
         elif node.target is operator.getitem:
             found = _spatial_slice(node, inputs[0])
-        elif len(inputs) == 1 and (
-            name in ENTRYWISE_CALLS or (_is_spatial(node, name) and inputs[0].axis == "channels")
-        ):
+        elif len(inputs) == 1 and (name in ENTRYWISE_CALLS or _is_spatial(node, name, inputs[0])):
             found = inputs[0]
         return found or self._fixed(node, f"it passes through {name}")
 
@@ -224,16 +237,25 @@ class _Reader:
         shape = node.args[1:]
         if len(shape) == 1 and isinstance(shape[0], (tuple, list)):
             shape = tuple(shape[0])
-        return _flattened(inputs[0]) if len(shape) == 2 and shape[1] == -1 and shape[0] != -1 else None
+        return _flattened(inputs[0]) if len(shape) == 2 and shape[1] == -1 and self._is_batch(shape[0]) else None
+
+    def _is_batch(self, size: Any) -> bool:  # noqa: ANN401 - a number or a node
+        """Whether a size is `x.size(0)` or `x.shape[0]`."""
+        if not isinstance(size, fx.Node):
+            return False
+        if size.target == "size":
+            return (*size.args[1:], *size.kwargs.values()) == (0,)
+        whole = size.args[0] if size.target is operator.getitem else None
+        return isinstance(whole, fx.Node) and size.args[1] == 0 and self.values[whole] is None
 
     def _mean(self, node: fx.Node, inputs: list[Value]) -> Value | None:
         (x,) = inputs
         dims = node.args[1] if len(node.args) > 1 else node.kwargs.get("dim")
         keep = node.args[2] if len(node.args) > 2 else node.kwargs.get("keepdim", False)
         over = {dims} if isinstance(dims, int) else set(dims) if isinstance(dims, (tuple, list)) else set()
-        if x.axis != "channels" or x.is_flat or over not in ({2, 3}, {-1, -2}):
+        if not x.pixels or {dim % (2 + x.pixels) for dim in over} != set(range(2, 2 + x.pixels)):
             return None
-        return x if keep else Value(x.segments, "last")
+        return x if keep else Value(x.segments)
 
     def _cat(self, node: fx.Node, inputs: list[Value]) -> Value | None:  # noqa: ARG002 - as the others
         parts: Any = node.args[0] if node.args else node.kwargs.get("tensors")
@@ -241,15 +263,15 @@ class _Reader:
         values = [self.values[part] for part in parts]
         if any(value is None or not value.segments or value.is_flat for value in values):
             return None
-        axes = {value.axis for value in values if value}
-        if len(axes) != 1 or dim != (1 if axes == {"channels"} else -1):
+        pixels = {value.pixels for value in values if value}
+        if len(pixels) != 1 or dim != (-1 if pixels == {0} else 1):
             return None
-        return Value(tuple(s for value in values if value for s in value.segments), values[0].axis)  # type: ignore[union-attr]
+        return Value(tuple(s for value in values if value for s in value.segments), pixels.pop())
 
 
 def _flattened(x: Value) -> Value:
     """After flatten(1): channels become blocks of as many entries as they had pixels."""
-    return Value(x.segments, "last", x.axis == "channels" or x.is_flat)
+    return Value(x.segments, 0, x.pixels > 0 or x.is_flat)
 
 
 def _spatial_slice(node: fx.Node, x: Value) -> Value | None:
@@ -265,8 +287,20 @@ def _is_plain(node: fx.Node) -> bool:
     return all(isinstance(one, (fx.Node, int, float)) for one in node.args)
 
 
-def _is_spatial(node: fx.Node, name: str) -> bool:
-    return name in SPATIAL_CALLS and (name != "boolean_dispatch" or node.target in _POOLS)
+def _is_spatial(node: fx.Node, name: str, x: Value) -> bool:
+    name = _POOLS.get(node.target, name)
+    return name in SPATIAL_CALLS and _has_pixels(x, name)
 
 
-_POOLS: Sequence[Any] = (functional.max_pool1d, functional.max_pool2d, functional.adaptive_max_pool2d)
+def _has_pixels(x: Value, name: str) -> bool:
+    """Whether an operation on pixels has as many axes of them as a tensor; MaxPool3d after Conv2d would mix units."""
+    digit = name[-2:-1]
+    return x.pixels == int(digit) if digit.isdigit() else x.pixels > 0
+
+
+_POOLS: Mapping[Any, str] = {
+    functional.max_pool1d: "max_pool1d",
+    functional.max_pool2d: "max_pool2d",
+    functional.adaptive_max_pool2d: "adaptive_max_pool2d",
+}
+"""Functions that do not know their own names."""

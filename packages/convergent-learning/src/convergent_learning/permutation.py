@@ -37,7 +37,8 @@ def permutation_groups(model: nn.Module) -> list[PermutationGroup]:
 
     Known are affine layers, convolutions (depthwise ones, too), normalization, activations, pooling, flattening,
     residual additions, concatenation, and their functional forms. Units that pass through anything else are fixed, with
-    the reason. `torch.fx` must be able to trace the network.
+    the reason. `torch.fx` must be able to trace the network. It knows no shapes: BatchNorm1d and PReLU after an affine
+    layer are taken to read vectors (batch, units), not tokens.
 
     Raises:
         ValueError: if it cannot be traced.
@@ -70,8 +71,8 @@ def permute_model(model: Net, orders: Mapping[str, Int[Tensor, " units"]]) -> Ne
         orders: For each layer, by name, a permutation of its units. One layer of a group suffices.
 
     Raises:
-        ValueError: if the network cannot be traced, a layer is unknown or fixed, an order is no permutation, or two
-            layers of one group are given different orders.
+        ValueError: if the network cannot be traced or copied, a layer is unknown or fixed, an order is no permutation,
+            or two layers of one group are given different orders.
     """
     axes = read_axes(model)
     groups = {name: axes.find(group) for name, group in axes.layers}
@@ -88,7 +89,10 @@ def permute_model(model: Net, orders: Mapping[str, Int[Tensor, " units"]]) -> Ne
         if group in chosen and not torch.equal(chosen[group], units):
             raise ValueError(f"layer {name} shares its units with another layer that is given another order")
         chosen[group] = units
-    permuted = copy.deepcopy(model)
+    try:
+        permuted = copy.deepcopy(model)
+    except RuntimeError as error:  # weights that pruning or a normalization computes
+        raise ValueError(f"the network cannot be copied; make its weights parameters again: {error}") from None
     tensors = {**dict(permuted.named_parameters()), **dict(permuted.named_buffers())}
     with torch.no_grad():
         for (name, dim), segments in axes.bound.items():

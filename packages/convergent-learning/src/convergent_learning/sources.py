@@ -86,7 +86,9 @@ def load_network(path: Path, arch: str, arguments: str = "") -> nn.Module:
             raise ValueError(f"{path} is not a whole file of nothing but tensors; save model.state_dict()") from None
     else:
         state, _ = files.load_tensors(path)
-    if not isinstance(state, dict) or not all(isinstance(one, Tensor) for one in state.values()):
+    if not isinstance(state, dict) or not all(
+        isinstance(name, str) and isinstance(one, Tensor) for name, one in state.items()
+    ):
         raise ValueError(f"{path} does not hold a state_dict: names and tensors")
     try:
         model.load_state_dict(state)

@@ -81,7 +81,8 @@ def sparse_mapping(
         max_steps: Steps of FISTA for each penalty; a warning says where they left a gap of 100 times the tolerance.
 
     Raises:
-        ValueError: if there is no penalty, one is negative or not finite, or there is no such layer or network.
+        ValueError: if there is no penalty, one is negative or not finite, there is no such layer or network, or all
+            units of the source are dead.
     """
     penalties = torch.tensor(sorted(map(float, lambdas), reverse=True), dtype=torch.float64)
     if not len(penalties) or not bool(penalties.isfinite().all()) or penalties[-1] < 0:
@@ -90,6 +91,8 @@ def sparse_mapping(
     gram, cross = one.correlation(src, src).cpu(), one.correlation(src, dst).cpu()
     variance = (~one.dead(dst)).double().cpu()
     dense = least_squares(gram, cross)
+    if not bool(gram.any()):
+        raise ValueError(f"all units of layer {layer} of network {src} are dead: they predict nothing")
     step = 1 / torch.linalg.eigvalsh(gram)[-1]
     weights, found, gaps = torch.zeros_like(cross), [], []
     for penalty in penalties.tolist():

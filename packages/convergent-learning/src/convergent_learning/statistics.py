@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from separata import files
 from separata.arrays import load_npz
 
-from .activations import choose_positions, read_activations, take_positions
+from .activations import Axis, choose_positions, read_activations, take_positions
 from .moments import Moments
 
 DEAD = 1e-8
@@ -119,7 +119,7 @@ class ActivationStats:
         try:
             names = json.loads(held["layers"].tobytes().decode())
             layers = {str(name): _layer_of(held, i) for i, name in enumerate(names)}
-        except (KeyError, TypeError, ValueError, RecursionError):
+        except (KeyError, TypeError, ValueError, OverflowError, RecursionError):
             raise ValueError(f"{path} does not hold the statistics that `collect` writes") from None
         return cls(layers)
 
@@ -132,6 +132,7 @@ def _layer_of(held: dict[str, np.ndarray], i: int) -> LayerStats:
     )
     n = sum(sizes)
     is_right = mean.shape == (n,) and covariance.shape == (n, n) and samples.ndim == 2 and samples.shape[1] == n
+    is_right &= bool((covariance.diagonal() >= 0).all()) if is_right else False
     is_finite = all(bool(one.isfinite().all()) for one in (mean, covariance, samples))
     if not (is_right and is_finite and count > 0 and min(sizes) > 0 and torch.equal(covariance, covariance.T)):
         raise ValueError("the arrays do not belong together")
@@ -148,6 +149,7 @@ def collect(
     after: Literal["relu"] | None = None,
     precise: bool = False,
     repeated: bool = False,
+    axis: Axis | None = None,
     seed: int = 0,
     device: str | torch.device | None = None,
 ) -> ActivationStats:
@@ -166,6 +168,7 @@ def collect(
         after: "relu" rectifies what the layers answer.
         precise: Multiply in float64; see `Moments`.
         repeated: Allow layers that run several times in a forward pass; each time adds positions.
+        axis: Where units stand in arrays of three or more axes, if not as the layers tell; see `read_activations`.
         seed: Draws positions and samples.
         device: Where the networks are and compute; by default where the parameters of the first are.
 
@@ -190,7 +193,12 @@ def collect(
         for net in nets:
             net.eval()
         for batch in loader:
-            x = (batch[0] if isinstance(batch, (tuple, list)) else batch).to(device)
+            x = batch[0] if isinstance(batch, (tuple, list)) and batch else batch
+            if not isinstance(x, Tensor):
+                raise ValueError(
+                    f"a batch is a tensor, or a tuple or list that begins with one, not {type(x).__name__}"
+                )
+            x = x.to(device)
             read = [
                 read_activations(
                     net,
@@ -198,6 +206,7 @@ def collect(
                     [one if isinstance(one, str) else one[i] for one in named.values()],
                     after=after,
                     repeated=repeated,
+                    axis=axis,
                 )
                 for i, net in enumerate(nets)
             ]

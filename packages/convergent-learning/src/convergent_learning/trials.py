@@ -23,6 +23,8 @@ from .training import make_network, train_network
 
 LAYERS = {"conv1": "relu1", "conv2": "relu2", "conv3": "relu3"}
 """The paper's names, and the modules whose activations they mean: after the ReLU."""
+HIDDEN = "relu4"
+"""The fully connected layer."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def _nets(trial: NetworksTrial, device: str) -> tuple[ActivationStats, Activatio
     accuracies = [training.accuracy(net, test.images, test.labels) for net in trained]
     options: dict[str, Any] = {"keep": trial.keep, "seed": trial.seed, "device": device}
     stats, control = (
-        collect(nets, test.images.split(100), list(LAYERS.values()), **options) for nets in (trained, fresh)
+        collect(nets, test.images.split(100), [*LAYERS.values(), HIDDEN], **options) for nets in (trained, fresh)
     )
     filters = [next(net.parameters()).detach().mean(1).cpu().tolist() for net in trained[:2]]
     return stats, control, {"accuracies": accuracies, "filters": filters}
@@ -68,6 +70,7 @@ def run_trial(trial: NetworksTrial, device: str) -> dict[str, Any]:
     }
     return told | {
         "layers": layers,
+        "hidden": _match(stats, HIDDEN, pairs, generator),
         "subspaces": _subspaces(stats, control, trial, generator),
         "locality": _locality(stats, trial, generator),
         "information": _information(stats, generator),
@@ -82,7 +85,8 @@ def _match(
     for i, j in pairs:
         cross = stats.cross(layer, i, j)
         greedy, best = match_units(cross, "semi"), match_units(cross)
-        values = greedy.value.sort(descending=True).values
+        # Dead units have learned nothing that could recur.
+        values = greedy.value[~stats[layer].dead(i)].sort(descending=True).values
         rows.append(
             {
                 "greedy": greedy.mean,
@@ -107,7 +111,7 @@ def _subspaces(
     stats: ActivationStats, control: ActivationStats, trial: NetworksTrial, generator: torch.Generator
 ) -> dict[str, float]:
     r2: dict[str, list[float]] = {}
-    cosines: list[tuple[float, float]] = []
+    cosines: dict[str, list[tuple[float, float]]] = {"": [], "_untrained": []}
     for layer in ("relu2", "relu3"):
         for i, j in combinations(range(trial.n_nets), 2):
             turned = rotate(stats, layer, i, generator)
@@ -115,14 +119,18 @@ def _subspaces(
                 path = sparse_mapping(one, layer, i, j, [1.0])
                 r2.setdefault(f"dense{name}", []).append(float(path.dense_r2.mean()))
                 r2.setdefault(f"one_to_one{name}", []).append(float(path.single_r2.mean()))
-            cosines += _cluster_cosines(stats, layer, (i, j), trial, generator)
-    found, by_chance = zip(*cosines, strict=True)
-    test = wilcoxon(found, by_chance, alternative="greater")
-    return {name: statistics.fmean(values) for name, values in r2.items()} | {
-        "clusters": statistics.fmean(found),
-        "random_clusters": statistics.fmean(by_chance),
-        "p_value": float(test.pvalue),
-    }
+            for name, one in (("", stats), ("_untrained", control)):
+                cosines[name] += _cluster_cosines(one, layer, (i, j), trial, generator)
+    found = {name: statistics.fmean(values) for name, values in r2.items()}
+    for name, rows in cosines.items():
+        of_clusters, by_chance = zip(*rows, strict=True)
+        test = wilcoxon(of_clusters, by_chance, alternative="greater")
+        found |= {
+            f"clusters{name}": statistics.fmean(of_clusters),
+            f"random_clusters{name}": statistics.fmean(by_chance),
+            f"p_value{name}": float(test.pvalue),
+        }
+    return found
 
 
 def _cluster_cosines(
