@@ -246,7 +246,7 @@ class _Reader:
         if size.target == "size":
             return (*size.args[1:], *size.kwargs.values()) == (0,)
         whole = size.args[0] if size.target is operator.getitem else None
-        return isinstance(whole, fx.Node) and size.args[1] == 0 and self.values[whole] is None
+        return isinstance(whole, fx.Node) and bool(size.args[1] == 0) and self.values[whole] is None
 
     def _mean(self, node: fx.Node, inputs: list[Value]) -> Value | None:
         (x,) = inputs
