@@ -1,0 +1,89 @@
+"""Settings of branches. Imports nothing slow."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class BranchConfig:
+    """A nonlinear low-rank branch.
+
+    Args:
+        activation: cosnet, cos, sin, gelu, silu, relu, tanh, leaky_relu, or identity.
+        up_std: Standard deviation of the initial up-projection; with 0, the branch adds nothing before the first step.
+        freq_range: Range of the initial frequencies of CosNet.
+        phase: Initial phases of CosNet: uniform in ±π, or small (standard deviation 0.1).
+
+    Raises:
+        ValueError: if `up_std` is negative or not finite.
+    """
+
+    activation: str = "cosnet"
+    up_std: float = 0.0
+    freq_range: tuple[float, float] = (0.5, 2.0)
+    phase: Literal["uniform", "small"] = "uniform"
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.up_std) and self.up_std >= 0):
+            raise ValueError(f"up_std must be zero or positive, not {self.up_std}")
+
+
+@dataclass(frozen=True)
+class TransformerConfig:
+    """The shape of a transformer.
+
+    Args:
+        width: Width of the residual stream; a multiple of the heads.
+        depth: Number of blocks.
+        heads: Number of attention heads.
+
+    Raises:
+        ValueError: if one is not positive, or the heads do not divide the width.
+    """
+
+    width: int = 64
+    depth: int = 2
+    heads: int = 4
+
+    def __post_init__(self) -> None:
+        if min(self.width, self.depth, self.heads) < 1 or self.width % self.heads:
+            raise ValueError(
+                f"width, depth and heads must be positive and heads divide the width, not {self.width}, {self.depth} "
+                f"and {self.heads}"
+            )
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How a network is trained: AdamW, linear warm-up and cosine decay, gradients clipped to norm 1.
+
+    Args:
+        n_steps: Steps.
+        batch_size: Samples per step.
+        lr: Highest learning rate.
+        weight_decay: Weight decay of matrices; vectors have none.
+        warmup: Share of the steps in which the learning rate rises.
+        branch_lr_scale: Learning rate of branches over that of the network.
+        eval_every: Steps between evaluations.
+        seed: Seed of the initial weights and of the batches.
+
+    Raises:
+        ValueError: if a number is out of its range.
+    """
+
+    n_steps: int = 500
+    batch_size: int = 16
+    lr: float = 3e-3
+    weight_decay: float = 0.1
+    warmup: float = 0.1
+    branch_lr_scale: float = 1.0
+    eval_every: int = 25
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("n_steps", "batch_size", "lr", "branch_lr_scale", "eval_every"):
+            if not (math.isfinite(value := getattr(self, name)) and value > 0):
+                raise ValueError(f"{name} must be positive, not {value}")
+        if not (0 <= self.warmup < 1 and 0 <= self.weight_decay < math.inf):
+            raise ValueError(f"expected a warmup in [0, 1) and no negative decay, not {self.warmup} and {self.weight_decay}")
