@@ -41,7 +41,7 @@ def test_all_layers_in_blocks_are_the_default_and_train(gpt2):
     assert len(found.converted) == 2 * 4
     optimizer = torch.optim.AdamW(branch_param_groups(gpt2, 1e-2, 0.1))
     losses = []
-    for _ in range(12):
+    for _ in range(30):
         loss = gpt2(TOKENS, labels=TOKENS).loss
         optimizer.zero_grad()
         loss.backward()

@@ -4,37 +4,36 @@ from pathlib import Path
 
 from separata import cli
 
-from .configs import TrainConfig
 from .paper import PAPER
 
 
-# TODO: one to five commands on files in the formats of the field.
-def fit(inputs: Path, /, config: TrainConfig, *, out: Path, seed: int = 0) -> None:
-    """Learn the leading direction of the rows of an array.
+def compare(
+    baseline: Path,
+    other: Path,
+    /,
+    *,
+    step: str = "step",
+    loss: str | None = None,
+    step_time_ratio: float = 1.0,
+    plot: Path | None = None,
+    json: bool = False,
+) -> None:
+    """Say how much sooner a training reaches the best loss of its baseline, from two logs.
 
     Args:
-        inputs: Array of shape (samples, features), .npy.
-        config: How the neuron is trained.
-        out: File for the direction, .npy.
-        seed: Seed of the initial weight and of the order of rows.
+        baseline: Log of the baseline, JSON lines or .csv.
+        other: Log of the other training.
+        step: Key or column of the step.
+        loss: Key or column of the loss; eval_loss, val_loss, ... or loss if not given.
+        step_time_ratio: Time of a step over that of the baseline, for the net speedup.
+        plot: Figure of both curves to write: .svg, .png or .pdf.
+        json: Print as JSON.
     """
-    import numpy as np
-    import torch
+    from . import commands
 
-    from separata import files
-
-    from .rules import train
-
-    rows = np.load(inputs, allow_pickle=False)
-    if rows.ndim != 2 or not np.isfinite(rows).all():
-        raise ValueError(f"{inputs} must hold finite numbers of shape (samples, features), not shape {rows.shape}")
-    x = torch.from_numpy(rows).float()
-    weight = train(x - x.mean(0), config, torch.Generator().manual_seed(seed))
-    with files.replacing(out) as part, part.open("wb") as file:
-        np.save(file, weight.numpy())
-    print(f"norm {weight.norm():.3f}, in {out}")
+    commands.compare(baseline, other, step, loss, step_time_ratio, plot).show(as_json=json)
 
 
 def main() -> None:
     """Run the command line."""
-    cli.main(PAPER, [fit])
+    cli.main(PAPER, [compare])

@@ -87,3 +87,54 @@ class TrainConfig:
                 raise ValueError(f"{name} must be positive, not {value}")
         if not (0 <= self.warmup < 1 and 0 <= self.weight_decay < math.inf):
             raise ValueError(f"expected a warmup in [0, 1) and no negative decay, not {self.warmup} and {self.weight_decay}")
+
+
+TaskName = Literal["char-lm", "text", "mlm", "pixels", "vit", "regression"]
+
+
+@dataclass(frozen=True)
+class TaskConfig:
+    """What is learned.
+
+    Args:
+        name: char-lm (next character), text (the same, of a file), mlm (masked characters), pixels (next pixel), vit
+            (classes of images), or regression (a sum of sines).
+        data: Text file, or name of an image data set; the standard library and digits if empty.
+        length: Context of text.
+        n_characters: Characters of the standard library.
+        patch: Pixels on a side of a patch of a ViT.
+        augmentation: Of images for a ViT: none, mixup (Beta 0.2) or cutmix (Beta 1).
+
+    Raises:
+        ValueError: if a number is not positive, or a text has no file.
+    """
+
+    name: TaskName = "char-lm"
+    data: str = ""
+    length: int = 64
+    n_characters: int = 300_000
+    patch: int = 4
+    augmentation: Literal["none", "mixup", "cutmix"] = "none"
+
+    def __post_init__(self) -> None:
+        if min(self.length, self.n_characters, self.patch) < 1:
+            raise ValueError("length, n_characters and patch must be positive")
+        if self.name == "text" and not self.data:
+            raise ValueError("the task text needs a file")
+
+
+@dataclass(frozen=True)
+class MethodConfig:
+    """What is trained: a plain network, a wider one, or one with branches.
+
+    Args:
+        kind: plain, wide (as many parameters as with branches of this rank), or branch.
+        rank: Rank of the branches.
+        targets: Globs over the layers, with commas; all in blocks if empty.
+        branch: Activation and initialization.
+    """
+
+    kind: Literal["plain", "wide", "branch"] = "branch"
+    rank: int = 16
+    targets: str = ""
+    branch: BranchConfig = BranchConfig()
