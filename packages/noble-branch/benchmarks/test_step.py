@@ -1,22 +1,25 @@
-"""A pass over 1,000 images, beside scikit-learn's incremental PCA."""  # TODO: the hot loop beside its strongest peer.
+"""A step of a layer with a branch, fused and naive, beside the plain layer."""
 
 import pytest
 import torch
-from sklearn.decomposition import IncrementalPCA
+from torch import nn
 
-from noble_branch import TrainConfig, train
-
-
-@pytest.fixture(scope="module")
-def images() -> torch.Tensor:
-    return torch.rand(1000, 784, generator=torch.Generator().manual_seed(0)) - 0.5
+from noble_branch import BranchedLinear
 
 
-def test_oja(benchmark, images):
-    weight = benchmark(train, images, TrainConfig(n_passes=1, batch_size=100), torch.Generator().manual_seed(0))
-    assert weight.isfinite().all()
+@pytest.mark.parametrize("width", [768, 2048])
+@pytest.mark.parametrize("rank", [0, 16, 64])
+@pytest.mark.parametrize("path", ["fused", "naive"])
+def test_forward_and_backward(benchmark, width, rank, path):
+    if not rank and path == "naive":
+        pytest.skip("the plain layer has one path")
+    layer = BranchedLinear(width, width, rank, path=path) if rank else nn.Linear(width, width)
+    x = torch.randn(1024, width, requires_grad=True)
+    benchmark.group = f"{width}"
 
+    def step():
+        y = layer(x)
+        y.backward(torch.ones_like(y))
+        return y
 
-def test_incremental_pca(benchmark, images):
-    peer = benchmark(lambda: IncrementalPCA(1, batch_size=100).fit(images.numpy()))
-    assert peer.n_samples_seen_ == len(images)
+    assert benchmark(step).shape == (1024, width)

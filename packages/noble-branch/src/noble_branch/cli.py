@@ -1,10 +1,54 @@
 """The command line `noble-branch`."""
 
 from pathlib import Path
+from typing import Literal
 
 from separata import cli
 
+from .configs import MethodConfig, TaskName, TrainConfig, TransformerConfig
 from .paper import PAPER
+
+
+def train(
+    text: Path | None = None,
+    /,
+    model: TransformerConfig = TransformerConfig(),
+    method: MethodConfig = MethodConfig(),
+    config: TrainConfig = TrainConfig(),
+    *,
+    out: Path,
+    task: TaskName = "char-lm",
+    dataset: str = "",
+    length: int = 64,
+    patch: int = 4,
+    augmentation: Literal["none", "mixup", "cutmix"] = "none",
+    device: str = "auto",
+    resume: bool = False,
+    json: bool = False,
+) -> None:
+    """Train a small transformer, plain, wider or with branches, and keep its log for compare.
+
+    Args:
+        text: Text file for the task text.
+        model: The transformer.
+        method: What is done to it.
+        config: How it is trained.
+        out: Output folder: model.safetensors, settings, and log.jsonl with step, train_loss, eval_loss and seconds.
+        task: char-lm (the standard library's source), text (a file), mlm, pixels, vit, or regression.
+        dataset: Images for pixels and vit: digits, mnist5k, mnist, ...
+        length: Context of text, in characters.
+        patch: Pixels on a side of a patch of a ViT.
+        augmentation: Of images for a ViT.
+        device: Where to train: auto, cpu or cuda.
+        resume: Continue an interrupted training.
+        json: Print as JSON.
+    """
+    from . import commands
+    from .configs import TaskConfig
+
+    data = str(text) if text else dataset
+    what = TaskConfig(task, data, length=length, patch=patch, augmentation=augmentation)
+    commands.train(what, model, method, config, out=out, device=device, resume=resume).show(as_json=json)
 
 
 def compare(
@@ -34,6 +78,66 @@ def compare(
     commands.compare(baseline, other, step, loss, step_time_ratio, plot).show(as_json=json)
 
 
+def overhead(
+    model: str = "gpt2",
+    /,
+    *,
+    rank: int = 64,
+    activation: str = "cosnet",
+    n_tokens: int = 256,
+    repeats: int = 5,
+    device: str = "auto",
+    json: bool = False,
+) -> None:
+    """Say what branches cost before training: parameters, operations and the time of a step, of one block.
+
+    Args:
+        model: gpt2, gpt2-medium, bert-base, vit-s, or a folder with the config.json of a GPT-2 or BERT.
+        rank: Rank of the branches.
+        activation: Their activation.
+        n_tokens: Tokens of the batch that is timed.
+        repeats: Steps that are timed.
+        device: Where to compute: auto, cpu or cuda.
+        json: Print as JSON.
+    """
+    from . import commands
+
+    commands.overhead(model, rank, activation, n_tokens, repeats, device).show(as_json=json)
+
+
+def ablate(
+    text: Path | None = None,
+    /,
+    model: TransformerConfig = TransformerConfig(),
+    method: MethodConfig = MethodConfig(),
+    config: TrainConfig = TrainConfig(),
+    *,
+    axis: Literal["activation", "rank", "targets"] = "activation",
+    task: TaskName = "char-lm",
+    dataset: str = "",
+    device: str = "auto",
+    json: bool = False,
+) -> None:
+    """Train with one thing varied, and compare each with the plain network.
+
+    Args:
+        text: Text file for the task text.
+        model: The transformer.
+        method: The branches; what is varied replaces a part of it.
+        config: How all are trained.
+        axis: activation, rank (4 to 32), or targets (attention, MLP, or both).
+        task: What is learned.
+        dataset: Images for pixels and vit.
+        device: Where to train: auto, cpu or cuda.
+        json: Print as JSON.
+    """
+    from . import commands
+    from .configs import TaskConfig
+
+    what = TaskConfig(task, str(text) if text else dataset)
+    commands.ablate(what, model, method, config, axis, device).show(as_json=json)
+
+
 def main() -> None:
     """Run the command line."""
-    cli.main(PAPER, [compare])
+    cli.main(PAPER, [train, compare, overhead, ablate])

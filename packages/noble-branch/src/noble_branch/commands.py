@@ -1,25 +1,82 @@
 """What the commands do."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import torch
 
 from separata import files, plots
-from separata.output import Output
+from separata.output import Output, listing, table
+from separata.progress import Reporter
+from separata.run import Compute
+from separata.runs import RunFolder
 
+from .activations import ACTIVATIONS
+from .configs import MethodConfig, TaskConfig, TrainConfig, TransformerConfig
+from .conversion import add_branches
 from .curves import read_curve
+from .overhead import overhead as measure_overhead
 from .speedup import step_speedup
+from .tasks import make_task
+from .training import Trainer, make_model, n_parameters
+from .transformer import Block
+from .trials import Trial, best, run_trial
+
+WIDTHS = {"gpt2": (768, 12), "gpt2-medium": (1024, 16), "bert-base": (768, 12), "vit-s": (384, 6)}
+"""Width and heads of known transformers."""
+
+
+def train(
+    task: TaskConfig,
+    shape: TransformerConfig,
+    method: MethodConfig,
+    config: TrainConfig,
+    *,
+    out: Path,
+    device: str,
+    resume: bool,
+) -> Output:
+    """Train, and keep the model and its log."""
+    place = str(Compute(device=device).torch_device)
+    folder = RunFolder.begin(out, {"task": task, "model": shape, "method": method, "train": config}, resume=resume)
+    what = make_task(task, config.seed, place)
+    model = make_model(what, shape, method, config.seed).to(place)
+    trainer = Trainer(model, what, config)
+    reporter = Reporter()
+    with folder.training(reporter):
+        trainer.fit(folder.checkpoint, reporter.track)
+    folder.save_weights(model)
+    lines = "".join(json.dumps(row) + "\n" for row in trainer.history)
+    with files.replacing(out / "log.jsonl") as part:
+        part.write_text(lines)
+    last = trainer.history[-1]
+    lowest = min(row["eval_loss"] for row in trainer.history)
+    return listing(
+        {
+            "parameters": n_parameters(model),
+            "steps": int(last["step"]),
+            "eval_loss": last["eval_loss"],
+            "best_eval_loss": lowest,
+            "seconds": last["seconds"],
+        }
+    )
 
 
 def compare(
     baseline: Path, other: Path, step: str, loss: str | None, step_time_ratio: float, plot: Path | None
 ) -> Output:
     """Speedup of a training over another, from their logs."""
+    if plot is not None and plot.suffix not in (".svg", ".png", ".pdf"):
+        raise ValueError(f"the figure must be .svg, .png or .pdf, not {plot}")
     curves = {"baseline": read_curve(baseline, step=step, loss=loss), "other": read_curve(other, step=step, loss=loss)}
     found = step_speedup(curves["baseline"], curves["other"], step_time_ratio=step_time_ratio)
     if plot is not None:
         rows = [{"step": s, "loss": y, "run": name} for name, curve in curves.items() for s, y in curve]
         figure = plots.curves(rows, "loss", by="run", ylabel="loss")
         with files.replacing(plot) as part:
-            figure.savefig(part, format=plot.suffix.lstrip(".") or "svg")
+            figure.savefig(part, format=plot.suffix.lstrip("."))
     value = {
         "target": found.target,
         "baseline_step": found.baseline_step,
@@ -29,3 +86,62 @@ def compare(
         "net_speedup": found.net_speedup,
     }
     return Output(value, str(found))
+
+
+def overhead(model: str, rank: int, activation: str, n_tokens: int, repeats: int, device: str) -> Output:
+    """What branches cost a block of a transformer."""
+    if min(n_tokens, repeats) < 1:
+        raise ValueError(f"n-tokens and repeats must be positive, not {n_tokens} and {repeats}")
+    width, heads = _width(model)
+    place = Compute(device=device).torch_device
+    block = Block(width, heads, causal=True).to(place)
+    add_branches(block, rank, targets="*", activation=activation)
+    return listing(measure_overhead(block, torch.randn(1, n_tokens, width, device=place), repeats=repeats).as_dict())
+
+
+def _width(model: str) -> tuple[int, int]:
+    if model in WIDTHS:
+        return WIDTHS[model]
+    path = Path(model, "config.json")
+    if not path.is_file():
+        raise ValueError(f"the model must be one of {', '.join(WIDTHS)}, or a folder with a config.json, not {model!r}")
+    values = files.read_json(path)
+    for width, heads in (("n_embd", "n_head"), ("hidden_size", "num_attention_heads")):
+        if isinstance(values, dict) and isinstance(values.get(width), int) and isinstance(values.get(heads), int):
+            shape = TransformerConfig(values[width], 1, values[heads])
+            return shape.width, shape.heads
+    raise ValueError(f"{path} names no width and heads (n_embd and n_head, or hidden_size and num_attention_heads)")
+
+
+def ablate(
+    task: TaskConfig, shape: TransformerConfig, method: MethodConfig, config: TrainConfig, axis: str, device: str
+) -> Output:
+    """Train the plain network and every variant, and compare."""
+    place = str(Compute(device=device).torch_device)
+    variants = {"plain": MethodConfig("plain"), **_variants(method, axis)}
+    rows: list[dict[str, Any]] = []
+    base = None
+    for name, one in Reporter().track(variants.items(), "variants"):
+        found = run_trial(Trial(task, shape, one, config), place)
+        base = base or found
+        fast = None if found["diverged"] else step_speedup(base["curve"], found["curve"]).speedup
+        rows.append(
+            {
+                axis: name,
+                "parameters": found["n_parameters"],
+                "best_eval_loss": "diverged" if found["diverged"] else best(found),
+                "speedup": "not reached" if fast is None else fast,
+            }
+        )
+    return table(rows)
+
+
+def _variants(method: MethodConfig, axis: str) -> dict[str, MethodConfig]:
+    one = replace(method, kind="branch")
+    if axis == "activation":
+        branches = {name: replace(method.branch, activation=name) for name in ACTIVATIONS}
+        return {name: replace(one, branch=branch) for name, branch in branches.items()}
+    if axis == "rank":
+        return {str(rank): replace(one, rank=rank) for rank in (4, 8, 16, 32)}
+    targets = {"all": "", "attention": "*attention*", "mlp": "*.up,*.down"}
+    return {name: replace(one, targets=globs) for name, globs in targets.items()}

@@ -86,7 +86,9 @@ class TrainConfig:
             if not (math.isfinite(value := getattr(self, name)) and value > 0):
                 raise ValueError(f"{name} must be positive, not {value}")
         if not (0 <= self.warmup < 1 and 0 <= self.weight_decay < math.inf):
-            raise ValueError(f"expected a warmup in [0, 1) and no negative decay, not {self.warmup} and {self.weight_decay}")
+            raise ValueError(
+                f"expected a warmup in [0, 1) and no negative decay, not {self.warmup} and {self.weight_decay}"
+            )
 
 
 TaskName = Literal["char-lm", "text", "mlm", "pixels", "vit", "regression"]

@@ -44,8 +44,7 @@ def trained(run: Run, setting: Setting, methods: tuple[str, ...], told: str) -> 
     """Each method with the best of the learning rates, on every seed."""
     candidates = {
         method: [
-            replace(trial, split="validation", train=replace(trial.train, lr=scale * trial.train.lr))
-            for scale in RATES
+            replace(trial, split="validation", train=replace(trial.train, lr=scale * trial.train.lr)) for scale in RATES
         ]
         for method in methods
         if (trial := setting.trial(method))
@@ -101,8 +100,14 @@ METHODS = ("baseline", "wide", *ACTIVATIONS)
     "best-activation",
     smoke=Language(_language(4, 16), 64, 2),
     quick=Language(_language(300)),
-    gpu=Language(Setting(TaskConfig(length=256, n_characters=4_000_000), TransformerConfig(384, 6, 6),
-                         TrainConfig(1500, 32, 1e-3, eval_every=25), 64)),
+    gpu=Language(
+        Setting(
+            TaskConfig(length=256, n_characters=4_000_000),
+            TransformerConfig(384, 6, 6),
+            TrainConfig(1500, 32, 1e-3, eval_every=25),
+            64,
+        )
+    ),
 )
 def language(config: Language, run: Run) -> None:
     found = trained(run, config.setting, METHODS, "language model")
@@ -172,8 +177,13 @@ def _others(steps: int, width: int = 64, images: str = "digits", patch: int = 2)
     )
 
 
-@experiment("tasks", "augmentation", smoke=_others(4, 16), quick=replace(_others(200, 64, "mnist5k", 7),
-            lm=_language(300)), gpu=_others(1500, 256, "mnist", 4))
+@experiment(
+    "tasks",
+    "augmentation",
+    smoke=_others(4, 16),
+    quick=replace(_others(200, 64, "mnist5k", 7), lm=_language(300)),
+    gpu=_others(1500, 256, "mnist", 4),
+)
 def tasks(config: Others, run: Run) -> None:
     pair = ("baseline", "cosnet")
     parts = {"lm": config.lm, "mlm": config.mlm, "pixels": config.pixels, "vit": config.vit}

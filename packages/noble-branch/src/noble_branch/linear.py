@@ -84,7 +84,9 @@ class BranchedLinear(nn.Module):
         """
         weight = getattr(conv, "weight", None)
         if not isinstance(weight, Tensor) or weight.ndim != 2:
-            raise ValueError(f"expected the Conv1D of transformers, whose weight is a matrix, not {type(conv).__name__}")
+            raise ValueError(
+                f"expected the Conv1D of transformers, whose weight is a matrix, not {type(conv).__name__}"
+            )
         n_in, n_out = weight.shape
         return cls._around(conv, n_in, n_out, rank, config, transposed=True, path=path)
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 Curve = Sequence[tuple[float, float]]
 """Points (step, evaluation loss), by ascending step."""
@@ -91,6 +92,6 @@ def _check(curve: Curve, name: str) -> None:
         if not (math.isfinite(step) and math.isfinite(loss)):
             raise ValueError(f"{name} must have finite numbers, not the loss {loss} at step {step}")
     steps = [step for step, _ in curve]
-    for one, following in zip(steps, steps[1:], strict=False):
+    for one, following in pairwise(steps):
         if not one < following:
             raise ValueError(f"the steps of {name} must ascend, but {following:g} follows {one:g}")

@@ -2,7 +2,7 @@
 
 import math
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +26,7 @@ N_EVALUATED = 64
 """Contexts of text, and pictures as pixels, on which an evaluation takes the mean."""
 
 
+@runtime_checkable
 class Task(Protocol):
     """Something to learn."""
 

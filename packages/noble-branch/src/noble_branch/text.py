@@ -35,7 +35,9 @@ def corpus_from_text(text: str, *, length: int) -> Corpus:
         ValueError: if the text is too short.
     """
     if len(text) // 10 <= length:
-        raise ValueError(f"the text has {len(text):,} characters; with contexts of {length} it needs {10 * length + 10:,}")
+        raise ValueError(
+            f"the text has {len(text):,} characters; with contexts of {length} it needs {10 * length + 10:,}"
+        )
     vocabulary = "".join(sorted(set(text)))
     number = {character: i for i, character in enumerate(vocabulary)}
     return Corpus(vocabulary, torch.tensor([number[character] for character in text]))
