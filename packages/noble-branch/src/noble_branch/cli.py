@@ -8,13 +8,15 @@ from separata import cli
 from .configs import MethodConfig, TaskName, TrainConfig, TransformerConfig
 from .paper import PAPER
 
+SHAPE, METHOD, TRAINING = TransformerConfig(), MethodConfig(), TrainConfig()
+
 
 def train(
     text: Path | None = None,
     /,
-    model: TransformerConfig = TransformerConfig(),
-    method: MethodConfig = MethodConfig(),
-    config: TrainConfig = TrainConfig(),
+    model: TransformerConfig = SHAPE,
+    method: MethodConfig = METHOD,
+    config: TrainConfig = TRAINING,
     *,
     out: Path,
     task: TaskName = "char-lm",
@@ -108,9 +110,9 @@ def overhead(
 def ablate(
     text: Path | None = None,
     /,
-    model: TransformerConfig = TransformerConfig(),
-    method: MethodConfig = MethodConfig(),
-    config: TrainConfig = TrainConfig(),
+    model: TransformerConfig = SHAPE,
+    method: MethodConfig = METHOD,
+    config: TrainConfig = TRAINING,
     *,
     axis: Literal["activation", "rank", "targets"] = "activation",
     task: TaskName = "char-lm",

@@ -22,7 +22,7 @@ from .speedup import step_speedup
 from .tasks import make_task
 from .training import Trainer, make_model, n_parameters
 from .transformer import Block
-from .trials import Trial, best, run_trial
+from .trials import Trial, best, curve_of, run_trial
 
 WIDTHS = {"gpt2": (768, 12), "gpt2-medium": (1024, 16), "bert-base": (768, 12), "vit-s": (384, 6)}
 """Width and heads of known transformers."""
@@ -124,7 +124,7 @@ def ablate(
     for name, one in Reporter().track(variants.items(), "variants"):
         found = run_trial(Trial(task, shape, one, config), place)
         base = base or found
-        fast = None if found["diverged"] else step_speedup(base["curve"], found["curve"]).speedup
+        fast = None if found["diverged"] else step_speedup(curve_of(base), curve_of(found)).speedup
         rows.append(
             {
                 axis: name,

@@ -9,7 +9,7 @@ from separata import Run, experiment, plots
 from .configs import BranchConfig, MethodConfig, TaskConfig, TrainConfig, TransformerConfig
 from .paper import ACTIVATIONS
 from .speedup import step_speedup
-from .trials import Trial, best, run_trial
+from .trials import Trial, best, curve_of, run_trial
 
 RATES = (1 / 3, 1.0, 3.0)
 """Learning rates that each side is tried with on validation data, over that of the configuration."""
@@ -55,7 +55,7 @@ def trained(run: Run, setting: Setting, methods: tuple[str, ...], told: str) -> 
 
 def speedup(baseline: dict[str, Any], other: dict[str, Any]) -> float:
     """The speedup in steps; where the loss is not reached, the largest that it could be."""
-    found = step_speedup(baseline["curve"], other["curve"])
+    found = step_speedup(curve_of(baseline), curve_of(other))
     return found.baseline_step / other["curve"][-1][0] if found.speedup is None else found.speedup
 
 

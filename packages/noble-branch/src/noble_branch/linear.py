@@ -1,6 +1,7 @@
 """A linear layer with a branch."""
 
 import math
+from importlib import import_module
 from typing import Literal
 
 import torch
@@ -113,9 +114,8 @@ class BranchedLinear(nn.Module):
     def to_plain(self) -> nn.Module:
         """The layer without its branch; its parameters are shared."""
         if self.transposed:
-            from transformers.pytorch_utils import Conv1D
-
-            plain: nn.Module = Conv1D(self.out_features, self.in_features)
+            # Where a network has a Conv1D, transformers is installed.
+            plain: nn.Module = import_module("transformers.pytorch_utils").Conv1D(self.out_features, self.in_features)
         else:
             plain = nn.Linear(self.in_features, self.out_features, bias=self.bias is not None, device="meta")
         plain.weight = self.weight  # type: ignore[assignment]

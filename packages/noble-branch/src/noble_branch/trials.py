@@ -53,6 +53,11 @@ def run_trial(trial: Trial, device: str) -> dict[str, Any]:
     return found
 
 
+def curve_of(found: dict[str, Any]) -> list[tuple[float, float]]:
+    """The curve of a trial, as points."""
+    return [(step, loss) for step, loss in found["curve"]]
+
+
 def best(found: dict[str, Any]) -> float:
     """The lowest evaluation loss of a trial; infinite if it diverged."""
     return float("inf") if found["diverged"] else min(loss for _, loss in found["curve"])
