@@ -82,7 +82,7 @@ def add_branches(
     n_before = _count(model)
 
     def make(name: str, layer: nn.Module) -> nn.Module:
-        n_out, n_in = layer.weight.shape
+        n_out, n_in = layer.weight.shape  # type: ignore[misc]
         one = 64 if rank is None else rank
         if ratio is not None:
             one = max(1, round(ratio * min(n_in, n_out)))
@@ -105,7 +105,7 @@ def remove_branches(model: nn.Module) -> Conversion:
     """
 
     def make(name: str, layer: nn.Module) -> nn.Module:  # noqa: ARG001 - the signature of a conversion
-        return layer.to_plain()  # type: ignore[operator,no-any-return]
+        return layer.to_plain()  # type: ignore[operator]
 
     return convert(model, make, (BranchedLinear,))
 

@@ -47,7 +47,7 @@ def trained(run: Run, setting: Setting, methods: tuple[str, ...], told: str) -> 
             replace(trial, split="validation", train=replace(trial.train, lr=scale * trial.train.lr)) for scale in RATES
         ]
         for method in methods
-        if (trial := setting.trial(method))
+        for trial in [setting.trial(method)]
     }
     chosen = run.choose(run_trial, candidates, lambda found: -best(found), f"{told}: learning rates")
     return run.over_seeds(run_trial, {name: replace(one, split="test") for name, one in chosen.items()}, told)
@@ -189,8 +189,8 @@ def tasks(config: Others, run: Run) -> None:
     parts = {"lm": config.lm, "mlm": config.mlm, "pixels": config.pixels, "vit": config.vit}
     found = {name: trained(run, setting, pair, name) for name, setting in parts.items()}
     for i, _ in enumerate(run.seeds):
-        gains = {name: speedup(one["baseline"][i], one["cosnet"][i]) for name, one in found.items()}
-        run.measure("tasks", **gains)
+        faster = {name: speedup(one["baseline"][i], one["cosnet"][i]) for name, one in found.items()}
+        run.measure("tasks", **faster)
     mixed = {"plain": found["vit"]}
     for name in ("mixup", "cutmix"):
         setting = replace(config.vit, task=replace(config.vit.task, augmentation=name))

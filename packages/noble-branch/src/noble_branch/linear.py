@@ -106,7 +106,7 @@ class BranchedLinear(nn.Module):
         weight, bias = layer.weight, layer.bias
         # The branch is made on the CPU in float32, so that the same seed gives the same branch everywhere.
         made = cls(n_in, n_out, rank, config, bias=False, transposed=transposed, path=path)
-        made.branch.to(device=weight.device, dtype=weight.dtype)
+        made.branch.to(weight)  # type: ignore[call-overload]
         made.weight = weight  # type: ignore[assignment]
         made.bias = bias  # type: ignore[assignment]
         return made.train(layer.training)
@@ -118,7 +118,7 @@ class BranchedLinear(nn.Module):
             plain: nn.Module = import_module("transformers.pytorch_utils").Conv1D(self.out_features, self.in_features)
         else:
             plain = nn.Linear(self.in_features, self.out_features, bias=self.bias is not None, device="meta")
-        plain.weight = self.weight  # type: ignore[assignment]
+        plain.weight = self.weight
         plain.bias = self.bias  # type: ignore[assignment]
         return plain.train(self.training)
 

@@ -75,7 +75,8 @@ def overhead(
         if isinstance(module, NonlinearLowRankBranch)
         for parameter in module.parameters()
     )
-    flops, seconds = [], ([], [])
+    flops: list[int] = []
+    seconds: tuple[list[float], list[float]] = ([], [])
     for network in (plain, branched):
         with FlopCounterMode(display=False) as counter:
             run(network, sample).float().sum().backward()
