@@ -28,9 +28,8 @@ def read_curve(path: Path, *, step: str = "step", loss: str | None = None) -> Cu
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
         raise ValueError(f"{path} is not a text; expected JSON lines or a .csv table") from None
-    rows: Sequence[Mapping[str, Any]] = (
-        list(csv.DictReader(text.splitlines())) if path.suffix == ".csv" else _json_lines(text, path)
-    )
+    rows: list[Mapping[str, Any]]
+    rows = [*csv.DictReader(text.splitlines())] if path.suffix == ".csv" else _json_lines(text, path)
     points = [point for row in rows if (point := _point(row, step, (loss,) if loss else LOSSES, path))]
     if not points:
         expected = loss or ", ".join(LOSSES)

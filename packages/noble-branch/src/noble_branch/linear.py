@@ -106,7 +106,7 @@ class BranchedLinear(nn.Module):
         weight, bias = layer.weight, layer.bias
         # The branch is made on the CPU in float32, so that the same seed gives the same branch everywhere.
         made = cls(n_in, n_out, rank, config, bias=False, transposed=transposed, path=path)
-        made.branch.to(weight)  # type: ignore[call-overload]
+        made.branch.to(weight)  # type: ignore[arg-type]
         made.weight = weight  # type: ignore[assignment]
         made.bias = bias  # type: ignore[assignment]
         return made.train(layer.training)
