@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,11 @@ def read_curve(path: Path, *, step: str = "step", loss: str | None = None) -> Cu
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
         raise ValueError(f"{path} is not a text; expected JSON lines or a .csv table") from None
-    rows: list[Mapping[str, Any]]
-    rows = [*csv.DictReader(text.splitlines())] if path.suffix == ".csv" else _json_lines(text, path)
+    rows: list[Mapping[str, Any]] = []
+    if path.suffix == ".csv":
+        rows += csv.DictReader(text.splitlines())
+    else:
+        rows += _json_lines(text, path)
     points = [point for row in rows if (point := _point(row, step, (loss,) if loss else LOSSES, path))]
     if not points:
         expected = loss or ", ".join(LOSSES)
