@@ -41,7 +41,7 @@ def read_curve(path: Path, *, step: str = "step", loss: str | None = None) -> Cu
 
 
 def _json_lines(text: str, path: Path) -> list[Mapping[str, Any]]:
-    rows = []
+    rows: list[Mapping[str, Any]] = []
     for number, line in enumerate(text.splitlines(), 1):
         if line.strip():
             try:
