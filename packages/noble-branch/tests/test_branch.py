@@ -61,10 +61,11 @@ def test_a_cosnet_branch_is_bounded_by_its_last_projection():
 
 def test_a_branch_that_is_off_changes_no_bit():
     linear, x = nn.Linear(32, 16), torch.randn(3, 9, 32, generator=generator())
-    made = BranchedLinear.from_linear(linear, 4, path="naive")
+    made = BranchedLinear.from_linear(linear, 4)
     assert torch.equal(made(x), linear(x))
     assert made.weight is linear.weight
-    torch.testing.assert_close(BranchedLinear.from_linear(linear, 4)(x), linear(x), atol=1e-6, rtol=1e-6)
+    fused = BranchedLinear.from_linear(linear, 4, path="fused")
+    torch.testing.assert_close(fused(x), linear(x), atol=1e-6, rtol=1e-6)
 
 
 def test_gpt_2_small_grows_by_what_its_formula_says():
@@ -147,6 +148,7 @@ def test_activations_are_those_of_their_names():
         (lambda: BranchedLinear(9, 4, 0), "between 1 and 4, the"),
         (lambda: BranchedLinear(4, 9, 2, BranchConfig("swish")), "cosnet, cos, sin"),
         (lambda: BranchConfig(up_std=float("nan")), "up_std must be"),
+        (lambda: BranchedLinear(4, 9, 2, path="fast"), "path must be one of naive, fused"),
         (lambda: CosNet(4, 3), "1 or 2 layers"),
         (lambda: CosNet(4, freq_range=(2.0, 1.0)), "ascending"),
         (lambda: CosNet(4, phase="none"), "phase must be"),

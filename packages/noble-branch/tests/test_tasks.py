@@ -7,7 +7,7 @@ import torch
 
 from noble_branch.configs import TrainConfig, TransformerConfig
 from noble_branch.mixing import cutmix, mixup
-from noble_branch.regression import high_frequency_power, multi_frequency
+from noble_branch.regression import high_frequency_power, multi_frequency, power_spectrum
 from noble_branch.text import corpus_from_text, standard_library
 from noble_branch.transformer import SequenceModel
 
@@ -15,10 +15,16 @@ from noble_branch.transformer import SequenceModel
 def test_the_power_of_a_sine_is_one_half_at_its_frequency():
     x = torch.arange(256, dtype=torch.float64) / 128 - 1
     residual = 3 + torch.sin(2 * math.pi * 7 * x) + 2 * torch.sin(2 * math.pi * 5 * x)
-    assert high_frequency_power(residual, 6) == pytest.approx(0.5)
-    assert high_frequency_power(residual, 4) == pytest.approx(2.5)
-    noise = torch.randn(255, generator=torch.Generator().manual_seed(0)).double()
-    assert high_frequency_power(noise, -1) == pytest.approx(noise.square().mean().item())
+    spectrum = power_spectrum(residual)
+    assert spectrum[[0, 9, 10, 14]].tolist() == pytest.approx([9, 0, 2, 0.5], abs=1e-12)
+    assert high_frequency_power(spectrum, 6) == pytest.approx(0.5)
+    assert high_frequency_power(spectrum, 4) == pytest.approx(2.5)
+
+
+@pytest.mark.parametrize("n", [255, 256])
+def test_powers_add_up_to_the_mean_square(n):
+    noise = torch.randn(n, generator=torch.Generator().manual_seed(0)).double()
+    assert power_spectrum(noise).sum().item() == pytest.approx(noise.square().mean().item())
 
 
 def test_the_target_is_a_sum_of_six_sines():

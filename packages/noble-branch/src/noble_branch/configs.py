@@ -134,9 +134,11 @@ class MethodConfig:
         rank: Rank of the branches.
         targets: Globs over the layers, with commas; all in blocks if empty.
         branch: Activation and initialization.
+        path: How branches are computed: fused (faster where a batch has more rows than a layer has inputs) or naive.
     """
 
     kind: Literal["plain", "wide", "branch"] = "branch"
     rank: int = 16
     targets: str = ""
     branch: BranchConfig = BranchConfig()
+    path: Literal["naive", "fused"] = "fused"

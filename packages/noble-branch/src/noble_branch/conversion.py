@@ -11,7 +11,7 @@ from separata.conversion import Conversion, Targets, convert
 
 from .branch import NonlinearLowRankBranch
 from .configs import BranchConfig
-from .linear import BranchedLinear, Path
+from .linear import BranchedLinear
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def add_branches(
     skip: str | tuple[str, ...] = (),
     activation: str | None = None,
     config: BranchConfig | None = None,
-    path: Path = "fused",
+    path: str = "naive",
 ) -> Branched:
     """Add a nonlinear low-rank branch to linear layers, in place, before training.
 

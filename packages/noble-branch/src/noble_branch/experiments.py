@@ -2,127 +2,165 @@
 
 import math
 from dataclasses import dataclass, replace
+from statistics import stdev
 from typing import Any
 
 from separata import Run, experiment, plots
 
 from .configs import BranchConfig, MethodConfig, TaskConfig, TrainConfig, TransformerConfig
+from .drawing import draw_costs, draw_losses, draw_spectra
 from .paper import ACTIVATIONS
 from .speedup import step_speedup
-from .trials import Trial, best, curve_of, run_trial
+from .trials import Trial, best, curve_of, high_frequency, run_trial, step_costs
 
 RATES = (1 / 3, 1.0, 3.0)
 """Learning rates that each side is tried with on validation data, over that of the configuration."""
+METHODS = ("baseline", "wide", *ACTIVATIONS)
+
+Found = dict[str, list[dict[str, Any]]]
+"""What the trainings of each method found, by seed."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """A task, a network and how it is trained."""
+    """A task, a network and how it is trained.
+
+    Args:
+        task: The task.
+        model: The plain network.
+        train: Its training.
+        rank: Rank of the branches.
+        thin: Lower rank that `thin` has.
+    """
 
     task: TaskConfig
     model: TransformerConfig
     train: TrainConfig
-    rank: int = 16
+    rank: int = 8
+    thin: int = 2
 
     def trial(self, method: str) -> Trial:
-        """The training of `baseline`, `wide`, or of a branch with this activation."""
+        """The training of `baseline`, `wide`, `thin` (CosNet of a lower rank), or of a branch with this activation."""
         kind = {"baseline": "plain", "wide": "wide"}.get(method, "branch")
-        branch = BranchConfig("cosnet" if kind != "branch" else method)
-        return Trial(self.task, self.model, MethodConfig(kind, self.rank, branch=branch), self.train)  # type: ignore[arg-type]
+        activation = method if method in ACTIVATIONS else "cosnet"
+        rank = self.thin if method == "thin" else self.rank
+        how = MethodConfig(kind, rank, branch=BranchConfig(activation))  # type: ignore[arg-type]
+        return Trial(self.task, self.model, how, self.train)
 
 
-def _language(steps: int, width: int = 64) -> Setting:
-    return Setting(TaskConfig(), TransformerConfig(width), TrainConfig(steps, eval_every=max(5, steps // 20)))
-
-
-def _regression(steps: int) -> Setting:
-    train = TrainConfig(steps, 256, 2e-3, 0.01, eval_every=max(10, steps // 40))
-    return Setting(TaskConfig("regression"), TransformerConfig(64, 3, 1), train)
-
-
-def trained(run: Run, setting: Setting, methods: tuple[str, ...], told: str) -> dict[str, list[dict[str, Any]]]:
-    """Each method with the best of the learning rates, on every seed."""
-    candidates = {
-        method: [
-            replace(trial, split="validation", train=replace(trial.train, lr=scale * trial.train.lr)) for scale in RATES
+def trained(run: Run, setting: Setting, methods: tuple[str, ...], told: str) -> Found:
+    """Each method with the best of the learning rates, which are tried for half of the steps, on every seed."""
+    candidates = {}
+    for method in methods:
+        trial = setting.trial(method)
+        train = replace(trial.train, n_steps=max(1, trial.train.n_steps // 2))
+        candidates[method] = [
+            replace(trial, split="validation", train=replace(train, lr=scale * train.lr)) for scale in RATES
         ]
-        for method in methods
-        for trial in [setting.trial(method)]
+    tried = run.choose(run_trial, candidates, lambda found: -best(found), f"{told}: learning rates")
+    chosen = {
+        method: replace(one, split="test", train=replace(one.train, n_steps=setting.train.n_steps))
+        for method, one in tried.items()
     }
-    chosen = run.choose(run_trial, candidates, lambda found: -best(found), f"{told}: learning rates")
-    return run.over_seeds(run_trial, {name: replace(one, split="test") for name, one in chosen.items()}, told)
+    return run.over_seeds(run_trial, chosen, told)
 
 
 def speedup(baseline: dict[str, Any], other: dict[str, Any]) -> float:
-    """The speedup in steps; where the loss is not reached, the largest that it could be."""
+    """The speedup in steps; where the loss is not reached, the largest that it could be.
+
+    It is not a number where the baseline learned nothing before it diverged.
+    """
+    if min(loss for _, loss in baseline["curve"]) == baseline["curve"][0][1]:
+        return math.nan
     found = step_speedup(curve_of(baseline), curve_of(other))
-    return found.baseline_step / other["curve"][-1][0] if found.speedup is None else found.speedup
+    return found.baseline_step / other["n_steps"] if found.speedup is None else found.speedup
 
 
-def _measure_speedups(run: Run, claim: str, found: dict[str, list[dict[str, Any]]]) -> None:
-    base = found["baseline"]
-    for i, one in enumerate(base):
-        again = base[(i + 1) % len(base)]
+def seed_noise(baselines: list[dict[str, Any]], index: int) -> float:
+    """By how much the baseline seems faster, or slower, than itself with another seed, at most."""
+    one, others = baselines[index], baselines[:index] + baselines[index + 1 :]
+    return max((abs(speedup(*pair) - 1) for other in others for pair in ((one, other), (other, one))), default=0.0)
+
+
+def _measure_speedups(run: Run, claim: str, found: Found) -> None:
+    for i, one in enumerate(found["baseline"]):
         run.measure(
             claim,
             noble=speedup(one, found["cosnet"][i]),
             wide=speedup(one, found["wide"][i]),
             identity=speedup(one, found["identity"][i]),
-            seed_noise=abs(speedup(one, again) - 1),
+            seed_noise=seed_noise(found["baseline"], i),
         )
-
-
-def _draw(run: Run, name: str, found: dict[str, list[dict[str, Any]]], claims: list[str], caption: str) -> None:
-    rows = [
-        {"step": step, "loss": loss, "method": method}
-        for method, ones in found.items()
-        for one in ones
-        for step, loss in one["curve"][1:]
-    ]
-    run.figure(name, plots.curves(rows, "loss", by="method", ylabel="evaluation loss"), claims, caption=caption)
 
 
 @dataclass(frozen=True)
 class Language:
-    """The language model, with every control, and a block of GPT-2's width whose time is taken."""
+    """The language model with every control.
+
+    Args:
+        setting: The model.
+        repeats: Steps that are timed.
+        widths: Widths of the blocks whose cost is drawn.
+        ranks: Ranks of their branches.
+    """
 
     setting: Setting
-    block_width: int = 768
-    block_rank: int = 22
+    repeats: int = 30
+    widths: tuple[int, ...] = (128, 256, 768)
+    ranks: tuple[int, ...] = (8, 32)
 
 
-METHODS = ("baseline", "wide", *ACTIVATIONS)
+def _language(steps: int, model: TransformerConfig, task: TaskConfig, rank: int, thin: int, batch: int = 16) -> Setting:
+    train = TrainConfig(steps, batch, lr=3e-3 * (64 / model.width) ** 0.5, eval_every=max(2, steps // 20))
+    return Setting(task, model, train, rank, thin)
+
+
+LANGUAGE = _language(300, TransformerConfig(64), TaskConfig(), 8, 2)
 
 
 @experiment(
     "step-speedup",
     "overhead",
     "best-activation",
-    smoke=Language(_language(4, 16), 64, 2),
-    quick=Language(_language(300)),
-    gpu=Language(
-        Setting(
-            TaskConfig(length=256, n_characters=4_000_000),
-            TransformerConfig(384, 6, 6),
-            TrainConfig(1500, 32, 1e-3, eval_every=25),
-            64,
-        )
+    smoke=Language(
+        _language(4, TransformerConfig(8, 1, 2), TaskConfig(length=16, n_characters=3000), 2, 1, 2), 2, (16,), (2, 4)
     ),
+    quick=Language(LANGUAGE),
+    gpu=Language(
+        _language(1500, TransformerConfig(384, 6, 6), TaskConfig(length=256, n_characters=4_000_000), 64, 12, 32),
+        widths=(256, 768, 2048),
+        ranks=(16, 64),
+    ),
+    # No setting of the paper's: the longest that two cores of a CPU take an hour for.
+    paper=Language(_language(1500, TransformerConfig(128, 3, 4), TaskConfig(n_characters=3_000_000), 16, 4)),
 )
 def language(config: Language, run: Run) -> None:
-    found = trained(run, config.setting, METHODS, "language model")
+    """Train the language model with every method, and time its steps."""
+    found = trained(run, config.setting, (*METHODS, "thin"), "language model")
     _measure_speedups(run, "step-speedup", found)
-    cost = run.once(block_overhead, config.block_width, config.block_rank, str(run.device))
-    for i, base in enumerate(found["baseline"]):
+    timed = {name: config.setting.trial(name) for name in ("baseline", "thin", "cosnet")}
+    for i, seed in enumerate(run.seeds):
         run.measure("best-activation", **{name: best(found[name][i]) for name in ACTIVATIONS})
-        run.measure(
-            "overhead",
-            parameters=cost["parameters_percent"],
-            step_time=cost["step_time_percent"],
-            net=speedup(base, found["cosnet"][i]) / (1 + cost["step_time_percent"] / 100),
-        )
-    caption = "Evaluation loss of the language model, by what is added to its linear layers."
-    _draw(run, "language", found, ["step-speedup", "best-activation"], caption)
+        trials = [replace(one, train=replace(one.train, seed=seed)) for one in timed.values()]
+        plain, *branched = run.once(step_costs, trials, config.repeats, str(run.device))
+        costs: dict[str, float] = {}
+        for cost, method, prefix in zip(branched, ("cosnet", "thin"), ("", "thin_"), strict=True):
+            ratio = cost["seconds"] / plain["seconds"]
+            costs[f"{prefix}parameters"] = 100 * (cost["parameters"] / plain["parameters"] - 1)
+            costs[f"{prefix}step_time"] = 100 * (ratio - 1)
+            costs[f"{prefix}net"] = speedup(found["baseline"][i], found[method][i]) / ratio
+        run.measure("overhead", **costs)
+    caption = "Evaluation loss of the language model by steps: mean and standard deviation over seeds."
+    losses = {method: _curves(ones) for method, ones in found.items() if method != "thin"}
+    run.figure("language", draw_losses(losses), ["step-speedup", "best-activation"], caption=caption)
+    blocks = [(w, r) for w in config.widths for r in config.ranks]
+    costs_of = {block: run.once(block_overhead, *block, str(run.device)) for block in blocks}
+    caption = "What branches add to a transformer block, by its width and their rank."
+    run.figure("overhead", draw_costs(costs_of), ["overhead"], caption=caption)
+
+
+def _curves(ones: list[dict[str, Any]]) -> list[list[tuple[float, float]]]:
+    return [curve_of(one)[1:] for one in ones if not one["diverged"]]
 
 
 def block_overhead(width: int, rank: int, device: str) -> dict[str, float]:
@@ -135,31 +173,41 @@ def block_overhead(width: int, rank: int, device: str) -> dict[str, float]:
 
     block = Block(width, max(1, width // 64), causal=True).to(device)
     add_branches(block, rank, targets="*")
-    return overhead(block, torch.randn(4, 256, width, device=device)).as_dict()
+    return overhead(block, torch.randn(2, 128, width, device=device), repeats=7).as_dict()
+
+
+def _regression(steps: int) -> Setting:
+    train = TrainConfig(steps, 256, 2e-3, 0.01, eval_every=max(5, steps // 80))
+    return Setting(TaskConfig("regression"), TransformerConfig(64, 3, 1), train, 16)
 
 
 @experiment(
     "regression-speedup",
     "best-activation-regression",
     "high-frequency",
-    smoke=_regression(10),
-    quick=_regression(1000),
+    smoke=replace(_regression(5), model=TransformerConfig(16, 1, 1), rank=4),
+    quick=_regression(800),
     gpu=_regression(1500),
 )
 def regression(config: Setting, run: Run) -> None:
+    """Train a residual MLP on a sum of sines with every method."""
     found = trained(run, config, METHODS, "regression")
     _measure_speedups(run, "regression-speedup", found)
+    power = {"noble": "cosnet", "baseline": "baseline", "wide": "wide", "identity": "identity"}
     for i, _ in enumerate(run.seeds):
         run.measure("best-activation-regression", **{name: best(found[name][i]) for name in ACTIVATIONS})
-        power = {"noble": "cosnet", "baseline": "baseline", "wide": "wide", "identity": "identity"}
-        run.measure("high-frequency", **{key: found[name][i]["high_frequency"] for key, name in power.items()})
-    caption = "Mean square error on a sum of six sines, by what is added to the linear layers."
-    _draw(run, "regression", found, ["regression-speedup", "best-activation-regression", "high-frequency"], caption)
+        run.measure("high-frequency", **{key: high_frequency(found[name][i]) for key, name in power.items()})
+    caption = "Mean square error on a sum of six sines by steps: mean and standard deviation over seeds."
+    figure = draw_losses({method: _curves(ones) for method, ones in found.items()}, ylabel="MSE", log=True)
+    run.figure("regression", figure, ["regression-speedup", "best-activation-regression"], caption=caption)
+    spectra = {name: [one["spectrum"] for one in found[name] if "spectrum" in one] for name in power.values()}
+    caption = "Power of what is left of the target after training, by frequency; lines mark the target's frequencies."
+    run.figure("spectrum", draw_spectra(spectra), ["high-frequency"], caption=caption)
 
 
 @dataclass(frozen=True)
 class Others:
-    """The other three tasks, and a ViT with and without augmentation."""
+    """The other three tasks beside the language model, and a ViT with and without augmentation."""
 
     lm: Setting
     mlm: Setting
@@ -167,30 +215,31 @@ class Others:
     vit: Setting
 
 
-def _others(steps: int, width: int = 64, images: str = "digits", patch: int = 2) -> Others:
-    model, train = TransformerConfig(width), TrainConfig(steps, eval_every=max(2, steps // 20))
+def _others(lm: Setting, steps: int, images: str, patch: int) -> Others:
+    train = replace(lm.train, n_steps=steps, eval_every=max(2, steps // 15))
+    vit = replace(train, batch_size=2 * train.batch_size, lr=train.lr / 3)
     return Others(
-        _language(steps, width),
-        Setting(TaskConfig("mlm"), model, train),
-        Setting(TaskConfig("pixels"), model, train),
-        Setting(TaskConfig("vit", images, patch=patch), model, replace(train, batch_size=64, lr=1e-3)),
+        lm,
+        replace(lm, task=replace(lm.task, name="mlm"), train=train),
+        replace(lm, task=TaskConfig("pixels"), train=train),
+        replace(lm, task=TaskConfig("vit", images, patch=patch), train=vit),
     )
 
 
 @experiment(
     "tasks",
     "augmentation",
-    smoke=_others(4, 16),
-    quick=replace(_others(200, 64, "mnist5k", 7), lm=_language(300)),
-    gpu=_others(1500, 256, "mnist", 4),
+    smoke=_others(
+        _language(4, TransformerConfig(8, 1, 2), TaskConfig(length=16, n_characters=3000), 2, 1, 2), 4, "digits", 4
+    ),
+    quick=_others(LANGUAGE, 150, "mnist5k", 7),
+    gpu=_others(_language(1500, TransformerConfig(256, 4, 4), TaskConfig(), 32, 8, 64), 1500, "mnist", 4),
 )
 def tasks(config: Others, run: Run) -> None:
+    """Train the baseline and NOBLE on four tasks, and a ViT with augmentations."""
     pair = ("baseline", "cosnet")
     parts = {"lm": config.lm, "mlm": config.mlm, "pixels": config.pixels, "vit": config.vit}
     found = {name: trained(run, setting, pair, name) for name, setting in parts.items()}
-    for i, _ in enumerate(run.seeds):
-        faster = {name: speedup(one["baseline"][i], one["cosnet"][i]) for name, one in found.items()}
-        run.measure("tasks", **faster)
     mixed = {"plain": found["vit"]}
     for name in ("mixup", "cutmix"):
         setting = replace(config.vit, task=replace(config.vit.task, augmentation=name))
@@ -201,9 +250,11 @@ def tasks(config: Others, run: Run) -> None:
     }
     differences = [p - max(m, c) for p, m, c in zip(*gains.values(), strict=True)]
     for i, _ in enumerate(run.seeds):
+        run.measure("tasks", **{name: speedup(one["baseline"][i], one["cosnet"][i]) for name, one in found.items()})
         run.measure("augmentation", **{k: v[i] for k, v in gains.items()}, interval=half_interval(differences))
     caption = "Gain in evaluation loss of a ViT with NOBLE, by augmentation."
-    run.figure("augmentation", plots.claim(run, "augmentation"), ["augmentation"], caption=caption)
+    figure = plots.claim(run, "augmentation", ("plain", "mixup", "cutmix"))
+    run.figure("augmentation", figure, ["augmentation"], caption=caption)
     run.figure("tasks", plots.claim(run, "tasks", reference=1.0), ["tasks"], caption="Speedup in steps, by task.")
 
 
@@ -212,8 +263,6 @@ def half_interval(values: list[float]) -> float:
     from scipy.stats import t
 
     n = len(values)
-    if n < 2:
-        return 0.0
-    mean = sum(values) / n
-    deviation = math.sqrt(sum((value - mean) ** 2 for value in values) / (n - 1))
-    return float(t.ppf(0.975, n - 1)) * deviation / math.sqrt(n)
+    if n < 2 or not all(map(math.isfinite, values)):
+        return 0.0 if n < 2 else math.nan
+    return float(t.ppf(0.975, n - 1)) * stdev(values) / math.sqrt(n)

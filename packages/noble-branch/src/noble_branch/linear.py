@@ -2,7 +2,7 @@
 
 import math
 from importlib import import_module
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from jaxtyping import Float
@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from .branch import NonlinearLowRankBranch
 from .configs import BranchConfig
 
-Path = Literal["fused", "naive"]
+Path = Literal["naive", "fused"]
 
 
 class BranchedLinear(nn.Module):
@@ -21,8 +21,10 @@ class BranchedLinear(nn.Module):
     Its `weight` and `bias` have the names and shapes of the layer that it replaces, so that a checkpoint of the plain
     network fits; see `load_plain`.
 
-    There are two ways to compute the same: `"naive"` computes layer and branch one after the other; `"fused"` takes
-    `x W` and `x W_down` from one product, and has the last product added to the output as it is computed.
+    There are two ways to compute the same. `"naive"` computes layer and branch one after the other; while `W_up` is
+    zero, its output is that of the plain layer bit for bit. `"fused"` takes `x W` and `x W_down` from one product, and
+    has the last product added to the output as it is computed; as it copies the weight at each call, it is faster only
+    where a batch has more rows than the layer has inputs.
 
     Args:
         in_features: Width of the input, D.
@@ -31,12 +33,12 @@ class BranchedLinear(nn.Module):
         config: Activation and initialization of the branch.
         bias: Whether there is a bias.
         transposed: Whether `weight` has the shape (in_features, out_features), as in the `Conv1D` of transformers.
-        path: `"fused"` or `"naive"`.
+        path: `"naive"` or `"fused"`.
         device: Where the parameters are made.
         dtype: Their type.
 
     Raises:
-        ValueError: if the rank is not between 1 and both widths.
+        ValueError: if the rank is not between 1 and both widths, or there is no such path.
     """
 
     def __init__(
@@ -48,11 +50,13 @@ class BranchedLinear(nn.Module):
         *,
         bias: bool = True,
         transposed: bool = False,
-        path: Path = "fused",
+        path: str = "naive",
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
+        if path not in get_args(Path):
+            raise ValueError(f"path must be one of {', '.join(get_args(Path))}, not {path!r}")
         self.branch = NonlinearLowRankBranch(in_features, out_features, rank, config, device=device, dtype=dtype)
         self.in_features, self.out_features = in_features, out_features
         self.transposed, self.path = transposed, path
@@ -65,7 +69,7 @@ class BranchedLinear(nn.Module):
 
     @classmethod
     def from_linear(
-        cls, linear: nn.Linear, rank: int, config: BranchConfig | None = None, *, path: Path = "fused"
+        cls, linear: nn.Linear, rank: int, config: BranchConfig | None = None, *, path: str = "naive"
     ) -> "BranchedLinear":
         """Add a branch to a layer; its parameters are shared, not copied.
 
@@ -76,7 +80,7 @@ class BranchedLinear(nn.Module):
 
     @classmethod
     def from_conv1d(
-        cls, conv: nn.Module, rank: int, config: BranchConfig | None = None, *, path: Path = "fused"
+        cls, conv: nn.Module, rank: int, config: BranchConfig | None = None, *, path: str = "naive"
     ) -> "BranchedLinear":
         """Add a branch to a `transformers.pytorch_utils.Conv1D`, a linear layer with its weight transposed (GPT-2).
 
@@ -101,7 +105,7 @@ class BranchedLinear(nn.Module):
         config: BranchConfig | None,
         *,
         transposed: bool,
-        path: Path,
+        path: str,
     ) -> "BranchedLinear":
         weight, bias = layer.weight, layer.bias
         # The branch is made on the CPU in float32, so that the same seed gives the same branch everywhere.

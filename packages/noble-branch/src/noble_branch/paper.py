@@ -13,6 +13,10 @@ def _ahead(m: Mapping[str, float]) -> bool:
     return m["noble"] > max(1 + m["seed_noise"], m["wide"], m["identity"])
 
 
+def _net(m: Mapping[str, float]) -> float:
+    return max(m["net"], m["thin_net"])
+
+
 def _best(m: Mapping[str, float]) -> bool:
     return m["cosnet"] < min(m[name] for name in ACTIVATIONS if name != "cosnet")
 
@@ -21,7 +25,7 @@ _SPEEDUPS = {
     "noble": "NOBLE",
     "wide": "wider baseline, as many parameters",
     "identity": "linear branch of equal rank",
-    "seed_noise": "the baseline against itself with another seed: distance from 1",
+    "seed_noise": "the baseline against itself with another seed: largest distance from 1",
 }
 
 PAPER = Paper(
@@ -44,7 +48,8 @@ PAPER = Paper(
             holds=lambda m: m["noble"] >= 1.4 and _ahead(m),
             direction=_ahead,
             note="Where the loss is not reached, the number is the largest that it could be: the baseline's step over "
-            "all steps. Each side has the best of three learning rates on validation data.",
+            "all steps. Each side has the best of three learning rates on validation data, each of which is tried for "
+            "half of the steps.",
         ),
         Claim(
             "regression-speedup",
@@ -59,14 +64,30 @@ PAPER = Paper(
         Claim(
             "overhead",
             "This costs as little as 4 % more parameters and 7 % more time a step, a net speedup of up to 1.22",
-            metric="parameters and time of a step more than the plain network's, and speedup over the time ratio",
-            paper={"parameters": 4.0, "step_time": 7.0, "net": 1.22},
-            labels={"parameters": "parameters, %", "step_time": "time of a step, %", "net": "net speedup"},
-            criterion="at most 4.5 % and 8 %, and net at least 1.16; direction: a net speedup above 1",
-            holds=lambda m: m["parameters"] <= 4.5 and m["step_time"] <= 8 and m["net"] >= 1.16,
-            direction=lambda m: m["net"] > 1,
-            note="A transformer block of width 768, forward and backward on this machine; small products cost more of "
-            "a CPU than of a GPU. The net speedup takes the speedup in steps of the language model.",
+            metric="parameters and time of a step of the language model, more than the plain one's, and net speedup",
+            paper={
+                "thin_parameters": 4.0,
+                "thin_step_time": 7.0,
+                "thin_net": None,
+                "parameters": None,
+                "step_time": None,
+                "net": 1.22,
+            },
+            labels={
+                "thin_parameters": "low rank: parameters, %",
+                "thin_step_time": "low rank: time of a step, %",
+                "thin_net": "low rank: net speedup",
+                "parameters": "rank of width / 8: parameters, %",
+                "step_time": "rank of width / 8: time of a step, %",
+                "net": "rank of width / 8: net speedup",
+            },
+            criterion="at low rank at most 4.5 % parameters and 8 % time, and a net speedup of at least 1.16 at one "
+            "rank; direction: a net speedup above 1 at one rank",
+            holds=lambda m: m["thin_parameters"] <= 4.5 and m["thin_step_time"] <= 8 and _net(m) >= 1.16,
+            direction=lambda m: _net(m) > 1,
+            note="Each net speedup is that in steps of a network over the step time of the same network. Steps are "
+            "timed on the machine of the measurement, turn by turn; the small products of a branch cost more of a CPU, "
+            "and of a narrow network, than the count of operations says.",
         ),
         Claim(
             "best-activation",

@@ -36,17 +36,18 @@ def multi_frequency(x: Float[Tensor, "*n"], phases: Float[Tensor, "frequencies"]
     return torch.sin(math.pi * f * x[..., None] + phases.to(x)).sum(-1)
 
 
-def high_frequency_power(residual: Float[Tensor, "n"], above: float = 6.0) -> float:
-    """Power of a residual on an even grid over [-1, 1), above a frequency.
+def power_spectrum(residual: Float[Tensor, "n"]) -> Float[Tensor, "frequencies"]:
+    """Power of a residual on an even grid over [-1, 1), by frequency: 0, 0.5, 1, ... cycles per unit.
 
-    By Parseval's theorem, the power over all frequencies is the mean square.
-
-    Args:
-        residual: What is left of the target.
-        above: Cycles per unit.
+    By Parseval's theorem, their sum is the mean square.
     """
     n = len(residual)
     power = torch.fft.rfft(residual.double()).abs().square() / n**2
     power[1 : (n + 1) // 2] *= 2
-    cycles = torch.arange(len(power)) / 2
-    return power[cycles.to(power.device) > above].sum().item()
+    return power
+
+
+def high_frequency_power(spectrum: Float[Tensor, "frequencies"], above: float = 6.0) -> float:
+    """Power above a frequency in cycles per unit, from a spectrum by `power_spectrum`."""
+    cycles = torch.arange(len(spectrum), device=spectrum.device) / 2
+    return spectrum[cycles > above].sum().item()

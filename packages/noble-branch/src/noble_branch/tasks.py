@@ -12,7 +12,7 @@ from separata import data
 
 from .configs import TaskConfig, TransformerConfig
 from .mixing import cutmix, mixup
-from .regression import ResidualMLP, high_frequency_power, multi_frequency
+from .regression import ResidualMLP, multi_frequency, power_spectrum
 from .text import Corpus, corpus_from_text, read_text, standard_library
 from .transformer import SequenceModel, ViT
 
@@ -23,7 +23,9 @@ MASKED = 0.15
 N_GRAY = 16
 """Gray levels of pixels as tokens."""
 N_EVALUATED = 64
-"""Contexts of text, and pictures as pixels, on which an evaluation takes the mean."""
+"""Contexts of text, and images as pixels, on which an evaluation takes the mean."""
+N_CLASSIFIED = 500
+"""Images that an evaluation classifies."""
 
 
 @runtime_checkable
@@ -109,6 +111,11 @@ class _Images:
         chosen = torch.randint(len(labels), (batch_size,), generator=generator).to(labels.device)
         return images[chosen], labels[chosen]
 
+    def some(self, split: Split, n: int) -> tuple[Tensor, Tensor]:
+        images, labels = self.parts[split]
+        chosen = torch.linspace(0, len(labels) - 1, min(n, len(labels))).long().to(labels.device)
+        return images[chosen], labels[chosen]
+
 
 class Pixels:
     """The next pixel of an image, from the top left, in 16 gray levels."""
@@ -126,8 +133,8 @@ class Pixels:
         return self._loss(model, self.images.batch(batch_size, generator)[0])
 
     def evaluate(self, model: nn.Module, split: Split) -> float:
-        """On the first images of the part."""
-        return self._loss(model, self.images.parts[split][0][:N_EVALUATED]).item()
+        """On images that are spread evenly over the part."""
+        return self._loss(model, self.images.some(split, N_EVALUATED)[0]).item()
 
     def _loss(self, model: nn.Module, images: Tensor) -> Tensor:
         pixels = (images.mean(1).flatten(1) * (N_GRAY - 1)).round().long()
@@ -156,8 +163,8 @@ class Classes:
         return share * F.cross_entropy(logits, labels) + (1 - share) * F.cross_entropy(logits, labels[partner])
 
     def evaluate(self, model: nn.Module, split: Split) -> float:
-        """Cross-entropy on the whole part."""
-        images, labels = self.images.parts[split]
+        """Cross-entropy on images that are spread evenly over the part."""
+        images, labels = self.images.some(split, N_CLASSIFIED)
         return F.cross_entropy(model(images), labels).item()
 
 
@@ -182,9 +189,10 @@ class Regression:
         """On an even grid; those of the parts lie between each other."""
         return self._residual(model, self._grid(split)).square().mean().item()
 
-    def high_frequency_residual(self, model: nn.Module) -> float:
-        """Power of the residual above 6 cycles per unit."""
-        return high_frequency_power(self._residual(model, self._grid("test")))
+    def residual_spectrum(self, model: nn.Module) -> Tensor:
+        """Power of what the network leaves of the curve, by frequency, as `power_spectrum` has it."""
+        with torch.no_grad():
+            return power_spectrum(self._residual(model, self._grid("test")))
 
     def _grid(self, split: Split) -> Tensor:
         return (torch.arange(self.n_grid) + (0.5 if split == "validation" else 0)) * 2 / self.n_grid - 1

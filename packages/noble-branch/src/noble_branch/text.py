@@ -38,9 +38,9 @@ def corpus_from_text(text: str, *, length: int) -> Corpus:
         raise ValueError(
             f"the text has {len(text):,} characters; with contexts of {length} it needs {10 * length + 10:,}"
         )
-    vocabulary = "".join(sorted(set(text)))
-    number = {character: i for i, character in enumerate(vocabulary)}
-    return Corpus(vocabulary, torch.tensor([number[character] for character in text]))
+    codes = torch.frombuffer(bytearray(text.encode("utf-32-le", "surrogatepass")), dtype=torch.int32)
+    found, tokens = codes.unique(return_inverse=True)
+    return Corpus("".join(map(chr, found.tolist())), tokens)
 
 
 def standard_library(n_characters: int) -> str:

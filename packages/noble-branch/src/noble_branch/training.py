@@ -32,7 +32,7 @@ def make_model(task: Task, config: TransformerConfig, method: MethodConfig, seed
         return model
     targets = tuple(method.targets.split(",")) if method.targets else in_blocks
     with seeded(seed + 1):
-        model = add_branches(model, method.rank, targets=targets, config=method.branch).model
+        model = add_branches(model, method.rank, targets=targets, config=method.branch, path=method.path).model
     if method.kind == "branch":
         return model
     goal = n_parameters(model)
