@@ -6,6 +6,7 @@ import pytest
 
 from noble_branch import cli
 from noble_branch.paper import PAPER
+from separata.runs import read_csv
 from separata.testing import Commands, contents, interrupted_after
 
 call = Commands(PAPER, [cli.train, cli.compare, cli.overhead, cli.ablate])
@@ -26,12 +27,14 @@ def test_a_text_is_learned_and_its_log_compared(text, tmp_path):
     for kind in ("plain", "branch"):
         done = call(*words, "--kind", kind, "--out", tmp_path / kind, "--json")
         assert done.code == 0, done.err
-    rows = [json.loads(line) for line in (tmp_path / "branch" / "log.jsonl").read_text().splitlines()]
+    rows = read_csv(tmp_path / "branch" / "history.csv")
     assert [row["step"] for row in rows] == [0, 2, 4, 6]
-    assert {"step", "train_loss", "eval_loss", "seconds"} == set(rows[-1])
+    assert list(rows[-1]) == ["step", "train_loss", "eval_loss", "seconds"]
     assert json.loads(done.out)["best_eval_loss"] == min(row["eval_loss"] for row in rows)
-    logs = [tmp_path / kind / "log.jsonl" for kind in ("plain", "branch")]
-    assert call("compare", *logs, "--json").code == 0
+    found = call("compare", tmp_path / "plain", tmp_path / "branch", "--json")
+    assert found.code == 0
+    base = read_csv(tmp_path / "plain" / "history.csv")
+    assert json.loads(found.out)["target"] == min(row["eval_loss"] for row in base)
 
 
 def test_a_training_that_was_stopped_goes_on_as_if_it_had_not_been(text, tmp_path):
@@ -42,7 +45,8 @@ def test_a_training_that_was_stopped_goes_on_as_if_it_had_not_been(text, tmp_pat
     assert call(*words, "--out", tmp_path / "part", "--resume").code == 0
     whole, part = contents(tmp_path / "whole"), contents(tmp_path / "part")
     assert whole["model.safetensors"] == part["model.safetensors"]
-    losses = [[json.loads(row)["eval_loss"] for row in one["log.jsonl"].splitlines()] for one in (whole, part)]
+    histories = [read_csv(tmp_path / name / "history.csv") for name in ("whole", "part")]
+    losses = [[row["eval_loss"] for row in rows] for rows in histories]
     assert losses[0] == losses[1]
 
 
@@ -67,6 +71,26 @@ def test_the_overhead_of_a_known_block_is_that_of_the_formula():
     assert (code, value["added_parameters"]) == (0, added)
     # Twice forward and twice as much backward; the first layer's input has a gradient, too, through the norm.
     assert value["added_flops"] == 3 * 2 * 4 * (8 * 16 * width + 4 * 8 * 8)
+
+
+@pytest.mark.parametrize("keys", [("n_embd", "n_head"), ("hidden_size", "num_attention_heads")])
+def test_the_overhead_of_a_hugging_face_folder(tmp_path, keys):
+    (tmp_path / "config.json").write_text(json.dumps(dict(zip(keys, (16, 2), strict=True)) | {"n_layer": 3}))
+    words = ("--rank", "4", "--n-tokens", "4", "--repeats", "1", "--json")
+    code, out, _ = call("overhead", tmp_path, *words)
+    assert code == 0
+    value = json.loads(out)
+    assert value["added_parameters"] == 4 * 16 * (4 + 2 + 5 + 5) + 4 * (16 + 16)
+    assert value["plain_parameters"] == 12 * 16**2 + 13 * 16
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [("{}", "names no width"), ("[]", "names no width"), ("{", "not a JSON"), ('{"n_embd": 9, "n_head": 2}', "divide")],
+)
+def test_a_folder_of_something_else_costs_one_line(tmp_path, content, message):
+    (tmp_path / "config.json").write_text(content)
+    call("overhead", tmp_path).assert_refused(message)
 
 
 def test_variants_are_compared(text):
@@ -106,6 +130,7 @@ def test_a_log_that_is_none_costs_one_line(tmp_path, content, message):
         (("--lr", "0"), "lr must be positive"),
         (("--task", "vit", "--patch", "3"), "do not fill"),
         (("--task", "pixels", "--dataset", "nothing"), "unknown data set"),
+        (("nothing.txt", "--task", "text"), "there is no text nothing.txt"),
     ],
 )
 def test_bad_input_writes_nothing(tmp_path, words, message):

@@ -4,10 +4,12 @@ import math
 
 import pytest
 import torch
+from torch import nn
 
 from noble_branch.configs import TrainConfig, TransformerConfig
 from noble_branch.mixing import cutmix, mixup
 from noble_branch.regression import high_frequency_power, multi_frequency, power_spectrum
+from noble_branch.tasks import Characters, Classes, Task, mask_tokens
 from noble_branch.text import corpus_from_text, standard_library
 from noble_branch.transformer import SequenceModel
 
@@ -82,3 +84,57 @@ def test_text_is_split_by_order():
 def test_what_cannot_be_is_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_tokens_are_hidden_in_the_shares_of_bert():
+    tokens = torch.randint(50, (400, 500), generator=torch.Generator().manual_seed(1))
+    shown, hidden = mask_tokens(tokens, 50, torch.Generator().manual_seed(0))
+    assert torch.equal(shown[~hidden], tokens[~hidden])
+    assert hidden.float().mean().item() == pytest.approx(0.15, abs=0.003)
+    masked, same = shown[hidden] == 50, shown[hidden] == tokens[hidden]
+    assert masked.float().mean().item() == pytest.approx(0.8, abs=0.01)
+    # One in fifty of the random tokens is the token itself.
+    assert same.float().mean().item() == pytest.approx(0.1 + 0.1 / 50, abs=0.008)
+    noise = shown[hidden][~masked & ~same]
+    assert noise.bincount(minlength=50).float().std() < 0.2 * len(noise) / 50
+
+
+class Told(nn.Module):
+    """Logits from the mean of each channel, which are kept."""
+
+    def forward(self, images):
+        self.mixed = images.mean((2, 3))
+        return 3 * self.mixed
+
+
+@pytest.mark.parametrize("augmentation", ["none", "mixup", "cutmix"])
+def test_labels_are_mixed_as_their_images_are(augmentation):
+    task = Classes("digits", 4, augmentation)
+    # An image of class c is one in channel c: what is mixed is seen in the image itself.
+    labels = torch.arange(10).repeat(3)
+    images = nn.functional.one_hot(labels, 10).float()[:, :, None, None].expand(30, 10, 8, 8)
+    task.images.parts["train"] = (images, labels)
+    model = Told()
+    for seed in range(5):
+        loss = task.loss(model, 16, torch.Generator().manual_seed(seed))
+        expected = -(model.mixed * (3 * model.mixed).log_softmax(1)).sum(1).mean()
+        assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
+        assert (model.mixed.max(1).values < 1).any() == (augmentation != "none")
+
+
+class Shown(nn.Module):
+    """Certain that each character is the one that is shown, and of nothing where it is masked."""
+
+    def forward(self, shown):
+        self.shown = shown
+        return 50.0 * nn.functional.one_hot(shown, 6).float() * (shown < 5)[..., None]
+
+
+def test_masked_models_are_scored_at_hidden_places_alone():
+    task = Characters(corpus_from_text("abcde" * 200, length=10), 10, causal=False)
+    model = Shown()
+    loss = task.loss(model, 4000, torch.Generator().manual_seed(0)).item()
+    assert (model.shown == 5).float().mean().item() == pytest.approx(0.12, abs=0.01)
+    # Uniform over six tokens at the 80 % that are masked, and wrong by 50 at four fifths of the 10 % that are random.
+    assert loss == pytest.approx(0.8 * math.log(6) + 0.1 * 0.8 * 50, rel=0.1)
+    assert isinstance(task, Task)

@@ -28,14 +28,14 @@ def train(
     resume: bool = False,
     json: bool = False,
 ) -> None:
-    """Train a small transformer, plain, wider or with branches, and keep its log for compare.
+    """Train a small transformer: plain, wider or branched.
 
     Args:
-        text: Text file for the task text.
+        text: Text file for the task text, or a name in $SEPARATA_DATA/text.
         model: The transformer.
         method: What is done to it.
         config: How it is trained.
-        out: Output folder: model.safetensors, settings, and log.jsonl with step, train_loss, eval_loss and seconds.
+        out: Output folder: weights, settings, and history.csv with step, train_loss, eval_loss and seconds.
         task: char-lm (the standard library's source), text (a file), mlm, pixels, vit, or regression.
         dataset: Images for pixels and vit: digits, mnist5k, mnist, ...
         length: Context of text, in characters.
@@ -64,11 +64,11 @@ def compare(
     plot: Path | None = None,
     json: bool = False,
 ) -> None:
-    """Say how much sooner a training reaches the best loss of its baseline, from two logs.
+    """Compare two logs: steps to the baseline's best loss.
 
     Args:
-        baseline: Log of the baseline, JSON lines or .csv.
-        other: Log of the other training.
+        baseline: Log of the baseline, JSON lines or .csv, or its folder.
+        other: Log or folder of the other training.
         step: Key or column of the step.
         loss: Key or column of the loss; eval_loss, val_loss, ... or loss if not given.
         step_time_ratio: Time of a step over that of the baseline, for the net speedup.
@@ -91,7 +91,7 @@ def overhead(
     device: str = "auto",
     json: bool = False,
 ) -> None:
-    """Say what branches cost before training: parameters, operations and the time of a step, of one block.
+    """Measure what branches add to a transformer block.
 
     Args:
         model: gpt2, gpt2-medium, bert-base, vit-s, or a folder with the config.json of a GPT-2 or BERT.
@@ -120,10 +120,10 @@ def ablate(
     device: str = "auto",
     json: bool = False,
 ) -> None:
-    """Train with one thing varied, and compare each with the plain network.
+    """Vary activation, rank or targets, beside no branch.
 
     Args:
-        text: Text file for the task text.
+        text: Text file for the task text, or a name in $SEPARATA_DATA/text.
         model: The transformer.
         method: The branches; what is varied replaces a part of it.
         config: How all are trained.

@@ -1,6 +1,5 @@
 """What the commands do."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,16 +10,15 @@ from separata import files, plots
 from separata.output import Output, listing, table
 from separata.progress import Reporter
 from separata.run import Compute
-from separata.runs import RunFolder
 
+from . import runs
 from .activations import ACTIVATIONS
-from .configs import MethodConfig, TaskConfig, TrainConfig, TransformerConfig
+from .configs import MethodConfig, RunConfig, TaskConfig, TrainConfig, TransformerConfig
 from .conversion import add_branches
+from .cost import overhead as measure_overhead
 from .curves import read_curve
-from .overhead import overhead as measure_overhead
 from .speedup import step_speedup
-from .tasks import make_task
-from .training import Trainer, make_model, n_parameters
+from .training import n_parameters
 from .transformer import Block
 from .trials import Trial, best, curve_of, run_trial
 
@@ -39,23 +37,13 @@ def train(
     resume: bool,
 ) -> Output:
     """Train, and keep the model and its log."""
-    place = str(Compute(device=device).torch_device)
-    folder = RunFolder.begin(out, {"task": task, "model": shape, "method": method, "train": config}, resume=resume)
-    what = make_task(task, config.seed, place)
-    model = make_model(what, shape, method, config.seed).to(place)
-    trainer = Trainer(model, what, config)
-    reporter = Reporter()
-    with folder.training(reporter):
-        trainer.fit(folder.checkpoint, reporter.track)
-    folder.save_weights(model)
-    lines = "".join(json.dumps(row) + "\n" for row in trainer.history)
-    with files.replacing(out / "log.jsonl") as part:
-        part.write_text(lines)
-    last = trainer.history[-1]
-    lowest = min(row["eval_loss"] for row in trainer.history)
+    run = RunConfig(task, shape, method, config)
+    report = runs.train(run, out, device=device, resume=resume, reporter=Reporter())
+    last = report.history[-1]
+    lowest = min(row["eval_loss"] for row in report.history)
     return listing(
         {
-            "parameters": n_parameters(model),
+            "parameters": n_parameters(report.trained.model),
             "steps": int(last["step"]),
             "eval_loss": last["eval_loss"],
             "best_eval_loss": lowest,
@@ -68,15 +56,14 @@ def compare(
     baseline: Path, other: Path, step: str, loss: str | None, step_time_ratio: float, plot: Path | None
 ) -> Output:
     """Speedup of a training over another, from their logs."""
-    if plot is not None and plot.suffix not in (".svg", ".png", ".pdf"):
-        raise ValueError(f"the figure must be .svg, .png or .pdf, not {plot}")
+    files.check_figure(plot)
     curves = {"baseline": read_curve(baseline, step=step, loss=loss), "other": read_curve(other, step=step, loss=loss)}
     found = step_speedup(curves["baseline"], curves["other"], step_time_ratio=step_time_ratio)
     if plot is not None:
         rows = [{"step": s, "loss": y, "run": name} for name, curve in curves.items() for s, y in curve]
-        figure = plots.curves(rows, "loss", by="run", ylabel="loss")
-        with files.replacing(plot) as part:
-            figure.savefig(part, format=plot.suffix.lstrip("."))
+        plots.save(
+            plots.curves(rows, "loss", by="run", ylabel="loss", reference={"baseline's best": found.target}), plot
+        )
     value = {
         "target": found.target,
         "baseline_step": found.baseline_step,

@@ -101,7 +101,8 @@ class TaskConfig:
     Args:
         name: char-lm (next character), text (the same, of a file), mlm (masked characters), pixels (next pixel), vit
             (classes of images), or regression (a sum of sines).
-        data: Text file, or name of an image data set; the standard library and digits if empty.
+        data: Text file or name of a text in $SEPARATA_DATA/text, or name of an image data set; the standard library
+            and digits if empty.
         length: Context of text.
         n_characters: Characters of the standard library.
         patch: Pixels on a side of a patch of a ViT.
@@ -142,3 +143,46 @@ class MethodConfig:
     targets: str = ""
     branch: BranchConfig = BranchConfig()
     path: Literal["naive", "fused"] = "fused"
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """What the inputs and outputs of a network are, beside its transformer.
+
+    Args:
+        kind: next (a GPT), masked (a BERT-style encoder), classes (a ViT), or curve (a residual MLP on a number).
+        n_outputs: Tokens or classes.
+        length: Longest sequence of tokens, or pixels on a side of an image.
+        channels: Channels of an image.
+        patch: Pixels on a side of a patch.
+
+    Raises:
+        ValueError: if a number is negative.
+    """
+
+    kind: Literal["next", "masked", "classes", "curve"]
+    n_outputs: int = 1
+    length: int = 0
+    channels: int = 0
+    patch: int = 1
+
+    def __post_init__(self) -> None:
+        if min(self.n_outputs, self.length, self.channels, self.patch) < 0:
+            raise ValueError("n_outputs, length, channels and patch must not be negative")
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """A training.
+
+    Args:
+        task: What is learned.
+        model: The transformer.
+        method: What is done to it.
+        train: How it is trained.
+    """
+
+    task: TaskConfig = TaskConfig()
+    model: TransformerConfig = TransformerConfig()
+    method: MethodConfig = MethodConfig()
+    train: TrainConfig = TrainConfig()

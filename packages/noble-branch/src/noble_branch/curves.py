@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from separata.runs import HISTORY
+
 from .speedup import Curve
 
 LOSSES = ("eval_loss", "val_loss", "valid_loss", "validation_loss", "test_loss", "loss")
@@ -16,7 +18,7 @@ def read_curve(path: Path, *, step: str = "step", loss: str | None = None) -> Cu
     """Points (step, loss) of a log: JSON lines, or a table (.csv). Rows without a loss are passed over.
 
     Args:
-        path: The log.
+        path: The log, or the folder of a training by `train`.
         step: Key or column of the step.
         loss: Key or column of the loss; the first of `LOSSES` that a row has, if not given.
 
@@ -24,6 +26,8 @@ def read_curve(path: Path, *, step: str = "step", loss: str | None = None) -> Cu
         ValueError: if it is no such log, or has no row with both.
         OSError: if it cannot be read.
     """
+    if path.is_dir():
+        path = path / HISTORY
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError:

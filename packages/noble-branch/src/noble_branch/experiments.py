@@ -168,7 +168,7 @@ def block_overhead(width: int, rank: int, device: str) -> dict[str, float]:
     import torch
 
     from .conversion import add_branches
-    from .overhead import overhead
+    from .cost import overhead
     from .transformer import Block
 
     block = Block(width, max(1, width // 64), causal=True).to(device)

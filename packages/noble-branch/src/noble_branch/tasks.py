@@ -1,7 +1,6 @@
 """What networks are trained on: text, pixels, images and a curve."""
 
 import math
-from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
 import torch
@@ -9,12 +8,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from separata import data
+from separata.training import fingerprint
 
-from .configs import TaskConfig, TransformerConfig
+from .configs import NetworkConfig, TaskConfig
 from .mixing import cutmix, mixup
-from .regression import ResidualMLP, multi_frequency, power_spectrum
-from .text import Corpus, corpus_from_text, read_text, standard_library
-from .transformer import SequenceModel, ViT
+from .regression import multi_frequency, power_spectrum
+from .text import Corpus, corpus_from_text, find_text, read_text, standard_library
 
 Split = Literal["train", "validation", "test"]
 
@@ -32,8 +31,10 @@ N_CLASSIFIED = 500
 class Task(Protocol):
     """Something to learn."""
 
-    def model(self, config: TransformerConfig) -> nn.Module:
-        """A network for it, with initial weights from PyTorch's global generator."""
+    network: NetworkConfig
+    """Inputs and outputs of its network."""
+    fingerprint: str
+    """A digest of its data."""
 
     def loss(self, model: nn.Module, batch_size: int, generator: torch.Generator) -> Tensor:
         """Mean loss on a batch of the training data."""
@@ -43,16 +44,21 @@ class Task(Protocol):
 
 
 class Characters:
-    """The next character of a text, or masked ones."""
+    """The next character of a text, or masked ones.
+
+    Args:
+        corpus: The text.
+        length: Context, in characters.
+        causal: Whether the next character is to be told, instead of masked ones.
+        device: Where the text lives.
+    """
 
     def __init__(self, corpus: Corpus, length: int, *, causal: bool, device: str = "cpu") -> None:
         self.corpus, self.length, self.causal = corpus, length, causal
         self.parts = {name: corpus.split(name).to(device) for name in ("train", "validation", "test")}
         self.mask = len(corpus.vocabulary)
-
-    def model(self, config: TransformerConfig) -> nn.Module:
-        """A GPT or a BERT-style encoder."""
-        return SequenceModel(self.mask + 1, self.length, config, causal=self.causal)
+        self.network = NetworkConfig("next" if causal else "masked", self.mask + 1, length)
+        self.fingerprint = fingerprint(corpus.tokens)
 
     def loss(self, model: nn.Module, batch_size: int, generator: torch.Generator) -> Tensor:
         """Cross-entropy per character, in nats."""
@@ -105,6 +111,7 @@ class _Images:
             "test": (test.images, test.labels),
         }
         self.n_classes = int(train.labels.max()) + 1
+        self.fingerprint = fingerprint(train.images, train.labels)
 
     def batch(self, batch_size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         images, labels = self.parts["train"]
@@ -122,11 +129,9 @@ class Pixels:
 
     def __init__(self, name: str, device: str = "cpu") -> None:
         self.images = _Images(name, device)
-        self.length = self.images.parts["test"][0][0, 0].numel()
-
-    def model(self, config: TransformerConfig) -> nn.Module:
-        """A GPT over gray levels, with a token for the start."""
-        return SequenceModel(N_GRAY + 1, self.length, config, causal=True)
+        # One token more than gray levels, for the start.
+        self.network = NetworkConfig("next", N_GRAY + 1, self.images.parts["test"][0][0, 0].numel())
+        self.fingerprint = self.images.fingerprint
 
     def loss(self, model: nn.Module, batch_size: int, generator: torch.Generator) -> Tensor:
         """Cross-entropy per pixel, in nats."""
@@ -145,12 +150,10 @@ class Classes:
     """The class of an image."""
 
     def __init__(self, name: str, patch: int, augmentation: str, device: str = "cpu") -> None:
-        self.images, self.patch, self.augmentation = _Images(name, device), patch, augmentation
-
-    def model(self, config: TransformerConfig) -> nn.Module:
-        """A ViT."""
+        self.images, self.augmentation = _Images(name, device), augmentation
         channels, size = self.images.parts["test"][0].shape[1:3]
-        return ViT(size, channels, self.patch, self.images.n_classes, config)
+        self.network = NetworkConfig("classes", self.images.n_classes, size, channels, patch)
+        self.fingerprint = self.images.fingerprint
 
     def loss(self, model: nn.Module, batch_size: int, generator: torch.Generator) -> Tensor:
         """Cross-entropy; of both labels, by their shares, where images are mixed."""
@@ -176,10 +179,8 @@ class Regression:
     def __init__(self, seed: int, device: str = "cpu") -> None:
         self.device = device
         self.phases = 2 * math.pi * torch.rand(6, generator=torch.Generator().manual_seed(seed))
-
-    def model(self, config: TransformerConfig) -> nn.Module:
-        """A residual MLP."""
-        return ResidualMLP(config.width, config.depth)
+        self.network = NetworkConfig("curve")
+        self.fingerprint = fingerprint(self.phases)
 
     def loss(self, model: nn.Module, batch_size: int, generator: torch.Generator) -> Tensor:
         """Mean square error at random points."""
@@ -220,6 +221,6 @@ def make_task(config: TaskConfig, seed: int = 0, device: str = "cpu") -> Task:
         return Pixels(config.data or "digits", device)
     if config.name == "vit":
         return Classes(config.data or "digits", config.patch, config.augmentation, device)
-    text = read_text(Path(config.data)) if config.data else standard_library(config.n_characters)
+    text = read_text(find_text(config.data)) if config.data else standard_library(config.n_characters)
     corpus = corpus_from_text(text, length=config.length)
     return Characters(corpus, config.length, causal=config.name != "mlm", device=device)

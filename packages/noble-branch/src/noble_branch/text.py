@@ -1,6 +1,9 @@
 """Text that is always there, and text of users, as characters."""
 
+import gzip
+import os
 import sysconfig
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,13 +58,29 @@ def standard_library(n_characters: int) -> str:
     return "".join(parts)[:n_characters]
 
 
-def read_text(path: Path) -> str:
-    """A text file of a user.
+def find_text(name: str) -> Path:
+    """The file of a text: the name itself, or in `$SEPARATA_DATA/text`, also as `.txt` or `.txt.gz`.
 
     Raises:
-        ValueError: if it is not UTF-8.
+        FileNotFoundError: if there is none.
+    """
+    root = os.environ.get("SEPARATA_DATA")
+    places = [Path(root, "text", f"{name}{ending}") for ending in ("", ".txt", ".gz", ".txt.gz")] if root else []
+    for path in (Path(name), *places):
+        if path.is_file():
+            return path
+    where = f"now {Path(root, 'text')}" if root else "SEPARATA_DATA is not set"
+    raise FileNotFoundError(f"there is no text {name}, neither as a file nor in $SEPARATA_DATA/text ({where})")
+
+
+def read_text(path: Path) -> str:
+    """A text file of a user; one that ends with `.gz` is unpacked.
+
+    Raises:
+        ValueError: if it is not UTF-8, or not packed as its name says.
     """
     try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
+        content = path.read_bytes()
+        return (gzip.decompress(content) if path.suffix == ".gz" else content).decode("utf-8")
+    except (UnicodeDecodeError, EOFError, zlib.error, gzip.BadGzipFile):
         raise ValueError(f"{path} is not a text in UTF-8") from None

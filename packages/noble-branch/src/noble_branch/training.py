@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,13 @@ from torch import Tensor, nn
 from separata.loop import Loop, Track, step_generator
 from separata.training import seeded
 
-from .configs import MethodConfig, TrainConfig, TransformerConfig
+from .configs import MethodConfig, NetworkConfig, TrainConfig, TransformerConfig
 from .conversion import add_branches, branch_param_groups, in_blocks
 from .tasks import Split, Task
+from .transformer import make_network
 
 
-def make_model(task: Task, config: TransformerConfig, method: MethodConfig, seed: int) -> nn.Module:
+def make_model(network: NetworkConfig, config: TransformerConfig, method: MethodConfig, seed: int) -> nn.Module:
     """The network of a method.
 
     Plain, wide and branched networks of a seed start from the same stream of random numbers; with branches, the
@@ -27,7 +28,7 @@ def make_model(task: Task, config: TransformerConfig, method: MethodConfig, seed
         ValueError: if the rank is too high, or targets match nothing.
     """
     with seeded(seed):
-        model = task.model(config)
+        model = make_network(network, config)
     if method.kind == "plain":
         return model
     targets = tuple(method.targets.split(",")) if method.targets else in_blocks
@@ -40,7 +41,7 @@ def make_model(task: Task, config: TransformerConfig, method: MethodConfig, seed
     while n_parameters(model) < goal or width == config.width:
         width += config.heads
         with seeded(seed):
-            model = task.model(TransformerConfig(width, config.depth, config.heads))
+            model = make_network(network, TransformerConfig(width, config.depth, config.heads))
     return model
 
 
@@ -57,18 +58,40 @@ class Trainer:
         task: What it learns.
         config: How.
         split: What `eval_loss` is of.
+        checkpoint: File of the progress; the training goes on from it if it exists.
+        track: Shows progress over steps.
+        log: Called with each row of the history as it happens.
 
     Attributes:
-        history: Rows {step, train_loss, eval_loss, seconds}; the first is at step 0, without a training loss.
+        history: Rows of step, train_loss, eval_loss and seconds; the training loss is that of the batches since the
+            row before, and not a number at step 0.
+        loop: Its steps.
+
+    Raises:
+        ValueError: if the checkpoint is of another training, or damaged.
     """
 
-    def __init__(self, model: nn.Module, task: Task, config: TrainConfig, *, split: Split = "test") -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        task: Task,
+        config: TrainConfig,
+        *,
+        split: Split = "test",
+        checkpoint: Path | None = None,
+        track: Track | None = None,
+        log: Callable[[dict[str, float]], None] | None = None,
+    ) -> None:
         self.model, self.task, self.config, self.split = model, task, config, split
         groups = branch_param_groups(model, config.lr, config.weight_decay, config.branch_lr_scale)
         self.optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.95))
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self._rate)
         self.history: list[dict[str, float]] = []
+        self._log = log
         self._seconds, self._since = 0.0, time.perf_counter()
+        self.loop = Loop(
+            self, config.n_steps, checkpoint=checkpoint, log_every=config.eval_every, track=track, log=self._add
+        )
 
     def _rate(self, step: int) -> float:
         warmup = round(self.config.warmup * self.config.n_steps)
@@ -76,25 +99,21 @@ class Trainer:
             return (step + 1) / warmup
         return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, self.config.n_steps - warmup)))
 
-    def fit(self, checkpoint: Path | None = None, track: Track | None = None) -> list[dict[str, float]]:
+    def fit(self) -> None:
         """Train, from the checkpoint on if there is one.
-
-        Returns:
-            The history.
 
         Raises:
             FloatingPointError: if a loss is not finite.
-            ValueError: if the checkpoint is of another training.
         """
         if not self.history:
-            self.history.append({"step": 0, "eval_loss": self._evaluate(), "seconds": 0.0})
-        every = self.config.eval_every
+            self._add({"step": 0, "train_loss": math.nan, "eval_loss": self._evaluate(), "seconds": 0.0})
         self._since = time.perf_counter()
-        loop = Loop(
-            self, self.config.n_steps, checkpoint=checkpoint, log_every=every, track=track, log=self.history.append
-        )
-        loop.run()
-        return self.history
+        self.loop.run()
+
+    def _add(self, row: dict[str, float]) -> None:
+        self.history.append(row)
+        if self._log is not None:
+            self._log(row)
 
     def gradients(self, step: int) -> Mapping[str, Tensor]:
         """The gradients of a batch that depends on nothing but the seed and the step."""

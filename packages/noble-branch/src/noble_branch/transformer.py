@@ -5,7 +5,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .configs import TransformerConfig
+from .configs import NetworkConfig, TransformerConfig
+from .regression import ResidualMLP
 
 
 class Attention(nn.Module):
@@ -93,3 +94,20 @@ class ViT(nn.Module):
         for block in self.blocks:
             x = block(x)
         return self.head(self.norm(x).mean(1))
+
+
+def make_network(network: NetworkConfig, config: TransformerConfig) -> nn.Module:
+    """A network with initial weights from PyTorch's global generator.
+
+    Args:
+        network: Its inputs and outputs.
+        config: The shape of its transformer; a residual MLP has the width and the depth.
+
+    Raises:
+        ValueError: if patches do not fill the image.
+    """
+    if network.kind == "curve":
+        return ResidualMLP(config.width, config.depth)
+    if network.kind == "classes":
+        return ViT(network.length, network.channels, network.patch, network.n_outputs, config)
+    return SequenceModel(network.n_outputs, network.length, config, causal=network.kind == "next")

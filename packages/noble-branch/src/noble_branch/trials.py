@@ -71,7 +71,7 @@ def _trainer(trial: Trial, device: str) -> "Trainer":
     from .training import Trainer, make_model
 
     task = make_task(trial.task, trial.train.seed, device)
-    model = make_model(task, trial.model, trial.method, trial.train.seed).to(device)
+    model = make_model(task.network, trial.model, trial.method, trial.train.seed).to(device)
     return Trainer(model, task, trial.train, split=trial.split)  # type: ignore[arg-type]
 
 
