@@ -133,6 +133,8 @@ def test_a_regression_tells_the_spectrum_of_what_it_left():
     largest = sorted(range(3, 41), key=lambda i: -found["spectrum"][i])[:4]
     assert sorted(largest) == [4, 8, 16, 24]
     assert sum(found["spectrum"]) == pytest.approx(found["curve"][-1][1], rel=0.01)
+    squares = [(one - other) ** 2 for one, other in zip(found["fit"], found["target"], strict=True)]
+    assert sum(squares) / len(squares) == pytest.approx(found["curve"][-1][1], rel=0.01)
 
 
 def test_a_training_that_diverged_has_no_score_and_fits_json():

@@ -100,3 +100,22 @@ def draw_costs(costs: Mapping[tuple[int, int], Mapping[str, float]]) -> Figure:
         axes.set_title(name)
     figure.legend(loc="outside lower center", ncols=4)
     return figure
+
+
+@in_house_style
+def draw_fits(fits: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
+    """Draw the target of a regression, and what each method makes of it, one above the other.
+
+    Args:
+        fits: For each method, numbers of the same length: `x`, `target` and `fit`.
+    """
+    figure, _ = canvas(None, None, None)
+    figure.clear()
+    figure.set_size_inches(6.6, 1.3 * len(fits) + 0.6)
+    panels = figure.subplots(len(fits), 1, sharex=True, squeeze=False)[:, 0]
+    for axes, (method, one) in zip(panels, fits.items(), strict=True):
+        axes.plot(one["x"], one["target"], color="#BBBBBB", linewidth=2.4, label="target")
+        axes.plot(one["x"], one["fit"], color=COLORS[method], linewidth=1.4)
+        axes.set_title(NAMES.get(method, method))
+    panels[-1].set_xlabel("x (gray: the target)")
+    return figure

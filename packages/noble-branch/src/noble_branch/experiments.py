@@ -8,7 +8,7 @@ from typing import Any
 from separata import Run, experiment, plots
 
 from .configs import BranchConfig, MethodConfig, TaskConfig, TrainConfig, TransformerConfig
-from .drawing import draw_costs, draw_losses, draw_spectra
+from .drawing import draw_costs, draw_fits, draw_losses, draw_spectra
 from .paper import ACTIVATIONS
 from .speedup import step_speedup
 from .trials import Trial, best, curve_of, high_frequency, run_trial, step_costs
@@ -111,7 +111,7 @@ class Language:
 
 
 def _language(steps: int, model: TransformerConfig, task: TaskConfig, rank: int, thin: int, batch: int = 16) -> Setting:
-    train = TrainConfig(steps, batch, lr=3e-3 * (64 / model.width) ** 0.5, eval_every=max(2, steps // 20))
+    train = TrainConfig(steps, batch, lr=3e-3 * (64 / model.width) ** 0.5, eval_every=max(2, min(25, steps // 20)))
     return Setting(task, model, train, rank, thin)
 
 
@@ -132,7 +132,7 @@ LANGUAGE = _language(300, TransformerConfig(64), TaskConfig(), 8, 2)
         ranks=(16, 64),
     ),
     # No setting of the paper's: the longest that two cores of a CPU take an hour for.
-    paper=Language(_language(1500, TransformerConfig(128, 3, 4), TaskConfig(n_characters=3_000_000), 16, 4)),
+    paper=Language(_language(2000, TransformerConfig(128, 3, 4), TaskConfig(n_characters=3_000_000), 16, 4)),
 )
 def language(config: Language, run: Run) -> None:
     """Train the language model with every method, and time its steps."""
@@ -203,6 +203,10 @@ def regression(config: Setting, run: Run) -> None:
     spectra = {name: [one["spectrum"] for one in found[name] if "spectrum" in one] for name in power.values()}
     caption = "Power of what is left of the target after training, by frequency; lines mark the target's frequencies."
     run.figure("spectrum", draw_spectra(spectra), ["high-frequency"], caption=caption)
+    fits = {name: found[name][0] for name in ("baseline", "wide", "cosnet") if "fit" in found[name][0]}
+    if fits:
+        caption = "The sum of six sines, and what is made of it with the first seed."
+        run.figure("fit", draw_fits(fits), ["high-frequency"], caption=caption)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """Trainings on disk."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -122,7 +121,7 @@ def load(path: Path | str, device: str = "auto") -> Trained:
     return Trained(model.to(Compute(device).torch_device).eval(), network, shape, method, vocabulary)
 
 
-def _described(trained: Trained) -> Mapping[str, object]:
+def _described(trained: Trained) -> dict[str, object]:
     return {
         "network": trained.network,
         "model": trained.shape,

@@ -190,6 +190,13 @@ class Regression:
         """On an even grid; those of the parts lie between each other."""
         return self._residual(model, self._grid(split)).square().mean().item()
 
+    def fit(self, model: nn.Module) -> dict[str, list[float]]:
+        """The curve and what the network makes of it, at 256 points."""
+        x = self._grid("test")[::4].to(self.device)
+        with torch.no_grad():
+            fitted = model(x[:, None])[:, 0]
+        return {"x": x.tolist(), "target": multi_frequency(x, self.phases).tolist(), "fit": fitted.tolist()}
+
     def residual_spectrum(self, model: nn.Module) -> Tensor:
         """Power of what the network leaves of the curve, by frequency, as `power_spectrum` has it."""
         with torch.no_grad():

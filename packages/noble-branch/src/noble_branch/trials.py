@@ -37,7 +37,7 @@ def run_trial(trial: Trial, device: str) -> dict[str, Any]:
     """Train; returns the curve of evaluation losses, steps, parameters and seconds.
 
     A training that diverges has the curve up to there, and `diverged`. A regression that did not has the power of its
-    residual, above 6 cycles per unit and by frequency.
+    residual, above 6 cycles per unit and by frequency, and the fitted curve.
     """
     from .regression import high_frequency_power
     from .tasks import Regression
@@ -63,6 +63,7 @@ def run_trial(trial: Trial, device: str) -> dict[str, Any]:
         spectrum = trainer.task.residual_spectrum(trainer.model.eval())
         found["high_frequency"] = high_frequency_power(spectrum)
         found["spectrum"] = spectrum[:N_FREQUENCIES].tolist()
+        found |= trainer.task.fit(trainer.model)
     return found
 
 
