@@ -8,7 +8,6 @@ from typing import Any
 from separata import Run, experiment, plots
 
 from .configs import BranchConfig, MethodConfig, TaskConfig, TrainConfig, TransformerConfig
-from .drawing import draw_costs, draw_fits, draw_losses, draw_spectra
 from .paper import ACTIVATIONS
 from .speedup import step_speedup
 from .trials import Trial, best, curve_of, high_frequency, run_trial, step_costs
@@ -49,19 +48,17 @@ class Setting:
 
 
 def trained(run: Run, setting: Setting, methods: tuple[str, ...], told: str) -> Found:
-    """Each method with the best of the learning rates, which are tried for half of the steps, on every seed."""
-    candidates = {}
-    for method in methods:
-        trial = setting.trial(method)
-        train = replace(trial.train, n_steps=max(1, trial.train.n_steps // 2))
-        candidates[method] = [
-            replace(trial, split="validation", train=replace(train, lr=scale * train.lr)) for scale in RATES
+    """Each method with the best of the learning rates, on every seed."""
+    # At all steps: of half as many, a rate can be the best that is too high at the end of all.
+    candidates = {
+        method: [
+            replace(trial, split="validation", train=replace(trial.train, lr=scale * trial.train.lr)) for scale in RATES
         ]
-    tried = run.choose(run_trial, candidates, lambda found: -best(found), f"{told}: learning rates")
-    chosen = {
-        method: replace(one, split="test", train=replace(one.train, n_steps=setting.train.n_steps))
-        for method, one in tried.items()
+        for method in methods
+        for trial in [setting.trial(method)]
     }
+    tried = run.choose(run_trial, candidates, lambda found: -best(found), f"{told}: learning rates")
+    chosen = {method: replace(one, split="test") for method, one in tried.items()}
     return run.over_seeds(run_trial, chosen, told)
 
 
@@ -115,7 +112,7 @@ def _language(steps: int, model: TransformerConfig, task: TaskConfig, rank: int,
     return Setting(task, model, train, rank, thin)
 
 
-LANGUAGE = _language(300, TransformerConfig(64), TaskConfig(), 8, 2)
+LANGUAGE = _language(240, TransformerConfig(64), TaskConfig(), 8, 2)
 
 
 @experiment(
@@ -132,10 +129,12 @@ LANGUAGE = _language(300, TransformerConfig(64), TaskConfig(), 8, 2)
         ranks=(16, 64),
     ),
     # No setting of the paper's: the longest that two cores of a CPU take an hour for.
-    paper=Language(_language(2000, TransformerConfig(128, 3, 4), TaskConfig(n_characters=3_000_000), 16, 4)),
+    paper=Language(_language(1600, TransformerConfig(128, 3, 4), TaskConfig(n_characters=3_000_000), 16, 4)),
 )
 def language(config: Language, run: Run) -> None:
     """Train the language model with every method, and time its steps."""
+    from .drawing import draw_costs, draw_losses
+
     found = trained(run, config.setting, (*METHODS, "thin"), "language model")
     _measure_speedups(run, "step-speedup", found)
     timed = {name: config.setting.trial(name) for name in ("baseline", "thin", "cosnet")}
@@ -186,11 +185,13 @@ def _regression(steps: int) -> Setting:
     "best-activation-regression",
     "high-frequency",
     smoke=replace(_regression(5), model=TransformerConfig(16, 1, 1), rank=4),
-    quick=_regression(800),
+    quick=_regression(600),
     gpu=_regression(1500),
 )
 def regression(config: Setting, run: Run) -> None:
     """Train a residual MLP on a sum of sines with every method."""
+    from .drawing import draw_fits, draw_losses, draw_spectra
+
     found = trained(run, config, METHODS, "regression")
     _measure_speedups(run, "regression-speedup", found)
     power = {"noble": "cosnet", "baseline": "baseline", "wide": "wide", "identity": "identity"}
@@ -236,7 +237,7 @@ def _others(lm: Setting, steps: int, images: str, patch: int) -> Others:
     smoke=_others(
         _language(4, TransformerConfig(8, 1, 2), TaskConfig(length=16, n_characters=3000), 2, 1, 2), 4, "digits", 4
     ),
-    quick=_others(LANGUAGE, 150, "mnist5k", 7),
+    quick=_others(LANGUAGE, 120, "mnist5k", 7),
     gpu=_others(_language(1500, TransformerConfig(256, 4, 4), TaskConfig(), 32, 8, 64), 1500, "mnist", 4),
 )
 def tasks(config: Others, run: Run) -> None:

@@ -48,8 +48,7 @@ PAPER = Paper(
             holds=lambda m: m["noble"] >= 1.4 and _ahead(m),
             direction=_ahead,
             note="Where the loss is not reached, the number is the largest that it could be: the baseline's step over "
-            "all steps. Each side has the best of three learning rates on validation data, each of which is tried for "
-            "half of the steps.",
+            "all steps. Each side has the best of three learning rates on validation data.",
         ),
         Claim(
             "regression-speedup",
