@@ -1,0 +1,140 @@
+"""What networks are trained on, against what is known of it."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from noble_branch.configs import TrainConfig, TransformerConfig
+from noble_branch.mixing import cutmix, mixup
+from noble_branch.regression import high_frequency_power, multi_frequency, power_spectrum
+from noble_branch.tasks import Characters, Classes, Task, mask_tokens
+from noble_branch.text import corpus_from_text, standard_library
+from noble_branch.transformer import SequenceModel
+
+
+def test_the_power_of_a_sine_is_one_half_at_its_frequency():
+    x = torch.arange(256, dtype=torch.float64) / 128 - 1
+    residual = 3 + torch.sin(2 * math.pi * 7 * x) + 2 * torch.sin(2 * math.pi * 5 * x)
+    spectrum = power_spectrum(residual)
+    assert spectrum[[0, 9, 10, 14]].tolist() == pytest.approx([9, 0, 2, 0.5], abs=1e-12)
+    assert high_frequency_power(spectrum, 6) == pytest.approx(0.5)
+    assert high_frequency_power(spectrum, 4) == pytest.approx(2.5)
+
+
+@pytest.mark.parametrize("n", [255, 256])
+def test_powers_add_up_to_the_mean_square(n):
+    noise = torch.randn(n, generator=torch.Generator().manual_seed(0)).double()
+    assert power_spectrum(noise).sum().item() == pytest.approx(noise.square().mean().item())
+
+
+def test_the_target_is_a_sum_of_six_sines():
+    values = multi_frequency(torch.tensor([0.0, 0.5], dtype=torch.float64), torch.zeros(6))
+    assert values.tolist() == pytest.approx([0, sum(math.sin(math.pi * f / 2) for f in (1, 2, 4, 8, 16, 24))])
+
+
+def test_a_causal_model_does_not_see_ahead():
+    torch.manual_seed(0)
+    tokens = torch.arange(6)[None]
+    changed = tokens.clone()
+    changed[0, 4] = 9
+    for causal in (True, False):
+        model = SequenceModel(10, 6, TransformerConfig(8, 2, 2), causal=causal)
+        same = torch.isclose(model(tokens), model(changed)).all(-1)[0]
+        assert same.tolist() == ([True] * 4 + [False] * 2 if causal else [False] * 6)
+
+
+def test_mixed_images_have_the_shares_that_are_told():
+    images = torch.arange(8.0)[:, None, None, None].expand(8, 1, 6, 9)
+    for mix in (mixup, cutmix):
+        for seed in range(20):
+            mixed, partner, share = mix(images, 0.8, torch.Generator().manual_seed(seed))
+            expected = share * images[:, 0, 0, 0] + (1 - share) * partner
+            torch.testing.assert_close(mixed.mean((1, 2, 3)), expected)
+            if mix is cutmix:
+                assert set(mixed.unique().tolist()) <= set(range(8))
+
+
+def test_the_share_of_mixup_follows_its_beta_distribution():
+    generator = torch.Generator().manual_seed(0)
+    shares = torch.tensor([mixup(torch.zeros(2, 1), 0.2, generator)[2] for _ in range(2000)])
+    assert shares.mean().item() == pytest.approx(0.5, abs=0.03)
+    assert shares.var().item() == pytest.approx(1 / (4 * (2 * 0.2 + 1)), rel=0.06)
+
+
+def test_text_is_split_by_order():
+    text = standard_library(3000)
+    corpus = corpus_from_text(text, length=32)
+    parts = [corpus.split(name) for name in ("train", "validation", "test")]
+    assert [len(part) for part in parts] == [2400, 300, 300]
+    assert "".join(corpus.vocabulary[i] for part in parts for i in part) == text
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: corpus_from_text("abc" * 100, length=32), "needs 330"),
+        (lambda: TransformerConfig(10, 2, 4), "divide"),
+        (lambda: TrainConfig(lr=0), "lr must be positive"),
+        (lambda: TrainConfig(warmup=1.0), "warmup"),
+        (lambda: mixup(torch.zeros(2, 1), 0.0, torch.Generator()), "alpha"),
+    ],
+)
+def test_what_cannot_be_is_refused(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_tokens_are_hidden_in_the_shares_of_bert():
+    tokens = torch.randint(50, (400, 500), generator=torch.Generator().manual_seed(1))
+    shown, hidden = mask_tokens(tokens, 50, torch.Generator().manual_seed(0))
+    assert torch.equal(shown[~hidden], tokens[~hidden])
+    assert hidden.float().mean().item() == pytest.approx(0.15, abs=0.003)
+    masked, same = shown[hidden] == 50, shown[hidden] == tokens[hidden]
+    assert masked.float().mean().item() == pytest.approx(0.8, abs=0.01)
+    # One in fifty of the random tokens is the token itself.
+    assert same.float().mean().item() == pytest.approx(0.1 + 0.1 / 50, abs=0.008)
+    noise = shown[hidden][~masked & ~same]
+    assert noise.bincount(minlength=50).float().std() < 0.2 * len(noise) / 50
+
+
+class Told(nn.Module):
+    """Logits from the mean of each channel, which are kept."""
+
+    def forward(self, images):
+        self.mixed = images.mean((2, 3))
+        return 3 * self.mixed
+
+
+@pytest.mark.parametrize("augmentation", ["none", "mixup", "cutmix"])
+def test_labels_are_mixed_as_their_images_are(augmentation):
+    task = Classes("digits", 4, augmentation)
+    # An image of class c is one in channel c: what is mixed is seen in the image itself.
+    labels = torch.arange(10).repeat(3)
+    images = nn.functional.one_hot(labels, 10).float()[:, :, None, None].expand(30, 10, 8, 8)
+    task.images.parts["train"] = (images, labels)
+    model = Told()
+    for seed in range(5):
+        loss = task.loss(model, 16, torch.Generator().manual_seed(seed))
+        expected = -(model.mixed * (3 * model.mixed).log_softmax(1)).sum(1).mean()
+        assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
+        assert (model.mixed.max(1).values < 1).any() == (augmentation != "none")
+
+
+class Shown(nn.Module):
+    """Certain that each character is the one that is shown, and of nothing where it is masked."""
+
+    def forward(self, shown):
+        self.shown = shown
+        return 50.0 * nn.functional.one_hot(shown, 6).float() * (shown < 5)[..., None]
+
+
+def test_masked_models_are_scored_at_hidden_places_alone():
+    task = Characters(corpus_from_text("abcde" * 200, length=10), 10, causal=False)
+    model = Shown()
+    loss = task.loss(model, 4000, torch.Generator().manual_seed(0)).item()
+    assert (model.shown == 5).float().mean().item() == pytest.approx(0.12, abs=0.01)
+    # Uniform over six tokens at the 80 % that are masked, and wrong by 50 at four fifths of the 10 % that are random.
+    assert loss == pytest.approx(0.8 * math.log(6) + 0.1 * 0.8 * 50, rel=0.1)
+    assert isinstance(task, Task)
