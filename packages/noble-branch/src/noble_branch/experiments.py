@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from statistics import stdev
 from typing import Any
 
-from separata import Run, experiment, plots
+from separata import Run, Unmeasured, experiment, plots
 
 from .configs import BranchConfig, MethodConfig, TaskConfig, TrainConfig, TransformerConfig
 from .paper import ACTIVATIONS
@@ -115,6 +115,9 @@ def _language(steps: int, model: TransformerConfig, task: TaskConfig, rank: int,
 LANGUAGE = _language(240, TransformerConfig(64), TaskConfig(), 8, 2)
 
 
+NOT_YET = Unmeasured("not measured yet")
+
+
 @experiment(
     "step-speedup",
     "overhead",
@@ -122,7 +125,7 @@ LANGUAGE = _language(240, TransformerConfig(64), TaskConfig(), 8, 2)
     smoke=Language(
         _language(4, TransformerConfig(8, 1, 2), TaskConfig(length=16, n_characters=3000), 2, 1, 2), 2, (16,), (2, 4)
     ),
-    quick=Language(LANGUAGE),
+    quick=NOT_YET,
     gpu=Language(
         _language(1500, TransformerConfig(384, 6, 6), TaskConfig(length=256, n_characters=4_000_000), 64, 12, 32),
         widths=(256, 768, 2048),
@@ -185,7 +188,7 @@ def _regression(steps: int) -> Setting:
     "best-activation-regression",
     "high-frequency",
     smoke=replace(_regression(5), model=TransformerConfig(16, 1, 1), rank=4),
-    quick=_regression(600),
+    quick=NOT_YET,
     gpu=_regression(1500),
 )
 def regression(config: Setting, run: Run) -> None:
@@ -237,7 +240,7 @@ def _others(lm: Setting, steps: int, images: str, patch: int) -> Others:
     smoke=_others(
         _language(4, TransformerConfig(8, 1, 2), TaskConfig(length=16, n_characters=3000), 2, 1, 2), 4, "digits", 4
     ),
-    quick=_others(LANGUAGE, 120, "mnist5k", 7),
+    quick=NOT_YET,
     gpu=_others(_language(1500, TransformerConfig(256, 4, 4), TaskConfig(), 32, 8, 64), 1500, "mnist", 4),
 )
 def tasks(config: Others, run: Run) -> None:
