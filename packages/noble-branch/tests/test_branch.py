@@ -53,6 +53,15 @@ def test_initial_frequencies_and_phases_are_of_their_ranges():
     assert CosNet(4000, 1, phase="small").phi_1.std().item() == pytest.approx(0.1, rel=0.05)
 
 
+def test_normalized_inputs_reach_the_activation_at_unit_variance():
+    torch.manual_seed(0)
+    branch = NonlinearLowRankBranch(256, 128, 64, BranchConfig(up_std=0.02))
+    h = torch.randn(500, 256, generator=generator(1)) @ branch.down.T
+    assert h.var().item() == pytest.approx(1, rel=0.05)
+    assert branch.up.std().item() == pytest.approx(0.02, rel=0.05)
+    assert (NonlinearLowRankBranch(256, 128, 64).up == 0).all()
+
+
 def test_a_cosnet_branch_is_bounded_by_its_last_projection():
     branch = NonlinearLowRankBranch(6, 8, 4, BranchConfig(up_std=1.0))
     out = branch(1e3 * torch.randn(500, 6, generator=generator()))
