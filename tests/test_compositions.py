@@ -507,3 +507,68 @@ def test_spiking_networks_of_two_seeds_are_compared():
     assert torch.equal(same.index[alive], torch.arange(32)[alive])
     assert float(same.value[alive].mean()) == pytest.approx(1, abs=1e-4)
     assert 0 < other.mean < 0.9
+
+
+@pytest.mark.composes("dualformer", "noble-branch")
+def test_a_planner_with_branches_learns_to_copy():
+    """noble-branch widens dualformer's transformer; a plain checkpoint fits, and what it learned is loaded strictly."""
+    from dualformer import EncoderDecoder, EncoderDecoderConfig
+    from noble_branch import add_branches, branch_param_groups, load_plain
+
+    config = EncoderDecoderConfig(vocab_size=12, dim=16, n_layers=1, n_heads=2)
+    with seeded(0):
+        plain, model = EncoderDecoder(config), EncoderDecoder(config)
+        found = add_branches(model, rank=4)
+    assert {"encoder_head", "decoder_head"} <= set(found.left)
+    assert len(found.converted) == 4 + 7
+    assert len(load_plain(model, plain.state_dict())) == 7 * 11
+    tokens = torch.randint(1, 12, (16, 6), generator=torch.Generator().manual_seed(0))
+    mask = torch.ones_like(tokens, dtype=torch.bool)
+    shown = nn.functional.pad(tokens[:, :-1], (1, 0))
+    with torch.no_grad():
+        assert torch.equal(model(tokens, mask, shown), plain(tokens, mask, shown))
+    optimizer = torch.optim.AdamW(branch_param_groups(model, lr=1e-2, weight_decay=0.1))
+    losses = []
+    for _ in range(60):
+        loss = nn.functional.cross_entropy(model(tokens, mask, shown).flatten(0, 1), tokens.flatten())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.5 * losses[0]
+    again = EncoderDecoder(config)
+    add_branches(again, rank=4)
+    again.load_state_dict(model.state_dict())
+    with torch.no_grad():
+        assert torch.equal(again(tokens, mask, shown), model(tokens, mask, shown))
+        assert not torch.allclose(plain(tokens, mask, shown), model(tokens, mask, shown), atol=0.1)
+
+
+@pytest.mark.composes("deeponet", "noble-branch")
+def test_a_deeponet_with_branches_learns_to_integrate():
+    """noble-branch adds branches to the trunk of a DeepONet, whose own trainer trains them."""
+    from deeponet import DeepONet, ProblemConfig, TrainConfig, Trainer, make_problem
+    from noble_branch import BranchedLinear, add_branches
+
+    problem = make_problem("antiderivative", ProblemConfig(n_sensors=10))
+    with seeded(0):
+        model = DeepONet([10, 16, 8], [1, 16, 16, 8])
+        # The first layer of the trunk has one input, so that its branch could not have a higher rank.
+        found = add_branches(model, rank=4, targets="trunk.*", skip="trunk.layers.0")
+    assert found.converted == ("trunk.layers.1", "trunk.layers.2")
+    data, unseen = (problem.sample(300, torch.Generator().manual_seed(seed)) for seed in (0, 1))
+
+    def error():
+        with torch.no_grad():
+            return (
+                (model(unseen.u.float(), unseen.y.float()).flatten() - unseen.s.float().flatten())
+                .square()
+                .mean()
+                .item()
+            )
+
+    before = error()
+    Trainer(model, data, TrainConfig(steps=300, lr=1e-2, check_every=100)).fit()
+    assert error() < 0.05 * before
+    layers = [module for module in model.modules() if isinstance(module, BranchedLinear)]
+    assert all(layer.branch.up.abs().max() > 0 for layer in layers)
