@@ -56,10 +56,10 @@ def test_over_batches(benchmark, model, n):
 
 
 @pytest.mark.timed
+@pytest.mark.parametrize("n", [pytest.param(1, marks=pytest.mark.slow), 256])
 @torch.no_grad()
-def test_skipping_is_at_least_1_3_times_as_fast_as_the_dense_network(model, record_property):
-    """With many examples; with few, where other work on the machine decides, it is a claim that is measured."""
-    n = 256
+def test_skipping_is_at_least_1_3_times_as_fast_as_the_dense_network(model, n, record_property):
+    """One example needs an idle machine to be timed; what lies between is measured by a claim."""
     x, dense = inputs(n), plain(model)
     seconds = {"dense": [], "skipping": []}
     for _ in range(20):
