@@ -59,14 +59,11 @@ PAPER_SETTINGS = {
 }  # fmt: skip
 
 
-NOT_YET = Unmeasured("not measured yet")
-
-
 @experiment(
     "cifar10",
     "two-stages",
     smoke=SMOKE_ACCURACY,
-    quick=NOT_YET,
+    quick=QUICK_ACCURACY,
     gpu=_accuracy("cifar10", 1 / 4, ("resnet8", 1.0), (6, 3), batch_size=256, augment=True, tuning=(2, 1)),
     paper=_accuracy("cifar10", 1.0, ("resnet18", 1.0), (600, 300), rates=(0.021,), tuning=(1, 1), **PAPER_SETTINGS),
 )
@@ -206,7 +203,7 @@ def _with_rate(trial: Trial, lr: float) -> Trial:
     "quantization-error",
     "bounded",
     smoke=ErrorsConfig(_with_rate(SMOKE_ACCURACY.vgg, 0.06)),
-    quick=NOT_YET,
+    quick=ErrorsConfig(_with_rate(QUICK_ACCURACY.vgg, 0.2)),
     gpu=ErrorsConfig(_with_rate(_trial("resnet18", 1.0, "cifar10", (6, 3), batch_size=256, augment=True), 0.021)),
     paper=ErrorsConfig(_with_rate(_trial("resnet18", 1.0, "cifar10", (600, 300), **PAPER_SETTINGS), 0.021)),
 )
@@ -270,7 +267,7 @@ class MismatchConfig:
     smoke=MismatchConfig(
         GradientTrial(n_steps=10, rates=(0.1, 0.5), n_points=2, n_images=32, n_samples=256, shares=(0.03, 0.1))
     ),
-    quick=NOT_YET,
+    quick=MismatchConfig(),
     gpu=MismatchConfig(GradientTrial(n_samples=100_000)),
 )
 def mismatch(config: MismatchConfig, run: Run) -> None:

@@ -13,8 +13,6 @@ from .matching import match_units
 from .paper import LAYERS
 from .trials import NetworksTrial, run_trial
 
-NOT_YET = Unmeasured("not measured yet")
-
 
 @experiment(
     "some-features-recur",
@@ -24,7 +22,7 @@ NOT_YET = Unmeasured("not measured yet")
     "depth-trend",
     "mutual-information",
     smoke=NetworksTrial("digits", TrainConfig(epochs=1), n_nets=2, n_lambdas=6, n_random=5, keep=2000),
-    quick=NOT_YET,
+    quick=NetworksTrial(),
     gpu=NetworksTrial("cifar10", TrainConfig(epochs=20, batch_size=128)),
     paper=Unmeasured("four CaffeNets trained on ImageNet; collect and match take your own networks"),
 )

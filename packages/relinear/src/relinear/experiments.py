@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import Any
 
-from separata import Run, Unmeasured, experiment, plots
+from separata import Run, experiment, plots
 from separata.models import match_width
 
 from .budgets import mlp_size, operation_ratio, parameter_ratio
@@ -17,10 +17,8 @@ from .remedies import FEW, NETWORKS, Collapses, chosen_strengths, collapse_trial
 from .toys import Toys, dimension_mismatches, run_toys
 from .trials import Trial, run_trial
 
-NOT_YET = Unmeasured("not measured yet")
 
-
-@experiment("expressivity", smoke=Toys(n_points=150, steps=60), quick=NOT_YET)
+@experiment("expressivity", smoke=Toys(n_points=150, steps=60), quick=Toys())
 def expressivity(config: Toys, run: Run) -> None:
     mismatches = run.once(dimension_mismatches, config)
     found = run.over_seeds(run_toys, {"toys": config}, "constructions")["toys"]
@@ -45,7 +43,7 @@ def expressivity(config: Toys, run: Run) -> None:
     "stabilizes",
     "compact",
     smoke=Collapses("digits", ("mlp:16x4",), (0.05,), TrainConfig(epochs=4, batch_size=32), 300, **FEW),
-    quick=NOT_YET,
+    quick=Collapses(),
     gpu=Collapses(
         "cifar10", ("qresnet20",), (0.01, 0.1), TrainConfig(epochs=3, batch_size=128, weight_decay=1e-4), **FEW
     ),
@@ -157,7 +155,7 @@ CIFAR = TrainConfig(batch_size=128, weight_decay=1e-4, schedule="steps", augment
     "full-potential",
     "inside-optimum",
     smoke=Potential(("digits",), "mlp:16x2", (0.1,), (1e-2,), (0.0,), (3,), (None,), TrainConfig(batch_size=32), 300),
-    quick=NOT_YET,
+    quick=Potential(),
     gpu=Potential(
         ("cifar10",), "qresnet20", (0.1,), (1e-4, 1e-2), (1e-4, 5e-4), (4,), (None,), replace(CIFAR, batch_size=512)
     ),
@@ -291,7 +289,7 @@ def _sweep(config: Potential, run: Run, rates: Mapping[str, float]) -> None:
 @experiment(
     "from-trained",
     smoke=Continuation(model="mlp:16x2", epochs=3, further=2, n_train=300),
-    quick=NOT_YET,
+    quick=Continuation(),
     gpu=Continuation("cifar10", "qresnet20", 4, 2, lr=0.1, batch_size=256),
     paper=Continuation("cifar10", "qresnet20", 100, 100, lr=0.1, batch_size=128),
 )

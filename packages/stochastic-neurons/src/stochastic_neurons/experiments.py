@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from separata import Run, Unmeasured, experiment
+from separata import Run, experiment
 from separata.training import seeded
 
 from .configs import Gate, ModelConfig, TrainConfig
@@ -59,9 +59,6 @@ def _shifted(f: Function, offset: float, h: Tensor) -> Tensor:
     return f(h) + offset
 
 
-NOT_YET = Unmeasured("not measured yet")
-
-
 @experiment(
     "unbiased",
     "minimum-variance",
@@ -69,7 +66,7 @@ NOT_YET = Unmeasured("not measured yet")
     "noise-injection",
     "straight-through",
     smoke=Estimators(4, 4_000, 2),
-    quick=NOT_YET,
+    quick=Estimators(),
     gpu=Estimators(12, 1_000_000),
 )
 def estimators(config: Estimators, run: Run) -> None:
@@ -251,7 +248,7 @@ QUICK_NETWORKS = _networks("mnist5k", 25, 400, 80, size=14)
     "straight-through-best",
     "sparse-gates",
     smoke=_networks("digits", 2, 20, 8, rates=(0.1,), weights=(1e-2,), n_train=200),
-    quick=NOT_YET,
+    quick=QUICK_NETWORKS,
     gpu=_networks("mnist", 50, 2000, 400, rates=(0.1,), weights=(1e-2, 3e-2)),
     paper=_networks("mnist", 200, 2000, 400),
 )
@@ -355,7 +352,7 @@ SPEED_MODEL = ModelConfig(gate="st", experts=4000, block_size=50)
 @experiment(
     "less-computation",
     smoke=Speeds(replace(SPEED_MODEL, experts=500, gater_hidden=20), 64, (1, 4, 8), repeats=2, sizes=(1, 4)),
-    quick=NOT_YET,
+    quick=Speeds(SPEED_MODEL),
 )
 def speeds(config: Speeds, run: Run) -> None:
     rows = []
