@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+import main_models as models
 from house import PACKAGES
 from separata import data, plots, training
 from separata.runs import read_csv
@@ -572,3 +573,62 @@ def test_a_deeponet_with_branches_learns_to_integrate():
     assert error() < 0.05 * before
     layers = [module for module in model.modules() if isinstance(module, BranchedLinear)]
     assert all(layer.branch.up.abs().max() > 0 for layer in layers)
+
+
+DRAWN = [
+    pytest.param(models.fixer3d, marks=pytest.mark.composes("circuit-diagrams", "3d-fixer")),
+    pytest.param(models.af_kan, marks=pytest.mark.composes("circuit-diagrams", "af-kan")),
+    pytest.param(models.biper, marks=pytest.mark.composes("circuit-diagrams", "biper")),
+    pytest.param(
+        main_models.convergent_learning, marks=pytest.mark.composes("circuit-diagrams", "convergent-learning")
+    ),
+    pytest.param(models.counter_current, marks=pytest.mark.composes("circuit-diagrams", "counter-current")),
+    pytest.param(models.deeponet, marks=pytest.mark.composes("circuit-diagrams", "deeponet")),
+    pytest.param(models.dendritic_backprop, marks=pytest.mark.composes("circuit-diagrams", "dendritic-backprop")),
+    pytest.param(models.double_descent, marks=pytest.mark.composes("circuit-diagrams", "double-descent")),
+    pytest.param(models.dualformer, marks=pytest.mark.composes("circuit-diagrams", "dualformer")),
+    pytest.param(models.epochwise_descent, marks=pytest.mark.composes("circuit-diagrams", "epochwise-descent")),
+    pytest.param(models.kan_assessment, marks=pytest.mark.composes("circuit-diagrams", "kan-assessment")),
+    pytest.param(models.mgno, marks=pytest.mark.composes("circuit-diagrams", "mgno")),
+    pytest.param(models.modular_addition, marks=pytest.mark.composes("circuit-diagrams", "modular-addition")),
+    pytest.param(models.mt_deeponet, marks=pytest.mark.composes("circuit-diagrams", "mt-deeponet")),
+    pytest.param(models.ncap_swimmer, marks=pytest.mark.composes("circuit-diagrams", "ncap-swimmer")),
+    pytest.param(models.noble_branch, marks=pytest.mark.composes("circuit-diagrams", "noble-branch")),
+    pytest.param(models.noprop, marks=pytest.mark.composes("circuit-diagrams", "noprop")),
+    pytest.param(models.opposing_signals, marks=pytest.mark.composes("circuit-diagrams", "opposing-signals")),
+    pytest.param(models.relinear, marks=pytest.mark.composes("circuit-diagrams", "relinear")),
+    pytest.param(models.revibranch, marks=pytest.mark.composes("circuit-diagrams", "revibranch")),
+    pytest.param(models.s_kan, marks=pytest.mark.composes("circuit-diagrams", "s-kan")),
+    pytest.param(models.snn_continual, marks=pytest.mark.composes("circuit-diagrams", "snn-continual")),
+    pytest.param(models.stochastic_neurons, marks=pytest.mark.composes("circuit-diagrams", "stochastic-neurons")),
+]
+OPAQUE = {
+    "dualformer": {"aten.view_as_complex.default", "aten.view_as_real.default"},
+}
+"""Operations that the diagrams of a package's main model show as boxes without a signature."""
+
+
+@pytest.mark.usefixtures("unchecked")
+@pytest.mark.parametrize("example", DRAWN, ids=lambda one: one.__name__)
+@pytest.mark.filterwarnings("ignore")
+def test_the_main_model_of_a_package_is_drawn(example, tmp_path):
+    """circuit-diagrams draws what every package is about, and its diagram computes what the model does."""
+    from circuit_diagrams import draw, trace
+
+    model, inputs = example()
+    model.eval()
+    diagram = trace(model, *inputs)
+    assert {op.target for op in diagram.ops if op.kind == "opaque"} == OPAQUE.get(example.__name__, set())
+    with torch.no_grad():
+        outputs, expected = diagram(*inputs), model(*inputs)
+    torch.testing.assert_close(outputs, expected, rtol=1e-4, atol=1e-5)
+    drawing = draw(diagram, path=tmp_path / "model.svg")
+    assert (tmp_path / "model.svg").read_text(encoding="utf-8").startswith("<")
+    assert drawing
+
+
+def test_every_package_has_a_main_model_that_is_drawn_or_draws_itself():
+    drawn = {mark.args[1] for one in DRAWN for mark in one.marks}
+    others = {"circuit-diagrams": "draws", "bab-verify": "verifies the networks of others"}
+    assert drawn | set(others) == {package.name for package in PACKAGES}
+    assert not drawn & set(others)
