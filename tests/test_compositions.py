@@ -579,9 +579,7 @@ DRAWN = [
     pytest.param(models.fixer3d, marks=pytest.mark.composes("circuit-diagrams", "3d-fixer")),
     pytest.param(models.af_kan, marks=pytest.mark.composes("circuit-diagrams", "af-kan")),
     pytest.param(models.biper, marks=pytest.mark.composes("circuit-diagrams", "biper")),
-    pytest.param(
-        main_models.convergent_learning, marks=pytest.mark.composes("circuit-diagrams", "convergent-learning")
-    ),
+    pytest.param(models.convergent_learning, marks=pytest.mark.composes("circuit-diagrams", "convergent-learning")),
     pytest.param(models.counter_current, marks=pytest.mark.composes("circuit-diagrams", "counter-current")),
     pytest.param(models.deeponet, marks=pytest.mark.composes("circuit-diagrams", "deeponet")),
     pytest.param(models.dendritic_backprop, marks=pytest.mark.composes("circuit-diagrams", "dendritic-backprop")),
