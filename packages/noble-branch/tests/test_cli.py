@@ -92,7 +92,7 @@ def test_the_loss_of_held_out_data_is_compared_where_a_log_has_both(tmp_path):
 def test_losses_of_different_data_are_not_compared(tmp_path):
     (tmp_path / "base.jsonl").write_text('{"step": 1, "loss": 1}\n')
     (tmp_path / "log.jsonl").write_text('{"step": 1, "eval_loss": 1}\n')
-    call("compare", tmp_path / "base.jsonl", tmp_path / "log.jsonl").assert_refused("loss and eval_loss.*--loss")
+    call("compare", tmp_path / "base.jsonl", tmp_path / "log.jsonl").assert_refused("loss and eval_loss", "--loss")
 
 
 def test_a_table_of_a_spreadsheet_is_read(tmp_path):
