@@ -152,13 +152,15 @@ def language(config: Language, run: Run) -> None:
     found = trained(run, config.setting, (*METHODS, "thin"), "language model")
     baselines = found["baseline"]
     _measure_speedups(run, "step-speedup", found, [others(baselines, i) for i in range(len(baselines))])
-    timed = {name: config.setting.trial(name) for name in ("baseline", "thin", "cosnet")}
+    timed = {name: config.setting.trial(name) for name in ("baseline", "cosnet", "thin")}
     for i, seed in enumerate(run.seeds):
         run.measure("best-activation", **{name: best(found[name][i]) for name in ACTIVATIONS})
         trials = [replace(one, train=replace(one.train, seed=seed)) for one in timed.values()]
-        plain, *branched = run.once(step_costs, trials, config.repeats, str(run.device))
+        spent = dict(zip(timed, run.once(step_costs, trials, config.repeats, str(run.device)), strict=True))
+        plain = spent["baseline"]
         costs: dict[str, float] = {}
-        for cost, method, prefix in zip(branched, ("cosnet", "thin"), ("", "thin_"), strict=True):
+        for method, prefix in {"cosnet": "", "thin": "thin_"}.items():
+            cost = spent[method]
             ratio = cost["seconds"] / plain["seconds"]
             costs[f"{prefix}parameters"] = 100 * (cost["parameters"] / plain["parameters"] - 1)
             costs[f"{prefix}step_time"] = 100 * (ratio - 1)
@@ -222,7 +224,8 @@ def regression(config: Setting, run: Run) -> None:
     spectra = {name: [one["spectrum"] for one in found[name] if "spectrum" in one] for name in power.values()}
     caption = "Power of what is left of the target after training, by frequency; lines mark the target's frequencies."
     run.figure("spectrum", draw_spectra(spectra), ["high-frequency"], caption=caption)
-    fits = {name: found[name][0] for name in ("baseline", "wide", "cosnet") if "fit" in found[name][0]}
+    firsts = {name: found[name][0] for name in ("baseline", "wide", "cosnet") if "fit" in found[name][0]}
+    fits = {name: {key: one[key] for key in ("x", "target", "fit")} for name, one in firsts.items()}
     if fits:
         caption = "The sum of six sines, and what is made of it with the first seed."
         run.figure("fit", draw_fits(fits), ["high-frequency"], caption=caption)
