@@ -152,7 +152,7 @@ def language(config: Language, run: Run) -> None:
     found = trained(run, config.setting, (*METHODS, "thin"), "language model")
     baselines = found["baseline"]
     _measure_speedups(run, "step-speedup", found, [others(baselines, i) for i in range(len(baselines))])
-    timed = {name: config.setting.trial(name) for name in ("baseline", "cosnet", "thin")}
+    timed = {name: config.setting.trial(name) for name in ("baseline", "thin", "cosnet")}
     for i, seed in enumerate(run.seeds):
         run.measure("best-activation", **{name: best(found[name][i]) for name in ACTIVATIONS})
         trials = [replace(one, train=replace(one.train, seed=seed)) for one in timed.values()]
