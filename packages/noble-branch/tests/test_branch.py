@@ -141,7 +141,11 @@ def test_the_map_between_cosines_is_not_rounded_under_autocast():
     with torch.autocast("cpu", dtype=torch.bfloat16):
         mixed = net(h)
     # A product of numbers of eight bits would be off by some hundredths, twenty times that in the argument.
-    torch.testing.assert_close(mixed, net(h))
+    omega_1, phi_1, mixing, omega_2, phi_2 = (
+        getattr(net, name).double() for name in ("omega_1", "phi_1", "mixing", "omega_2", "phi_2")
+    )
+    expected = torch.cos(omega_2 * (torch.cos(omega_1 * h.double() + phi_1) @ mixing) + phi_2)
+    torch.testing.assert_close(mixed.double(), expected, atol=1e-4, rtol=0)
 
 
 def test_activations_are_those_of_their_names():
