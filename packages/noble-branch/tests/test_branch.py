@@ -135,6 +135,19 @@ def test_cosines_stay_exact_under_autocast(path):
     torch.testing.assert_close(mixed.float(), layer(x), atol=4e-2, rtol=2e-2)
 
 
+def test_the_map_between_cosines_is_not_rounded_under_autocast():
+    torch.manual_seed(0)
+    net, h = CosNet(16, freq_range=(20.0, 20.0)), torch.randn(50, 16, generator=generator())
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        mixed = net(h)
+    # A product of numbers of eight bits would be off by some hundredths, twenty times that in the argument.
+    omega_1, phi_1, mixing, omega_2, phi_2 = (
+        getattr(net, name).double() for name in ("omega_1", "phi_1", "mixing", "omega_2", "phi_2")
+    )
+    expected = torch.cos(omega_2 * (torch.cos(omega_1 * h.double() + phi_1) @ mixing) + phi_2)
+    torch.testing.assert_close(mixed.double(), expected, atol=1e-4, rtol=0)
+
+
 def test_activations_are_those_of_their_names():
     h = torch.linspace(-2, 2, 5).double()
     expected = {

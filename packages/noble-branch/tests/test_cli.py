@@ -73,6 +73,80 @@ def test_the_overhead_of_a_known_block_is_that_of_the_formula():
     assert value["added_flops"] == 3 * 2 * 4 * (8 * 16 * width + 4 * 8 * 8)
 
 
+def test_the_loss_of_held_out_data_is_compared_where_a_log_has_both(tmp_path):
+    # As transformers logs: training batches more often, in rows of their own.
+    history = [{"step": 50 * i, "loss": 9.0 - i} for i in range(1, 9)]
+    history += [{"step": 100 * i, "eval_loss": 5.0 - i} for i in range(1, 5)]
+    history.append({"step": 400, "train_runtime": 1.0, "train_loss": 0.1})
+    (tmp_path / "trainer_state.json").write_text(json.dumps({"global_step": 400, "log_history": history}, indent=1))
+    (tmp_path / "list.json").write_text(json.dumps([{"step": 100, "eval_loss": 3.0}, {"step": 300, "eval_loss": 1.0}]))
+    found = call("compare", tmp_path / "trainer_state.json", tmp_path / "list.json", "--json")
+    assert found.code == 0, found.err
+    value = json.loads(found.out)
+    assert (value["loss"], value["target"], value["baseline_step"], value["step"]) == ("eval_loss", 1.0, 400, 300)
+    named = call("compare", *2 * (tmp_path / "trainer_state.json",), "--loss", "loss", "--json")
+    assert json.loads(named.out)["target"] == 1.0
+    assert json.loads(named.out)["loss"] == "loss"
+
+
+def test_losses_of_different_data_are_not_compared(tmp_path):
+    (tmp_path / "base.jsonl").write_text('{"step": 1, "loss": 1}\n')
+    (tmp_path / "log.jsonl").write_text('{"step": 1, "eval_loss": 1}\n')
+    call("compare", tmp_path / "base.jsonl", tmp_path / "log.jsonl").assert_refused("loss and eval_loss", "--loss")
+
+
+def test_a_table_of_a_spreadsheet_is_read(tmp_path):
+    (tmp_path / "BASE.CSV").write_text("step,loss\n100,2\n200,1\n", encoding="utf-8-sig")
+    found = call("compare", tmp_path / "BASE.CSV", tmp_path / "BASE.CSV", "--json")
+    assert json.loads(found.out)["speedup"] == 1
+
+
+def test_a_list_of_something_else_costs_one_line(tmp_path):
+    (tmp_path / "a.json").write_text('{"log_history": 3}')
+    call("compare", tmp_path / "a.json", tmp_path / "a.json").assert_refused("no list of rows")
+
+
+YOURS = """
+import torch
+from beside import WIDTH
+
+def made():
+    layers = [torch.nn.Linear(WIDTH, 10), torch.nn.ReLU(), torch.nn.Linear(10, 4)]
+    return torch.nn.Sequential(*layers), torch.zeros(5, WIDTH)
+
+def alone():
+    return made()[0]
+"""
+
+
+def test_the_overhead_of_a_network_of_one_s_own(tmp_path):
+    (tmp_path / "beside.py").write_text("WIDTH = 6")
+    (tmp_path / "yours.py").write_text(YOURS)
+    words = ("overhead", f"{tmp_path / 'yours.py'}:made", "--rank", "2", "--activation", "gelu", "--repeats", "1")
+    found = call(*words, "--json", "--targets", "0,2")
+    assert found.code == 0, found.err
+    value = json.loads(found.out)
+    assert (value["plain_parameters"], value["added_parameters"]) == (70 + 44, 2 * (16 + 14))
+    assert value["branched_seconds"] > 0
+    assert json.loads(call(*words, "--json", "--targets", "2").out)["added_parameters"] == 2 * 14
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("yours.py:alone", "must return a network and a batch"),
+        ("yours.py:nothing", "cannot be called: KeyError"),
+        ("other.py:made", "no Python file"),
+        ("yours.py:made", "nothing to convert"),
+    ],
+)
+def test_a_function_that_is_none_costs_one_line(tmp_path, name, message):
+    (tmp_path / "beside.py").write_text("WIDTH = 6")
+    (tmp_path / "yours.py").write_text(YOURS)
+    words = () if "nothing to" in message else ("--targets", "0")
+    call("overhead", str(tmp_path / name), "--rank", "2", *words, "--repeats", "1").assert_refused(message)
+
+
 @pytest.mark.parametrize("keys", [("n_embd", "n_head"), ("hidden_size", "num_attention_heads")])
 def test_the_overhead_of_a_hugging_face_folder(tmp_path, keys):
     (tmp_path / "config.json").write_text(json.dumps(dict(zip(keys, (16, 2), strict=True)) | {"n_layer": 3}))
@@ -100,6 +174,17 @@ def test_variants_are_compared(text):
     assert [row["targets"] for row in rows] == ["plain", "all", "attention", "mlp"]
     n = [row["parameters"] - rows[0]["parameters"] for row in rows]
     assert n[1] == n[2] + n[3] > n[3] > n[2] > 0
+
+
+def test_ranks_are_varied_up_to_the_width(text):
+    code, out, _ = call("ablate", text, "--task", "text", "--axis", "rank", *TINY, "--json")
+    assert code == 0
+    assert [row["rank"] for row in json.loads(out)["rows"]] == ["plain", "4", "8"]
+
+
+def test_variants_that_cannot_be_are_refused_before_any_is_trained(monkeypatch):
+    monkeypatch.setattr("noble_branch.commands.run_trial", None)
+    call("ablate", "--task", "regression", "--axis", "targets", *TINY).assert_refused("attention")
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
 """Branches in networks that this package did not make."""
 
+import copy
 import subprocess
 import sys
 
 import pytest
 import torch
+from safetensors.torch import load_file, load_model, save_file, save_model
 from torch import nn
 
 from noble_branch import BranchConfig, BranchedLinear, add_branches, branch_param_groups, load_plain, remove_branches
@@ -62,6 +64,61 @@ def test_a_plain_checkpoint_fits_and_what_is_new_is_told(gpt2):
     own = gpt2.state_dict()
     assert all(torch.equal(own[name], value) for name, value in state.items())
     gpt2.load_state_dict(own)
+
+
+def test_a_file_that_holds_a_tied_weight_once_fits(gpt2, tmp_path):
+    before = gpt2(TOKENS).logits
+    gpt2.save_pretrained(tmp_path)
+    state = load_file(tmp_path / "model.safetensors")
+    assert "lm_head.weight" not in state
+    model = type(gpt2)(gpt2.config).eval()
+    add_branches(model, rank=4)
+    assert all(".branch." in name for name in load_plain(model, state))
+    assert torch.equal(model(TOKENS).logits, before)
+    state.pop("transformer.wte.weight")
+    with pytest.raises(ValueError, match=r"wte.weight is missing; lm_head.weight is missing"):
+        load_plain(model, state)
+
+
+def test_a_branched_network_is_written_and_read_whole(gpt2, tmp_path):
+    def made():
+        model = type(gpt2)(gpt2.config).eval()
+        add_branches(model, rank=4, config=BranchConfig(up_std=1.0))
+        return model
+
+    first, second = made(), made()
+    save_model(first, str(tmp_path / "all.safetensors"))
+    assert not torch.allclose(first(TOKENS).logits, second(TOKENS).logits, atol=1e-2)
+    load_model(second, tmp_path / "all.safetensors", strict=True)
+    assert torch.equal(first(TOKENS).logits, second(TOKENS).logits)
+    # And the branches by themselves, with the plain network from elsewhere.
+    branches = {name: value for name, value in first.state_dict().items() if ".branch." in name}
+    save_file(branches, tmp_path / "branches.safetensors")
+    third = made()
+    new = load_plain(third, {name: value for name, value in first.state_dict().items() if name not in branches})
+    assert third.load_state_dict(load_file(tmp_path / "branches.safetensors"), strict=False).unexpected_keys == []
+    assert set(new) == set(branches)
+    assert torch.equal(first(TOKENS).logits, third(TOKENS).logits)
+    with pytest.raises(RuntimeError, match="Missing key"):
+        third.load_state_dict(gpt2.state_dict())
+
+
+def test_both_paths_of_a_conv1d_agree(gpt2):
+    logits = []
+    for path in ("naive", "fused"):
+        model = copy.deepcopy(gpt2)
+        torch.manual_seed(1)
+        add_branches(model, rank=4, path=path, config=BranchConfig(up_std=1.0))
+        logits.append(model(TOKENS).logits)
+    torch.testing.assert_close(*logits, atol=1e-5, rtol=1e-5)
+    assert not torch.allclose(logits[0], gpt2(TOKENS).logits, atol=1e-2)
+
+
+def test_shapes_are_told_without_data():
+    with torch.device("meta"):
+        model = nn.Sequential(nn.Linear(6, 8), nn.Linear(8, 4))
+    add_branches(model, rank=2, targets="*")
+    assert model(torch.empty(3, 6, device="meta")).shape == (3, 4)
 
 
 @pytest.mark.parametrize(
@@ -134,12 +191,15 @@ def test_a_single_layer_is_replaced():
 COMPILED = """
 import torch
 from noble_branch import BranchConfig, BranchedLinear
-torch.manual_seed(0)
-layer, x = BranchedLinear(8, 6, 3, BranchConfig(up_std=1.0)), torch.randn(4, 8)
-compiled = torch.compile(layer, backend="aot_eager", fullgraph=True)
-torch.testing.assert_close(compiled(x), layer(x))
-compiled(x).sum().backward()
-assert layer.branch.down.grad.abs().sum() > 0
+for path in ("naive", "fused"):
+    torch.manual_seed(0)
+    layer, x = BranchedLinear(8, 6, 3, BranchConfig(up_std=1.0), path=path), torch.randn(4, 8)
+    compiled = torch.compile(layer, backend="aot_eager", fullgraph=True)
+    torch.testing.assert_close(compiled(x), layer(x))
+    compiled(x).sum().backward()
+    assert layer.branch.down.grad.abs().sum() > 0
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(compiled(x), layer(x))
 """
 
 

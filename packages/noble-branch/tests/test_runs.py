@@ -22,9 +22,9 @@ from noble_branch import (
     save,
     train,
 )
-from noble_branch.experiments import half_interval, seed_noise, speedup
+from noble_branch.experiments import differences_interval, half_interval, others, seed_noise, speedup
 from noble_branch.text import find_text, read_text
-from noble_branch.trials import Trial, best, high_frequency, run_trial, step_costs
+from noble_branch.trials import Trial, best, high_frequency, run_again, run_trial, step_costs
 
 SHAPE = TransformerConfig(8, 1, 2)
 METHOD = MethodConfig(rank=2)
@@ -159,9 +159,20 @@ def test_a_loss_that_is_not_reached_counts_as_all_steps():
 
 def test_the_noise_of_seeds_is_the_largest_difference_of_two():
     slow, fast = result(4.0, 3.0, 2.0), result(4.0, 2.0, 1.0)
-    assert seed_noise([slow, fast], 0) == pytest.approx(1)
-    assert seed_noise([slow, fast], 1) == pytest.approx(1)
-    assert seed_noise([slow], 0) == 0
+    assert seed_noise(slow, [slow, fast]) == pytest.approx(1)
+    assert seed_noise(fast, [slow]) == pytest.approx(1)
+    assert seed_noise(slow, []) == 0
+    assert others([slow, fast, slow], 1) == [slow, slow]
+
+
+def test_the_same_curve_is_learned_again_from_other_weights():
+    one, again, other = (
+        run_trial(CURVE, "cpu"),
+        run_again(CURVE, "cpu"),
+        run_trial(replace(CURVE, train=replace(CURVE.train, seed=1)), "cpu"),
+    )
+    assert again["target"] == one["target"] != other["target"]
+    assert again["curve"] != one["curve"]
 
 
 def test_the_interval_is_student_s():
@@ -169,6 +180,17 @@ def test_the_interval_is_student_s():
     assert half_interval([1.0, 2.0, 3.0]) == pytest.approx(4.303 / math.sqrt(3), rel=1e-3)
     assert half_interval([1.0]) == 0
     assert math.isnan(half_interval([1.0, math.inf]))
+    assert math.isnan(half_interval([-math.inf]))
+
+
+def test_the_interval_of_differences_is_the_larger_one_and_none_of_what_diverged():
+    gains = {"plain": [1.0, 2.0, 3.0], "mixup": [0.0, 0.0, 0.0], "cutmix": [1.0, 2.0, 3.0]}
+    # Over mixup the gain varies as that of 1, 2, 3; over cutmix it does not vary.
+    assert differences_interval(gains) == pytest.approx(4.303 / math.sqrt(3), rel=1e-3)
+    swapped = {"plain": gains["plain"], "mixup": gains["cutmix"], "cutmix": gains["mixup"]}
+    assert differences_interval(swapped) == differences_interval(gains)
+    for name in ("mixup", "cutmix"):
+        assert math.isnan(differences_interval(gains | {name: [0.0, -math.inf, 0.0]}))
 
 
 def test_steps_of_all_trials_are_timed_and_parameters_counted():
@@ -208,3 +230,20 @@ def test_the_overhead_of_a_whole_network_is_that_of_its_formula():
     assert found.parameters_percent == pytest.approx(100 * 72 / 227)
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert all(parameter.grad is None for parameter in model.parameters())
+
+
+@pytest.mark.parametrize("sample", [torch.arange(10).view(2, 5), {"tokens": torch.arange(10).view(2, 5)}])
+def test_outputs_by_name_and_arguments_by_name_are_measured(sample):
+    model = Model()
+    add_branches(model, rank=2, targets="blocks.*")
+    assert overhead(model, sample, repeats=1).added_flops == 3 * 2 * 10 * 2 * (2 * 12 + 4)
+
+
+def test_what_cannot_be_differentiated_has_no_overhead():
+    model = Model()
+    add_branches(model, rank=2, targets="blocks.*")
+    tokens = torch.arange(10).view(2, 5)
+    with pytest.raises(ValueError, match="dict, in which no tensor can be differentiated"):
+        overhead(model, tokens, forward=lambda network, batch: {"loss": 1.0, "tokens": batch})
+    with pytest.raises(ValueError, match="repeats must be positive"):
+        overhead(model, tokens, repeats=0)

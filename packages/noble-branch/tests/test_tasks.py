@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from noble_branch.configs import TrainConfig, TransformerConfig
+from noble_branch.configs import TaskConfig, TrainConfig, TransformerConfig
 from noble_branch.mixing import cutmix, mixup
 from noble_branch.regression import high_frequency_power, multi_frequency, power_spectrum
-from noble_branch.tasks import Characters, Classes, Task, mask_tokens
+from noble_branch.tasks import Characters, Classes, Pixels, Regression, Task, make_task, mask_tokens
 from noble_branch.text import corpus_from_text, standard_library
 from noble_branch.transformer import SequenceModel
 
@@ -138,3 +138,85 @@ def test_masked_models_are_scored_at_hidden_places_alone():
     # Uniform over six tokens at the 80 % that are masked, and wrong by 50 at four fifths of the 10 % that are random.
     assert loss == pytest.approx(0.8 * math.log(6) + 0.1 * 0.8 * 50, rel=0.1)
     assert isinstance(task, Task)
+
+
+class Seen(nn.Module):
+    """Keeps what it is shown."""
+
+    def __init__(self, n_outputs: int) -> None:
+        super().__init__()
+        self.n_outputs, self.shown = n_outputs, []
+
+    def forward(self, x):
+        self.shown.append(x)
+        shape = x.shape if x.ndim == 2 and not x.is_floating_point() else x.shape[:1]
+        return torch.zeros(*shape, self.n_outputs)
+
+
+SPLITS = ("train", "validation", "test")
+
+
+@pytest.mark.parametrize("causal", [True, False])
+def test_each_part_of_a_text_is_used_for_what_it_is_for(causal):
+    task = Characters(corpus_from_text("a" * 800 + "b" * 100 + "c" * 100, length=10), 10, causal=causal)
+    # Masked models are shown random characters in places.
+    common = lambda model: torch.cat(model.shown)[torch.cat(model.shown) < 3].bincount(minlength=3).argmax()  # noqa: E731
+    model = Seen(4)
+    for step in range(20):
+        task.loss(model, 50, torch.Generator().manual_seed(step))
+    assert common(model) == 0
+    assert not causal or set(torch.cat(model.shown).unique().tolist()) == {0}
+    for split, token in zip(SPLITS[1:], (1, 2), strict=True):
+        model = Seen(4)
+        task.evaluate(model, split)
+        assert common(model) == token
+
+
+@pytest.mark.parametrize("name", ["vit", "pixels"])
+def test_no_image_is_in_two_parts(name):
+    task = make_task(TaskConfig(name))
+    images = {split: {tuple(image.flatten().tolist()) for image in task.images.parts[split][0]} for split in SPLITS}
+    assert sum(map(len, images.values())) == len(set.union(*images.values())) > 1700
+    model = Seen(17 if name == "pixels" else 10)
+    for step in range(3):
+        task.loss(model, 400, torch.Generator().manual_seed(step))
+    shown = {"train": torch.cat(model.shown)}
+    for split in SPLITS[1:]:
+        model = Seen(model.n_outputs)
+        task.evaluate(model, split)
+        shown[split] = torch.cat(model.shown)
+    for split, batch in shown.items():
+        if name == "vit":
+            assert {tuple(one.flatten().tolist()) for one in batch} <= images[split]
+        else:
+            # Each pixel is guessed from those before it alone, the first one from nothing.
+            tokens = {tuple(round(15 * value) for value in one[:-1]) for one in images[split]}
+            assert {tuple(one[1:].tolist()) for one in batch} <= tokens
+            assert (batch[:, 0] == 16).all()
+    assert len(shown["train"]) == 1200
+
+
+def test_a_model_that_knows_the_pixels_before_loses_nothing_where_they_repeat():
+    task = Pixels("digits")
+    flat = torch.full((4, 1, 8, 8), 5 / 15)
+    task.images.parts["train"] = (flat, torch.zeros(4))
+    loss = task.loss(Repeating(), 4, torch.Generator().manual_seed(0)).item()
+    # All pixels but the first are that before.
+    assert loss == pytest.approx(math.log(17) / 64, rel=1e-4)
+
+
+class Repeating(nn.Module):
+    """Certain that the next pixel is as the last one; of the first, it knows nothing."""
+
+    def forward(self, tokens):
+        return 50.0 * nn.functional.one_hot(tokens, 17).float() * (tokens < 16)[..., None]
+
+
+def test_a_curve_is_tested_at_other_points_than_a_rate_is_chosen_at():
+    task, points = Regression(0), {}
+    for split in SPLITS[1:]:
+        model = Seen(1)
+        task.evaluate(model, split)
+        points[split] = set(model.shown[0][:, 0].tolist())
+    assert not points["validation"] & points["test"]
+    assert all(len(one) == 1024 and -1 <= min(one) < max(one) < 1 for one in points.values())

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Literal, get_args
 
 import torch
@@ -79,7 +80,8 @@ class CosNet(nn.Module):
     def forward(self, h: Float[Tensor, "*batch rank"]) -> Float[Tensor, "*batch rank"]:
         """The activation, in the type of `h`."""
         wide = torch.promote_types(h.dtype, torch.float32)
-        with torch.autocast(h.device.type, enabled=False):
+        kind = h.device.type
+        with torch.autocast(kind, enabled=False) if torch.amp.is_autocast_available(kind) else nullcontext():
             u = torch.cos(self.omega_1.to(wide) * h.to(wide) + self.phi_1.to(wide))
             if self.layers == 2:
                 u = torch.cos(self.omega_2.to(wide) * (u @ self.mixing.to(wide)) + self.phi_2.to(wide))

@@ -67,10 +67,10 @@ def compare(
     """Compare two logs: steps to the baseline's best loss.
 
     Args:
-        baseline: Log of the baseline, JSON lines or .csv, or its folder.
+        baseline: Log of the baseline, JSON lines, .csv or trainer_state.json, or its folder.
         other: Log or folder of the other training.
         step: Key or column of the step.
-        loss: Key or column of the loss; eval_loss, val_loss, ... or loss if not given.
+        loss: Key or column of the loss; the first of eval_loss, val_loss, ... and loss that a log has, if not given.
         step_time_ratio: Time of a step over that of the baseline, for the net speedup.
         plot: Figure of both curves to write: .svg, .png or .pdf.
         json: Print as JSON.
@@ -86,25 +86,29 @@ def overhead(
     *,
     rank: int = 64,
     activation: str = "cosnet",
+    targets: str = "",
     n_tokens: int = 256,
     repeats: int = 5,
     device: str = "auto",
     json: bool = False,
 ) -> None:
-    """Measure what branches add to a transformer block.
+    """Measure what branches add to a block, or to your network.
 
     Args:
-        model: gpt2, gpt2-medium, bert-base, vit-s, or a folder with the config.json of a GPT-2 or BERT.
+        model: Block of gpt2, gpt2-medium, bert-base, vit-s, or of a folder with the config.json of a GPT-2 or BERT; or
+            file.py:function, yours, which returns a network and a batch (a tensor, or arguments by name).
         rank: Rank of the branches.
         activation: Their activation.
-        n_tokens: Tokens of the batch that is timed.
+        targets: Globs over the layers, with commas; all of a block, and all in the numbered blocks of your network, if
+            empty.
+        n_tokens: Tokens of the batch that is timed, of a block.
         repeats: Steps that are timed.
         device: Where to compute: auto, cpu or cuda.
         json: Print as JSON.
     """
     from . import commands
 
-    commands.overhead(model, rank, activation, n_tokens, repeats, device).show(as_json=json)
+    commands.overhead(model, rank, activation, targets, n_tokens, repeats, device).show(as_json=json)
 
 
 def ablate(
@@ -127,7 +131,7 @@ def ablate(
         model: The transformer.
         method: The branches; what is varied replaces a part of it.
         config: How all are trained.
-        axis: activation, rank (4 to 32), or targets (attention, MLP, or both).
+        axis: activation, rank (4 to 32, up to the width), or targets (attention, MLP, or both).
         task: What is learned.
         dataset: Images for pixels and vit.
         device: Where to train: auto, cpu or cuda.

@@ -1,12 +1,17 @@
 """What the commands do."""
 
+import runpy
+import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from separata import files, plots
+from separata.conversion import Targets
 from separata.output import Output, listing, table
 from separata.progress import Reporter
 from separata.run import Compute
@@ -14,11 +19,12 @@ from separata.run import Compute
 from . import runs
 from .activations import ACTIVATIONS
 from .configs import MethodConfig, RunConfig, TaskConfig, TrainConfig, TransformerConfig
-from .conversion import add_branches
+from .conversion import add_branches, in_blocks
 from .cost import overhead as measure_overhead
-from .curves import read_curve
+from .curves import read_log
 from .speedup import step_speedup
-from .training import n_parameters
+from .tasks import make_task
+from .training import make_model, n_parameters
 from .transformer import Block
 from .trials import Trial, best, curve_of, run_trial
 
@@ -57,14 +63,20 @@ def compare(
 ) -> Output:
     """Speedup of a training over another, from their logs."""
     files.check_figure(plot)
-    curves = {"baseline": read_curve(baseline, step=step, loss=loss), "other": read_curve(other, step=step, loss=loss)}
-    found = step_speedup(curves["baseline"], curves["other"], step_time_ratio=step_time_ratio)
+    logs = {"baseline": read_log(baseline, step=step, loss=loss), "other": read_log(other, step=step, loss=loss)}
+    names = [log.loss for log in logs.values()]
+    if names[0] != names[1] and "loss" in names:
+        raise ValueError(
+            f"the losses are {names[0]} and {names[1]}, which may be of other data; name the one to compare with --loss"
+        )
+    found = step_speedup(logs["baseline"].curve, logs["other"].curve, step_time_ratio=step_time_ratio)
     if plot is not None:
-        rows = [{"step": s, "loss": y, "run": name} for name, curve in curves.items() for s, y in curve]
+        rows = [{"step": s, "loss": y, "run": name} for name, log in logs.items() for s, y in log.curve]
         plots.save(
             plots.curves(rows, "loss", by="run", ylabel="loss", reference={"baseline's best": found.target}), plot
         )
     value = {
+        "loss": logs["baseline"].loss,
         "target": found.target,
         "baseline_step": found.baseline_step,
         "step": found.step,
@@ -75,15 +87,44 @@ def compare(
     return Output(value, str(found))
 
 
-def overhead(model: str, rank: int, activation: str, n_tokens: int, repeats: int, device: str) -> Output:
-    """What branches cost a block of a transformer."""
+def overhead(model: str, rank: int, activation: str, targets: str, n_tokens: int, repeats: int, device: str) -> Output:
+    """What branches cost a block of a transformer, or a network of the user's."""
     if min(n_tokens, repeats) < 1:
         raise ValueError(f"n-tokens and repeats must be positive, not {n_tokens} and {repeats}")
-    width, heads = _width(model)
     place = Compute(device=device).torch_device
-    block = Block(width, heads, causal=True).to(place)
-    add_branches(block, rank, targets="*", activation=activation)
-    return listing(measure_overhead(block, torch.randn(1, n_tokens, width, device=place), repeats=repeats).as_dict())
+    if ":" in model:
+        network, sample = _yours(model, place)
+        chosen: Targets = tuple(targets.split(",")) if targets else in_blocks
+    else:
+        width, heads = _width(model)
+        network, sample = Block(width, heads, causal=True).to(place), torch.randn(1, n_tokens, width, device=place)
+        chosen = tuple(targets.split(",")) if targets else "*"
+    network = add_branches(network, rank, targets=chosen, activation=activation).model
+    return listing(measure_overhead(network, sample, repeats=repeats).as_dict())
+
+
+def _yours(text: str, place: torch.device) -> tuple[nn.Module, Any]:
+    """The network and the batch that a function of the user's gives, on a device."""
+    source, _, name = text.rpartition(":")
+    path = Path(source)
+    if not path.is_file():
+        raise ValueError(f"there is no Python file {source}; expected file.py:function, not {text!r}")
+    # As when Python runs the file: what lies beside it can be imported.
+    sys.path.insert(0, str(path.resolve().parent))
+    try:
+        found = runpy.run_path(str(path))[name]()
+    except Exception as error:
+        raise ValueError(f"{text} cannot be called: {type(error).__name__}: {error}") from error
+    finally:
+        sys.path.pop(0)
+    if not (isinstance(found, tuple) and len(found) == 2 and isinstance(found[0], nn.Module)):
+        raise ValueError(f"{text} must return a network and a batch, a tensor or a mapping of arguments")
+    network, sample = found
+    if isinstance(sample, Mapping):
+        return network.to(place), {key: one.to(place) if hasattr(one, "to") else one for key, one in sample.items()}
+    if not isinstance(sample, torch.Tensor):
+        raise ValueError(f"{text} must return a network and a batch, a tensor or a mapping of arguments")
+    return network.to(place), sample.to(place)
 
 
 def _width(model: str) -> tuple[int, int]:
@@ -91,7 +132,10 @@ def _width(model: str) -> tuple[int, int]:
         return WIDTHS[model]
     path = Path(model, "config.json")
     if not path.is_file():
-        raise ValueError(f"the model must be one of {', '.join(WIDTHS)}, or a folder with a config.json, not {model!r}")
+        raise ValueError(
+            f"the model must be one of {', '.join(WIDTHS)}, a folder with a config.json, or "
+            f"file.py:function, not {model!r}"
+        )
     values = files.read_json(path)
     for width, heads in (("n_embd", "n_head"), ("hidden_size", "num_attention_heads")):
         if isinstance(values, dict) and isinstance(values.get(width), int) and isinstance(values.get(heads), int):
@@ -105,7 +149,11 @@ def ablate(
 ) -> Output:
     """Train the plain network and every variant, and compare."""
     place = str(Compute(device=device).torch_device)
-    variants = {"plain": MethodConfig("plain"), **_variants(method, axis)}
+    variants = {"plain": MethodConfig("plain"), **_variants(method, axis, shape.width)}
+    network = make_task(task, config.seed).network
+    for one in variants.values():
+        # What cannot be is told before anything is trained.
+        make_model(network, shape, one, config.seed)
     rows: list[dict[str, Any]] = []
     base = None
     for name, one in Reporter().track(variants.items(), "variants"):
@@ -123,12 +171,12 @@ def ablate(
     return table(rows)
 
 
-def _variants(method: MethodConfig, axis: str) -> dict[str, MethodConfig]:
+def _variants(method: MethodConfig, axis: str, width: int) -> dict[str, MethodConfig]:
     one = replace(method, kind="branch")
     if axis == "activation":
         branches = {name: replace(method.branch, activation=name) for name in ACTIVATIONS}
         return {name: replace(one, branch=branch) for name, branch in branches.items()}
     if axis == "rank":
-        return {str(rank): replace(one, rank=rank) for rank in (4, 8, 16, 32)}
+        return {str(rank): replace(one, rank=rank) for rank in (4, 8, 16, 32) if rank <= width}
     targets = {"all": "", "attention": "*attention*", "mlp": "*.up,*.down"}
     return {name: replace(one, targets=globs) for name, globs in targets.items()}

@@ -57,8 +57,8 @@ def add_branches(
         model: Any network, such as one of transformers or timm.
         rank: Rank of every branch; 64 if neither this nor `ratio` is given.
         ratio: Instead of a rank, its share of the smaller side of each layer.
-        targets: Globs over the names of layers, or a function of name and module, as peft's `target_modules`; all
-            layers inside numbered blocks if not given.
+        targets: Globs over the whole names of layers, or a function of name and module; all layers inside numbered
+            blocks if not given. What peft has as `target_modules=["c_fc"]` is `"*.c_fc"` here.
         skip: Globs of layers that stay as they are.
         activation: Name of the activation, in the place of that of `config`.
         config: Activation and initialization of the branches.
@@ -168,12 +168,18 @@ def load_plain(model: nn.Module, state: Mapping[str, Tensor]) -> tuple[str, ...]
     Raises:
         ValueError: if a name is missing that is not a branch's, or is unknown, or a shape differs; nothing is loaded.
     """
-    own = model.state_dict()
+    own = model.state_dict(keep_vars=True)
     prefixes = tuple(
         f"{name}." if name else "" for name, one in model.named_modules() if isinstance(one, NonlinearLowRankBranch)
     )
     new = tuple(name for name in own if prefixes and name.startswith(prefixes))
-    problems = [f"{name} is missing" for name in own if name not in state and name not in new]
+    # Files of transformers hold a tied weight under one of its names.
+    held = {id(own[name]) for name in state if name in own}
+    problems = [
+        f"{name} is missing"
+        for name, value in own.items()
+        if name not in new and name not in state and id(value) not in held
+    ]
     problems += [f"{name} is unknown" for name in state if name not in own or name in new]
     problems += [
         f"{name} has shape {tuple(state[name].shape)}, not {tuple(own[name].shape)}"

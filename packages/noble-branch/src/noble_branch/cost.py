@@ -2,15 +2,15 @@
 
 import copy
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from statistics import median
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from .branch import NonlinearLowRankBranch
 from .conversion import remove_branches
 
 
@@ -50,53 +50,71 @@ class OverheadReport:
 
 def overhead(
     model: nn.Module,
-    sample: Tensor,
+    sample: Tensor | Mapping[str, Any],
     *,
-    forward: Callable[[nn.Module, Tensor], Tensor] | None = None,
+    forward: Callable[[nn.Module, Any], Any] | None = None,
     repeats: int = 10,
 ) -> OverheadReport:
     """Measure a network with branches beside the same without, turn by turn.
 
+    What is differentiated is the sum of all that the network gives: a tensor, or tuples, lists and mappings of tensors,
+    such as the outputs of transformers.
+
     Args:
         model: A network with branches; it is not changed.
-        sample: A batch for it.
-        forward: Gives a tensor from the network and the batch, where `model(sample)` does not.
+        sample: A batch for it: a tensor, or arguments by name.
+        forward: Gives the output from the network and the batch, where `model(sample)` or `model(**sample)` does not.
         repeats: Steps that are timed.
 
     Raises:
-        ValueError: if the network has no branches.
+        ValueError: if the network has no branches, `repeats` is not positive, or nothing that the network gives can be
+            differentiated.
     """
-    run = forward or (lambda network, batch: network(batch))
-    branched = copy.deepcopy(model)
+    if repeats < 1:
+        raise ValueError(f"repeats must be positive, not {repeats}")
+    run = forward or _call
     plain = remove_branches(copy.deepcopy(model)).model
-    added = sum(
-        parameter.numel()
-        for module in model.modules()
-        if isinstance(module, NonlinearLowRankBranch)
-        for parameter in module.parameters()
-    )
+    branched = copy.deepcopy(model)
+    n_plain, n_branched = (sum(p.numel() for p in network.parameters()) for network in (plain, branched))
+    device = next(model.parameters()).device
     flops: list[int] = []
     seconds: tuple[list[float], list[float]] = ([], [])
     for network in (plain, branched):
         with FlopCounterMode(display=False) as counter:
-            run(network, sample).float().sum().backward()
+            _step(network, sample, run)
         flops.append(counter.get_total_flops())
     for _ in range(repeats):
         for network, times in zip((plain, branched), seconds, strict=True):
-            times.append(_timed(network, sample, run))
-    n_plain = sum(parameter.numel() for parameter in plain.parameters())
-    return OverheadReport(n_plain, added, flops[0], flops[1] - flops[0], median(seconds[0]), median(seconds[1]))
+            network.zero_grad()
+            _synchronize(device)
+            start = time.perf_counter()
+            _step(network, sample, run)
+            _synchronize(device)
+            times.append(time.perf_counter() - start)
+    times_of = [median(times) for times in seconds]
+    return OverheadReport(n_plain, n_branched - n_plain, flops[0], flops[1] - flops[0], *times_of)
 
 
-def _timed(network: nn.Module, sample: Tensor, run: Callable[[nn.Module, Tensor], Tensor]) -> float:
-    network.zero_grad()
-    _synchronize(sample)
-    start = time.perf_counter()
-    run(network, sample).float().sum().backward()
-    _synchronize(sample)
-    return time.perf_counter() - start
+def _call(network: nn.Module, sample: Tensor | Mapping[str, Any]) -> Any:  # noqa: ANN401 - whatever a network gives
+    return network(**sample) if isinstance(sample, Mapping) else network(sample)
 
 
-def _synchronize(sample: Tensor) -> None:
-    if sample.is_cuda:
-        torch.cuda.synchronize(sample.device)
+def _step(network: nn.Module, sample: Any, run: Callable[[nn.Module, Any], Any]) -> None:  # noqa: ANN401
+    output = run(network, sample)
+    tensors = [one for one in _tensors(output) if one.requires_grad]
+    if not tensors:
+        raise ValueError(f"the network gives {type(output).__name__}, in which no tensor can be differentiated")
+    torch.stack([one.float().sum() for one in tensors]).sum().backward()
+
+
+def _tensors(output: Any) -> Iterator[Tensor]:  # noqa: ANN401 - whatever a network gives
+    if isinstance(output, Tensor):
+        yield output
+    elif isinstance(output, (Mapping, list, tuple)):
+        for one in output.values() if isinstance(output, Mapping) else output:
+            yield from _tensors(one)
+
+
+def _synchronize(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

@@ -17,13 +17,17 @@ def _net(m: Mapping[str, float]) -> float:
     return max(m["net"], m["thin_net"])
 
 
+def _mean(m: Mapping[str, float]) -> float:
+    return sum(m[name] for name in TASKS) / len(TASKS)
+
+
 def _best(m: Mapping[str, float]) -> bool:
     return m["cosnet"] < min(m[name] for name in ACTIVATIONS if name != "cosnet")
 
 
 _SPEEDUPS = {
     "noble": "NOBLE",
-    "wide": "wider baseline, as many parameters",
+    "wide": "wider baseline, at least as many parameters",
     "identity": "linear branch of equal rank",
     "seed_noise": "the baseline against itself with another seed: largest distance from 1",
 }
@@ -56,9 +60,10 @@ PAPER = Paper(
             metric="steps of the baseline over steps to its best loss, regression of six frequencies",
             paper={"noble": None, "wide": None, "identity": None, "seed_noise": None},
             labels=_SPEEDUPS,
-            criterion="at least 3, and above both controls",
+            criterion="at least 3, above 1 by more than the baseline's seeds differ, and above both controls",
             holds=lambda m: m["noble"] >= 3 and _ahead(m),
-            note="No experiment of the paper: it shows where its explanation applies.",
+            note="No experiment of the paper: it shows where its explanation applies. A seed draws the curve, too; the "
+            "baseline is compared with itself on the same curve.",
         ),
         Claim(
             "overhead",
@@ -80,9 +85,9 @@ PAPER = Paper(
                 "step_time": "rank of width / 8: time of a step, %",
                 "net": "rank of width / 8: net speedup",
             },
-            criterion="at low rank at most 4.5 % parameters and 8 % time, and a net speedup of at least 1.16 at one "
-            "rank; direction: a net speedup above 1 at one rank",
-            holds=lambda m: m["thin_parameters"] <= 4.5 and m["thin_step_time"] <= 8 and _net(m) >= 1.16,
+            criterion="at low rank below 4.5 % parameters and 7.5 % time, which round to the paper's numbers, and a "
+            "net speedup of at least 1.16 at one rank; direction: a net speedup above 1 at one rank",
+            holds=lambda m: m["thin_parameters"] < 4.5 and m["thin_step_time"] < 7.5 and _net(m) >= 1.16,
             direction=lambda m: _net(m) > 1,
             note="Each net speedup is that in steps of a network over the step time of the same network. Steps are "
             "timed on the machine of the measurement, turn by turn; the small products of a branch cost more of a CPU, "
@@ -111,27 +116,31 @@ PAPER = Paper(
             "tasks",
             "Language models, BERT, autoregression of images and ViT are all trained in fewer steps",
             metric="steps of the baseline over steps to its best loss",
-            paper=dict.fromkeys(TASKS),
+            paper=dict.fromkeys((*TASKS, "seed_noise")),
             labels={
                 "lm": "characters",
                 "mlm": "masked characters",
                 "pixels": "pixels of digits",
                 "vit": "ViT, no augmentation",
+                "seed_noise": "baselines against themselves with another seed: mean of the largest distances from 1",
             },
-            criterion="each above 1.05; direction: their mean",
-            holds=lambda m: min(m[name] for name in TASKS) > 1.05,
-            direction=lambda m: sum(m[name] for name in TASKS) / len(TASKS) > 1.05,
+            criterion="each above 1.05, and their mean above 1 by more than the baselines' seeds differ; direction: "
+            "their mean",
+            holds=lambda m: min(m[name] for name in TASKS) > 1.05 and _mean(m) > 1 + m["seed_noise"],
+            direction=lambda m: _mean(m) > max(1.05, 1 + m["seed_noise"]),
+            note="A loss that is not reached counts as reached after all steps, so that the mean of no effect is a "
+            "little above 1.",
         ),
         Claim(
             "augmentation",
-            "Mixup and CutMix remove the benefit that a ViT has without them",
+            "Mixup and CutMix interfere with the benefit that a ViT has without them",
             metric="evaluation loss of the baseline less that of NOBLE",
             paper={"plain": None, "mixup": None, "cutmix": None, "interval": None},
             labels={
                 "plain": "no augmentation",
                 "mixup": "Mixup",
                 "cutmix": "CutMix",
-                "interval": "half of a 95 % interval of the difference of gains",
+                "interval": "half of a 95 % interval of the difference of gains, the larger of both",
             },
             criterion="a gain without, above that with each by more than the interval; direction: within the interval",
             holds=lambda m: m["plain"] > 0 and m["plain"] - max(m["mixup"], m["cutmix"]) > m["interval"],

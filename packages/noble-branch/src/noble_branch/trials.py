@@ -1,6 +1,6 @@
 """A training as an experiment needs it: from settings to numbers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from math import isfinite
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 N_FREQUENCIES = 41
 """Frequencies of a residual's spectrum that a trial tells: up to 20 cycles per unit."""
+OTHER = 500_000
+"""What is added to a seed for another training on the same data."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,20 @@ def run_trial(trial: Trial, device: str) -> dict[str, Any]:
     A training that diverges has the curve up to there, and `diverged`. A regression that did not has the power of its
     residual, above 6 cycles per unit and by frequency, and the fitted curve.
     """
+    return _found(trial, device, trial.train.seed)
+
+
+def run_again(trial: Trial, device: str) -> dict[str, Any]:
+    """Train as `run_trial` does, on the same data, with other initial weights and batches."""
+    return _found(trial, device, trial.train.seed + OTHER)
+
+
+def _found(trial: Trial, device: str, seed: int) -> dict[str, Any]:
     from .regression import high_frequency_power
     from .tasks import Regression
     from .training import n_parameters
 
-    trainer = _trainer(trial, device)
+    trainer = _trainer(trial, device, seed)
     diverged = False
     try:
         trainer.fit()
@@ -67,13 +78,14 @@ def run_trial(trial: Trial, device: str) -> dict[str, Any]:
     return found
 
 
-def _trainer(trial: Trial, device: str) -> "Trainer":
+def _trainer(trial: Trial, device: str, seed: int) -> "Trainer":
+    """The trainer of a trial, with the seed of its initial weights and batches."""
     from .tasks import make_task
     from .training import Trainer, make_model
 
     task = make_task(trial.task, trial.train.seed, device)
-    model = make_model(task.network, trial.model, trial.method, trial.train.seed).to(device)
-    return Trainer(model, task, trial.train, split=trial.split)  # type: ignore[arg-type]
+    model = make_model(task.network, trial.model, trial.method, seed).to(device)
+    return Trainer(model, task, replace(trial.train, seed=seed), split=trial.split)  # type: ignore[arg-type]
 
 
 def step_costs(trials: list[Trial], repeats: int, device: str) -> list[dict[str, float]]:
@@ -93,7 +105,7 @@ def step_costs(trials: list[Trial], repeats: int, device: str) -> list[dict[str,
 
     from .training import n_parameters
 
-    trainers = [_trainer(trial, device) for trial in trials]
+    trainers = [_trainer(trial, device, trial.train.seed) for trial in trials]
     seconds: list[list[float]] = [[] for _ in trials]
     for step in range(repeats + 1):
         for trainer, times in zip(trainers, seconds, strict=True):
