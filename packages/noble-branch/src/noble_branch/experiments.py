@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from statistics import fmean, stdev
 from typing import Any, TypeVar
 
-from separata import Run, Unmeasured, experiment, plots
+from separata import Run, experiment, plots
 
 from .configs import BranchConfig, MethodConfig, TaskConfig, TrainConfig, TransformerConfig
 from .paper import ACTIVATIONS
@@ -16,6 +16,7 @@ from .trials import Trial, best, curve_of, high_frequency, run_again, run_trial,
 RATES = (1 / 3, 1.0, 3.0)
 """Learning rates that each side is tried with on validation data, over that of the configuration."""
 METHODS = ("baseline", "wide", *ACTIVATIONS)
+CONTROLS = ("baseline", "wide", "cosnet", "identity")
 
 T = TypeVar("T")
 Found = dict[str, list[dict[str, Any]]]
@@ -126,35 +127,29 @@ def _language(steps: int, model: TransformerConfig, task: TaskConfig, rank: int,
 LANGUAGE = _language(240, TransformerConfig(64), TaskConfig(), 8, 2)
 
 
-NOT_YET = Unmeasured("not measured yet")
+SMOKE = _language(4, TransformerConfig(8, 1, 2), TaskConfig(length=16, n_characters=3000), 2, 1, 2)
+GPU = _language(1500, TransformerConfig(384, 6, 6), TaskConfig(length=256, n_characters=4_000_000), 64, 12, 32)
+# No setting of the paper's: the longest for which two cores of a CPU take about an hour with every activation.
+LONG = _language(1600, TransformerConfig(128, 3, 4), TaskConfig(n_characters=3_000_000), 16, 4)
 
 
 @experiment(
     "step-speedup",
     "overhead",
-    "best-activation",
-    smoke=Language(
-        _language(4, TransformerConfig(8, 1, 2), TaskConfig(length=16, n_characters=3000), 2, 1, 2), 2, (16,), (2, 4)
-    ),
-    quick=NOT_YET,
-    gpu=Language(
-        _language(1500, TransformerConfig(384, 6, 6), TaskConfig(length=256, n_characters=4_000_000), 64, 12, 32),
-        widths=(256, 768, 2048),
-        ranks=(16, 64),
-    ),
-    # No setting of the paper's: the longest that two cores of a CPU take an hour for.
-    paper=Language(_language(1600, TransformerConfig(128, 3, 4), TaskConfig(n_characters=3_000_000), 16, 4)),
+    smoke=Language(SMOKE, 2, (16,), (2, 4)),
+    quick=Language(LANGUAGE),
+    gpu=Language(GPU, widths=(256, 768, 2048), ranks=(16, 64)),
+    paper=Language(LONG),
 )
 def language(config: Language, run: Run) -> None:
-    """Train the language model with every method, and time its steps."""
+    """Train the language model with NOBLE and its controls, and time its steps."""
     from .drawing import draw_costs, draw_losses
 
-    found = trained(run, config.setting, (*METHODS, "thin"), "language model")
+    found = trained(run, config.setting, (*CONTROLS, "thin"), "language model")
     baselines = found["baseline"]
     _measure_speedups(run, "step-speedup", found, [others(baselines, i) for i in range(len(baselines))])
     timed = {name: config.setting.trial(name) for name in ("baseline", "thin", "cosnet")}
     for i, seed in enumerate(run.seeds):
-        run.measure("best-activation", **{name: best(found[name][i]) for name in ACTIVATIONS})
         trials = [replace(one, train=replace(one.train, seed=seed)) for one in timed.values()]
         spent = dict(zip(timed, run.once(step_costs, trials, config.repeats, str(run.device)), strict=True))
         plain = spent["baseline"]
@@ -168,11 +163,24 @@ def language(config: Language, run: Run) -> None:
         run.measure("overhead", **costs)
     caption = "Evaluation loss of the language model by steps: mean and standard deviation over seeds."
     losses = {method: _curves(ones) for method, ones in found.items() if method != "thin"}
-    run.figure("language", draw_losses(losses), ["step-speedup", "best-activation"], caption=caption)
+    run.figure("language", draw_losses(losses), ["step-speedup"], caption=caption)
     blocks = [(w, r) for w in config.widths for r in config.ranks]
     costs_of = {block: run.once(block_overhead, *block, str(run.device)) for block in blocks}
     caption = "What branches add to a transformer block, by its width and their rank."
     run.figure("overhead", draw_costs(costs_of), ["overhead"], caption=caption)
+
+
+@experiment("best-activation", smoke=SMOKE, quick=LANGUAGE, gpu=GPU, paper=LONG)
+def activations(config: Setting, run: Run) -> None:
+    """Train the language model with each activation; those that `language` has trained are not trained again."""
+    from .drawing import draw_losses
+
+    found = trained(run, config, ACTIVATIONS, "language model: activations")
+    for i, _ in enumerate(run.seeds):
+        run.measure("best-activation", **{name: best(found[name][i]) for name in ACTIVATIONS})
+    caption = "Evaluation loss of the language model by steps with each activation: mean and deviation over seeds."
+    losses = {name: _curves(ones) for name, ones in found.items()}
+    run.figure("activations", draw_losses(losses), ["best-activation"], caption=caption)
 
 
 def _curves(ones: list[dict[str, Any]]) -> list[list[tuple[float, float]]]:
@@ -203,7 +211,7 @@ def _regression(steps: int, lr: float = 1.8e-2) -> Setting:
     "best-activation-regression",
     "high-frequency",
     smoke=replace(_regression(5), model=TransformerConfig(16, 1, 1), rank=4),
-    quick=NOT_YET,
+    quick=_regression(600),
     gpu=_regression(1500, 6e-3),
 )
 def regression(config: Setting, run: Run) -> None:
@@ -256,10 +264,8 @@ def _others(lm: Setting, steps: int, images: str, patch: int) -> Others:
 @experiment(
     "tasks",
     "augmentation",
-    smoke=_others(
-        _language(4, TransformerConfig(8, 1, 2), TaskConfig(length=16, n_characters=3000), 2, 1, 2), 4, "digits", 4
-    ),
-    quick=NOT_YET,
+    smoke=_others(SMOKE, 4, "digits", 4),
+    quick=_others(LANGUAGE, 120, "mnist5k", 7),
     gpu=_others(_language(1500, TransformerConfig(256, 4, 4), TaskConfig(), 32, 8, 64), 1500, "mnist", 4),
 )
 def tasks(config: Others, run: Run) -> None:
