@@ -1,14 +1,15 @@
 """Costs of operations: multiply-adds, floating-point operations, element operations, bytes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from math import prod
 from typing import Any
 
-from .elements import Array, Op
+from .elements import Array, Op, operands
 from .ir import Diagram
 from .memory import BYTES, peak_bytes
+from .signatures.registry import OWN_COSTS
 
 FREE = {"rearrange", "index", "join"}
 """Kinds that only move data."""
@@ -111,7 +112,7 @@ def cost(diagram: Diagram) -> CostTable:
 
 def _cost(op: Op) -> Cost:
     name = op.target.split(".")[1] if op.target.count(".") else op.name
-    count = OWN.get(op.target) or OWN.get(op.target.rsplit(".", 1)[0]) or COUNTS.get(name)
+    count = OWN_COSTS.get("::".join(op.target.split(".")[:2])) or COUNTS.get(name)
     macs = count(op) if count else _einsum(op) if op.einsum else 0
     moves = op.kind in FREE
     elements = 0 if macs or moves else max(map(_numel, (*op.inputs, *op.outputs)), default=0)
@@ -121,23 +122,6 @@ def _cost(op: Op) -> Cost:
 
 def _numel(array: Array) -> int:
     return prod(array.shape)
-
-
-def operands(op: Op) -> list[Array]:
-    """Tensors of an operation in the order of its arguments."""
-    arrays = {a.id: a for a in (*op.inputs, *op.parameters)}
-    found: list[Array] = []
-
-    def walk(value: Any) -> None:  # noqa: ANN401 - JSON
-        if isinstance(value, list):
-            for one in value:
-                walk(one)
-        elif isinstance(value, Mapping) and "array" in value:
-            found.append(arrays[value["array"]])
-
-    for value in op.arguments.values():
-        walk(value)
-    return found
 
 
 def _einsum(op: Op) -> int:
@@ -191,5 +175,3 @@ COUNTS: dict[str, Count] = {
     "convolution_backward": _convolution_backward,
     **{f"conv{t}{n}d": _convolution for n in (1, 2, 3) for t in ("", "_transpose")},
 }
-OWN: dict[str, Count] = {}
-"""Costs of users' own operators by target, "mylib.my_op"."""

@@ -6,8 +6,7 @@ from typing import Any
 
 import torch
 
-from .cost import operands
-from .elements import Array, Link, Op
+from .elements import Array, Link, Op, operands
 from .ir import Diagram
 from .signatures.notation import signature_of
 

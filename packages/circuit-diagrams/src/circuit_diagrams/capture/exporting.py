@@ -14,6 +14,7 @@ from torch.export.graph_signature import InputKind
 from circuit_diagrams.elements import Role
 from circuit_diagrams.ir import Diagram
 
+from .expansion import expand_attention
 from .graphs import Builder, Source
 
 ROLES: dict[InputKind, Role] = {
@@ -39,6 +40,7 @@ def trace(
     *args: Any,  # noqa: ANN401 - whatever the module takes
     axes: Mapping[str, str] | None = None,
     name: str | None = None,
+    expand: bool = True,
     **kwargs: Any,  # noqa: ANN401
 ) -> Diagram:
     """The diagram of a module, as it is called with these arguments.
@@ -51,6 +53,7 @@ def trace(
         args: Its arguments.
         axes: Names of the axes of inputs by the names of its arguments, `{"x": "b c h w"}`; those of one name are one.
         name: Name of the diagram; that of the class by default.
+        expand: Whether scaled dot-product attention is written out as its products and softmax, or is one box.
         kwargs: Further arguments.
 
     Raises:
@@ -72,7 +75,7 @@ def trace(
             graph, sources = _recorded(module, args, kwargs, error)
     if isinstance(module, _Function):
         sources = _named_after(module.function, sources)
-    return Builder(name or type(module).__name__, sources, axes or {}).build(graph)
+    return Builder(name or type(module).__name__, sources, axes or {}).build(expand_attention(graph) if expand else graph)
 
 
 def _named_after(function: Callable[..., Any], sources: dict[str, Source]) -> dict[str, Source]:

@@ -17,7 +17,7 @@ from circuit_diagrams.ir import Diagram
 from circuit_diagrams.numbering import renumbered
 from circuit_diagrams.signatures.call import Call, Operand, Rule
 from circuit_diagrams.signatures.notation import signature_of
-from circuit_diagrams.signatures.registry import rule_for
+from circuit_diagrams.signatures.registry import OWN, rule_for
 
 SAME = {"contiguous", "clone", "detach", "alias", "lift_fresh_copy", "lift_fresh", "dropout", "dropout1d", "dropout2d"}
 SAME |= {
@@ -235,14 +235,17 @@ class Builder:
 
     def _rule(self, target: torch._ops.OpOverload, call: Call) -> Rule:
         found = rule_for(target, call.name)
+        reason = "what it does to its axes is not known"
         if found is not None:
             try:
                 rule = found(call)
                 if [[self.table.size[a] for a in axes] for axes in rule.outputs] == [list(s) for s in call.shapes]:
                     return rule
-            except (IndexError, KeyError, ValueError, TypeError):
-                pass
-        warnings.warn(f"{target} is drawn as a closed box: what it does to its axes is not known", stacklevel=2)
+            except (IndexError, KeyError, ValueError, TypeError) as error:
+                reason = str(error) if target._schema.name in OWN else reason
+            else:
+                reason = "its rule gives axes of other sizes" if target._schema.name in OWN else reason
+        warnings.warn(f"{target} is drawn as a closed box: {reason}", stacklevel=2)
         kind: Kind = "opaque"
         return Rule(kind, [call.new(k) for k in range(len(call.shapes))])
 
