@@ -21,7 +21,8 @@ def draw(
     """Draw a model: every axis, and what is broadcast.
 
     Args:
-        model: Your own, module:attribute, importable from here; gallery:NAME; or a diagram, .json or .txt.
+        model: Your own, module:attribute, importable from here; gallery:NAME; a
+            file, .pt2 or .onnx; or a diagram, .json or .txt.
         config: How it is drawn.
         input: Shapes of its inputs, "1,3,224,224", with ";" between several and ":int64" after one of numbers.
         axes: Names of their axes, "x: b c h w".
@@ -45,7 +46,8 @@ def cost(
     """Count operations, parameters and memory of a model.
 
     Args:
-        model: Your own, module:attribute, importable from here; gallery:NAME; or a diagram, .json or .txt.
+        model: Your own, module:attribute, importable from here; gallery:NAME; a
+            file, .pt2 or .onnx; or a diagram, .json or .txt.
         input: Shapes of its inputs, "1,3,224,224", with ";" between several and ":int64" after one of numbers.
         axes: Names of their axes, "x: b c h w".
         out: Table to write, .csv.
@@ -67,7 +69,8 @@ def check(
     """Compare a diagram with its model, numerically.
 
     Args:
-        model: Your own, module:attribute, importable from here; or gallery:NAME.
+        model: Your own, module:attribute, importable from here; gallery:NAME; or a
+            file, .pt2 or .onnx.
         input: Shapes of its inputs, "1,3,224,224", with ";" between several and ":int64" after one of numbers.
         axes: Names of their axes, "x: b c h w".
         json: Print as JSON.
@@ -90,7 +93,7 @@ def run(
     """Compute what a diagram gives.
 
     Args:
-        diagram: A diagram, .txt or .json.
+        diagram: A diagram, .txt or .json, or a model, .pt2 or .onnx.
         weights: Values of its parameters, .safetensors; random ones where none are given or lie beside it.
         inputs: Its inputs by name, .npz; random ones if not given.
         out: Outputs to write, .npz.
@@ -115,7 +118,8 @@ def backward(
     """Draw the back-propagation of a model.
 
     Args:
-        model: Your own, module:attribute, importable from here; gallery:NAME; or a diagram, .json or .txt.
+        model: Your own, module:attribute, importable from here; gallery:NAME; a
+            file, .pt2 or .onnx; or a diagram, .json or .txt.
         config: How it is drawn.
         input: Shapes of its inputs, "1,3,224,224", with ";" between several and ":int64" after one of numbers.
         axes: Names of their axes, "x: b c h w".

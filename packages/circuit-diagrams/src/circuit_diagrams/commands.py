@@ -1,6 +1,8 @@
 """What the commands do."""
 
 import warnings
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from .sources import inputs_of, load, model_named, with_random_values
 from .verification import check, check_broadcasts
 
 DIAGRAMS = (".json", ".txt")
+MODELS = (".pt2", ".onnx")
 
 
 def _axes(text: str | None) -> dict[str, str] | None:
@@ -42,6 +45,9 @@ def _model(
     """The diagram of a model, the model, and its inputs; of a file, only the diagram."""
     if factory.endswith(DIAGRAMS):
         return load(Path(factory)), None, None
+    if factory.endswith(MODELS):
+        given = inputs_of(shapes) if shapes is not None else ()
+        return _said(lambda: trace(Path(factory), *given, axes=_axes(axes))), None, None
     if factory.startswith("gallery:"):
         name = factory.partition(":")[2]
         if name not in GALLERY:
@@ -58,18 +64,19 @@ def _model(
     if dtype is not None:
         module = module.to(dtype) if isinstance(module, torch.nn.Module) else module
         inputs = tuple(x.to(dtype) if x.dtype.is_floating_point else x for x in inputs)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        diagram = trace(module, *inputs, axes=_axes(axes) or named, name=title)
-    _say(caught)
-    return diagram, module, inputs
+    return _said(lambda: trace(module, *inputs, axes=_axes(axes) or named, name=title)), module, inputs
 
 
-def _say(caught: list[warnings.WarningMessage]) -> None:
+def _said(traced: Callable[[], Diagram]) -> Diagram:
+    """A diagram, with the warnings of its capture as messages."""
     from separata.progress import Reporter
 
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        diagram = traced()
     for text in dict.fromkeys(str(one.message) for one in caught if issubclass(one.category, UserWarning)):
         Reporter().say(text)
+    return diagram
 
 
 def _summary(diagram: Diagram, out: Path | None) -> Output:
@@ -123,29 +130,46 @@ def check_model(factory: str, *, shapes: str | None, axes: str | None) -> Output
     """Compare a diagram with its model, and test its broadcasts numerically.
 
     Raises:
-        ValueError: if there is no such model, it is a file, or it cannot be traced.
+        ValueError: if there is no such model, it is a diagram, or it cannot be traced.
     """
     diagram, module, inputs = _model(factory, shapes, axes, torch.float64)
-    if module is None:
+    if factory.endswith(DIAGRAMS):
         raise ValueError(f"{factory} is a diagram alone; check compares a model with its diagram")
-    error = check(diagram, module, *inputs)
+    if module is None:
+        diagram = _doubled(with_random_values(diagram))
+        inputs = _inputs(diagram, None, 0)
+        error = None
+    else:
+        error = check(diagram, module, *inputs)
     report = check_broadcasts(diagram, *inputs)
     value = {
-        "error": error if np.isfinite(error) else None,
+        "error": error if error is not None and np.isfinite(error) else None,
         "confirmed": report.confirmed,
         "refuted": report.refuted,
         "wrong": [list(one) for one in report.wrong],
         "missed": [list(one) for one in report.missed],
     }
     lines = [
-        f"largest error {error:.3e} in float64",
+        "a file has no module to compare with" if error is None else f"largest error {error:.3e} in float64",
         f"{report.confirmed} axes pass operations as drawn, {report.refuted} are acted on as drawn",
     ]
     lines += [f"operation {op} is drawn as broadcast over {axis}, but acts on it" for op, axis in report.wrong]
     lines += [
         f"operation {op} is drawn as acting on {axis}, but at these values does not" for op, axis in report.missed
     ]
-    return Output(value, "\n".join(lines), int(bool(report.wrong) or not error < 1e-6))
+    return Output(value, "\n".join(lines), int(bool(report.wrong) or not (error is None or error < 1e-6)))
+
+
+def _doubled(diagram: Diagram) -> Diagram:
+    """The diagram with inputs and values of float64, in which broadcasts are tested."""
+
+    def double(value: torch.Tensor) -> torch.Tensor:
+        return value.double() if value.dtype.is_floating_point else value
+
+    inputs = tuple(
+        replace(a, dtype="float64") if a.dtype in ("float32", "float16", "bfloat16") else a for a in diagram.inputs
+    )
+    return replace(diagram, inputs=inputs, values={i: double(value) for i, value in diagram.values.items()})
 
 
 def run_diagram(path: Path, *, weights: Path | None, inputs: Path | None, seed: int, out: Path | None) -> Output:
@@ -159,15 +183,16 @@ def run_diagram(path: Path, *, weights: Path | None, inputs: Path | None, seed: 
         if out.suffix != ".npz":
             raise ValueError(f"outputs are written as .npz, not as {out.name}")
         files.check_writable(out)
-    diagram = with_random_values(load(path, weights), seed)
+    found = _said(lambda: trace(path)) if path.suffix in MODELS else load(path, weights)
+    diagram = with_random_values(found, seed)
     given = _inputs(diagram, inputs, seed)
     with torch.no_grad():
         known = run(diagram, *given)
     names = [a.name or f"output{i}" for i, a in enumerate(diagram.outputs)]
-    found = {name: known[a.id].numpy() for name, a in zip(names, diagram.outputs, strict=True)}
+    computed = {name: known[a.id].numpy() for name, a in zip(names, diagram.outputs, strict=True)}
     if out is not None:
         with files.replacing(out) as part, part.open("wb") as file:
-            np.savez(file, **found)  # type: ignore[arg-type]
+            np.savez(file, **computed)  # type: ignore[arg-type]
     rows = [
         {
             "output": name,
@@ -175,7 +200,7 @@ def run_diagram(path: Path, *, weights: Path | None, inputs: Path | None, seed: 
             "mean": _finite(x.mean()),
             "std": _finite(x.std()),
         }
-        for name, x in found.items()
+        for name, x in computed.items()
     ]
     return table(rows)
 

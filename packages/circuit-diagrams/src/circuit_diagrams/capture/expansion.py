@@ -3,7 +3,9 @@
 from typing import Any
 
 import torch
-from torch import Tensor, fx
+from torch import fx
+
+from .emitting import Emitter
 
 ATEN = torch.ops.aten
 BATCH = "abcdefghijlmnopqrstuw"
@@ -30,13 +32,14 @@ def _expand(graph: fx.Graph, node: fx.Node) -> None:
     batch = BATCH[: q.ndim - 2]
     scale = given.get("scale")
     with graph.inserting_before(node):
-        emit = _Emitter(graph, node)
+        emit = Emitter(graph, {key: value for key, value in node.meta.items() if key != "val"})
         pair = [given["query"], given["key"]]
         scores = emit(ATEN.einsum.default, f"{batch}yk,{batch}xk->{batch}yx", pair)
         scores = emit(ATEN.mul.Tensor, scores, q.shape[-1] ** -0.5 if scale is None else scale)
         mask, softmax = given.get("attn_mask"), ATEN.softmax.int
         if given.get("is_causal"):
-            square = emit(ATEN.ones.default, [q.shape[-2], k.shape[-2]], dtype=torch.bool, device=q.device)
+            device = torch.device("cpu") if q.device.type == "meta" else q.device
+            square = emit(ATEN.ones.default, [q.shape[-2], k.shape[-2]], dtype=torch.bool, device=device)
             hidden = emit(ATEN.triu.default, square, 1)
             scores = emit(ATEN.masked_fill.Scalar, scores, hidden, float("-inf"))
         elif mask is not None and mask.meta["val"].dtype == torch.bool:
@@ -50,26 +53,3 @@ def _expand(graph: fx.Graph, node: fx.Node) -> None:
         result = emit(ATEN.einsum.default, f"{batch}yx,{batch}xv->{batch}yv", [weights, given["value"]])
     node.replace_all_uses_with(result)
     graph.erase_node(node)
-
-
-class _Emitter:
-    """Adds operators to a graph, in the module of the one that they replace, and notes what they give."""
-
-    def __init__(self, graph: fx.Graph, node: fx.Node) -> None:
-        self.graph = graph
-        self.meta = {key: value for key, value in node.meta.items() if key != "val"}
-
-    def __call__(self, target: torch._ops.OpOverload, *args: Any, **kwargs: Any) -> fx.Node:  # noqa: ANN401
-        node = self.graph.call_function(target, args, kwargs)
-        node.meta = dict(self.meta)
-        values = {**kwargs, "device": "meta"} if "device" in kwargs else kwargs
-        node.meta["val"] = target(*torch.utils._pytree.tree_map(_shape_of, args), **values)
-        return node
-
-
-def _shape_of(value: Any) -> Any:  # noqa: ANN401 - an argument
-    """A tensor without elements in the place of a node."""
-    if not isinstance(value, fx.Node):
-        return value
-    found = value.meta["val"]
-    return torch.empty(found.shape, dtype=found.dtype, device="meta") if isinstance(found, Tensor) else found

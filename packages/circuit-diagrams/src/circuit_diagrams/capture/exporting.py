@@ -5,16 +5,18 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
-from torch.export.graph_signature import InputKind
+from torch.export.graph_signature import InputKind, OutputKind
 
 from circuit_diagrams.elements import Role
 from circuit_diagrams.ir import Diagram
 
 from .expansion import expand_attention
+from .functional import without_writing
 from .graphs import Builder, Source
 
 ROLES: dict[InputKind, Role] = {
@@ -36,7 +38,7 @@ class _Function(nn.Module):
 
 
 def trace(
-    module: nn.Module | Callable[..., Any],
+    module: nn.Module | Callable[..., Any] | str | Path,
     *args: Any,  # noqa: ANN401 - whatever the module takes
     axes: Mapping[str, str] | None = None,
     name: str | None = None,
@@ -49,8 +51,8 @@ def trace(
     beyond that of the module; on the device `meta` none is.
 
     Args:
-        module: A module or a function of tensors.
-        args: Its arguments.
+        module: A module, a function of tensors, or a file: .pt2 of `torch.export.save`, or .onnx.
+        args: Its arguments. A .pt2 file needs none, an ONNX file only where it leaves sizes open.
         axes: Names of the axes of inputs by the names of its arguments, `{"x": "b c h w"}`; those of one name are one.
         name: Name of the diagram; that of the class by default.
         expand: Whether scaled dot-product attention is written out as its products and softmax, or is one box.
@@ -58,8 +60,11 @@ def trace(
 
     Raises:
         ValueError: if it cannot be called with the arguments, returns something else than tensors, or `axes` does not
-            fit the inputs.
+            fit the inputs; if a file is none of its kind.
+        OSError: if a file cannot be read.
     """
+    if isinstance(module, str | Path):
+        return _of_file(Path(module), args, axes or {}, name, expand=expand)
     if not isinstance(module, nn.Module):
         name = name or getattr(module, "__name__", "function")
         module = _Function(module)
@@ -68,14 +73,43 @@ def trace(
     with _evaluating(module):
         try:
             program = torch.export.export(module, args, kwargs or None, strict=False)
-            if any(_is_mutating(node) for node in program.graph.nodes):
-                program = program.run_decompositions({})
+            if not without_writing(program.graph):
+                program = _decomposed(program)
             graph, sources = program.graph, _sources(program)
         except Exception as error:  # noqa: BLE001 - export raises errors of many kinds
             graph, sources = _recorded(module, args, kwargs, error)
     if isinstance(module, _Function):
         sources = _named_after(module.function, sources)
     return Builder(name or type(module).__name__, sources, axes or {}).build(expand_attention(graph) if expand else graph)
+
+
+def _of_file(
+    path: Path, args: tuple[Any, ...], axes: Mapping[str, str], name: str | None, *, expand: bool
+) -> Diagram:
+    """The diagram of a model in a file."""
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}")
+    if path.suffix == ".onnx":
+        from .onnx_models import read_onnx
+
+        graph, sources = read_onnx(path, args)
+        return Builder(name or path.stem, sources, axes).build(graph)
+    if path.suffix != ".pt2":
+        raise ValueError(f"models are read from .pt2 and .onnx files, not from {path.name}")
+    from .pt2 import read_pt2
+
+    graph, sources, title = read_pt2(path)
+    if not without_writing(graph):
+        raise ValueError(f"{path} writes into arrays of which there are views; export it after run_decompositions({{}})")
+    taken = [node.meta["val"].shape for node in graph.nodes if node.name in sources and sources[node.name].role == "data"]
+    given = [x.shape for x in args]
+    if given and given != taken:
+        raise ValueError(f"{path} was exported for inputs of the shapes {_told(taken)}, not {_told(given)}")
+    return Builder(name or title, sources, axes).build(expand_attention(graph) if expand else graph)
+
+
+def _told(shapes: list[torch.Size]) -> str:
+    return ", ".join("×".join(map(str, shape)) or "scalar" for shape in shapes)
 
 
 def _named_after(function: Callable[..., Any], sources: dict[str, Source]) -> dict[str, Source]:
@@ -87,14 +121,6 @@ def _named_after(function: Callable[..., Any], sources: dict[str, Source]) -> di
         return sources
     renamed = dict(zip(given, names, strict=False)) if len(names) >= len(given) else {}
     return {key: replace(source, name=renamed.get(key, source.name)) for key, source in sources.items()}
-
-
-def _is_mutating(node: fx.Node) -> bool:
-    if node.op != "call_function":
-        return False
-    if not isinstance(node.target, torch._ops.OpOverload):
-        return isinstance(node.target, torch._ops.HigherOrderOperator)
-    return node.target._schema.is_mutable
 
 
 @contextmanager
@@ -114,6 +140,15 @@ def _evaluating(module: nn.Module) -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(is_fast)
         for one, mode in modes.items():
             one.training = mode
+
+
+def _decomposed(program: torch.export.ExportedProgram) -> torch.export.ExportedProgram:
+    """A program that writes into nothing; new values of what it wrote into are no outputs of the module."""
+    program = program.run_decompositions({})
+    (end,) = program.graph.find_nodes(op="output")
+    found = zip(end.args[0], program.graph_signature.output_specs, strict=True)
+    end.args = (tuple(value for value, spec in found if spec.kind == OutputKind.USER_OUTPUT),)
+    return program
 
 
 def _sources(program: torch.export.ExportedProgram) -> dict[str, Source]:
