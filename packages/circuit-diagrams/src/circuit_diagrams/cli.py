@@ -40,6 +40,8 @@ def cost(
     *,
     input: str | None = None,  # noqa: A002
     axes: str | None = None,
+    symbolic: bool = False,
+    at: str | None = None,
     out: Path | None = None,
     json: bool = False,
 ) -> None:
@@ -50,12 +52,14 @@ def cost(
             file, .pt2 or .onnx; or a diagram, .json or .txt.
         input: Shapes of its inputs, "1,3,224,224", with ";" between several and ":int64" after one of numbers.
         axes: Names of their axes, "x: b c h w".
+        symbolic: Give costs as polynomials in the sizes of named axes too.
+        at: Other sizes of named axes, "b=8, h=64".
         out: Table to write, .csv.
         json: Print as JSON.
     """
     from . import commands
 
-    commands.cost_of_model(model, shapes=input, axes=axes, out=out).show(as_json=json)
+    commands.cost_of_model(model, shapes=input, axes=axes, out=out, symbolic=symbolic, at=at).show(as_json=json)
 
 
 def check(

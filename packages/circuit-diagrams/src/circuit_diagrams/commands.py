@@ -14,7 +14,7 @@ from separata.output import Output, table
 
 from .capture.exporting import trace
 from .configs import DrawConfig
-from .cost import cost
+from .cost import cost, cost_polynomials
 from .drawing import Drawing, check_path
 from .execution import run
 from .gallery.registry import GALLERY
@@ -40,9 +40,11 @@ def _axes(text: str | None) -> dict[str, str] | None:
 
 
 def _model(
-    factory: str, shapes: str | None, axes: str | None, dtype: torch.dtype | None = None
+    factory: str, shapes: str | None, axes: str | None, dtype: torch.dtype | None = None, *, symbolic: bool = False
 ) -> tuple[Diagram, Any, Any]:
     """The diagram of a model, the model, and its inputs; of a file, only the diagram."""
+    if symbolic and factory.endswith((*DIAGRAMS, *MODELS)):
+        raise ValueError(f"{factory} has the sizes for which it was written; symbols need the module itself")
     if factory.endswith(DIAGRAMS):
         return load(Path(factory)), None, None
     if factory.endswith(MODELS):
@@ -64,7 +66,8 @@ def _model(
     if dtype is not None:
         module = module.to(dtype) if isinstance(module, torch.nn.Module) else module
         inputs = tuple(x.to(dtype) if x.dtype.is_floating_point else x for x in inputs)
-    return _said(lambda: trace(module, *inputs, axes=_axes(axes) or named, name=title)), module, inputs
+    named = _axes(axes) or named
+    return _said(lambda: trace(module, *inputs, axes=named, name=title, symbolic=symbolic)), module, inputs
 
 
 def _said(traced: Callable[[], Diagram]) -> Diagram:
@@ -101,28 +104,49 @@ def draw_model(factory: str, config: DrawConfig, *, shapes: str | None, axes: st
     return _summary(diagram, out)
 
 
-def cost_of_model(factory: str, *, shapes: str | None, axes: str | None, out: Path | None) -> Output:
+def _sizes(text: str) -> dict[str, int]:
+    """Sizes from "b=8, h=64"."""
+    found = {}
+    for word in text.split(","):
+        name, equals, size = word.partition("=")
+        if not equals or not size.strip().isdigit():
+            raise ValueError(f'sizes are given as "b=8, h=64", not {text!r}')
+        found[name.strip()] = int(size)
+    return found
+
+
+def cost_of_model(
+    factory: str, *, shapes: str | None, axes: str | None, out: Path | None, symbolic: bool, at: str | None
+) -> Output:
     """Costs of a model, operation by operation.
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if there is no such model, or it cannot be traced.
+        ValueError: if there is no such model, it cannot be traced, or has no symbols.
     """
+    sizes = _sizes(at) if at is not None else {}
     if out is not None:
         if out.suffix != ".csv":
             raise ValueError(f"costs are written as .csv, not as {out.name}")
         files.check_writable(out)
-    diagram, _, _ = _model(factory, shapes, axes)
-    found = cost(diagram)
-    if out is not None:
-        files.write_text(out, files.to_csv(found.table()))
+    diagram, _, _ = _model(factory, shapes, axes, symbolic=symbolic or at is not None)
+    found = cost(diagram, **sizes)
     value = found.to_json()
     totals = {key: value[key] for key in value if key != "rows"}
+    if symbolic:
+        polynomials = cost_polynomials(diagram)
+        for row, polynomial in zip(value["rows"], polynomials.rows, strict=True):
+            row["polynomial"] = str(polynomial)
+        value["polynomials"] = {"macs": str(polynomials.macs), "element_ops": str(polynomials.element_ops)}
+    if out is not None:
+        files.write_text(out, files.to_csv(value["rows"]))
     rows = [
         {k: f"{v:,}" if isinstance(v, int) else v for k, v in row.items() if k != "signature"} for row in value["rows"]
     ]
     shown = table(rows, {}).text
     told = "\n".join(f"{key.replace('_', ' ')} {total:,}" for key, total in totals.items())
+    if symbolic:
+        told += f"\nmacs {value['polynomials']['macs']}\nelement ops {value['polynomials']['element_ops']}"
     return Output(value, f"{shown}\n\n{told}")
 
 

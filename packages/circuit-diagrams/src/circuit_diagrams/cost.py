@@ -1,5 +1,6 @@
 """Costs of operations: multiply-adds, floating-point operations, element operations, bytes."""
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -10,6 +11,7 @@ from .elements import Array, Op, operands
 from .ir import Diagram
 from .memory import BYTES, peak_bytes
 from .signatures.registry import OWN_COSTS
+from .sizes import DEGREE, Polynomial, interpolated
 
 FREE = {"rearrange", "index", "join"}
 """Kinds that only move data."""
@@ -99,15 +101,62 @@ class CostTable:
         ]
 
 
-def cost(diagram: Diagram) -> CostTable:
+def cost(diagram: Diagram, **sizes: int) -> CostTable:
     """What a diagram costs.
 
     A product of arrays costs the product of the sizes of all its axes in multiply-adds: |A| |B| |C| for a linear map
     from axes A to B that is broadcast over C. Convolutions count every position of a window, padding included.
+
+    Args:
+        diagram: The diagram.
+        sizes: Other sizes of its inputs, by the names of axes, if it was traced with `symbolic=True`.
+
+    Raises:
+        ValueError: if it has no such symbols, or none of these sizes.
     """
+    if sizes:
+        diagram = diagram.at(**sizes)
     rows = tuple(_cost(op) for op in diagram.ops)
     learned = {a.id: a for op in diagram.ops for a in op.parameters if a.role == "parameter"}
     return CostTable(rows, sum(map(_numel, learned.values())), peak_bytes(diagram))
+
+
+@dataclass(frozen=True)
+class CostPolynomials:
+    """Costs as polynomials in the sizes of named axes.
+
+    Args:
+        macs: Multiply-adds of all products.
+        element_ops: Elements on which anything else is computed.
+        rows: Multiply-adds, or else elements, of each operation.
+    """
+
+    macs: Polynomial
+    element_ops: Polynomial
+    rows: tuple[Polynomial, ...]
+
+
+def cost_polynomials(diagram: Diagram) -> CostPolynomials:
+    """Costs of a diagram that was traced with `symbolic=True`, as exact polynomials.
+
+    Raises:
+        ValueError: if it has no symbols.
+    """
+    symbols = diagram.at().symbols
+    assert symbols is not None  # `at` refuses others
+    names = list(symbols.base)
+    grid = {name: [symbols.base[name] + symbols.steps[name] * k for k in range(DEGREE + 2)] for name in names}
+    tables = {}
+    for at in itertools.product(*grid.values()):
+        rows = [_cost(op) for op in diagram.at(**dict(zip(names, at, strict=True))).ops]
+        tables[at] = [(row.macs, row.element_ops) for row in rows]
+
+    def fitted(count: Callable[[list[tuple[int, int]]], int]) -> Polynomial:
+        return interpolated(names, grid, {at: count(rows) for at, rows in tables.items()})
+
+    every = tuple(fitted(lambda rows, i=i: rows[i][0] or rows[i][1]) for i in range(len(diagram.ops)))  # type: ignore[misc]
+    macs, elements = (fitted(lambda rows, k=k: sum(row[k] for row in rows)) for k in (0, 1))  # type: ignore[misc]
+    return CostPolynomials(macs, elements, every)
 
 
 def _cost(op: Op) -> Cost:

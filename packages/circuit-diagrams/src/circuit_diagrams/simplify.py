@@ -31,7 +31,7 @@ def simplify(diagram: Diagram) -> Diagram:
     read = {a.id for op in ops for a in op.parameters}
     values = {i: value for i, value in diagram.values.items() if i in read or i in {a.id for a in outputs}}
     numbered = tuple(replace(op, id=i) for i, op in enumerate(ops))
-    return replace(diagram, ops=numbered, outputs=outputs, values=values)
+    return replace(diagram, ops=numbered, outputs=outputs, values=values, symbols=None)
 
 
 def _form(op: Op) -> Form | None:

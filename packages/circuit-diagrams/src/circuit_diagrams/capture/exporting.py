@@ -2,8 +2,8 @@
 
 import inspect
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,7 @@ def trace(
     axes: Mapping[str, str] | None = None,
     name: str | None = None,
     expand: bool = True,
+    symbolic: bool = False,
     **kwargs: Any,  # noqa: ANN401
 ) -> Diagram:
     """The diagram of a module, as it is called with these arguments.
@@ -56,6 +57,8 @@ def trace(
         axes: Names of the axes of inputs by the names of its arguments, `{"x": "b c h w"}`; those of one name are one.
         name: Name of the diagram; that of the class by default.
         expand: Whether scaled dot-product attention is written out as its products and softmax, or is one box.
+        symbolic: Whether sizes become polynomials in those of the named axes, `diagram.at(h=64)`. The module is traced
+            again at other sizes, twice for each axis that may vary: with n of them, about 2^n times.
         kwargs: Further arguments.
 
     Raises:
@@ -63,6 +66,8 @@ def trace(
             fit the inputs; if a file is none of its kind.
         OSError: if a file cannot be read.
     """
+    if symbolic:
+        return _symbolic(module, args, kwargs, axes or {}, name, expand=expand)
     if isinstance(module, str | Path):
         return _of_file(Path(module), args, axes or {}, name, expand=expand)
     if not isinstance(module, nn.Module):
@@ -70,6 +75,7 @@ def trace(
         module = _Function(module)
     if not any(isinstance(leaf, Tensor) for leaf in torch.utils._pytree.tree_leaves((args, kwargs))):
         raise ValueError(f"{type(module).__name__} is traced with tensors, but none was given")
+    args, kwargs = _apart(args, kwargs)
     with _evaluating(module):
         try:
             program = torch.export.export(module, args, kwargs or None, strict=False)
@@ -81,6 +87,58 @@ def trace(
     if isinstance(module, _Function):
         sources = _named_after(module.function, sources)
     return Builder(name or type(module).__name__, sources, axes or {}).build(expand_attention(graph) if expand else graph)
+
+
+def _apart(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments, in which no tensor stands twice: as self-attention's inputs, they would be taken for one."""
+    seen: set[int] = set()
+
+    def once(leaf: Any) -> Any:  # noqa: ANN401
+        if not isinstance(leaf, Tensor):
+            return leaf
+        is_first = id(leaf) not in seen
+        seen.add(id(leaf))
+        return leaf if is_first else leaf.detach()
+
+    found: tuple[tuple[Any, ...], dict[str, Any]] = torch.utils._pytree.tree_map(once, (args, kwargs))
+    return found
+
+
+def _symbolic(
+    module: Any,  # noqa: ANN401 - a module or a function
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    axes: Mapping[str, str],
+    name: str | None,
+    *,
+    expand: bool,
+) -> Diagram:
+    """A diagram whose sizes are polynomials."""
+    from .symbolic import with_symbols
+
+    if isinstance(module, str | Path):
+        raise ValueError(f"{module} has the sizes for which it was written; symbols need the module itself")
+    leaves, spec = torch.utils._pytree.tree_flatten((args, kwargs))
+    places = [i for i, leaf in enumerate(leaves) if isinstance(leaf, Tensor)]
+
+    def given(tensors: Sequence[Tensor]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        full = list(leaves)
+        for i, tensor in zip(places, tensors, strict=True):
+            full[i] = tensor
+        found: tuple[tuple[Any, ...], dict[str, Any]] = torch.utils._pytree.tree_unflatten(full, spec)
+        return found
+
+    def traced(tensors: list[Tensor]) -> Diagram:
+        own, named = given(tensors)
+        return trace(module, *own, axes=axes, name=name, expand=expand, **named)
+
+    def run(*tensors: Tensor) -> Any:  # noqa: ANN401
+        own, named = given(tensors)
+        return module(*own, **named)
+
+    base = traced([leaves[i] for i in places])
+    with _evaluating(module) if isinstance(module, nn.Module) else nullcontext():
+        return with_symbols(base, axes, [leaves[i] for i in places], traced, run)
 
 
 def _of_file(

@@ -137,10 +137,15 @@ class Builder:
             labels, array = words.split(), inputs[name]
             if len(labels) != len(array.axes):
                 raise ValueError(f"axes gives {name} {len(labels)} axes, {words!r}, but it has {len(array.axes)}")
-            if len(set(labels)) != len(labels):
+            own = [label for label in labels if not label.isdigit()]
+            if len(set(own)) != len(own):
                 raise ValueError(f"axes gives {name} two axes of one name: {words!r}")
             for label, axis in zip(labels, array.axes, strict=True):
                 size = self.table.size[axis]
+                if label.isdigit():
+                    if int(label) != size:
+                        raise ValueError(f"axes gives {name} an axis of the size {label}, but it has {size}")
+                    continue
                 if label in seen and self.table.size[seen[label]] != size:
                     raise ValueError(
                         f"axes calls axes of the sizes {self.table.size[seen[label]]} and {size} {label}; use two names"
