@@ -7,6 +7,7 @@ from functools import partial
 from math import prod
 from typing import Any
 
+from .contraction import as_written, paired, path_macs, sizes_of
 from .elements import Array, Op, operands
 from .ir import Diagram
 from .memory import BYTES, peak_bytes
@@ -159,10 +160,15 @@ def cost_polynomials(diagram: Diagram) -> CostPolynomials:
     return CostPolynomials(macs, elements, every)
 
 
-def _cost(op: Op) -> Cost:
+def product_macs(op: Op) -> int:
+    """Multiply-adds of one operation."""
     name = op.target.split(".")[1] if op.target.count(".") else op.name
     count = OWN_COSTS.get("::".join(op.target.split(".")[:2])) or COUNTS.get(name)
-    macs = count(op) if count else _einsum(op) if op.einsum else 0
+    return count(op) if count else _einsum(op) if op.einsum else 0
+
+
+def _cost(op: Op) -> Cost:
+    macs = product_macs(op)
     moves = op.kind in FREE
     elements = 0 if macs or moves else max(map(_numel, (*op.inputs, *op.outputs)), default=0)
     size = sum(_numel(a) * BYTES.get(a.dtype, 4) for a in op.outputs)
@@ -174,13 +180,14 @@ def _numel(array: Array) -> int:
 
 
 def _einsum(op: Op) -> int:
-    """The product of all sizes of an Einstein sum."""
-    words = (op.einsum or "").split("->")[0].split(",")
-    sizes: dict[str, int] = {}
-    for word, array in zip(words, operands(op), strict=False):
-        for letter, size in zip(word, array.shape, strict=True):
-            sizes[letter] = max(sizes.get(letter, 1), size)
-    return prod(sizes.values()) if len(words) > 1 else 0
+    """Multiply-adds of an Einstein sum, two arrays at a time, in the order in which it is computed."""
+    left, _, right = (op.einsum or "").partition("->")
+    words, shapes = left.split(","), [a.shape for a in operands(op)]
+    if len(words) < 2 or len(words) != len(shapes):
+        return 0
+    given = op.arguments.get("path")
+    path = paired(given) if given else as_written(len(words))
+    return path_macs(words, right, sizes_of(words, shapes), path)
 
 
 def _linear(op: Op) -> int:

@@ -6,6 +6,8 @@ from typing import Any
 
 import torch
 
+from .contraction import best_path, flat, sizes_of
+from .cost import product_macs
 from .elements import Array, Link, Op, operands
 from .ir import Diagram
 from .signatures.notation import signature_of
@@ -20,7 +22,9 @@ def simplify(diagram: Diagram) -> Diagram:
     """A diagram of fewer operations that computes the same.
 
     Products of arrays that are read only by another product are merged with it, transposing goes into their formulas,
-    and a product with a unit matrix, whose wire only bends (the snake identity), becomes a wire.
+    and a product with a unit matrix, whose wire only bends (the snake identity), becomes a wire. A product of three
+    arrays or more is computed in the order with the fewest multiply-adds; where no order has as few as before, nothing
+    is merged.
     """
     ops = list(diagram.ops)
     kept = {a.id for a in diagram.outputs}
@@ -80,6 +84,8 @@ def _merge_one(ops: Sequence[Op], kept: set[int]) -> list[Op] | None:
             if found is None:
                 continue
             new = _op(found, op)
+            if product_macs(new) > product_macs(op) + product_macs(inner_op):
+                continue
             return [new if one is op else one for one in ops if one is not inner_op]
     return None
 
@@ -123,9 +129,12 @@ def _op(form: Form, op: Op) -> Op:
                and a.axes[word.index(letter)] == axis]  # fmt: skip
         links.append(Link(axis, tuple(dict.fromkeys(ins)), (0,)))
     arguments: dict[str, Any] = {"equation": equation, "tensors": [{"array": a.id} for a, _ in parts]}
+    if len(parts) > 2:
+        words = [word for _, word in parts]
+        arguments["path"] = flat(best_path(words, right, sizes_of(words, [a.shape for a, _ in parts])))
     new = replace(
         op, name="einsum", kind="linear", inputs=data, parameters=own, broadcast=tuple(x for x in links if x.inputs),
-        einsum=equation, attributes={"equation": equation}, target="aten.einsum.default", arguments=arguments,
+        einsum=equation, attributes={key: arguments[key] for key in ("equation", "path") if key in arguments}, target="aten.einsum.default", arguments=arguments,
     )  # fmt: skip
     return replace(new, signature=signature_of(new))
 
