@@ -117,7 +117,7 @@ CONFIG = "data/weights/model_weights_config.json"
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda n, c: config_changed(c, "use_pickle", True) if n == CONFIG else pickle.dumps(Bomb()), "pickle"),
+        (lambda n, c: config_changed(c, "use_pickle", value=True) if n == CONFIG else pickle.dumps(Bomb()), "pickle"),
         (lambda n, c: config_changed(c, "sizes", [{"as_int": 900}, {"as_int": 4}]) if n == CONFIG else c, "cut off"),
         (lambda n, c: config_changed(c, "sizes", [{"as_int": -9}, {"as_int": 4}]) if n == CONFIG else c, "shape"),
         (lambda n, c: config_changed(c, "dtype", 99) if n == CONFIG else c, "type 99"),

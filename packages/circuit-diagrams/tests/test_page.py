@@ -48,7 +48,14 @@ def test_the_table_has_the_costs_of_the_diagram_the_most_expensive_first(drawing
 def test_a_browser_zooms_tells_and_sorts(drawing, tmp_path):
     page = drawing.save(tmp_path / "page.html")
     page.write_text(page.read_text().replace("</body>", PROBE))
-    words = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom", f"--user-data-dir={tmp_path / 'user'}"]
+    words = [
+        BROWSER,
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--dump-dom",
+        f"--user-data-dir={tmp_path / 'user'}",
+    ]
     shown = subprocess.run([*words, page.as_uri()], capture_output=True, text=True, timeout=120, check=True).stdout
     found = json.loads(html.unescape(re.search(r'<pre id="probe">(.*?)</pre>', shown, re.DOTALL)[1]))
     assert found["zoomed"] == pytest.approx(1.4 * found["start"], rel=0.01)

@@ -44,7 +44,9 @@ def test_a_signature_in_letters_gives_axes_broadcasts_costs_and_a_picture():
     with pytest.warns(UserWarning, match="closed box"):
         assert {op.kind for op in trace(module, q, k).ops} == {"opaque"}
     register("circuit_letters::project", "* i, O I -> * O", cost="* i O", kind="linear")
-    register(torch.ops.circuit_letters.align.default, "* t d, * s d -> * t s", cost=lambda op: 2 * op.outputs[0].axes[0].size)
+    register(
+        torch.ops.circuit_letters.align.default, "* t d, * s d -> * t s", cost=lambda op: 2 * op.outputs[0].axes[0].size
+    )
     diagram = trace(module, q, k, axes={"q": "b t m", "k": "b s m"})
     assert check(diagram, module, q, k) < 1e-12
     one, two, scores = diagram.ops

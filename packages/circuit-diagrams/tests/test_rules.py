@@ -73,7 +73,9 @@ def test_every_broadcast_that_a_rule_states_is_one_and_every_other_is_none(name)
             assert is_linear(op, known, torch.Generator().manual_seed(1))
 
 
-MASK = torch.tensor([[1, 1, 0, 1, 0, 1], [0, 0, 0, 0, 0, 0], [1, 0, 1, 1, 1, 0], [0, 1, 1, 0, 1, 1], [1, 1, 1, 1, 1, 1]])
+MASK = torch.tensor(
+    [[1, 1, 0, 1, 0, 1], [0, 0, 0, 0, 0, 0], [1, 0, 1, 1, 1, 0], [0, 1, 1, 0, 1, 1], [1, 1, 1, 1, 1, 1]]
+)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from .contraction import as_written, paired, path_macs, sizes_of
 from .elements import Array, Op, operands
 from .ir import Diagram
 from .memory import BYTES, peak_bytes
+from .resizing import symbols_of
 from .signatures.registry import OWN_COSTS
 from .sizes import DEGREE, Polynomial, interpolated
 
@@ -143,8 +144,7 @@ def cost_polynomials(diagram: Diagram) -> CostPolynomials:
     Raises:
         ValueError: if it has no symbols.
     """
-    symbols = diagram.at().symbols
-    assert symbols is not None  # `at` refuses others
+    symbols = symbols_of(diagram)
     names = list(symbols.base)
     grid = {name: [symbols.base[name] + symbols.steps[name] * k for k in range(DEGREE + 2)] for name in names}
     tables = {}

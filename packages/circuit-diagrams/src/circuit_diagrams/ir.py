@@ -51,7 +51,8 @@ class Diagram:
         """
         if not self.is_complete:
             raise ValueError(
-                f"{self.name} scales by something for which no number is known at these sizes; trace it at them to compute it"
+                f"{self.name} scales by something for which no number is known at these sizes; trace it at them to "
+                "compute it"
             )
         return execute(self, *inputs)
 

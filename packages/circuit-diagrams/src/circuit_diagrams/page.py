@@ -55,10 +55,12 @@ document.querySelectorAll('[data-cell]').forEach(e=>{
 const body=document.querySelector('tbody');
 document.querySelectorAll('th').forEach((head,i)=>{
  const value=row=>{const text=row.cells[i].textContent;return i>1?Number(text.replaceAll(',','')):text};
- const sort=()=>{const down=head.getAttribute('aria-sort')!=='descending'&&(i>1||head.getAttribute('aria-sort')==='ascending');
+ const sort=()=>{const was=head.getAttribute('aria-sort'),down=was!=='descending'&&(i>1||was==='ascending');
   document.querySelectorAll('th').forEach(e=>e.removeAttribute('aria-sort'));
   head.setAttribute('aria-sort',down?'descending':'ascending');
-  [...body.rows].sort((a,b)=>{const u=value(a),v=value(b);return (u<v?-1:u>v?1:a.dataset.cell-b.dataset.cell)*(down&&u!==v?-1:1)})
+  const order=(a,b)=>{const u=value(a),v=value(b);
+   return u===v?a.dataset.cell-b.dataset.cell:(u<v)===down?1:-1};
+  [...body.rows].sort(order)
    .forEach(row=>body.append(row))};
  head.querySelector('button').addEventListener('click',sort)});
 fit();

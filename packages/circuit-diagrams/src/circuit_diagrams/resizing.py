@@ -8,6 +8,18 @@ from .elements import Array, Axis, Link, Op
 from .ir import Diagram
 from .signatures.notation import signature_of
 from .sizes import Polynomial
+from .symbols import Symbols
+
+
+def symbols_of(diagram: Diagram) -> Symbols:
+    """The symbols of a diagram.
+
+    Raises:
+        ValueError: if it was not traced with them.
+    """
+    if diagram.symbols is None:
+        raise ValueError(f"{diagram.name} has no symbols; trace it with symbolic=True and names of axes")
+    return diagram.symbols
 
 
 def resized(diagram: Diagram, sizes: Mapping[str, int]) -> Diagram:
@@ -16,9 +28,7 @@ def resized(diagram: Diagram, sizes: Mapping[str, int]) -> Diagram:
     Raises:
         ValueError: if it was not traced with symbols, or these are none of its sizes.
     """
-    symbols = diagram.symbols
-    if symbols is None:
-        raise ValueError(f"{diagram.name} has no symbols; trace it with symbolic=True and names of axes")
+    symbols = symbols_of(diagram)
     complete = symbols.complete(sizes)
     made = _Resizer(complete, symbols.axes, symbols.numbers)
     ops = tuple(made.op(op) for op in diagram.ops)
@@ -66,7 +76,7 @@ class _Resizer:
 
     def op(self, op: Op) -> Op:
         arguments = {key: self._argument((op.id, key), value) for key, value in op.arguments.items()}
-        attributes = {key: arguments[key] if key in arguments else value for key, value in op.attributes.items()}
+        attributes = {key: arguments.get(key, value) for key, value in op.attributes.items()}
         found = replace(
             op,
             inputs=tuple(map(self.array, op.inputs)),

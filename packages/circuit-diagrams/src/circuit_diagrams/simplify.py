@@ -132,9 +132,10 @@ def _op(form: Form, op: Op) -> Op:
     if len(parts) > 2:
         words = [word for _, word in parts]
         arguments["path"] = flat(best_path(words, right, sizes_of(words, [a.shape for a, _ in parts])))
+    attributes = {key: value for key, value in arguments.items() if key != "tensors"}
     new = replace(
         op, name="einsum", kind="linear", inputs=data, parameters=own, broadcast=tuple(x for x in links if x.inputs),
-        einsum=equation, attributes={key: arguments[key] for key in ("equation", "path") if key in arguments}, target="aten.einsum.default", arguments=arguments,
+        einsum=equation, attributes=attributes, target="aten.einsum.default", arguments=arguments,
     )  # fmt: skip
     return replace(new, signature=signature_of(new))
 

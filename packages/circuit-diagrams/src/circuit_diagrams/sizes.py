@@ -103,8 +103,8 @@ def interpolated(
         values: Value at each point of the grid, in the order of the symbols.
     """
     if len(set(values.values())) == 1:
-        value = Fraction(next(iter(values.values())))
-        return Polynomial(tuple(symbols), {(0,) * len(symbols): value} if value else {})
+        only = Fraction(next(iter(values.values())))
+        return Polynomial(tuple(symbols), {(0,) * len(symbols): only} if only else {})
     basis = {s: [_lagrange(points[s], i) for i in range(len(points[s]))] for s in symbols}
     terms: dict[tuple[int, ...], Fraction] = {}
     for at, value in values.items():

@@ -86,7 +86,9 @@ def trace(
             graph, sources = _recorded(module, args, kwargs, error)
     if isinstance(module, _Function):
         sources = _named_after(module.function, sources)
-    return Builder(name or type(module).__name__, sources, axes or {}).build(expand_attention(graph) if expand else graph)
+    return Builder(name or type(module).__name__, sources, axes or {}).build(
+        expand_attention(graph) if expand else graph
+    )
 
 
 def _apart(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -141,9 +143,7 @@ def _symbolic(
         return with_symbols(base, axes, [leaves[i] for i in places], traced, run)
 
 
-def _of_file(
-    path: Path, args: tuple[Any, ...], axes: Mapping[str, str], name: str | None, *, expand: bool
-) -> Diagram:
+def _of_file(path: Path, args: tuple[Any, ...], axes: Mapping[str, str], name: str | None, *, expand: bool) -> Diagram:
     """The diagram of a model in a file."""
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
@@ -158,8 +158,12 @@ def _of_file(
 
     graph, sources, title = read_pt2(path)
     if not without_writing(graph):
-        raise ValueError(f"{path} writes into arrays of which there are views; export it after run_decompositions({{}})")
-    taken = [node.meta["val"].shape for node in graph.nodes if node.name in sources and sources[node.name].role == "data"]
+        raise ValueError(
+            f"{path} writes into arrays of which there are views; export it after run_decompositions({{}})"
+        )
+    taken = [
+        node.meta["val"].shape for node in graph.nodes if node.name in sources and sources[node.name].role == "data"
+    ]
     given = [x.shape for x in args]
     if given and given != taken:
         raise ValueError(f"{path} was exported for inputs of the shapes {_told(taken)}, not {_told(given)}")

@@ -37,7 +37,8 @@ def without_writing(graph: fx.Graph) -> bool:
         if not isinstance(source, fx.Node) or pure is None or _has_views(source):
             return False
         node.target = pure
-        source.replace_all_uses_with(node, delete_user_cb=lambda user, own=node: user is not own and own < user)
+        for user in [user for user in source.users if node < user]:
+            user.replace_input_with(source, node)
     return True
 
 

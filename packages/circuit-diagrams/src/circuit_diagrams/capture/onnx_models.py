@@ -2,6 +2,7 @@
 
 import ast
 import json
+import operator
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -26,8 +27,8 @@ def _closed_shapes(_inputs: Sequence[Tensor], _operator: str, outputs: str) -> l
     return [torch.empty(shape, dtype=TYPES[kind], device="meta") for shape, kind in json.loads(outputs)]
 
 
-def _closed(_inputs: Sequence[Tensor], operator: str, _outputs: str) -> list[Tensor]:
-    raise NotImplementedError(f"the ONNX operator {operator} cannot be computed here")
+def _closed(_inputs: Sequence[Tensor], name: str, _outputs: str) -> list[Tensor]:
+    raise NotImplementedError(f"the ONNX operator {name} cannot be computed here")
 
 
 LIBRARY.impl("closed", _closed_shapes, "Meta")
@@ -61,7 +62,7 @@ def read_onnx(path: Path, args: Sequence[Tensor]) -> tuple[fx.Graph, dict[str, S
         onnx.checker.check_model(model)
     except OSError:
         raise
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - errors of many kinds, of the package and of protobuf
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ValueError(f"{path} is no valid ONNX model: {reason[:200]}") from None
     return _Reader(onnx, model, path).read(args)
@@ -101,12 +102,16 @@ class _Reader:
                 raise ValueError(f"{self.path} takes {one.name}, which is no tensor of numbers")
             if args:
                 shape = list(args[i].shape)
-                if len(shape) != len(sizes) or any(isinstance(a, int) and a != b for a, b in zip(sizes, shape, strict=True)):
+                if len(shape) != len(sizes) or any(
+                    isinstance(a, int) and a != b for a, b in zip(sizes, shape, strict=True)
+                ):
                     raise ValueError(f"{self.path} takes {one.name} of the shape {told}, not {shape}")
                 for dim, size in zip(kind.shape.dim, shape, strict=True):
                     dim.dim_value = size
             elif not all(isinstance(size, int) for size in sizes):
-                raise ValueError(f"{self.path} leaves sizes of {one.name} open ({told}); give inputs of the sizes to be drawn")
+                raise ValueError(
+                    f"{self.path} leaves sizes of {one.name} open ({told}); give inputs of the sizes to be drawn"
+                )
             else:
                 shape = [int(size) for size in sizes]
             node = self.graph.placeholder("".join(c if c.isalnum() else "_" for c in one.name) or "x")
@@ -169,7 +174,9 @@ class _Reader:
         """Whether a node computes on sizes, or on what is written in the file, alone."""
         if node.op_type == "Shape" and isinstance(inputs[0], fx.Node):
             return True
-        return all(value is None or isinstance(value, np.ndarray) for value in inputs) and not node.op_type.startswith("Random")
+        return all(value is None or isinstance(value, np.ndarray) for value in inputs) and not node.op_type.startswith(
+            "Random"
+        )
 
     def _folded(self, node: Any, inputs: Sequence[Value]) -> None:  # noqa: ANN401
         given = {}
@@ -178,22 +185,27 @@ class _Reader:
                 given[name] = np.empty(value.meta["val"].shape, np.bool_) if isinstance(value, fx.Node) else value
         try:
             found = self.onnx.reference.ReferenceEvaluator(node).run(None, given)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever the reference raises
             raise ValueError(f"{self.path}: {node.op_type} cannot be computed: {str(error).splitlines()[0]}") from None
         self.values.update({name: np.asarray(x) for name, x in zip(node.output, found, strict=False)})
 
     def _closed(
-        self, node: Any, inputs: Sequence[Value], outputs: Sequence[str], emit: Emitter, reason: str  # noqa: ANN401
+        self,
+        node: Any,  # noqa: ANN401 - a node of ONNX
+        inputs: Sequence[Value],
+        outputs: Sequence[str],
+        emit: Emitter,
+        reason: str,
     ) -> None:
         missing = [name for name in outputs if name not in self.shapes]
         if missing:
-            raise ValueError(f"{self.path} has the operator {node.op_type}, and what it gives has no known shape ({reason})")
+            raise ValueError(
+                f"{self.path} has the operator {node.op_type}, and what it gives has no known shape ({reason})"
+            )
         warnings.warn(f"the ONNX operator {node.op_type} is drawn as a closed box: {reason}", stacklevel=4)
         tensors = [self._tensor(name) for name, value in zip(node.input, inputs, strict=True) if value is not None]
         told = json.dumps([self.shapes[name] for name in outputs])
         made = emit(torch.ops.circuit_diagrams.closed.default, tensors, node.op_type, told)
-        import operator
-
         for i, name in enumerate(outputs):
             self.values[name] = self.graph.call_function(operator.getitem, (made, i))
             self.values[name].meta["val"] = made.meta["val"][i]  # type: ignore[union-attr]

@@ -124,9 +124,9 @@ def _reduction(target: torch._ops.OpOverload) -> Operator:
 
 def _gemm(n: Node) -> fx.Node:
     a, b, c = n.tensor(0), n.tensor(1), n.optional(2)
-    if not n.get("transA", 0) and n.get("transB", 0) and n.get("alpha", 1.0) == n.get("beta", 1.0) == 1.0:
-        if c is None or len(c.meta["val"].shape) == 1:
-            return n.emit(ATEN.linear.default, a, b, *([c] if c is not None else []))
+    is_plain = not n.get("transA", 0) and n.get("transB", 0) and n.get("alpha", 1.0) == n.get("beta", 1.0) == 1.0
+    if is_plain and (c is None or len(c.meta["val"].shape) == 1):
+        return n.emit(ATEN.linear.default, a, b, *([c] if c is not None else []))
     a = n.emit(ATEN.t.default, a) if n.get("transA", 0) else a
     b = n.emit(ATEN.t.default, b) if n.get("transB", 0) else b
     found = n.emit(ATEN.mm.default, a, b)
@@ -134,7 +134,9 @@ def _gemm(n: Node) -> fx.Node:
         found = n.emit(ATEN.mul.Tensor, found, n.get("alpha", 1.0))
     if c is None:
         return found
-    return n.emit(ATEN.add.Tensor, found, n.emit(ATEN.mul.Tensor, c, n.get("beta", 1.0)) if n.get("beta", 1.0) != 1 else c)
+    return n.emit(
+        ATEN.add.Tensor, found, n.emit(ATEN.mul.Tensor, c, n.get("beta", 1.0)) if n.get("beta", 1.0) != 1 else c
+    )
 
 
 def _pads(n: Node, count: int, x: fx.Node, value: float = 0.0) -> tuple[fx.Node, list[int]]:
@@ -177,7 +179,9 @@ def _max_pool(n: Node) -> fx.Node:
     stride, dilation = n.get("strides", [1] * count), n.get("dilations", [1] * count)
     if n.n_outputs > 1:
         raise ValueError("places of maxima are not known")
-    return n.emit(target, x, list(n.get("kernel_shape", [])), list(stride), padding, list(dilation), bool(n.get("ceil_mode", 0)))
+    return n.emit(
+        target, x, list(n.get("kernel_shape", [])), list(stride), padding, list(dilation), bool(n.get("ceil_mode", 0))
+    )
 
 
 def _average_pool(n: Node) -> fx.Node:
@@ -205,14 +209,14 @@ def _batch_norm(n: Node) -> fx.Node:
         raise ValueError("batch normalization in training is not known")
     x, weight, bias, mean, variance = (n.tensor(i) for i in range(5))
     momentum, epsilon = n.get("momentum", 0.9), n.get("epsilon", 1e-5)
-    return n.emit(ATEN.batch_norm.default, x, weight, bias, mean, variance, False, 1 - momentum, epsilon, False)
+    options = (False, 1 - momentum, epsilon, False)
+    return n.emit(ATEN.batch_norm.default, x, weight, bias, mean, variance, *options)
 
 
 def _instance_norm(n: Node) -> fx.Node:
     x, weight, bias = (n.tensor(i) for i in range(3))
-    return n.emit(
-        ATEN.instance_norm.default, x, weight, bias, None, None, True, 0.1, n.get("epsilon", 1e-5), False
-    )  # fmt: skip
+    options = (True, 0.1, n.get("epsilon", 1e-5), False)
+    return n.emit(ATEN.instance_norm.default, x, weight, bias, None, None, *options)
 
 
 def _reshape(n: Node) -> fx.Node:
@@ -230,7 +234,9 @@ def _flatten(n: Node) -> fx.Node:
 
 def _squeeze(n: Node) -> fx.Node:
     axes = n.numbers(1, "axes")
-    return n.emit(ATEN.squeeze.dims, n.tensor(0), [i for i, s in enumerate(n.shape()) if s == 1] if axes is None else axes)
+    return n.emit(
+        ATEN.squeeze.dims, n.tensor(0), [i for i, s in enumerate(n.shape()) if s == 1] if axes is None else axes
+    )
 
 
 def _unsqueeze(n: Node) -> fx.Node:
@@ -252,7 +258,9 @@ def _split(n: Node) -> Sequence[fx.Node]:
         length, count = n.shape()[axis], n.get("num_outputs", n.n_outputs)
         step = -(-length // count)
         sizes = [min(step, length - i * step) for i in range(count)]
-    return [n.emit(ATEN.slice.Tensor, n.tensor(0), axis, sum(sizes[:i]), sum(sizes[: i + 1])) for i in range(len(sizes))]
+    return [
+        n.emit(ATEN.slice.Tensor, n.tensor(0), axis, sum(sizes[:i]), sum(sizes[: i + 1])) for i in range(len(sizes))
+    ]
 
 
 def _slice(n: Node) -> fx.Node:
@@ -287,7 +295,9 @@ def _pad(n: Node) -> fx.Node:
     both = [p for axis in reversed(range(n.rank())) for p in sides.get(axis, (0, 0))]
     while len(both) > 2 and both[-2:] == [0, 0]:
         both = both[:-2]
-    return n.emit(ATEN.constant_pad_nd.default, n.tensor(0), both, float(value.item()) if isinstance(value, np.ndarray) else 0.0)
+    return n.emit(
+        ATEN.constant_pad_nd.default, n.tensor(0), both, float(value.item()) if isinstance(value, np.ndarray) else 0.0
+    )
 
 
 def _clip(n: Node) -> fx.Node:
@@ -316,7 +326,8 @@ def _gelu(n: Node) -> fx.Node:
 def _global(kind: str) -> Operator:
     def emit(n: Node) -> fx.Node:
         axes = list(range(2, n.rank()))
-        return n.emit(ATEN.mean.dim if kind == "mean" else ATEN.amax.default, n.tensor(0), axes, True)
+        options = (axes, True)
+        return n.emit(ATEN.mean.dim if kind == "mean" else ATEN.amax.default, n.tensor(0), *options)
 
     return emit
 
@@ -336,7 +347,8 @@ OPERATORS: dict[str, Operator] = {
     "Pow": _compared(ATEN.pow.Tensor_Tensor, ATEN.pow.Tensor_Scalar),
     "Equal": _compared(ATEN.eq.Tensor, ATEN.eq.Scalar), "Greater": _compared(ATEN.gt.Tensor, ATEN.gt.Scalar),
     "Less": _compared(ATEN.lt.Tensor, ATEN.lt.Scalar), "And": _chained(ATEN.logical_and.default),
-    "Or": _chained(ATEN.logical_or.default), "Max": _chained(ATEN.maximum.default), "Min": _chained(ATEN.minimum.default),
+    "Or": _chained(ATEN.logical_or.default), "Max": _chained(ATEN.maximum.default),
+    "Min": _chained(ATEN.minimum.default),
     "Sum": _chained(ATEN.add.Tensor),
     "Where": lambda n: n.emit(ATEN.where.self, *(n.tensor(i) for i in range(3))),
     "Identity": lambda n: n.tensor(0), "Dropout": lambda n: n.tensor(0),

@@ -4,7 +4,6 @@ import json
 import operator
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
-from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -95,9 +94,10 @@ class _Archive:
         if len(stride) != len(shape) or min([offset, *shape, *stride], default=0) < 0:
             raise ValueError(f"{self.path} says that {name} has the shape {shape} and the strides {stride}")
         content = self.bytes(f"data/{folder}/{one['path_name']}")
-        if not content and prod(shape):
+        size = torch.Size(shape).numel()
+        if not content and size:
             return torch.empty(shape, dtype=dtype, device="meta")
-        needed = offset + 1 + sum((n - 1) * s for n, s in zip(shape, stride, strict=True)) if prod(shape) else 0
+        needed = offset + 1 + sum((n - 1) * s for n, s in zip(shape, stride, strict=True)) if size else 0
         flat = torch.frombuffer(bytearray(content), dtype=dtype) if content else torch.empty(0, dtype=dtype)
         if len(flat) < needed:
             raise ValueError(f"{self.path} is cut off: {name} has {len(flat)} elements, but {needed} are needed")
@@ -174,7 +174,7 @@ class _Reader:
 
     def _results(self, made: fx.Node, outputs: Sequence[Mapping[str, Any]]) -> None:
         """Names of what an operator gives: one array, or several."""
-        names = [one.get("name") for out in outputs for one in _named(out)]
+        names = [str(one.get("name", "")) for out in outputs for one in _named(out)]
         returns = made.target._schema.returns  # type: ignore[union-attr]
         if len(returns) == 1 and str(returns[0].type) == "Tensor":
             made.meta["val"] = self._meta(names[0])

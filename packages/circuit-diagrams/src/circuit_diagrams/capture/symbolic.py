@@ -40,7 +40,9 @@ class _Symbol:
     degree: int = 0
 
 
-def with_symbols(base: Diagram, axes: Mapping[str, str], inputs: list[Tensor], trace: Trace, run: Callable[..., Any]) -> Diagram:
+def with_symbols(
+    base: Diagram, axes: Mapping[str, str], inputs: list[Tensor], trace: Trace, run: Callable[..., Any]
+) -> Diagram:
     """The diagram of a module with its sizes as polynomials.
 
     Args:
@@ -131,7 +133,11 @@ def _explored(symbol: _Symbol, inputs: Sequence[Tensor], run: Callable[..., Any]
         if size < 1:
             return None
         try:
-            with warnings.catch_warnings(action="ignore"), FakeTensorMode(allow_non_fake_inputs=True), _Shapes() as mode:
+            with (
+                warnings.catch_warnings(action="ignore"),
+                FakeTensorMode(allow_non_fake_inputs=True),
+                _Shapes() as mode,
+            ):
                 run(*_inputs(inputs, [(symbol, size)]))
         except Exception:  # noqa: BLE001 - whatever a module raises that does not take this size
             return None

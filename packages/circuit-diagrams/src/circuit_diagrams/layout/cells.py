@@ -164,8 +164,7 @@ def _cups(summed: list[list[Port]], frame: Frame) -> list[Part]:
     parts: list[Part] = []
     for k, found in enumerate(summed):
         x = frame.left + 4 + 5 * k
-        for port in found:
-            parts.append(_curve(frame.left, port.y, x, port.y, port))
+        parts += [_curve(frame.left, port.y, x, port.y, port) for port in found]
         if len(found) == 1:
             parts.append(Dot(x, found[0].y, 3, "dot sum"))
         for a, b in pairwise(found):

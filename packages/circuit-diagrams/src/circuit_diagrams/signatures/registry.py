@@ -22,7 +22,8 @@ RULES: dict[str, Signature] = _table(
     {
         elementwise.elementwise: "where masked_fill clamp lerp dropout rsub prelu hardtanh glu_jvp type_as to "
         "_to_copy fake_quantize masked_fill_ fill zeros_like ones_like full_like rand_like randn_like empty_like "
-        "threshold float_power xlogy isclose hardswish log_sigmoid multiply divide subtract true_divide polar complex conj",
+        "threshold float_power xlogy isclose hardswish log_sigmoid multiply divide "
+        "subtract true_divide polar complex conj",
         elementwise.batch_norm: "batch_norm native_batch_norm _native_batch_norm_legit_no_training cudnn_batch_norm",
         contractions.linear: "linear",
         contractions.matmul: "matmul mm bmm mv",
