@@ -3,6 +3,8 @@
 import json
 import pickle
 import shutil
+import subprocess
+import sys
 import warnings
 import zipfile
 
@@ -265,6 +267,10 @@ def test_an_unknown_operator_of_onnx_is_a_closed_box_and_an_open_size_is_asked_f
     assert [(op.name, op.kind) for op in diagram.ops] == [("Mish", "opaque"), ("relu", "elementwise")]
     assert diagram.outputs[0].shape == (3, 4)
     assert parse(to_text(diagram)) == diagram
+    (tmp_path / "net.txt").write_text(to_text(diagram))
+    words = "from circuit_diagrams import load; print(load('net.txt').ops[0].kind)"
+    told = subprocess.run([sys.executable, "-c", words], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert told.stdout == "opaque\n"
     with pytest.raises(ValueError, match="Mish cannot be computed"):
         diagram(torch.randn(3, 4))
     with pytest.raises(ValueError, match="shape batch,4"):

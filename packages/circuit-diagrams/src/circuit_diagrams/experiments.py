@@ -21,6 +21,7 @@ from .gallery.registry import GALLERY, Entry
 from .ir import Diagram
 from .measurement import counted_flops, hooked_shapes, measured_peak, unfused
 from .memory import n_bytes, storages
+from .render.raster import to_figure
 from .simplify import simplify
 from .sources import with_random_values
 from .text.parser import parse
@@ -30,6 +31,8 @@ from .verification import check_broadcasts, is_linear
 SMOKE = GalleryConfig(("attention", "multi-head-attention", "identity-block"))
 QUICK = GalleryConfig(tuple(name for name in GALLERY if name != "resnet50"))
 ALL = GalleryConfig(tuple(GALLERY))
+FIGURES = ("multi-head-attention", "identity-block")
+"""Architectures whose pictures are kept."""
 LINEAR_KINDS = {"linear", "rearrange", "join"}
 
 
@@ -75,6 +78,10 @@ def coverage(config: GalleryConfig, run: Run) -> None:
             warnings.simplefilter("ignore")
             lstm = trace(nn.LSTM(3, 4), torch.randn(5, 2, 3, generator=run.generator(seed)))
         closed = sum(op.kind == "opaque" for op in lstm.ops)
+        if seed == run.seeds[0]:
+            for name in FIGURES:
+                drawing = Drawing(_traced(name, run, seed)[3])
+                run.figure(name, to_figure(drawing.scene()), caption=f"{GALLERY[name].title}, as it is drawn.")
         run.measure("coverage", architectures=len(config.names), opaque=opaque, invalid=invalid, control=closed)
 
 

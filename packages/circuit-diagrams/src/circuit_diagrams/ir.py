@@ -49,11 +49,6 @@ class Diagram:
         Raises:
             ValueError: if there are too few or too many inputs, one is of another shape, or a value is missing.
         """
-        if not self.is_complete:
-            raise ValueError(
-                f"{self.name} scales by something for which no number is known at these sizes; trace it at them to "
-                "compute it"
-            )
         return execute(self, *inputs)
 
     @property

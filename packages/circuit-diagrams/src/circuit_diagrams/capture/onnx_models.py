@@ -12,34 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor, fx
 
-from circuit_diagrams.signatures.call import Call, Rule
-from circuit_diagrams.signatures.registry import OWN
+from circuit_diagrams.arguments import resolve
 
 from .emitting import Emitter
 from .graphs import Source
 from .onnx_operators import OPERATORS, TYPES, Node, Value
 
-LIBRARY = torch.library.Library("circuit_diagrams", "FRAGMENT")
-LIBRARY.define("closed(Tensor[] inputs, str operator, str outputs) -> Tensor[]")
-
-
-def _closed_shapes(_inputs: Sequence[Tensor], _operator: str, outputs: str) -> list[Tensor]:
-    return [torch.empty(shape, dtype=TYPES[kind], device="meta") for shape, kind in json.loads(outputs)]
-
-
-def _closed(_inputs: Sequence[Tensor], name: str, _outputs: str) -> list[Tensor]:
-    raise NotImplementedError(f"the ONNX operator {name} cannot be computed here")
-
-
-LIBRARY.impl("closed", _closed_shapes, "Meta")
-LIBRARY.impl("closed", _closed, "CPU")
-
-
-def _closed_rule(call: Call) -> Rule:
-    return Rule("opaque", [call.new(k) for k in range(len(call.shapes))], name=str(call.arguments["operator"]))
-
-
-OWN["circuit_diagrams::closed"] = _closed_rule
+CLOSED = "circuit_diagrams.closed.default"
 
 
 def read_onnx(path: Path, args: Sequence[Tensor]) -> tuple[fx.Graph, dict[str, Source]]:
@@ -204,8 +183,8 @@ class _Reader:
             )
         warnings.warn(f"the ONNX operator {node.op_type} is drawn as a closed box: {reason}", stacklevel=4)
         tensors = [self._tensor(name) for name, value in zip(node.input, inputs, strict=True) if value is not None]
-        told = json.dumps([self.shapes[name] for name in outputs])
-        made = emit(torch.ops.circuit_diagrams.closed.default, tensors, node.op_type, told)
+        told = json.dumps([(shape, str(TYPES[kind])) for shape, kind in (self.shapes[name] for name in outputs)])
+        made = emit(resolve(CLOSED), tensors, node.op_type, told)
         for i, name in enumerate(outputs):
             self.values[name] = self.graph.call_function(operator.getitem, (made, i))
             self.values[name].meta["val"] = made.meta["val"][i]  # type: ignore[union-attr]
