@@ -91,6 +91,22 @@ def test_views_of_what_is_written_into_change_with_it(tmp_path):
         trace(exported(Viewed(), (x,), tmp_path / "net.pt2"))
 
 
+def test_weights_that_are_part_of_another_tensor_are_read_from_their_place(tmp_path):
+    class Sliced(nn.Module):
+        def __init__(self):
+            super().__init__()
+            whole = torch.randn(5, 3)
+            self.first = nn.Parameter(whole[1:4].T)
+            self.register_buffer("second", whole[4])
+
+        def forward(self, x):
+            return x @ self.first + self.second
+
+    module, x = Sliced(), torch.randn(2, 3)
+    diagram = trace(exported(module, (x,), tmp_path / "net.pt2"))
+    torch.testing.assert_close(diagram(x), x @ module.first + module.second)
+
+
 class Bomb:
     def __reduce__(self):
         return (open, ("/tmp/circuit-diagrams-was-here", "w"))
