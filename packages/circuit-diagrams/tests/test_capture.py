@@ -62,6 +62,17 @@ def test_equal_sizes_give_the_same_axes_as_different_ones():
     assert shape_of(different) == shape_of(equal)
 
 
+def test_one_tensor_that_is_given_several_times_stays_several_inputs():
+    x = torch.randn(5, 4, 3)
+    attention = GALLERY["attention"].make()
+    diagram = trace(attention, x, x, x)
+    others = [torch.randn(5, 4, 3) for _ in range(3)]
+    assert check(diagram, attention, *others) < 1e-6
+    with pytest.warns(UserWarning, match="recorded"):
+        recorded = trace(lambda a, b: a - b if a.sum() > -1e9 else b, x, x)
+    torch.testing.assert_close(recorded(*others[:2]), others[0] - others[1])
+
+
 class Branching(nn.Module):
     def forward(self, x):
         return x.relu() if x.sum() > 0 else x.neg()
@@ -145,6 +156,7 @@ def test_shared_weights_are_one_array():
         (lambda: trace(nn.Linear(3, 2), torch.ones(2, 3), axes={"x": "b c"}), "inputs are input"),
         (lambda: trace(nn.Linear(3, 2), torch.ones(2, 3), axes={"input": "b"}), "it has 2"),
         (lambda: trace(nn.Linear(3, 2), torch.ones(2, 3), axes={"input": "b b"}), "two axes of one name"),
+        (lambda: trace(nn.Linear(3, 2), torch.ones(2, 3), axes={"input": "b 4"}), "size 4, but it has 3"),
         (
             lambda: trace(
                 nn.Bilinear(2, 3, 1), torch.ones(4, 2), torch.ones(4, 3), axes={"input1": "b c", "input2": "b c"}

@@ -55,6 +55,19 @@ def test_costs_in_a_table_and_as_json(folder):
     assert (folder / "cost.csv").read_text().count("\n") == 6
 
 
+def test_costs_as_polynomials_and_at_other_sizes(folder):
+    words = ("cost", "my_net:Net", "--input", "2,3,8,8", "--axes", "image: b c h 8")
+    code, text, _ = call(*words, "--symbolic", "--at", "b=5, h=10", "--json")
+    found = json.loads(text)
+    assert code == 0
+    assert found["macs"] == 5 * 4 * 8 * 6 * 27 + 5 * 4 * 2
+    # 27 multiply-adds for each of 4 channels, 6 columns and h - 2 rows; 8 for the head.
+    assert found["polynomials"]["macs"] == "648 b h - 1,288 b"
+    assert found["rows"][0]["polynomial"] == "648 b h - 1,296 b"
+    call(*words, "--at", "h").assert_refused("sizes are given as")
+    call(*words, "--at", "c=5").assert_refused("does not let c vary")
+
+
 def test_a_model_is_checked(folder):
     code, text, _ = call("check", "my_net:Net", "--input", "2,3,8,8", "--json")
     found = json.loads(text)

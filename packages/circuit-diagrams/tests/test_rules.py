@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 
-from circuit_diagrams import check, check_broadcasts, infer_signature, register, simplify, trace
+from circuit_diagrams import check, check_broadcasts, infer_signature, parse, register, simplify, to_text, trace
 from circuit_diagrams.execution import run
 from circuit_diagrams.signatures.call import Rule
 from circuit_diagrams.verification import is_linear
@@ -43,6 +43,10 @@ CASES = {
     "adaptive": (lambda a: F.adaptive_avg_pool2d(a, 1), [(2, 3, 4, 6)]),
     "upsample": (lambda a: F.interpolate(a, scale_factor=2), [(2, 3, 4, 6)]),
     "attention": (F.scaled_dot_product_attention, [(2, 3, 5, 4), (2, 3, 6, 4), (2, 3, 6, 7)]),
+    "hardswish": (F.hardswish, [(2, 3)]),
+    "slice_scatter": (lambda a, b: torch.slice_scatter(a, b, 1, 1, 4, 2), [(2, 4, 3), (2, 2, 3)]),
+    "select_scatter": (lambda a, b: torch.select_scatter(a, b, 1, 2), [(2, 4, 3), (2, 3)]),
+    "triu": (lambda a: a.triu(1), [(2, 4, 5)]),
     "where": (lambda a, b: torch.where(a > 0, a, b), [(2, 3), (3,)]),
     "norm": (lambda a: torch.linalg.vector_norm(a, dim=1), [(2, 3)]),
 }
@@ -67,6 +71,51 @@ def test_every_broadcast_that_a_rule_states_is_one_and_every_other_is_none(name)
     for op in diagram.ops:
         if op.kind in {"linear", "rearrange", "join"}:
             assert is_linear(op, known, torch.Generator().manual_seed(1))
+
+
+MASK = torch.tensor(
+    [[1, 1, 0, 1, 0, 1], [0, 0, 0, 0, 0, 0], [1, 0, 1, 1, 1, 0], [0, 1, 1, 0, 1, 1], [1, 1, 1, 1, 1, 1]]
+)
+
+
+@pytest.mark.parametrize(
+    ("options", "names"),
+    [
+        ({}, "einsum mul softmax einsum"),
+        ({"is_causal": True, "scale": 0.3}, "einsum mul ones triu masked_fill softmax einsum"),
+        ({"attn_mask": MASK.bool()}, "einsum mul logical_not masked_fill softmax einsum"),
+        ({"attn_mask": MASK.double()}, "einsum mul add softmax einsum"),
+    ],
+)
+def test_attention_is_written_out_as_its_products_and_softmax(options, names):
+    class Attention(nn.Module):
+        def forward(self, q, k, v, **options):
+            return F.scaled_dot_product_attention(q, k, v, **options)
+
+    inputs = inputs_of([(2, 3, 5, 4), (2, 3, 6, 4), (2, 3, 6, 7)])
+    tensors = [x for x in options.values() if isinstance(x, torch.Tensor)]
+    diagram = trace(Attention(), *inputs, **options)
+    assert " ".join(op.name for op in diagram.ops) == names
+    # The second query sees no key where the mask is one of truth values.
+    torch.testing.assert_close(diagram(*inputs, *tensors), Attention()(*inputs, **options), rtol=1e-12, atol=1e-12)
+    report = check_broadcasts(diagram, *inputs, *tensors)
+    assert (report.wrong, report.missed) == ((), ())
+    assert parse(to_text(diagram)) == diagram
+    whole = trace(Attention(), *inputs, **options, expand=False)
+    assert [op.name for op in whole.ops] == ["attention"]
+    assert check_broadcasts(whole, *inputs, *tensors).wrong == ()
+    torch.testing.assert_close(whole(*inputs, *tensors), diagram(*inputs, *tensors), rtol=1e-12, atol=1e-12)
+
+
+def test_attention_that_cannot_be_written_out_stays_one_box():
+    q, k, v = inputs_of([(1, 4, 5, 4), (1, 2, 6, 4), (1, 2, 6, 4)])
+
+    def grouped(q, k, v):
+        return F.scaled_dot_product_attention(q, k, v, enable_gqa=True)
+
+    diagram = trace(grouped, q, k, v)
+    assert [op.name for op in diagram.ops] == ["attention"]
+    assert check(diagram, grouped, q, k, v) < 1e-12
 
 
 def test_a_wrong_broadcast_is_found_out():

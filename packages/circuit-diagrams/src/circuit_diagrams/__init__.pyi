@@ -3,8 +3,10 @@ from .capture.exporting import trace as trace
 from .code import to_torch as to_torch
 from .configs import DrawConfig as DrawConfig
 from .cost import Cost as Cost
+from .cost import CostPolynomials as CostPolynomials
 from .cost import CostTable as CostTable
 from .cost import cost as cost
+from .cost import cost_polynomials as cost_polynomials
 from .drawing import Drawing as Drawing
 from .drawing import draw as draw
 from .elements import Array as Array
@@ -36,6 +38,7 @@ __all__ = [
     "Axis",
     "BroadcastReport",
     "Cost",
+    "CostPolynomials",
     "CostTable",
     "Diagram",
     "DrawConfig",
@@ -48,6 +51,7 @@ __all__ = [
     "check",
     "check_broadcasts",
     "cost",
+    "cost_polynomials",
     "draw",
     "fit_polynomial",
     "from_json",

@@ -17,6 +17,7 @@ class AxisTable:
         self.label: list[str] = []
         self.holders: list[set[int]] = []
         self.factors: dict[int, tuple[int, ...]] = {}
+        self.twins: dict[int, int] = {}
 
     def new(self, size: int, label: str = "") -> int:
         """A new axis."""
@@ -38,7 +39,9 @@ class AxisTable:
         found: list[int] = []
         for axis in map(self.find, axes):
             if axis in found:
-                found.append(self.new(self.size[axis], self.label[axis] and self.label[axis] + "′"))
+                twin = self.new(self.size[axis])
+                self.twins[twin] = axis
+                found.append(twin)
             else:
                 found.append(axis)
         for axis in found:
@@ -55,6 +58,8 @@ class AxisTable:
         self.holders[a] |= self.holders[b]
         if b in self.factors:
             self.factors.setdefault(a, self.factors[b])
+        if b in self.twins:
+            self.twins.setdefault(a, self.twins[b])
 
     def tie(self, axis: int, own: int) -> None:
         """Give the axis of a parameter that is summed over the identity of the data's, if no data has given it one."""
@@ -64,4 +69,11 @@ class AxisTable:
     def axis(self, axis: int) -> Axis:
         """The axis of a finished diagram."""
         root = self.find(axis)
-        return Axis(root, self.size[root], self.label[root] or str(self.size[root]))
+        return Axis(root, self.size[root], self._label(root) or str(self.size[root]))
+
+    def _label(self, root: int) -> str:
+        """The name of an axis; of one that stands beside another of its kind, as keys beside queries, with a prime."""
+        if self.label[root] or root not in self.twins:
+            return self.label[root]
+        first = self._label(self.find(self.twins[root])) if self.find(self.twins[root]) != root else ""
+        return first and first + "′"

@@ -21,7 +21,8 @@ def draw(
     """Draw a model: every axis, and what is broadcast.
 
     Args:
-        model: Your own, module:attribute, importable from here; gallery:NAME; or a diagram, .json or .txt.
+        model: Your own, module:attribute, importable from here; gallery:NAME; a
+            file, .pt2 or .onnx; or a diagram, .json or .txt.
         config: How it is drawn.
         input: Shapes of its inputs, "1,3,224,224", with ";" between several and ":int64" after one of numbers.
         axes: Names of their axes, "x: b c h w".
@@ -39,21 +40,26 @@ def cost(
     *,
     input: str | None = None,  # noqa: A002
     axes: str | None = None,
+    symbolic: bool = False,
+    at: str | None = None,
     out: Path | None = None,
     json: bool = False,
 ) -> None:
     """Count operations, parameters and memory of a model.
 
     Args:
-        model: Your own, module:attribute, importable from here; gallery:NAME; or a diagram, .json or .txt.
+        model: Your own, module:attribute, importable from here; gallery:NAME; a
+            file, .pt2 or .onnx; or a diagram, .json or .txt.
         input: Shapes of its inputs, "1,3,224,224", with ";" between several and ":int64" after one of numbers.
         axes: Names of their axes, "x: b c h w".
+        symbolic: Give costs as polynomials in the sizes of named axes too.
+        at: Other sizes of named axes, "b=8, h=64".
         out: Table to write, .csv.
         json: Print as JSON.
     """
     from . import commands
 
-    commands.cost_of_model(model, shapes=input, axes=axes, out=out).show(as_json=json)
+    commands.cost_of_model(model, shapes=input, axes=axes, out=out, symbolic=symbolic, at=at).show(as_json=json)
 
 
 def check(
@@ -67,7 +73,8 @@ def check(
     """Compare a diagram with its model, numerically.
 
     Args:
-        model: Your own, module:attribute, importable from here; or gallery:NAME.
+        model: Your own, module:attribute, importable from here; gallery:NAME; or a
+            file, .pt2 or .onnx.
         input: Shapes of its inputs, "1,3,224,224", with ";" between several and ":int64" after one of numbers.
         axes: Names of their axes, "x: b c h w".
         json: Print as JSON.
@@ -90,7 +97,7 @@ def run(
     """Compute what a diagram gives.
 
     Args:
-        diagram: A diagram, .txt or .json.
+        diagram: A diagram, .txt or .json, or a model, .pt2 or .onnx.
         weights: Values of its parameters, .safetensors; random ones where none are given or lie beside it.
         inputs: Its inputs by name, .npz; random ones if not given.
         out: Outputs to write, .npz.
@@ -115,7 +122,8 @@ def backward(
     """Draw the back-propagation of a model.
 
     Args:
-        model: Your own, module:attribute, importable from here; gallery:NAME; or a diagram, .json or .txt.
+        model: Your own, module:attribute, importable from here; gallery:NAME; a
+            file, .pt2 or .onnx; or a diagram, .json or .txt.
         config: How it is drawn.
         input: Shapes of its inputs, "1,3,224,224", with ";" between several and ":int64" after one of numbers.
         axes: Names of their axes, "x: b c h w".

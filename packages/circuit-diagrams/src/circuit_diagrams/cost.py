@@ -1,14 +1,19 @@
 """Costs of operations: multiply-adds, floating-point operations, element operations, bytes."""
 
-from collections.abc import Callable, Mapping
+import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from math import prod
 from typing import Any
 
-from .elements import Array, Op
+from .contraction import as_written, paired, path_macs, sizes_of
+from .elements import Array, Op, operands
 from .ir import Diagram
 from .memory import BYTES, peak_bytes
+from .resizing import symbols_of
+from .signatures.registry import OWN_COSTS
+from .sizes import DEGREE, Polynomial, interpolated
 
 FREE = {"rearrange", "index", "join"}
 """Kinds that only move data."""
@@ -98,21 +103,72 @@ class CostTable:
         ]
 
 
-def cost(diagram: Diagram) -> CostTable:
+def cost(diagram: Diagram, **sizes: int) -> CostTable:
     """What a diagram costs.
 
     A product of arrays costs the product of the sizes of all its axes in multiply-adds: |A| |B| |C| for a linear map
     from axes A to B that is broadcast over C. Convolutions count every position of a window, padding included.
+
+    Args:
+        diagram: The diagram.
+        sizes: Other sizes of its inputs, by the names of axes, if it was traced with `symbolic=True`.
+
+    Raises:
+        ValueError: if it has no such symbols, or none of these sizes.
     """
+    if sizes:
+        diagram = diagram.at(**sizes)
     rows = tuple(_cost(op) for op in diagram.ops)
     learned = {a.id: a for op in diagram.ops for a in op.parameters if a.role == "parameter"}
     return CostTable(rows, sum(map(_numel, learned.values())), peak_bytes(diagram))
 
 
-def _cost(op: Op) -> Cost:
+@dataclass(frozen=True)
+class CostPolynomials:
+    """Costs as polynomials in the sizes of named axes.
+
+    Args:
+        macs: Multiply-adds of all products.
+        element_ops: Elements on which anything else is computed.
+        rows: Multiply-adds, or else elements, of each operation.
+    """
+
+    macs: Polynomial
+    element_ops: Polynomial
+    rows: tuple[Polynomial, ...]
+
+
+def cost_polynomials(diagram: Diagram) -> CostPolynomials:
+    """Costs of a diagram that was traced with `symbolic=True`, as exact polynomials.
+
+    Raises:
+        ValueError: if it has no symbols.
+    """
+    symbols = symbols_of(diagram)
+    names = list(symbols.base)
+    grid = {name: [symbols.base[name] + symbols.steps[name] * k for k in range(DEGREE + 2)] for name in names}
+    tables = {}
+    for at in itertools.product(*grid.values()):
+        rows = [_cost(op) for op in diagram.at(**dict(zip(names, at, strict=True))).ops]
+        tables[at] = [(row.macs, row.element_ops) for row in rows]
+
+    def fitted(count: Callable[[list[tuple[int, int]]], int]) -> Polynomial:
+        return interpolated(names, grid, {at: count(rows) for at, rows in tables.items()})
+
+    every = tuple(fitted(lambda rows, i=i: rows[i][0] or rows[i][1]) for i in range(len(diagram.ops)))  # type: ignore[misc]
+    macs, elements = (fitted(lambda rows, k=k: sum(row[k] for row in rows)) for k in (0, 1))  # type: ignore[misc]
+    return CostPolynomials(macs, elements, every)
+
+
+def product_macs(op: Op) -> int:
+    """Multiply-adds of one operation."""
     name = op.target.split(".")[1] if op.target.count(".") else op.name
-    count = OWN.get(op.target) or OWN.get(op.target.rsplit(".", 1)[0]) or COUNTS.get(name)
-    macs = count(op) if count else _einsum(op) if op.einsum else 0
+    count = OWN_COSTS.get("::".join(op.target.split(".")[:2])) or COUNTS.get(name)
+    return count(op) if count else _einsum(op) if op.einsum else 0
+
+
+def _cost(op: Op) -> Cost:
+    macs = product_macs(op)
     moves = op.kind in FREE
     elements = 0 if macs or moves else max(map(_numel, (*op.inputs, *op.outputs)), default=0)
     size = sum(_numel(a) * BYTES.get(a.dtype, 4) for a in op.outputs)
@@ -123,31 +179,15 @@ def _numel(array: Array) -> int:
     return prod(array.shape)
 
 
-def operands(op: Op) -> list[Array]:
-    """Tensors of an operation in the order of its arguments."""
-    arrays = {a.id: a for a in (*op.inputs, *op.parameters)}
-    found: list[Array] = []
-
-    def walk(value: Any) -> None:  # noqa: ANN401 - JSON
-        if isinstance(value, list):
-            for one in value:
-                walk(one)
-        elif isinstance(value, Mapping) and "array" in value:
-            found.append(arrays[value["array"]])
-
-    for value in op.arguments.values():
-        walk(value)
-    return found
-
-
 def _einsum(op: Op) -> int:
-    """The product of all sizes of an Einstein sum."""
-    words = (op.einsum or "").split("->")[0].split(",")
-    sizes: dict[str, int] = {}
-    for word, array in zip(words, operands(op), strict=False):
-        for letter, size in zip(word, array.shape, strict=True):
-            sizes[letter] = max(sizes.get(letter, 1), size)
-    return prod(sizes.values()) if len(words) > 1 else 0
+    """Multiply-adds of an Einstein sum, two arrays at a time, in the order in which it is computed."""
+    left, _, right = (op.einsum or "").partition("->")
+    words, shapes = left.split(","), [a.shape for a in operands(op)]
+    if len(words) < 2 or len(words) != len(shapes):
+        return 0
+    given = op.arguments.get("path")
+    path = paired(given) if given else as_written(len(words))
+    return path_macs(words, right, sizes_of(words, shapes), path)
 
 
 def _linear(op: Op) -> int:
@@ -191,5 +231,3 @@ COUNTS: dict[str, Count] = {
     "convolution_backward": _convolution_backward,
     **{f"conv{t}{n}d": _convolution for n in (1, 2, 3) for t in ("", "_transpose")},
 }
-OWN: dict[str, Count] = {}
-"""Costs of users' own operators by target, "mylib.my_op"."""

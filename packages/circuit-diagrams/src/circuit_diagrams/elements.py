@@ -97,3 +97,20 @@ class Op:
     region: tuple[str, ...] = ()
     target: str = ""
     arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+def operands(op: Op) -> list[Array]:
+    """Tensors of an operation in the order of its arguments."""
+    arrays = {a.id: a for a in (*op.inputs, *op.parameters)}
+    found: list[Array] = []
+
+    def walk(value: Any) -> None:  # noqa: ANN401 - JSON
+        if isinstance(value, list):
+            for one in value:
+                walk(one)
+        elif isinstance(value, Mapping) and "array" in value:
+            found.append(arrays[value["array"]])
+
+    for value in op.arguments.values():
+        walk(value)
+    return found

@@ -34,6 +34,10 @@ class Program(Protocol):
         """Whether it returns one tensor."""
 
     @property
+    def is_complete(self) -> bool:
+        """Whether all arguments of its operations are known."""
+
+    @property
     def values(self) -> Mapping[int, Tensor]:
         """Tensors by the number of their array."""
 
@@ -68,6 +72,11 @@ def run(diagram: Program, *inputs: Tensor, keeps_all: bool = False) -> dict[int,
 
 
 def _bound(diagram: Program, inputs: tuple[Tensor, ...]) -> dict[int, Tensor]:
+    if not diagram.is_complete:
+        raise ValueError(
+            f"{diagram.name} scales by something for which no number is known at these sizes; trace it at them to "
+            "compute it"
+        )
     takes = ", ".join(f"{a.name or 'x'}: {_shape(a)}" for a in diagram.inputs) or "nothing"
     if len(inputs) != len(diagram.inputs):
         raise ValueError(f"{diagram.name} takes {len(diagram.inputs)} tensors ({takes}), not {len(inputs)}")

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from .elements import Array, Axis, Kind, Link, Op, Role
 from .execution import execute
+from .symbols import Symbols
 
 SCHEMA = 1
 """Version of the form as JSON."""
@@ -28,6 +29,8 @@ class Diagram:
         is_single: Whether it returns one tensor rather than a tuple.
         classes: Class of the module at each path, "stages.0".
         values: Tensors of parameters, buffers and constants by the number of their array; absent ones must be given.
+        symbols: How sizes depend on those that the user named, if it was traced with `symbolic=True`.
+        is_complete: Whether all arguments of its operations are known, so that it can be computed.
     """
 
     name: str
@@ -37,6 +40,8 @@ class Diagram:
     is_single: bool = True
     classes: Mapping[str, str] = field(default_factory=dict)
     values: Mapping[int, Tensor] = field(default_factory=dict, compare=False, repr=False)
+    symbols: Symbols | None = field(default=None, compare=False, repr=False)
+    is_complete: bool = field(default=True, compare=False, repr=False)
 
     def __call__(self, *inputs: Tensor) -> Any:  # noqa: ANN401 - a tensor or a tuple of them
         """What the network computes.
@@ -68,6 +73,19 @@ class Diagram:
             for depth in range(1, len(op.region) + 1):
                 found.setdefault(op.region[:depth], []).append(op.id)
         return {path: tuple(ids) for path, ids in found.items()}
+
+    def at(self, **sizes: int) -> "Diagram":
+        """The diagram for inputs of other sizes, of one that was traced with `symbolic=True`.
+
+        Args:
+            sizes: Sizes by the names of axes; the others stay.
+
+        Raises:
+            ValueError: if it has no such symbols, or none of these sizes.
+        """
+        from .resizing import resized
+
+        return resized(self, sizes)
 
     def to_json(self) -> str:
         """The diagram without the values of its parameters, as JSON."""

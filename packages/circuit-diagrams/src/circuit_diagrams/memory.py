@@ -1,5 +1,6 @@
 """Memory: which arrays are alive when, and how many bytes they take."""
 
+from itertools import groupby
 from math import prod
 
 from .elements import Array, Op
@@ -16,8 +17,8 @@ VIEWS = {
     "expand_as", "view_as", "reshape_as", "diagonal", "unfold",
 }  # fmt: skip
 """Operators whose result is a view of their input wherever its strides allow."""
-LEAVES_ORDER = {"permute", "transpose", "t", "swapaxes", "movedim", "numpy_T", "mT", "expand"}
-"""Views after which a reshape may have to copy."""
+COPIES = {"einsum", "matmul", "linear"}
+"""Products that may copy an operand so that it lies as the matrix product of two wants it."""
 
 
 def n_bytes(array: Array) -> int:
@@ -30,6 +31,11 @@ def storages(diagram: Diagram) -> dict[int, int]:
 
     A reshape of what was transposed is counted as a copy if it binds axes that do not lie side by side.
     """
+    return _layout(diagram)[0]
+
+
+def _layout(diagram: Diagram) -> tuple[dict[int, int], dict[int, tuple[int, ...]]]:
+    """The home of each array, and the strides with which it lies there."""
     home = {a.id: a.id for a in diagram.arrays.values()}
     strides = {a.id: _contiguous(a.shape) for a in diagram.arrays.values()}
     for op in diagram.ops:
@@ -41,7 +47,7 @@ def storages(diagram: Diagram) -> dict[int, int]:
             found = _strides(op, name, source.shape, strides[source.id], output.shape)
             if found is not None:
                 home[output.id], strides[output.id] = home[source.id], found
-    return home
+    return home, strides
 
 
 def _contiguous(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -73,20 +79,15 @@ def _strides(
 
 
 def peak_bytes(diagram: Diagram) -> int:
-    """Most bytes of inputs and computed arrays at any time, if each is freed after its last use.
+    """Most bytes of inputs and computed arrays at any time, as PyTorch computes them without gradients.
 
-    Parameters are not counted, nor what an operation needs inside.
+    An array is freed after its last use, but not before the module that was given it returns, since the caller holds
+    it. Copies that a product makes of what does not lie side by side are counted; parameters are not.
     """
-    home = storages(diagram)
+    home, strides = _layout(diagram)
     size = {a.id: n_bytes(a) for a in diagram.arrays.values()}
     own = {a.id for a in diagram.arrays.values() if a.role != "data"}
-    end = len(diagram.ops)
-    last: dict[int, int] = {}
-    for i, op in enumerate(diagram.ops):
-        for a in (*op.inputs, *op.outputs):
-            last[home[a.id]] = i
-    for a in (*diagram.inputs, *diagram.outputs):
-        last[home[a.id]] = end
+    last = _last_uses(diagram, home)
     alive = {home[a.id] for a in diagram.inputs}
     now = sum(size[i] for i in alive)
     most = now
@@ -95,11 +96,51 @@ def peak_bytes(diagram: Diagram) -> int:
             if home[a.id] not in alive and home[a.id] not in own:
                 alive.add(home[a.id])
                 now += size[home[a.id]]
-        most = max(most, now)
+        most = max(most, now + _copied(op, strides))
         for j in [j for j in alive if last.get(j, -1) <= i]:
             alive.remove(j)
             now -= size[j]
     return most
+
+
+def _last_uses(diagram: Diagram, home: dict[int, int]) -> dict[int, int]:
+    """The operation after which each array may be freed."""
+    last: dict[int, int] = {}
+    for i, op in enumerate(diagram.ops):
+        for a in (*op.inputs, *op.outputs):
+            last[home[a.id]] = i
+    for depth in range(1, max((len(op.region) for op in diagram.ops), default=0) + 1):
+        start = 0
+        for _, run in groupby(diagram.ops, key=lambda op, depth=depth: op.region[:depth]):  # type: ignore[misc]
+            ops = list(run)
+            start += len(ops)
+            if len(ops[0].region) >= depth:
+                made = {a.id for op in ops for a in op.outputs}
+                for a in (a for op in ops for a in op.inputs if a.id not in made):
+                    last[home[a.id]] = max(last[home[a.id]], start - 1)
+    for a in (*diagram.inputs, *diagram.outputs):
+        last[home[a.id]] = len(diagram.ops)
+    return last
+
+
+def _copied(op: Op, strides: dict[int, tuple[int, ...]]) -> int:
+    """Bytes that a product needs beside its operands and its result, while it is computed."""
+    if op.name not in COPIES:
+        return 0
+    import torch
+
+    from .arguments import DTYPES
+    from .execution import compute
+    from .measurement import PeakMemory
+
+    tensors = {
+        a.id: torch.empty_strided(a.shape, strides[a.id], dtype=DTYPES[a.dtype], device="meta")
+        for a in (*op.inputs, *op.parameters)
+    }
+    with PeakMemory() as mode:
+        mode.ignored = {t.untyped_storage()._cdata for t in tensors.values()}
+        compute(op, tensors)
+    return max(mode.peak - sum(map(n_bytes, op.outputs)), 0)
 
 
 def saved_bytes(diagram: Diagram) -> int:

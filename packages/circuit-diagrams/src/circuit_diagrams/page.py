@@ -22,7 +22,9 @@ main{display:grid;grid-template-columns:minmax(0,3fr) minmax(260px,2fr);gap:20px
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 th,td{text-align:right;padding:2px 8px;border-bottom:1px solid LINE;white-space:nowrap}
 th:first-child,td:first-child,th:nth-child(2),td:nth-child(2){text-align:left}
-tbody tr{cursor:pointer}tr.chosen{background:FENCE}.rows{overflow:auto;max-height:60vh}
+tbody tr{cursor:pointer}th button{border:0;padding:0;font-weight:600}
+th[aria-sort=descending] button::after{content:' ↓'}th[aria-sort=ascending] button::after{content:' ↑'}
+tr.chosen{background:FENCE}.rows{overflow:auto;max-height:60vh}
 .cell{cursor:pointer}.cell.chosen .box,.cell:focus .box{stroke-width:3.2}.cell:focus{outline:none}
 #told{white-space:pre-wrap;overflow-wrap:anywhere}@media(max-width:760px){main{grid-template-columns:1fr}}
 """
@@ -50,6 +52,17 @@ const choose=n=>{document.querySelectorAll('.chosen').forEach(e=>e.classList.rem
 document.querySelectorAll('[data-cell]').forEach(e=>{
  e.addEventListener('click',()=>{if(!moved)choose(e.dataset.cell)});
  if(e.tagName==='g'){e.tabIndex=0;e.addEventListener('keydown',v=>{if(v.key==='Enter')choose(e.dataset.cell)})}});
+const body=document.querySelector('tbody');
+document.querySelectorAll('th').forEach((head,i)=>{
+ const value=row=>{const text=row.cells[i].textContent;return i>1?Number(text.replaceAll(',','')):text};
+ const sort=()=>{const was=head.getAttribute('aria-sort'),down=was!=='descending'&&(i>1||was==='ascending');
+  document.querySelectorAll('th').forEach(e=>e.removeAttribute('aria-sort'));
+  head.setAttribute('aria-sort',down?'descending':'ascending');
+  const order=(a,b)=>{const u=value(a),v=value(b);
+   return u===v?a.dataset.cell-b.dataset.cell:(u<v)===down?1:-1};
+  [...body.rows].sort(order)
+   .forEach(row=>body.append(row))};
+ head.querySelector('button').addEventListener('click',sort)});
 fit();
 """
 
@@ -106,12 +119,17 @@ def _sums(cell: Cell, table: CostTable) -> dict[str, int]:
 
 
 def _table(cells: tuple[Cell, ...], table: CostTable) -> str:
-    """One row a symbol of the diagram."""
-    head = "".join(f"<th>{h}</th>" for h in ("Operation", "Module", "MACs", "Elements", "Bytes", "Parameters"))
+    """One row a symbol of the diagram, the most multiply-adds first."""
+    names = ("Operation", "Module", "MACs", "Elements", "Bytes", "Parameters")
+    head = "".join(
+        f'<th{" aria-sort=descending" * (h == "MACs")}><button title="Sort by this">{h}</button></th>' for h in names
+    )
     rows = []
-    for i, cell in enumerate(cells):
+    sums = [_sums(cell, table) for cell in cells]
+    for i in sorted(range(len(cells)), key=lambda i: -sums[i]["macs"]):
+        cell = cells[i]
         texts: list[Any] = [html.escape(cell.name), html.escape(".".join(cell.region))]
-        texts += [f"{value:,}" for value in _sums(cell, table).values()]
+        texts += [f"{value:,}" for value in sums[i].values()]
         rows.append(f'<tr data-cell="{i}">' + "".join(f"<td>{text}</td>" for text in texts) + "</tr>")
     return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
 

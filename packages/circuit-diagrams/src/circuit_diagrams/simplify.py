@@ -6,8 +6,9 @@ from typing import Any
 
 import torch
 
-from .cost import operands
-from .elements import Array, Link, Op
+from .contraction import best_path, flat, sizes_of
+from .cost import product_macs
+from .elements import Array, Link, Op, operands
 from .ir import Diagram
 from .signatures.notation import signature_of
 
@@ -21,7 +22,9 @@ def simplify(diagram: Diagram) -> Diagram:
     """A diagram of fewer operations that computes the same.
 
     Products of arrays that are read only by another product are merged with it, transposing goes into their formulas,
-    and a product with a unit matrix, whose wire only bends (the snake identity), becomes a wire.
+    and a product with a unit matrix, whose wire only bends (the snake identity), becomes a wire. A product of three
+    arrays or more is computed in the order with the fewest multiply-adds; where no order has as few as before, nothing
+    is merged.
     """
     ops = list(diagram.ops)
     kept = {a.id for a in diagram.outputs}
@@ -32,7 +35,7 @@ def simplify(diagram: Diagram) -> Diagram:
     read = {a.id for op in ops for a in op.parameters}
     values = {i: value for i, value in diagram.values.items() if i in read or i in {a.id for a in outputs}}
     numbered = tuple(replace(op, id=i) for i, op in enumerate(ops))
-    return replace(diagram, ops=numbered, outputs=outputs, values=values)
+    return replace(diagram, ops=numbered, outputs=outputs, values=values, symbols=None)
 
 
 def _form(op: Op) -> Form | None:
@@ -81,6 +84,8 @@ def _merge_one(ops: Sequence[Op], kept: set[int]) -> list[Op] | None:
             if found is None:
                 continue
             new = _op(found, op)
+            if product_macs(new) > product_macs(op) + product_macs(inner_op):
+                continue
             return [new if one is op else one for one in ops if one is not inner_op]
     return None
 
@@ -124,9 +129,13 @@ def _op(form: Form, op: Op) -> Op:
                and a.axes[word.index(letter)] == axis]  # fmt: skip
         links.append(Link(axis, tuple(dict.fromkeys(ins)), (0,)))
     arguments: dict[str, Any] = {"equation": equation, "tensors": [{"array": a.id} for a, _ in parts]}
+    if len(parts) > 2:
+        words = [word for _, word in parts]
+        arguments["path"] = flat(best_path(words, right, sizes_of(words, [a.shape for a, _ in parts])))
+    attributes = {key: value for key, value in arguments.items() if key != "tensors"}
     new = replace(
         op, name="einsum", kind="linear", inputs=data, parameters=own, broadcast=tuple(x for x in links if x.inputs),
-        einsum=equation, attributes={"equation": equation}, target="aten.einsum.default", arguments=arguments,
+        einsum=equation, attributes=attributes, target="aten.einsum.default", arguments=arguments,
     )  # fmt: skip
     return replace(new, signature=signature_of(new))
 

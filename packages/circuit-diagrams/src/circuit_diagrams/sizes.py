@@ -51,10 +51,10 @@ class Polynomial:
         parts = []
         for powers, factor in sorted(self.terms.items(), reverse=True):
             names = [s + (f"^{p}" if p > 1 else "") for s, p in zip(self.symbols, powers, strict=True) if p]
-            number = (
-                "" if factor == 1 and names else f"{factor.numerator:,}" if factor.denominator == 1 else str(factor)
-            )
-            parts.append(" ".join([number, *names] if number else names))
+            number = "" if factor.numerator == 1 and names else f"{factor.numerator:,}"
+            number = "-" if factor.numerator == -1 and names else number
+            part = " ".join([number, *names] if number not in ("", "-") else [number + names[0], *names[1:]])
+            parts.append(part if factor.denominator == 1 else f"{part} / {factor.denominator:,}")
         return " + ".join(parts).replace("+ -", "- ") or "0"
 
 
@@ -81,22 +81,40 @@ def fit_polynomial(
         at: Fraction(count({s: factors[s] * x for s, x in zip(symbols, at, strict=True)}))
         for at in itertools.product(points, repeat=len(symbols))
     }
-    basis = [_lagrange(points, i) for i in range(len(points))]
-    terms: dict[tuple[int, ...], Fraction] = {}
-    for at, value in values.items():
-        rows = [basis[points.index(x)] for x in at]
-        for powers in itertools.product(range(DEGREE + 1), repeat=len(symbols)):
-            part = value
-            for row, power, symbol in zip(rows, powers, symbols, strict=True):
-                part *= row[power] / Fraction(factors[symbol]) ** power
-            terms[powers] = terms.get(powers, Fraction(0)) + part
-    found = Polynomial(tuple(symbols), {powers: factor for powers, factor in terms.items() if factor})
+    found = interpolated(symbols, {s: [factors[s] * x for x in points] for s in symbols}, {
+        tuple(factors[s] * x for s, x in zip(symbols, at, strict=True)): value for at, value in values.items()
+    })  # fmt: skip
     for sizes in checks:
         if found(**sizes) != count(sizes):
             raise ValueError(
                 f"the count is no polynomial of degree {DEGREE} in {', '.join(symbols)}: it fails at {sizes}"
             )
     return found
+
+
+def interpolated(
+    symbols: Sequence[str], points: Mapping[str, Sequence[int]], values: Mapping[tuple[int, ...], int | Fraction]
+) -> Polynomial:
+    """The polynomial with given values on a grid, in each symbol of a degree below the number of its points.
+
+    Args:
+        symbols: Names of the sizes.
+        points: Sizes of each symbol on the grid.
+        values: Value at each point of the grid, in the order of the symbols.
+    """
+    if len(set(values.values())) == 1:
+        only = Fraction(next(iter(values.values())))
+        return Polynomial(tuple(symbols), {(0,) * len(symbols): only} if only else {})
+    basis = {s: [_lagrange(points[s], i) for i in range(len(points[s]))] for s in symbols}
+    terms: dict[tuple[int, ...], Fraction] = {}
+    for at, value in values.items():
+        rows = [basis[s][list(points[s]).index(x)] for s, x in zip(symbols, at, strict=True)]
+        for powers in itertools.product(*(range(len(row)) for row in rows)):
+            part = Fraction(value)
+            for row, power in zip(rows, powers, strict=True):
+                part *= row[power]
+            terms[powers] = terms.get(powers, Fraction(0)) + part
+    return Polynomial(tuple(symbols), {powers: factor for powers, factor in terms.items() if factor})
 
 
 def _lagrange(points: Sequence[int], i: int) -> list[Fraction]:

@@ -2,18 +2,21 @@
 
 import inspect
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
-from torch.export.graph_signature import InputKind
+from torch.export.graph_signature import InputKind, OutputKind
 
 from circuit_diagrams.elements import Role
 from circuit_diagrams.ir import Diagram
 
+from .expansion import expand_attention
+from .functional import without_writing
 from .graphs import Builder, Source
 
 ROLES: dict[InputKind, Role] = {
@@ -35,10 +38,12 @@ class _Function(nn.Module):
 
 
 def trace(
-    module: nn.Module | Callable[..., Any],
+    module: nn.Module | Callable[..., Any] | str | Path,
     *args: Any,  # noqa: ANN401 - whatever the module takes
     axes: Mapping[str, str] | None = None,
     name: str | None = None,
+    expand: bool = True,
+    symbolic: bool = False,
     **kwargs: Any,  # noqa: ANN401
 ) -> Diagram:
     """The diagram of a module, as it is called with these arguments.
@@ -47,32 +52,126 @@ def trace(
     beyond that of the module; on the device `meta` none is.
 
     Args:
-        module: A module or a function of tensors.
-        args: Its arguments.
+        module: A module, a function of tensors, or a file: .pt2 of `torch.export.save`, or .onnx.
+        args: Its arguments. A .pt2 file needs none, an ONNX file only where it leaves sizes open.
         axes: Names of the axes of inputs by the names of its arguments, `{"x": "b c h w"}`; those of one name are one.
         name: Name of the diagram; that of the class by default.
+        expand: Whether scaled dot-product attention is written out as its products and softmax, or is one box.
+        symbolic: Whether sizes become polynomials in those of the named axes, `diagram.at(h=64)`. The module is traced
+            again at other sizes, twice for each axis that may vary: with n of them, about 2^n times.
         kwargs: Further arguments.
 
     Raises:
         ValueError: if it cannot be called with the arguments, returns something else than tensors, or `axes` does not
-            fit the inputs.
+            fit the inputs; if a file is none of its kind.
+        OSError: if a file cannot be read.
     """
+    if symbolic:
+        return _symbolic(module, args, kwargs, axes or {}, name, expand=expand)
+    if isinstance(module, str | Path):
+        return _of_file(Path(module), args, axes or {}, name, expand=expand)
     if not isinstance(module, nn.Module):
         name = name or getattr(module, "__name__", "function")
         module = _Function(module)
     if not any(isinstance(leaf, Tensor) for leaf in torch.utils._pytree.tree_leaves((args, kwargs))):
         raise ValueError(f"{type(module).__name__} is traced with tensors, but none was given")
+    args, kwargs = _apart(args, kwargs)
     with _evaluating(module):
         try:
             program = torch.export.export(module, args, kwargs or None, strict=False)
-            if any(_is_mutating(node) for node in program.graph.nodes):
-                program = program.run_decompositions({})
+            if not without_writing(program.graph):
+                program = _decomposed(program)
             graph, sources = program.graph, _sources(program)
         except Exception as error:  # noqa: BLE001 - export raises errors of many kinds
             graph, sources = _recorded(module, args, kwargs, error)
     if isinstance(module, _Function):
         sources = _named_after(module.function, sources)
-    return Builder(name or type(module).__name__, sources, axes or {}).build(graph)
+    return Builder(name or type(module).__name__, sources, axes or {}).build(
+        expand_attention(graph) if expand else graph
+    )
+
+
+def _apart(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments, in which no tensor stands twice: as self-attention's inputs, they would be taken for one."""
+    seen: set[int] = set()
+
+    def once(leaf: Any) -> Any:  # noqa: ANN401
+        if not isinstance(leaf, Tensor):
+            return leaf
+        is_first = id(leaf) not in seen
+        seen.add(id(leaf))
+        return leaf if is_first else leaf.detach()
+
+    found: tuple[tuple[Any, ...], dict[str, Any]] = torch.utils._pytree.tree_map(once, (args, kwargs))
+    return found
+
+
+def _symbolic(
+    module: Any,  # noqa: ANN401 - a module or a function
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    axes: Mapping[str, str],
+    name: str | None,
+    *,
+    expand: bool,
+) -> Diagram:
+    """A diagram whose sizes are polynomials."""
+    from .symbolic import with_symbols
+
+    if isinstance(module, str | Path):
+        raise ValueError(f"{module} has the sizes for which it was written; symbols need the module itself")
+    leaves, spec = torch.utils._pytree.tree_flatten((args, kwargs))
+    places = [i for i, leaf in enumerate(leaves) if isinstance(leaf, Tensor)]
+
+    def given(tensors: Sequence[Tensor]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        full = list(leaves)
+        for i, tensor in zip(places, tensors, strict=True):
+            full[i] = tensor
+        found: tuple[tuple[Any, ...], dict[str, Any]] = torch.utils._pytree.tree_unflatten(full, spec)
+        return found
+
+    def traced(tensors: list[Tensor]) -> Diagram:
+        own, named = given(tensors)
+        return trace(module, *own, axes=axes, name=name, expand=expand, **named)
+
+    def run(*tensors: Tensor) -> Any:  # noqa: ANN401
+        own, named = given(tensors)
+        return module(*own, **named)
+
+    base = traced([leaves[i] for i in places])
+    with _evaluating(module) if isinstance(module, nn.Module) else nullcontext():
+        return with_symbols(base, axes, [leaves[i] for i in places], traced, run)
+
+
+def _of_file(path: Path, args: tuple[Any, ...], axes: Mapping[str, str], name: str | None, *, expand: bool) -> Diagram:
+    """The diagram of a model in a file."""
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}")
+    if path.suffix == ".onnx":
+        from .onnx_models import read_onnx
+
+        graph, sources = read_onnx(path, args)
+        return Builder(name or path.stem, sources, axes).build(graph)
+    if path.suffix != ".pt2":
+        raise ValueError(f"models are read from .pt2 and .onnx files, not from {path.name}")
+    from .pt2 import read_pt2
+
+    graph, sources, title = read_pt2(path)
+    if not without_writing(graph):
+        raise ValueError(
+            f"{path} writes into arrays of which there are views; export it after run_decompositions({{}})"
+        )
+    taken = [
+        node.meta["val"].shape for node in graph.nodes if node.name in sources and sources[node.name].role == "data"
+    ]
+    given = [x.shape for x in args]
+    if given and given != taken:
+        raise ValueError(f"{path} was exported for inputs of the shapes {_told(taken)}, not {_told(given)}")
+    return Builder(name or title, sources, axes).build(expand_attention(graph) if expand else graph)
+
+
+def _told(shapes: list[torch.Size]) -> str:
+    return ", ".join("×".join(map(str, shape)) or "scalar" for shape in shapes)
 
 
 def _named_after(function: Callable[..., Any], sources: dict[str, Source]) -> dict[str, Source]:
@@ -84,14 +183,6 @@ def _named_after(function: Callable[..., Any], sources: dict[str, Source]) -> di
         return sources
     renamed = dict(zip(given, names, strict=False)) if len(names) >= len(given) else {}
     return {key: replace(source, name=renamed.get(key, source.name)) for key, source in sources.items()}
-
-
-def _is_mutating(node: fx.Node) -> bool:
-    if node.op != "call_function":
-        return False
-    if not isinstance(node.target, torch._ops.OpOverload):
-        return isinstance(node.target, torch._ops.HigherOrderOperator)
-    return node.target._schema.is_mutable
 
 
 @contextmanager
@@ -111,6 +202,15 @@ def _evaluating(module: nn.Module) -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(is_fast)
         for one, mode in modes.items():
             one.training = mode
+
+
+def _decomposed(program: torch.export.ExportedProgram) -> torch.export.ExportedProgram:
+    """A program that writes into nothing; new values of what it wrote into are no outputs of the module."""
+    program = program.run_decompositions({})
+    (end,) = program.graph.find_nodes(op="output")
+    found = zip(end.args[0], program.graph_signature.output_specs, strict=True)
+    end.args = (tuple(value for value, spec in found if spec.kind == OutputKind.USER_OUTPUT),)
+    return program
 
 
 def _sources(program: torch.export.ExportedProgram) -> dict[str, Source]:

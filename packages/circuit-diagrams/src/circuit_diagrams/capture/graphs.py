@@ -17,7 +17,7 @@ from circuit_diagrams.ir import Diagram
 from circuit_diagrams.numbering import renumbered
 from circuit_diagrams.signatures.call import Call, Operand, Rule
 from circuit_diagrams.signatures.notation import signature_of
-from circuit_diagrams.signatures.registry import rule_for
+from circuit_diagrams.signatures.registry import OWN, rule_for
 
 SAME = {"contiguous", "clone", "detach", "alias", "lift_fresh_copy", "lift_fresh", "dropout", "dropout1d", "dropout2d"}
 SAME |= {
@@ -137,10 +137,15 @@ class Builder:
             labels, array = words.split(), inputs[name]
             if len(labels) != len(array.axes):
                 raise ValueError(f"axes gives {name} {len(labels)} axes, {words!r}, but it has {len(array.axes)}")
-            if len(set(labels)) != len(labels):
+            own = [label for label in labels if not label.isdigit()]
+            if len(set(own)) != len(own):
                 raise ValueError(f"axes gives {name} two axes of one name: {words!r}")
             for label, axis in zip(labels, array.axes, strict=True):
                 size = self.table.size[axis]
+                if label.isdigit():
+                    if int(label) != size:
+                        raise ValueError(f"axes gives {name} an axis of the size {label}, but it has {size}")
+                    continue
                 if label in seen and self.table.size[seen[label]] != size:
                     raise ValueError(
                         f"axes calls axes of the sizes {self.table.size[seen[label]]} and {size} {label}; use two names"
@@ -235,14 +240,17 @@ class Builder:
 
     def _rule(self, target: torch._ops.OpOverload, call: Call) -> Rule:
         found = rule_for(target, call.name)
+        reason = "what it does to its axes is not known"
         if found is not None:
             try:
                 rule = found(call)
                 if [[self.table.size[a] for a in axes] for axes in rule.outputs] == [list(s) for s in call.shapes]:
                     return rule
-            except (IndexError, KeyError, ValueError, TypeError):
-                pass
-        warnings.warn(f"{target} is drawn as a closed box: what it does to its axes is not known", stacklevel=2)
+            except (IndexError, KeyError, ValueError, TypeError) as error:
+                reason = str(error) if target._schema.name in OWN else reason
+            else:
+                reason = "its rule gives axes of other sizes" if target._schema.name in OWN else reason
+        warnings.warn(f"{target} is drawn as a closed box: {reason}", stacklevel=2)
         kind: Kind = "opaque"
         return Rule(kind, [call.new(k) for k in range(len(call.shapes))])
 

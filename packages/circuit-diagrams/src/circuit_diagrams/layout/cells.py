@@ -1,5 +1,6 @@
 """The symbol of each cell, and the wires between it and both of its columns."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -7,10 +8,10 @@ from itertools import pairwise
 from circuit_diagrams.regions import Cell
 
 from .coordinates import ROW
-from .ports import MOST_EXTRA, Port, Ports, is_contraction, ports_of
+from .ports import MOST_EXTRA, Port, Ports, ends_of, is_contraction, ports_of
 from .scene import Box, Cup, Curve, Dot, Part, Tag, Text
 
-LETTER = 6.6
+LETTER = 7.1
 """Width of a letter in a symbol."""
 MARGIN = 6.0
 """Of a symbol around its outermost wires."""
@@ -36,7 +37,7 @@ class Frame:
 
 def caption(cell: Cell) -> str:
     """What is written in the symbol of a cell."""
-    name = SYMBOLS.get(cell.name, cell.name.replace("_", " "))
+    name = SYMBOLS.get(cell.name, cell.name.strip("_").replace("_", " "))
     if cell.kind == "region" or not cell.ops:
         return cell.name
     if cell.name == "einsum" and cell.parameters and len(cell.inputs) == 1:
@@ -46,6 +47,8 @@ def caption(cell: Cell) -> str:
     if cell.name.startswith("conv") and cell.parameters:
         kernel = list(cell.parameters[0].shape[2:])
         name = "conv" if "transpose" not in name else "conv transpose"
+    if "pool" in name:
+        name = " ".join(re.sub(r"\d[dD]", "", word) for word in name.split())
     if isinstance(kernel, list | tuple) and kernel:
         name += " " + "×".join(map(str, kernel))
     scalar = found.get("other")
@@ -73,7 +76,7 @@ def draw_cell(cell: Cell, top: Mapping[int, float], frame: Frame) -> list[Part]:
     """Parts of a cell's picture, those behind first."""
     ports = ports_of(cell, top)
     if is_contraction(cell):
-        return _contraction(ports, frame)
+        return _contraction(cell, ports, top, frame)
     width = symbol_width(cell)
     x0, x1 = frame.middle - width / 2, frame.middle + width / 2
     if cell.kind == "elementwise" or (not ports.acted_in and not ports.acted_out and cell.kind != "rearrange"):
@@ -136,16 +139,32 @@ def _css(cell: Cell, shape: str) -> str:
     return f"box {shape} {cell.kind}{learned}"
 
 
-def _contraction(ports: Ports, frame: Frame) -> list[Part]:
+def _contraction(cell: Cell, ports: Ports, top: Mapping[int, float], frame: Frame) -> list[Part]:
     """A product of arrays: shared wires meet in a dot, summed ones are joined by a cup."""
-    parts = _passing(ports, frame.left, frame.middle + 6, frame.right, "wire")
-    ends: dict[int, list[Port]] = {}
-    for port in ports.acted_in:
-        ends.setdefault(port.axis.id, []).append(port)
-    for k, found in enumerate(ends.values()):
+    found = ends_of(cell, top)
+    if found is None:
+        parts = _passing(ports, frame.left, frame.middle + 6, frame.right, "wire")
+        ends: dict[int, list[Port]] = {}
+        for port in ports.acted_in:
+            ends.setdefault(port.axis.id, []).append(port)
+        return [*parts, *_cups(list(ends.values()), frame)]
+    parts = []
+    for starts, end in found:
+        if end is None:
+            continue
+        parts += [_curve(frame.left, p.y, frame.middle + 6, end.y, p) for p in starts]
+        parts.append(_curve(frame.middle + 6, end.y, frame.right, end.y, end))
+        if len(starts) > 1:
+            parts.append(Dot(frame.middle + 6, end.y))
+    return [*parts, *_cups([starts for starts, end in found if end is None], frame)]
+
+
+def _cups(summed: list[list[Port]], frame: Frame) -> list[Part]:
+    """Ends of wires over which a product sums."""
+    parts: list[Part] = []
+    for k, found in enumerate(summed):
         x = frame.left + 4 + 5 * k
-        for port in found:
-            parts.append(_curve(frame.left, port.y, x, port.y, port))
+        parts += [_curve(frame.left, port.y, x, port.y, port) for port in found]
         if len(found) == 1:
             parts.append(Dot(x, found[0].y, 3, "dot sum"))
         for a, b in pairwise(found):

@@ -4,6 +4,9 @@ from circuit_diagrams.regions import View
 
 from .columns import Columns
 
+SWEEPS = 2
+"""Times that neighbors are exchanged."""
+
 
 def orders_of(view: View, columns: Columns) -> list[list[int]]:
     """Arrays of each data column from top to bottom.
@@ -17,7 +20,38 @@ def orders_of(view: View, columns: Columns) -> list[list[int]]:
     for column in range(1, len(columns)):
         order = _next(view, columns, column, orders[-1], partners)
         orders.append(order)
+    return _swept(view, columns, orders)
+
+
+def _swept(view: View, columns: Columns, orders: list[list[int]]) -> list[list[int]]:
+    """Neighbors are exchanged, for as long as both live, wherever that makes fewer crossings."""
+    fixed = {a.id for a in view.inputs}
+    for _ in range(SWEEPS):
+        is_better = False
+        for column in range(len(columns)):
+            for place in range(len(orders[column]) - 1):
+                a, b = orders[column][place : place + 2]
+                first, last = max(columns.born[a], columns.born[b]), min(columns.dies[a], columns.dies[b])
+                if column != first or {a, b} <= fixed:
+                    continue
+                shared = range(first, last + 1)
+                if any(abs(orders[k].index(a) - orders[k].index(b)) != 1 for k in shared):
+                    continue
+                around = [k for k in range(first, last + 2) if 0 < k < len(columns)]
+                before = sum(_crossings(view, columns, orders, k) for k in around)
+                _exchange(orders, shared, a, b)
+                if sum(_crossings(view, columns, orders, k) for k in around) < before:
+                    is_better = True
+                else:
+                    _exchange(orders, shared, a, b)
+        if not is_better:
+            break
     return orders
+
+
+def _exchange(orders: list[list[int]], columns: range, a: int, b: int) -> None:
+    for k in columns:
+        orders[k] = [b if i == a else a if i == b else i for i in orders[k]]
 
 
 def _partners(view: View) -> dict[int, list[int]]:
@@ -65,15 +99,15 @@ def _best(taken: list[float], sources: list[float], meets: list[float]) -> float
 
 def n_crossings(view: View, columns: Columns, orders: list[list[int]]) -> int:
     """How often an array's way into a cell, or on, crosses that of another."""
-    total = 0
-    for column in range(1, len(columns)):
-        left = {i: k for k, i in enumerate(orders[column - 1])}
-        right = {i: k for k, i in enumerate(orders[column])}
-        ways = [(left[i], right[i]) for i in left if i in right]
-        for number in columns.cells[column]:
-            cell = view.cells[number]
-            ways += [
-                (left[a.id], right[b.id]) for a in cell.inputs for b in cell.outputs if a.id in left and b.id in right
-            ]
-        total += sum((a - c) * (b - d) < 0 for k, (a, b) in enumerate(ways) for c, d in ways[:k])
-    return total
+    return sum(_crossings(view, columns, orders, column) for column in range(1, len(columns)))
+
+
+def _crossings(view: View, columns: Columns, orders: list[list[int]], column: int) -> int:
+    """Crossings in one function column."""
+    left = {i: k for k, i in enumerate(orders[column - 1])}
+    right = {i: k for k, i in enumerate(orders[column])}
+    ways = [(left[i], right[i]) for i in left if i in right]
+    for number in columns.cells[column]:
+        cell = view.cells[number]
+        ways += [(left[a.id], right[b.id]) for a in cell.inputs for b in cell.outputs if a.id in left and b.id in right]
+    return sum((a - c) * (b - d) < 0 for k, (a, b) in enumerate(ways) for c, d in ways[:k])

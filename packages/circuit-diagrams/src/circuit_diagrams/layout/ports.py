@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from circuit_diagrams.elements import Array, Axis
+from circuit_diagrams.elements import Array, Axis, operands
 from circuit_diagrams.regions import Cell
 
 from .coordinates import ROW
@@ -56,6 +56,33 @@ def ports_of(cell: Cell, top: Mapping[int, float]) -> Ports:
 
 def _ports(arrays: tuple[Array, ...], top: Mapping[int, float]) -> list[Port]:
     return [Port(axis, top[a.id] + (i + 0.5) * ROW, k) for k, a in enumerate(arrays) for i, axis in enumerate(a.axes)]
+
+
+def ends_of(cell: Cell, top: Mapping[int, float]) -> list[tuple[list[Port], Port | None]] | None:
+    """For each letter of an Einstein sum, its wires on the left and, if it is not summed, its wire on the right.
+
+    Two axes of one array are never the same, so that keys stand beside queries; the formula says which wires of the
+    next array they meet. None if the cell is no Einstein sum of its inputs.
+    """
+    op = cell.ops[0] if len(cell.ops) == 1 else None
+    if op is None or op.einsum is None:
+        return None
+    left, _, right = op.einsum.partition("->")
+    words, given = left.split(","), operands(op)
+    places = {a.id: k for k, a in enumerate(cell.inputs)}
+    if len(words) != len(given) or any(a.id not in places for a in given):
+        return None
+    starts: dict[str, list[Port]] = {}
+    for word, array in zip(words, given, strict=True):
+        for i, letter in enumerate(word):
+            port = Port(array.axes[i], top[array.id] + (i + 0.5) * ROW, places[array.id])
+            starts.setdefault(letter, []).append(port)
+    (output,) = cell.outputs
+    ends = {
+        letter: Port(axis, top[output.id] + (i + 0.5) * ROW, 0)
+        for i, (letter, axis) in enumerate(zip(right, output.axes, strict=True))
+    }
+    return [(found, ends.get(letter)) for letter, found in starts.items()]
 
 
 def is_contraction(cell: Cell) -> bool:

@@ -10,6 +10,7 @@ from .themes import Theme, theme_named
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
     from matplotlib.patches import Patch
 
 POINTS = 72 / 96
@@ -30,6 +31,19 @@ def to_bytes(scene: Scene, suffix: str, theme: str = "light", scale: float = 2.0
     Raises:
         ValueError: if there is no such theme.
     """
+    figure = to_figure(scene, theme, scale)
+    content = BytesIO()
+    metadata: dict[str, Any] = {"CreationDate": None} if suffix == ".pdf" else {"Software": None}
+    figure.savefig(content, format=suffix[1:], facecolor=theme_named(theme).paper, metadata=metadata)
+    return content.getvalue()
+
+
+def to_figure(scene: Scene, theme: str = "light", scale: float = 2.0) -> "Figure":
+    """The picture as a figure of matplotlib.
+
+    Raises:
+        ValueError: if there is no such theme.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -41,10 +55,7 @@ def to_bytes(scene: Scene, suffix: str, theme: str = "light", scale: float = 2.0
     axes.set(xlim=(0, scene.width), ylim=(scene.height, 0), xticks=[], yticks=[])
     for order, part in enumerate(_flat(scene.parts)):
         _draw(axes, part, colors, order)
-    content = BytesIO()
-    metadata: dict[str, Any] = {"CreationDate": None} if suffix == ".pdf" else {"Software": None}
-    figure.savefig(content, format=suffix[1:], facecolor=colors.paper, metadata=metadata)
-    return content.getvalue()
+    return figure
 
 
 def _flat(parts: tuple[Part, ...]) -> list[Part]:

@@ -51,3 +51,17 @@ def index(call: Call) -> Rule:
     for back in range(1, rank - len(chosen) + 1):
         rule.passes(call, 0, rank - back, 0, len(call.shapes[0]) - back)
     return rule
+
+
+def written(call: Call) -> Rule:
+    """An array in which some elements along one axis are replaced by those of another array."""
+    rank = len(call.shapes[0])
+    at = wrap(int(call.arguments.get("dim") or 0), rank)
+    rule = Rule("index", [list(call.operands[0].axes)])
+    rest = [place for place in range(rank) if place != at]
+    other = call.operands[1].axes
+    own = rest if len(other) == rank else range(len(other))
+    for place, second in zip(rest, own, strict=True):
+        call.table.unite(call.operands[0].axes[place], other[second])
+        rule.groups.append(([(0, place), (1, second)], [(0, place)]))
+    return rule

@@ -1,11 +1,15 @@
 """The table of operators and their rules, to which users add their own."""
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 
+from circuit_diagrams.elements import Kind, Op, operands
+
 from . import contractions, convolutions, elementwise, gradients, indexing, reductions, shapes
 from .call import Call, Rule
+from .patterns import Pattern
 
 Signature = Callable[[Call], Rule]
 
@@ -18,7 +22,8 @@ RULES: dict[str, Signature] = _table(
     {
         elementwise.elementwise: "where masked_fill clamp lerp dropout rsub prelu hardtanh glu_jvp type_as to "
         "_to_copy fake_quantize masked_fill_ fill zeros_like ones_like full_like rand_like randn_like empty_like "
-        "tril triu threshold float_power xlogy isclose",
+        "threshold float_power xlogy isclose hardswish log_sigmoid multiply divide "
+        "subtract true_divide polar complex conj",
         elementwise.batch_norm: "batch_norm native_batch_norm _native_batch_norm_legit_no_training cudnn_batch_norm",
         contractions.linear: "linear",
         contractions.matmul: "matmul mm bmm mv",
@@ -46,6 +51,7 @@ RULES: dict[str, Signature] = _table(
         shapes.align: "squeeze unsqueeze expand expand_as broadcast_to",
         shapes.same_where_equal: "slice narrow pad constant_pad_nd reflection_pad2d replication_pad2d repeat tile "
         "repeat_interleave reflection_pad1d replication_pad1d",
+        shapes.triangle: "tril triu",
         shapes.select: "select",
         shapes.split: "split split_with_sizes chunk unbind tensor_split",
         shapes.join: "cat stack concat concatenate",
@@ -60,10 +66,14 @@ RULES: dict[str, Signature] = _table(
         indexing.embedding: "embedding",
         indexing.index_select: "index_select take_along_dim",
         indexing.gather: "gather",
+        indexing.written: "slice_scatter select_scatter",
         indexing.index: "index",
     }
 )
 OWN: dict[str, Signature] = {}
+"""Rules of users' own operators by name, "mylib::my_op"."""
+OWN_COSTS: dict[str, Callable[[Op], int]] = {}
+"""Their multiply-adds."""
 
 
 def rule_for(target: torch._ops.OpOverload, name: str) -> Signature | None:
@@ -75,17 +85,39 @@ def rule_for(target: torch._ops.OpOverload, name: str) -> Signature | None:
     return elementwise.elementwise if torch.Tag.pointwise in target.tags else None
 
 
-def register(op: torch._ops.OpOverload | str, signature: Signature) -> None:
-    """Say what an operator of one's own does to its axes.
+def register(
+    op: torch._ops.OpOverload | str,
+    signature: Signature | str,
+    *,
+    cost: Callable[[Op], int] | str | None = None,
+    kind: Kind = "reduce",
+) -> None:
+    """Say what an operator of one's own does to its axes, and what it costs.
 
     Args:
         op: The operator, or its name, "mylib::my_op".
-        signature: A function from a `Call` to a `Rule`.
+        signature: Its axes, "* i, O I -> * O": blanks between axes, `*` for those over which it is broadcast, capitals
+            for learned ones; or a function from a `Call` to a `Rule`.
+        cost: Multiply-adds, as a sum of products of sizes, "* i O"; or as a function of an `Op`.
+        kind: How a signature in letters treats its axes: "linear" if it is linear in each input.
 
     Raises:
-        ValueError: if the name has no namespace.
+        ValueError: if the name has no namespace, or the signature or the cost cannot be read.
     """
     name = op if isinstance(op, str) else op._schema.name
     if "::" not in name:
         raise ValueError(f"an operator is named with its namespace, mylib::my_op, not {name}")
-    OWN[name] = signature
+    rule = Pattern(signature, kind) if isinstance(signature, str) else signature
+    if isinstance(cost, str):
+        if not isinstance(rule, Pattern):
+            raise ValueError("a cost in letters needs a signature in letters; give the cost as a function of an Op")
+        rule.check_formula(cost)
+        cost = partial(_formula, rule, cost)
+    OWN[name] = rule
+    OWN_COSTS.pop(name, None)
+    if cost is not None:
+        OWN_COSTS[name] = cost
+
+
+def _formula(pattern: Pattern, formula: str, op: Op) -> int:
+    return pattern.count(formula, [a.shape for a in operands(op)])

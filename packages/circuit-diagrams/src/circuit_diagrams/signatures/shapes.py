@@ -99,6 +99,14 @@ def same_where_equal(call: Call) -> Rule:
     return rule
 
 
+def triangle(call: Call) -> Rule:
+    """Elements on one side of the diagonal: acts on the last two axes together, and keeps them."""
+    rank = len(call.operands[0].axes)
+    rule = Rule("linear", [list(call.operands[0].axes)])
+    rule.groups = [([(0, place)], [(0, place)]) for place in range(rank - 2)]
+    return rule
+
+
 def select(call: Call) -> Rule:
     """The wire of one axis ends in a tag."""
     rank = len(call.operands[0].axes)

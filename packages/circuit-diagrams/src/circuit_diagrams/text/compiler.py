@@ -200,8 +200,10 @@ class Compiler:
         for name in names:
             if name in named and places.get(name) == len(plain):
                 plain.append(named.pop(name))
+        # Nothing is computed: what an operator makes from nothing has no elements either.
+        here = {"device": torch.device("meta")} if any(a.name == "device" for a in found._schema.arguments) else {}
         try:
-            result = found(*fx.map_arg(tuple(plain), value), **fx.map_arg(named, value))
+            result = found(*fx.map_arg(tuple(plain), value), **{**fx.map_arg(named, value), **here})
         except (RuntimeError, TypeError, IndexError, ValueError, NotImplementedError) as error:
             reason = str(error).strip().splitlines()[0]
             raise TextError(f"{target} refuses its arguments: {reason}", token.line, token.column) from None
