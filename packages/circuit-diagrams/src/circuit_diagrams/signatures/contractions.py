@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from .call import Call, Rule
+from .call import Call, Rule, wrap
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -87,6 +87,20 @@ def outer(call: Call) -> Rule:
 def dot(call: Call) -> Rule:
     """The inner product of two vectors."""
     return einstein(call, ["x", "x"], "")
+
+
+def tensordot(call: Call) -> Rule:
+    """A sum over pairs of axes, one of each operand; the other axes follow one another."""
+    letters = iter(LETTERS)
+    words = [[next(letters) for _ in one.axes] for one in call.operands[:2]]
+    summed = [
+        [wrap(int(place), len(word)) for place in call.arguments[name]]
+        for word, name in zip(words, ("dims_self", "dims_other"), strict=True)
+    ]
+    for first, second in zip(*summed, strict=True):
+        words[1][second] = words[0][first]
+    kept = [c for word, places in zip(words, summed, strict=True) for i, c in enumerate(word) if i not in places]
+    return einstein(call, ["".join(word) for word in words], "".join(kept), [0, 1])
 
 
 def einsum(call: Call) -> Rule:

@@ -65,3 +65,25 @@ def written(call: Call) -> Rule:
         call.table.unite(call.operands[0].axes[place], other[second])
         rule.groups.append(([(0, place), (1, second)], [(0, place)]))
     return rule
+
+
+def added(call: Call) -> Rule:
+    """An array to which slices of another are added along one axis, each at its number."""
+    rule = Rule("index", [list(call.operands[0].axes)])
+    at = wrap(int(call.arguments["dim"]), len(call.shapes[0]))
+    source = next(i for i, one in enumerate(call.operands) if one.name == "source")
+    for place in range(len(call.shapes[0])):
+        if place != at:
+            call.table.unite(call.operands[0].axes[place], call.operands[source].axes[place])
+            rule.groups.append(([(0, place), (source, place)], [(0, place)]))
+    return rule
+
+
+def put(call: Call) -> Rule:
+    """An array with other elements at places that arrays of numbers choose."""
+    return Rule("index", [list(call.operands[0].axes)])
+
+
+def counted(call: Call) -> Rule:
+    """How often each number occurs."""
+    return Rule("index", [call.new()])

@@ -31,6 +31,7 @@ RULES: dict[str, Signature] = _table(
         contractions.outer: "outer ger",
         contractions.dot: "dot vdot inner",
         contractions.einsum: "einsum",
+        contractions.tensordot: "tensordot",
         contractions.attention: "scaled_dot_product_attention",
         convolutions.convolution: "convolution conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d",
         convolutions.pooling: "max_pool1d max_pool2d max_pool3d avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d "
@@ -54,6 +55,7 @@ RULES: dict[str, Signature] = _table(
         shapes.triangle: "tril triu",
         shapes.select: "select",
         shapes.split: "split split_with_sizes chunk unbind tensor_split",
+        shapes.pairs: "view_as_complex view_as_real",
         shapes.join: "cat stack concat concatenate",
         shapes.created: "arange zeros ones full scalar_tensor eye linspace new_zeros new_ones new_full new_empty "
         "empty rand randn",
@@ -68,6 +70,9 @@ RULES: dict[str, Signature] = _table(
         indexing.gather: "gather",
         indexing.written: "slice_scatter select_scatter",
         indexing.index: "index",
+        indexing.added: "index_add index_add_",
+        indexing.put: "index_put index_put_",
+        indexing.counted: "bincount",
     }
 )
 OWN: dict[str, Signature] = {}

@@ -153,3 +153,11 @@ def join(call: Call) -> Rule:
 def created(call: Call) -> Rule:
     """Made from nothing."""
     return Rule("rearrange", [call.new(k) for k in range(len(call.shapes))])
+
+
+def pairs(call: Call) -> Rule:
+    """Complex numbers of pairs of real ones along the last axis, or pairs of complex numbers."""
+    rule = Rule("reduce", [call.new()])
+    for place in range(min(len(call.operands[0].axes), len(call.shapes[0]))):
+        rule.passes(call, 0, place, 0, place)
+    return rule
