@@ -1,6 +1,5 @@
 """Arguments of operators as JSON, and back."""
 
-import importlib
 import math
 from collections.abc import Callable
 from typing import Any
@@ -86,7 +85,7 @@ def resolve(target: str) -> torch._ops.OpOverload:
     """
     parts = target.split(".")
     if parts[0] == "circuit_diagrams":
-        importlib.import_module(".closed", __package__)
+        from . import closed  # noqa: F401 - it defines the operator
     if len(parts) == 2:
         parts.append("default")
     if len(parts) == 3 and parts[1] not in REFUSED and not parts[1].startswith("__"):

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from .arguments import DTYPES
 from .signatures.call import Call, Rule
 from .signatures.registry import OWN
 
@@ -16,7 +15,7 @@ LIBRARY.define("closed(Tensor[] inputs, str operator, str outputs) -> Tensor[]")
 
 def _shapes(_inputs: Sequence[Tensor], _name: str, outputs: str) -> list[Tensor]:
     return [
-        torch.empty(shape, dtype=DTYPES[kind.removeprefix("torch.")], device="meta")
+        torch.empty(shape, dtype=getattr(torch, kind.removeprefix("torch.")), device="meta")
         for shape, kind in json.loads(outputs)
     ]
 

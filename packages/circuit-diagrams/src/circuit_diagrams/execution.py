@@ -7,6 +7,7 @@ from torch import Tensor
 
 from .arguments import decode, resolve
 from .elements import Array, Op
+from .symbols import Symbols
 
 
 @runtime_checkable
@@ -32,6 +33,10 @@ class Program(Protocol):
     @property
     def is_single(self) -> bool:
         """Whether it returns one tensor."""
+
+    @property
+    def symbols(self) -> Symbols | None:
+        """How its sizes depend on those that the user named."""
 
     @property
     def is_complete(self) -> bool:

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, get_args
 
 from torch import Tensor
 
 from .elements import Array, Axis, Kind, Link, Op, Role
 from .execution import execute
+from .resizing import resized
 from .symbols import Symbols
 
 SCHEMA = 1
@@ -83,9 +84,7 @@ class Diagram:
         Raises:
             ValueError: if it has no such symbols, or none of these sizes.
         """
-        from .resizing import resized
-
-        return resized(self, sizes)
+        return replace(self, **resized(self, sizes))
 
     def to_json(self) -> str:
         """The diagram without the values of its parameters, as JSON."""

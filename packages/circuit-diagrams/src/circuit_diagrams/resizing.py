@@ -5,41 +5,45 @@ from dataclasses import replace
 from typing import Any
 
 from .elements import Array, Axis, Link, Op
-from .ir import Diagram
+from .execution import Program
 from .signatures.notation import signature_of
 from .sizes import Polynomial
 from .symbols import Symbols
 
 
-def symbols_of(diagram: Diagram) -> Symbols:
+def symbols_of(program: Program) -> Symbols:
     """The symbols of a diagram.
 
     Raises:
         ValueError: if it was not traced with them.
     """
-    if diagram.symbols is None:
-        raise ValueError(f"{diagram.name} has no symbols; trace it with symbolic=True and names of axes")
-    return diagram.symbols
+    if program.symbols is None:
+        raise ValueError(f"{program.name} has no symbols; trace it with symbolic=True and names of axes")
+    return program.symbols
 
 
-def resized(diagram: Diagram, sizes: Mapping[str, int]) -> Diagram:
-    """A diagram at other sizes of its inputs.
+def resized(program: Program, sizes: Mapping[str, int]) -> dict[str, Any]:
+    """What changes in a diagram at other sizes of its inputs, by the names of its fields.
 
     Raises:
         ValueError: if it was not traced with symbols, or these are none of its sizes.
     """
-    symbols = symbols_of(diagram)
+    symbols = symbols_of(program)
     complete = symbols.complete(sizes)
     made = _Resizer(complete, symbols.axes, symbols.numbers)
-    ops = tuple(made.op(op) for op in diagram.ops)
-    inputs, outputs = tuple(map(made.array, diagram.inputs)), tuple(map(made.array, diagram.outputs))
+    ops = tuple(made.op(op) for op in program.ops)
+    inputs, outputs = tuple(map(made.array, program.inputs)), tuple(map(made.array, program.outputs))
     values = {
-        i: value for i, value in diagram.values.items() if i not in made.arrays or made.arrays[i].shape == value.shape
+        i: value for i, value in program.values.items() if i not in made.arrays or made.arrays[i].shape == value.shape
     }
-    return replace(
-        diagram, ops=ops, inputs=inputs, outputs=outputs, values=values, symbols=replace(symbols, base=complete),
-        is_complete=diagram.is_complete and (symbols.is_exact or complete == symbols.base),
-    )  # fmt: skip
+    return {
+        "ops": ops,
+        "inputs": inputs,
+        "outputs": outputs,
+        "values": values,
+        "symbols": replace(symbols, base=complete),
+        "is_complete": program.is_complete and (symbols.is_exact or complete == symbols.base),
+    }
 
 
 class _Resizer:

@@ -17,7 +17,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from circuit_diagrams.elements import Array
 from circuit_diagrams.ir import Diagram
-from circuit_diagrams.resizing import resized
 from circuit_diagrams.sizes import Polynomial, interpolated
 from circuit_diagrams.symbols import Path, Symbols
 
@@ -220,7 +219,7 @@ def _fitted(
     arguments = {path: found for path, found in fits.items() if path[0] != "array"}
     whole = Symbols(dict(zip(names, apart, strict=True)), steps, axes, arguments, fixed, is_exact)
     start = dict(zip(names, next(iter(diagrams)), strict=True))
-    found = resized(replace(structure, symbols=whole), start)
+    found = replace(structure, symbols=whole).at(**start)
     return _with_floats(replace(found, values=base.values, is_complete=True), base)
 
 
