@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-from separata import Run, Unmeasured, experiment
+from separata import Run, experiment
 
 from .backward import backward
 from .capture.exporting import trace
@@ -60,9 +60,6 @@ def _error(found: list[Tensor], wanted: list[Tensor]) -> float:
     )
 
 
-NOT_YET = Unmeasured("not measured yet")
-
-
 @experiment("coverage", smoke=QUICK)
 def coverage(config: GalleryConfig, run: Run) -> None:
     for seed in run.seeds:
@@ -85,7 +82,7 @@ def coverage(config: GalleryConfig, run: Run) -> None:
         run.measure("coverage", architectures=len(config.names), opaque=opaque, invalid=invalid, control=closed)
 
 
-@experiment("code", smoke=SMOKE, quick=NOT_YET)
+@experiment("code", smoke=SMOKE, quick=QUICK)
 def correspondence(config: GalleryConfig, run: Run) -> None:
     for seed in run.track(run.seeds, "seeds"):
         errors: dict[str, list[float]] = {"diagram": [], "text": [], "generated": [], "control": []}
@@ -114,7 +111,7 @@ def _generated(diagram: Diagram, module: nn.Module) -> nn.Module:
     return made.eval()
 
 
-@experiment("arrangement", smoke=SMOKE, quick=NOT_YET)
+@experiment("arrangement", smoke=SMOKE, quick=QUICK)
 def arrangement(config: GalleryConfig, run: Run) -> None:
     for seed in run.seeds:
         n = wrong = other = columns = bad = 0
@@ -162,7 +159,7 @@ def _columns(diagram: Diagram) -> list[tuple[int, int]]:
     return found
 
 
-@experiment("broadcasting", smoke=SMOKE, quick=NOT_YET)
+@experiment("broadcasting", smoke=SMOKE, quick=QUICK)
 def broadcasting(config: GalleryConfig, run: Run) -> None:
     for seed in run.track(run.seeds, "seeds"):
         confirmed = wrong = refuted = missed = right = pairs = 0
@@ -187,7 +184,7 @@ def broadcasting(config: GalleryConfig, run: Run) -> None:
         )
 
 
-@experiment("linearity", smoke=SMOKE, quick=NOT_YET)
+@experiment("linearity", smoke=SMOKE, quick=QUICK)
 def linearity(config: GalleryConfig, run: Run) -> None:
     for seed in run.track(run.seeds, "seeds"):
         generator = run.generator(seed)
@@ -222,7 +219,7 @@ def _scores(q: Tensor, k: Tensor) -> Tensor:
     return torch.einsum("ykhkx->yxh", diagonal)
 
 
-@experiment("complexity", smoke=SMOKE, quick=NOT_YET)
+@experiment("complexity", smoke=SMOKE, quick=QUICK)
 def complexity(config: GalleryConfig, run: Run) -> None:
     for seed in run.track(run.seeds, "seeds"):
         flops, peaks, naive = [], [], []
@@ -265,7 +262,7 @@ def _polynomial_error(name: str, axes: dict[str, str], others: tuple[dict[str, i
     return max(errors)
 
 
-@experiment("backpropagation", smoke=GalleryConfig(("attention", "identity-block")), quick=NOT_YET)
+@experiment("backpropagation", smoke=GalleryConfig(("attention", "identity-block")), quick=QUICK)
 def backpropagation(config: GalleryConfig, run: Run) -> None:
     for seed in run.track(run.seeds, "seeds"):
         errors, controls = [], []
