@@ -1,4 +1,4 @@
-"""The first principal component, learned by a single linear neuron (Oja's rule)."""  # TODO: what the package is for.
+"""Hypernetworks that train: any PyTorch network as one network for every value of a conditioning input."""
 
 import lazy_loader
 

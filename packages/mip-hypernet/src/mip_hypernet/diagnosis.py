@@ -44,7 +44,7 @@ class MagnitudeReport:
 
     @property
     def slopes(self) -> dict[str, float]:
-        """By tensor: 1 if it grows in proportion to ‖γ‖, 0 if it does not depend on it; NaN where it is 0 throughout."""
+        """By tensor: 1 if it grows in proportion to ‖γ‖, 0 if it does not depend on it; NaN where it is always 0."""
         return {name: loglog_slope(self.norms, values) for name, values in self.stds.items()}
 
     @property
@@ -244,11 +244,12 @@ def as_predictor(hypernet: HyperNetwork | HyperModel | nn.Module | Predictor) ->
     if isinstance(hypernet, HyperModel):
         return lambda gamma: _predict(hypernet, gamma)
     library = type(hypernet).__module__.split(".")[0]
+    call: Any = hypernet
     if isinstance(hypernet, HyperNetwork) or library == "hyperlight":
         shapes: Mapping[str, Sequence[int]] = getattr(hypernet, "input_shapes", {})
-        return lambda gamma: hypernet(**_split(gamma, shapes))
+        return lambda gamma: call(**_split(gamma, shapes))
     if library == "hypnettorch":
-        return lambda gamma: hypernet(uncond_input=gamma[None], ret_format="squeezed")
+        return lambda gamma: call(uncond_input=gamma[None], ret_format="squeezed")
     return hypernet
 
 
@@ -303,7 +304,9 @@ def _report(inputs: Tensor, found: Sequence[Mapping[str, Tensor]], quantity: Qua
     if not names:
         raise ValueError(f"there are no {quantity} whose magnitude could be measured")
     stds = {name: tuple(_magnitude(one[name]) for one in found) for name in names}
-    pooled = tuple(_magnitude(torch.cat([value.detach().double().flatten() for value in one.values()])) for one in found)
+    pooled = tuple(
+        _magnitude(torch.cat([value.detach().double().flatten() for value in one.values()])) for one in found
+    )
     if not any(pooled):
         raise ValueError(f"the {quantity} are 0 at every input, so that there is no slope")
     if not all(map(math.isfinite, pooled)):

@@ -1,6 +1,6 @@
 """Figures: magnitudes over ‖γ‖, trainings, tasks, and ablations."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -165,7 +165,7 @@ def _curves(axes: Axes, results: Sequence[Mapping[str, Any]], name: str) -> None
             axes.plot(steps, losses, color=COLORS.get(name), alpha=0.85, linewidth=1.3, label=label)
 
 
-def _legend(figure: Figure, axes: Sequence[Axes]) -> None:
+def _legend(figure: Figure, axes: Iterable[Axes]) -> None:
     named = {label: line for one in axes for line, label in zip(*one.get_legend_handles_labels(), strict=True)}
     figure.legend(named.values(), named.keys(), loc="outside lower center", ncols=4)
 

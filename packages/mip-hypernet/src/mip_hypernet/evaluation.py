@@ -35,9 +35,7 @@ class EvaluationReport:
         return table(rows, {f"mean_{metric}": self.mean(metric) for metric in self.rows[0]})
 
 
-def evaluate(
-    model: nn.Module, task: Task, gammas: Sequence[float], part: Part = "test"
-) -> EvaluationReport:
+def evaluate(model: nn.Module, task: Task, gammas: Sequence[float], part: Part = "test") -> EvaluationReport:
     """Metrics of a task at each γ, of the plain network that `instantiate` gives.
 
     Args:

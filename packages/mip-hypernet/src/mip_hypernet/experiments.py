@@ -133,12 +133,13 @@ def tasks(config: Tasks, run: Run) -> None:
 @experiment("ablations", **ABLATIONS)
 def ablations(config: Ablations, run: Run) -> None:
     cells = config.cells()
-    settings = {(name, which): config.trial(cell, which) for name, cell in cells.items() for which in ("mip", "default")}
+    settings = {
+        (name, which): config.trial(cell, which) for name, cell in cells.items() for which in ("mip", "default")
+    }
     found = run.over_seeds(run_trial, settings, "trainings")
     gains = {
         name: [
-            _last(default) - _last(mip)
-            for mip, default in zip(found[name, "mip"], found[name, "default"], strict=True)
+            _last(default) - _last(mip) for mip, default in zip(found[name, "mip"], found[name, "default"], strict=True)
         ]
         for name in cells
     }
@@ -151,12 +152,12 @@ def ablations(config: Ablations, run: Run) -> None:
         f"{len(cells)} settings, each for {config.steps} steps with Adam at 1e-3, or SGD at 1e-2; losses are means "
         f"over the last 100.",
     )
-    losses = {
-        (name, which): [_last(one) for one in results] for (name, which), results in found.items()
-    }
+    losses = {(name, which): [_last(one) for one in results] for (name, which), results in found.items()}
     run.figure(
         "ablations",
-        draw_ablations({factor: {name: losses_of(losses, name) for name in config.names_of(factor)} for factor in FACTORS}),
+        draw_ablations(
+            {factor: {name: losses_of(losses, name) for name in config.names_of(factor)} for factor in FACTORS}
+        ),
         caption="Training loss of MIP and of the default with one setting changed at a time.",
     )
 

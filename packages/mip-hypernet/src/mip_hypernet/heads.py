@@ -85,7 +85,7 @@ class LowRankHead(nn.Module):
 
     @torch.no_grad()
     def initialize(self, stds: Stds, delta: float = 1.0, generator: torch.Generator | None = None) -> None:
-        """Draw V so that it keeps the mean square norm, and U with `delta` times a standard deviation for each tensor."""
+        """Draw V so that it keeps the mean square norm, and U with `delta` times that of each tensor."""
         self.down.normal_(0, 1 / math.sqrt(len(self.down)), generator=generator)
         for name, rows in zip(self.sizes, self.up.split(list(self.sizes.values())), strict=True):
             rows.normal_(0, delta * stds[name], generator=generator)

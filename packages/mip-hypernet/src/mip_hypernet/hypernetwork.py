@@ -65,7 +65,7 @@ class HyperNetwork(nn.Module):
             shapes than the outputs.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a choice of its own
         self,
         input_shapes: Shapes,
         output_shapes: Shapes,
@@ -202,9 +202,7 @@ class HyperNetwork(nn.Module):
         """
         base = self._need_base()
         parts = base.split(self._sizes)
-        return {
-            name: part.view(shape) for (name, shape), part in zip(self.output_shapes.items(), parts, strict=True)
-        }
+        return {name: part.view(shape) for (name, shape), part in zip(self.output_shapes.items(), parts, strict=True)}
 
     @torch.no_grad()
     def load_base(self, values: Mapping[str, Tensor]) -> None:
@@ -223,7 +221,7 @@ class HyperNetwork(nn.Module):
         Raises:
             ValueError: if there are no independent weights.
         """
-        self._need_base().requires_grad_(False)
+        self._need_base().requires_grad = False
 
     def _need_base(self) -> nn.Parameter:
         if self.base is None:
@@ -236,7 +234,7 @@ class HyperNetwork(nn.Module):
         was_training = self.hidden.training
         gamma = torch.full((d,), 1 / math.sqrt(d), device=next(self.hidden.parameters()).device)
         z: Tensor = self.hidden.eval()(encode(gamma.to(next(self.hidden.parameters())), self.encoding))
-        self.hidden.train(was_training)
+        self.hidden.train(mode=was_training)
         return z
 
 
@@ -261,9 +259,7 @@ def count_weights(
     return n + count_head(heads, widths[-1], sizes, rank, chunk) + (sum(sizes) if residual or output_bias else 0)
 
 
-def _hidden(
-    linear: Sequence[nn.Linear], activation: str, normalization: str | None, dropout: float
-) -> list[nn.Module]:
+def _hidden(linear: Sequence[nn.Linear], activation: str, normalization: str | None, dropout: float) -> list[nn.Module]:
     layers: list[nn.Module] = []
     for one in linear:
         layers.append(weight_norm(one) if normalization == "weight" else one)

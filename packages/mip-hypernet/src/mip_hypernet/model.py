@@ -119,7 +119,9 @@ class HyperModel(nn.Module):
         """
         _refuse_batch_statistics(self.module)
         weights = self.predicted(**inputs)
-        n = {len(value) if value.ndim > len(self.hypernet.output_shapes[name]) else 0 for name, value in weights.items()}
+        n = {
+            len(value) if value.ndim > len(self.hypernet.output_shapes[name]) else 0 for name, value in weights.items()
+        }
         if n != {len(x)}:
             raise ValueError(f"each of the {len(x)} samples needs an input of its own, but there are {n.pop() or 1}")
 
@@ -210,9 +212,7 @@ def hypernetize(
 def _replace_by_placeholder(module: nn.Module, names: Sequence[str]) -> None:
     """Take a parameter out of the network; what stands in its place makes every output NaN if it is ever used."""
     owner, last = _owner(module, names[0])
-    parameter = owner._parameters[last]
-    assert parameter is not None
-    placeholder = torch.full_like(parameter.detach(), torch.nan)
+    placeholder = torch.full_like(owner.get_parameter(last).detach(), torch.nan)
     for name in names:
         owner, last = _owner(module, name)
         del owner._parameters[last]

@@ -1,5 +1,7 @@
 """Small primary networks: a classifier, a U-Net for flows, and a U-Net that rescales by any factor."""
 
+from itertools import pairwise
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -32,11 +34,12 @@ class ConvNet(nn.Module):
         _check(size, width)
         widths = (in_channels, width, 2 * width, 4 * width)
         layers: list[nn.Module] = []
-        for n_in, n_out in zip(widths, widths[1:], strict=False):
+        for n_in, n_out in pairwise(widths):
             layers += [nn.Conv2d(n_in, n_out, 3, stride=2, padding=1), *_norm(norm, n_out), nn.ReLU()]
             size = (-(-size[0] // 2), -(-size[1] // 2))
         self.features = nn.Sequential(*layers)
         self.classifier = nn.Linear(widths[-1] * size[0] * size[1], n_classes)
+        _initialize(self)
 
     def forward(self, x: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch classes"]:
         """The logits."""
@@ -74,9 +77,9 @@ class UNet(nn.Module):
         self.leave = _block(3 * width, width, norm)
         self.last = nn.Conv2d(width, out_channels, 3, padding=1)
         self.factor = 0.5
+        _initialize(self)
         with torch.no_grad():
             self.last.weight.mul_(last)
-            self.last.bias.mul_(last)
 
     def forward(
         self, x: Float[Tensor, "batch n_in height width"], factor: float | None = None
@@ -94,6 +97,15 @@ class UNet(nn.Module):
         small = self.bottom(functional.interpolate(full, low, mode="bilinear", antialias=False))
         again = functional.interpolate(small, (height, width), mode="bilinear")
         return self.last(self.leave(torch.cat([full, again], dim=1)))
+
+
+def _initialize(network: nn.Module) -> None:
+    """Weights for ReLUs (He et al. 2015): normal with variance 2 / fan-in; biases are 0."""
+    for module in network.modules():
+        if isinstance(module, (nn.Conv2d, nn.Linear)):
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
 
 
 def _block(n_in: int, n_out: int, norm: Primary) -> nn.Sequential:

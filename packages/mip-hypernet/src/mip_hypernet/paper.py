@@ -106,7 +106,11 @@ PAPER = Paper(
                     "default_sgd",
                     "failed_mip",
                     "failed_default",
-                    *(f"{what}_{name}" for what in ("tuned", "steps") for name in ("mip", "default", "torch", "biased")),
+                    *(
+                        f"{what}_{name}"
+                        for what in ("tuned", "steps")
+                        for name in ("mip", "default", "torch", "biased")
+                    ),
                     "residual_adam",
                     "residual_sgd",
                     "accuracy_mip",

@@ -69,7 +69,9 @@ class Comparison:
 
     def _trial(self, hyper: HyperConfig | None, optimizer: Optimizer, rate: float) -> Trial:
         own = None if hyper is None else replace(hyper, hidden=self.hidden)
-        return Trial("bayes", self.task_config, own, TrainConfig(self.steps, rate, optimizer, batch_size=self.batch_size))
+        return Trial(
+            "bayes", self.task_config, own, TrainConfig(self.steps, rate, optimizer, batch_size=self.batch_size)
+        )
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,10 @@ class Slopes:
         """Of the default and of MIP."""
         return {
             name: SlopeTrial(
-                self.task_config, replace(METHODS[name].hyper or HyperConfig(), hidden=self.hidden), self.dims, self.train
+                self.task_config,
+                replace(METHODS[name].hyper or HyperConfig(), hidden=self.hidden),
+                self.dims,
+                self.train,
             )
             for name in ("default", "mip")
         }
@@ -183,10 +188,14 @@ class Ablations:
     def trial(self, cell: Cell, which: str) -> Trial:
         """The training of a setting."""
         method = METHODS[which].hyper or HyperConfig()
-        hyper = replace(method, **{key: cell[key] for key in ("activation", "normalization", "hidden", "heads") if key in cell})
+        hyper = replace(
+            method, **{key: cell[key] for key in ("activation", "normalization", "hidden", "heads") if key in cell}
+        )
         task = replace(self.task_config, **{key: cell[key] for key in ("dim", "norm") if key in cell})
         optimizer: Optimizer = cell.get("optimizer", "adam")
-        return Trial("bayes", task, hyper, TrainConfig(self.steps, FIXED[optimizer], optimizer, batch_size=self.batch_size))
+        return Trial(
+            "bayes", task, hyper, TrainConfig(self.steps, FIXED[optimizer], optimizer, batch_size=self.batch_size)
+        )
 
 
 def change(factor: str, value: str) -> Cell:
@@ -209,7 +218,7 @@ class Costs:
 
 
 _TINY = TaskConfig("digits", width=2, n_train=200)
-_FEW: dict[str, tuple[str, ...]] = {name: () for name in FACTORS}
+_FEW: dict[str, tuple[str, ...]] = dict.fromkeys(FACTORS, ())
 
 COMPARISONS: dict[str, Any] = {
     "smoke": Comparison(_TINY, steps=60, adam=(1e-3,), sgd=(1e-2,), hidden="8,16", batch_size=16),
@@ -269,4 +278,3 @@ COSTS: dict[str, Any] = {
     "quick": Costs(),
     "gpu": Costs(CostTrial(TaskConfig("mnist", width=32), HyperConfig(hidden="16,64,128"), 256, depth=56)),
 }
-

@@ -9,7 +9,7 @@ from torch import nn
 
 Pattern = str | re.Pattern[str]
 Patterns = Pattern | Sequence[Pattern]
-"""Globs such as `"features.*.weight"`; regular expressions, compiled or as `"re:conv[12]"`, that match the whole name."""
+"""Globs such as `"features.*.weight"`, and regular expressions, compiled or as `"re:conv[12]"`, of the whole name."""
 
 REGEX = "re:"
 N_SHOWN = 3
@@ -56,9 +56,7 @@ def find_parameters(
     if types is not None:
         owners = {name for name, module in model.named_modules() if isinstance(module, kinds)}
         aliases = {
-            first: names
-            for first, names in aliases.items()
-            if any(name.rpartition(".")[0] in owners for name in names)
+            first: names for first, names in aliases.items() if any(name.rpartition(".")[0] in owners for name in names)
         }
         if not aliases:
             raise ValueError(f"the network has no parameters of {' or '.join(kind.__name__ for kind in kinds)}")

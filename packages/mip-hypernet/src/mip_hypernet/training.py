@@ -30,18 +30,32 @@ def make_model(task: Task, config: HyperConfig, seed: int = 0) -> HyperModel:
         ValueError: if a setting does not fit.
     """
     with seeded(seed):
-        return hypernetize(
-            task.make_network(),
-            inputs={"gamma": (task.dim,)},
-            parametrization=config.parametrization,
-            hidden_sizes=config.hidden_sizes,
-            activation=config.activation,
-            normalization=None if config.normalization == "none" else config.normalization,
-            heads=config.heads,
-            rank=config.rank,
-            initialization=None if config.initialization == "auto" else config.initialization,
-            output_bias=config.output_bias,
-        )
+        return make_hypermodel(task.make_network(), task.dim, config)
+
+
+def make_hypermodel(network: nn.Module, dim: int, config: HyperConfig) -> HyperModel:
+    """A network with a hypernetwork that predicts all of it from an input gamma.
+
+    Args:
+        network: The network; copied.
+        dim: Numbers in the input.
+        config: The hypernetwork.
+
+    Raises:
+        ValueError: if a setting does not fit.
+    """
+    return hypernetize(
+        network,
+        inputs={"gamma": (dim,)},
+        parametrization=config.parametrization,
+        hidden_sizes=config.hidden_sizes,
+        activation=config.activation,
+        normalization=None if config.normalization == "none" else config.normalization,
+        heads=config.heads,
+        rank=config.rank,
+        initialization=None if config.initialization == "auto" else config.initialization,
+        output_bias=config.output_bias,
+    )
 
 
 def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
@@ -128,9 +142,7 @@ class Trainer:
         self.optimizer.load_state_dict(state["optimizer"])
 
 
-def loss_at(
-    model: nn.Module, task: Task, batch: tuple[Tensor, ...], gamma: Float[Tensor, "d"]
-) -> Float[Tensor, ""]:
+def loss_at(model: nn.Module, task: Task, batch: tuple[Tensor, ...], gamma: Float[Tensor, "d"]) -> Float[Tensor, ""]:
     """The loss of a batch at one γ, of a network with a hypernetwork or without one."""
     if not isinstance(model, HyperModel):
         return task.loss(model, dict(model.named_parameters()), batch, gamma)

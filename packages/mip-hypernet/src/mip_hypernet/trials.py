@@ -236,9 +236,7 @@ def _convert(trial: CostTrial, device: str) -> dict[str, float]:
         same = hypernetize(network, hidden_sizes=(16, 32), delta=0)
     with torch.no_grad():
         plain = network(x)
-        differences = [
-            _relative(model.instantiate(gamma=gamma)(x), model(x, gamma=gamma)) for gamma in (0.0, 0.3, 1.0)
-        ]
+        differences = [_relative(model.instantiate(gamma=gamma)(x), model(x, gamma=gamma)) for gamma in (0.0, 0.3, 1.0)]
         pretrained = _relative(same(x, gamma=0.7), plain)
     n_predicted = sum(math.prod(shape) for shape in model.hypernet.output_shapes.values())
     return {

@@ -1,4 +1,4 @@
-"""Classification whose weights are a sample of γ, uniform on [0, 1]^d: a Bayesian hypernetwork without its prior term."""
+"""Classification by weights that γ, uniform on [0, 1]^d, samples: a Bayesian hypernetwork without its prior term."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -10,10 +10,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from mip_hypernet.configs import TaskConfig
+from mip_hypernet.networks import ConvNet
 from separata.labeled import Splits
 
-from ..configs import TaskConfig
-from ..networks import ConvNet
 from .task import Batch, Part
 
 FAILURE = 2.2 / math.log(10)
@@ -67,9 +67,7 @@ class Bayes:
     def make_network(self) -> nn.Module:
         """A small convolutional network."""
         channels, height, width = self.sample_shape
-        return ConvNet(
-            channels, self.splits.train.n_classes, (height, width), self.config.width, self.config.norm
-        )
+        return ConvNet(channels, self.splits.train.n_classes, (height, width), self.config.width, self.config.norm)
 
     def bind(self, network: nn.Module, gamma: Float[Tensor, "d"]) -> nn.Module:  # noqa: ARG002 - of every task
         """The network as it is."""

@@ -1,8 +1,8 @@
 """Tasks by name."""
 
+from mip_hypernet.configs import TaskConfig, TaskName
 from separata.labeled import load_splits
 
-from ..configs import TaskConfig, TaskName
 from .bayes import Bayes
 from .registration import Registration
 from .regularization import Regularization

@@ -11,10 +11,10 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 from torch import Tensor, nn
 from torch.nn.functional import grid_sample
 
+from mip_hypernet.configs import TaskConfig
+from mip_hypernet.networks import UNet
 from separata.labeled import Splits
 
-from ..configs import TaskConfig
-from ..networks import UNet
 from .task import Batch, Part
 
 NOISE_VARIANCE = 0.01
@@ -41,9 +41,9 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Registration:
-    """A U-Net predicts the displacement φ from a moving image m to a fixed one f, with loss
+    """A U-Net predicts the displacement φ that makes a moving image m a fixed one f.
 
-    L = (1 − γ) ‖m ∘ (id + φ) − f‖² / σ² + γ ‖∇φ‖², means over pixels, σ² = 0.01.
+    The loss is L = (1 − γ) ‖m ∘ (id + φ) − f‖² / σ² + γ ‖∇φ‖², with means over pixels and σ² = 0.01.
 
     Args:
         pairs: Pairs of images by part.

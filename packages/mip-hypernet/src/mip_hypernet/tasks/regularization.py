@@ -10,12 +10,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from mip_hypernet.configs import TaskConfig
+from mip_hypernet.encoding import InputScaler
+from mip_hypernet.initialization import is_bias
 from separata.labeled import Splits
 from separata.models import MLP
 
-from ..configs import TaskConfig
-from ..encoding import InputScaler
-from ..initialization import is_bias
 from .bayes import FAILURE
 from .task import Batch, Part
 

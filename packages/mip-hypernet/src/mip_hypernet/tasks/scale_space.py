@@ -10,9 +10,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from ..configs import TaskConfig
-from ..encoding import InputScaler
-from ..networks import UNet
+from mip_hypernet.configs import TaskConfig
+from mip_hypernet.encoding import InputScaler
+from mip_hypernet.networks import UNet
+
 from .task import Batch, Part
 
 FACTOR = InputScaler(0.125, 0.5)

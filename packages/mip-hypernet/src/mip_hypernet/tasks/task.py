@@ -1,7 +1,7 @@
 """What a task is."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -11,19 +11,21 @@ Part = Literal["train", "validation", "test"]
 Batch = tuple[Tensor, ...]
 
 
+@runtime_checkable
 class Task(Protocol):
-    """A loss that depends on γ, and the data and the network that it is for.
+    """A loss that depends on γ, and the data and the network that it is for."""
 
-    Attributes:
-        dim: Numbers in γ.
-        failure: A training whose loss never falls below it has learned nothing.
-        target: A loss that is good enough, to which steps are counted.
-        sample_shape: Shape of what the network takes, for one sample.
-    """
+    @property
+    def dim(self) -> int:
+        """Numbers in γ."""
 
-    dim: int
-    failure: float
-    target: float
+    @property
+    def failure(self) -> float:
+        """A training whose loss never falls below it has learned nothing."""
+
+    @property
+    def target(self) -> float:
+        """A loss that is good enough, to which steps are counted."""
 
     @property
     def sample_shape(self) -> tuple[int, ...]:
