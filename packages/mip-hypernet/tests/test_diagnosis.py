@@ -133,9 +133,7 @@ def test_a_monitor_in_a_loop():
         monitor.step()
     assert [row["step"] for row in monitor.history] == [0, 5, 10]
     assert monitor.history[0]["slope"] == pytest.approx(1, abs=1e-3)
-    assert monitor.history[-1]["slope"] == pytest.approx(
-        magnitude_report(model).slope, abs=0.5
-    )
+    assert monitor.history[-1]["slope"] == pytest.approx(magnitude_report(model).slope, abs=0.5)
     assert "slope of layers.0.weight" in monitor.history[0]
     with pytest.raises(ValueError, match="at least 1"):
         MagnitudeMonitor(model, every=0)

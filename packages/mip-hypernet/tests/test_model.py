@@ -196,7 +196,7 @@ def test_residual_networks_learn_a_function_of_their_input():
     """γ says which of two labelings is wanted, which no single network can do."""
     x = torch.randn(24, 3, 8, 8)
     y = torch.arange(24) % 2
-    with pytest.warns(UserWarning):
+    with pytest.warns(UserWarning, match="BatchNorm"):
         model = hypernetize(ResNet(8, n_classes=2, width=4), hidden_sizes=(8, 16))
     optimizer = torch.optim.Adam(model.parameters(), 3e-3)
     for _ in range(40):
@@ -328,12 +328,12 @@ def test_wrong_conversions(unchecked):
         hypernetize(net, parametrization="magic")
     with pytest.raises(ValueError, match=re.escape("near are layers.0.weight")):
         hypernetize(net, "layers.0.wheight")
+    net.cache = net.layers[0].weight * 2
     with pytest.raises(ValueError, match="cannot be copied"):
-        net.cache = net.layers[0].weight * 2
         hypernetize(net)
 
 
-class _nothing:  # noqa: N801 - a context manager
+class _nothing:
     def __enter__(self):
         return self
 

@@ -100,9 +100,9 @@ class Slopes:
 class Tasks:
     """Three tasks by three parametrizations."""
 
-    steps: int = 400
+    steps: int = 300
     rates: tuple[float, ...] = ADAM
-    batch_size: int = 32
+    batch_size: int = 16
     hidden: str = "16,128"
     configs: dict[str, TaskConfig] = field(
         default_factory=lambda: {
@@ -163,7 +163,7 @@ class Ablations:
         default_factory=lambda: {
             "activation": ("relu", "tanh", "gelu"),
             "normalization": ("none", "layer"),
-            "dimension": ("1", "4", "16"),
+            "dimension": ("1", "16"),
             "architecture": ("16,64", "16,128"),
         }
     )

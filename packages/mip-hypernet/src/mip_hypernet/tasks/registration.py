@@ -19,9 +19,9 @@ from .task import Batch, Part
 
 NOISE_VARIANCE = 0.01
 """Of image intensities, by which squared differences are divided."""
-AMPLITUDE = 0.12
+AMPLITUDE = 0.08
 """Root mean square of each component of the true displacement, as a part of the image."""
-SMOOTHNESS = 0.15
+SMOOTHNESS = 0.2
 """Standard deviation of the filter that makes the true displacement smooth, as a part of the image."""
 SEEDS = {"train": 0, "validation": 1, "test": 2}
 
