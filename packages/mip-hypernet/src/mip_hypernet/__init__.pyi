@@ -33,7 +33,6 @@ from .tasks.registration import warp as warp
 from .tasks.regularization import Regularization as Regularization
 from .tasks.scale_space import ScaleSpace as ScaleSpace
 from .tasks.scale_space import make_ellipses as make_ellipses
-from .tasks.task import Task as Task
 from .training import Trainer as Trainer
 from .training import make_model as make_model
 from .training import train as train
@@ -53,7 +52,6 @@ __all__ = [
     "Regularization",
     "RunConfig",
     "ScaleSpace",
-    "Task",
     "TaskConfig",
     "TrainConfig",
     "Trainer",
