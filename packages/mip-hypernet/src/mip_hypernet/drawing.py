@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from separata.canvas import PALETTE, in_house_style
 
@@ -61,7 +62,8 @@ def draw_report(report: MagnitudeReport) -> Figure:
         )
     axes.set(xscale="log", yscale="log", xlabel="‖γ‖", ylabel=f"standard deviation of {report.quantity}")
     axes.set_title(f"{report.verdict.capitalize()}: slope {report.slope:.2f}")
-    _plain_ticks(axes, norms)
+    _plain(axes.xaxis)
+    _plain(axes.yaxis)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside right center", title="tensor (slope)")
     return figure
 
@@ -85,9 +87,9 @@ def draw_magnitudes(found: Mapping[str, Mapping[str, Any]]) -> Figure:
     for name, one in found.items():
         for when, style, text in (("start", "-", "at initialization"), ("end", "--", "trained")):
             axes.plot(one["norms"], one[when], style, color=COLORS[name], label=f"{NAMES[name]}, {text}")
-    norms = np.array(next(iter(found.values()))["norms"])
     axes.set(xscale="log", yscale="log", xlabel="‖γ‖", ylabel="standard deviation of predicted weights")
-    _plain_ticks(axes, norms)
+    _plain(axes.xaxis)
+    _plain(axes.yaxis)
     axes.legend()
     return figure
 
@@ -106,6 +108,7 @@ def draw_trainings(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
         for name, key in keys.items():
             _curves(one, found[key], name)
         one.set(title=title, xlabel="step", yscale="log")
+        _plain(one.yaxis)
     axes[0].set_ylabel("training loss")
     _legend(figure, axes)
     return figure
@@ -120,6 +123,7 @@ def draw_tasks(found: Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]]) -
         for name, results in methods.items():
             _curves(one, results, name)
         one.set(title=TITLES.get(task, task), xlabel="step", yscale="log")
+        _plain(one.yaxis)
     axes[0].set_ylabel("training loss")
     _legend(figure, axes)
     return figure
@@ -133,6 +137,7 @@ def draw_comparison(found: Mapping[str, Sequence[Mapping[str, Any]]], title: str
     for name, results in found.items():
         _curves(axes, results, name)
     axes.set(title=title, xlabel="step", ylabel="training loss", yscale="log")
+    _plain(axes.yaxis)
     _legend(figure, [axes])
     return figure
 
@@ -152,6 +157,7 @@ def draw_ablations(found: Mapping[str, Mapping[str, Mapping[str, Sequence[float]
             axes.plot(mean, at, "o", color=COLORS[which], label=NAMES[which] if at == 0 else None)
     axes.set_yticks(range(len(rows)), [name for _, name in rows])
     axes.set(xscale="log", xlabel="training loss", ylim=(len(rows) - 0.5, -0.5))
+    _plain(axes.xaxis)
     axes.grid(visible=False, axis="y")
     figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=2)
     return figure
@@ -170,7 +176,8 @@ def _legend(figure: Figure, axes: Iterable[Axes]) -> None:
     figure.legend(named.values(), named.keys(), loc="outside lower center", ncols=4)
 
 
-def _plain_ticks(axes: Axes, norms: np.ndarray) -> None:
-    ticks = [tick for tick in (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10) if norms.min() <= tick <= norms.max()]
-    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
-    axes.xaxis.set_minor_formatter(NullFormatter())
+def _plain(axis: Axis) -> None:
+    """Numbers at 1, 2 and 5 times powers of ten, written as people do."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter(NullFormatter())

@@ -1,6 +1,7 @@
 """Any module as a hypernetwork's primary network: predicted weights in, plain PyTorch out."""
 
 import copy
+import inspect
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -43,6 +44,8 @@ class HyperModel(nn.Module):
 
     def __init__(self, hypernet: HyperNetwork, module: nn.Module) -> None:
         super().__init__()
+        if taken := [name for name in hypernet.input_shapes if name in inspect.signature(module.forward).parameters]:
+            raise ValueError(f"the network itself takes {taken[0]}; give the hypernetwork's input another name")
         self.hypernet = hypernet
         try:
             self.module = copy.deepcopy(module)

@@ -21,7 +21,7 @@ from .model import hypernetize
 from .tasks import Task, load_task
 from .training import Trainer, make_model
 
-WINDOW = 20
+WINDOW = 10
 """Steps over which losses are averaged."""
 LAST = 100
 """Steps at the end whose loss counts."""
