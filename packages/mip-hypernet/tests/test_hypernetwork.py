@@ -274,6 +274,23 @@ def test_mip_keeps_the_norm_of_what_it_encodes():
     assert sum(squares) / 60 == pytest.approx(1, rel=0.1)
 
 
+@pytest.mark.parametrize("d", [1, 9])
+def test_changes_begin_as_large_with_layer_normalization_as_without(d):
+    """‖Δθ‖ is √2 ‖E(γ)‖ for each tensor, with ‖E(γ)‖ = √d."""
+    gamma = torch.full((d,), 1 / math.sqrt(d))
+    for normalization in (None, "layer", "weight"):
+        squares = [
+            float(
+                HyperNetwork({"gamma": (d,)}, {"w": (20, 30)}, (32, 128), normalization=normalization)(gamma=gamma)["w"]
+                .detach()
+                .square()
+                .sum()
+            )
+            for _ in range(60)
+        ]
+        assert sum(squares) / 60 == pytest.approx(2 * d, rel=0.15)
+
+
 def test_dropout_is_for_training_only():
     net = HyperNetwork(ONE, SHAPES, (64,), dropout=0.5)
     one, two = flat(net(gamma=0.3)), flat(net(gamma=0.3))

@@ -124,6 +124,9 @@ class HyperNetwork(nn.Module):
         if base is not None:
             _check_values(self.output_shapes, base)
         stds = output_stds(initialization, self.output_shapes, reference, base)
+        if initialization == "slices" and normalization == "layer":
+            # LayerNorm gives z the norm √h; changes of the base are to begin as large as without it, with that of E(γ).
+            delta *= math.sqrt(d if encoding else 1) / float(reference.norm())
         self.head.initialize(stds, delta, generator)
         if residual and base is not None:
             self.load_base(base)
