@@ -86,6 +86,20 @@ def mgno() -> Example:
     return make_operator(ModelConfig(width=4), DataShape(1, 1, 16, 16)), (torch.randn(2, 1, 16, 16),)
 
 
+def mip_hypernet() -> Example:
+    from mip_hypernet import HyperNetwork
+
+    class OfGamma(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = HyperNetwork({"gamma": (2,)}, {"weight": (4, 3)}, hidden_sizes=(8, 16))
+
+        def forward(self, gamma: Tensor) -> Tensor:
+            return self.network(gamma=gamma)["weight"]
+
+    return OfGamma(), (torch.rand(2),)
+
+
 def modular_addition() -> Example:
     from modular_addition import ModularAdditionNet
 

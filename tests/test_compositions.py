@@ -575,6 +575,58 @@ def test_a_deeponet_with_branches_learns_to_integrate():
     assert all(layer.branch.up.abs().max() > 0 for layer in layers)
 
 
+@pytest.mark.composes("bab-verify", "mip-hypernet")
+def test_networks_of_a_hypernetwork_are_verified_at_several_gammas():
+    """mip-hypernet makes one network for each strength of a penalty; bab-verify proves and refutes labels of each."""
+    from bab_verify import verify_robustness
+    from mip_hypernet import HyperConfig, TaskConfig, TrainConfig, Trainer, load_task, make_model
+
+    task = load_task("regularization", TaskConfig(width=16))
+    model = make_model(task, HyperConfig(hidden="8,32"))
+    Trainer(model, task, TrainConfig(400, 3e-3)).fit()
+    x, y = task.samples("test")
+    plain = {gamma: model.instantiate(gamma=gamma) for gamma in (0.0, 0.5, 0.8)}
+    with torch.no_grad():
+        is_right = torch.stack([network(x).argmax(1) == y for network in plain.values()]).all(0)
+    assert is_right.float().mean() > 0.6
+    image, label = x[is_right][0].flatten(), int(y[is_right][0])
+    for network in plain.values():
+        assert verify_robustness(network, image, label, eps=0.002).status == "unsat"
+        refuted = verify_robustness(network, image, label, eps=0.5)
+        assert refuted.status == "sat"
+        with torch.no_grad():
+            assert int(network(refuted.counterexample.x.float().view(1, -1)).argmax()) != label
+
+
+@pytest.mark.composes("deeponet", "mip-hypernet")
+def test_a_hypernetwork_gives_the_weights_of_a_deeponet():
+    """One DeepONet for a family of operators: gamma times the antiderivative, with gamma given to a hypernetwork."""
+    from deeponet import DeepONet, ProblemConfig, make_problem
+    from mip_hypernet import hypernetize
+
+    problem = make_problem("antiderivative", ProblemConfig(n_sensors=10))
+    with seeded(0):
+        model = hypernetize(DeepONet([10, 16, 8], [1, 16, 16, 8]), ["branch.*", "trunk.*"], hidden_sizes=(8, 32))
+    train, unseen = (problem.sample(300, torch.Generator().manual_seed(seed)) for seed in (0, 1))
+    u, y, s = (value.float() for value in (train.u, train.y, train.s))
+    optimizer, generator = torch.optim.Adam(model.parameters(), 3e-3), torch.Generator().manual_seed(0)
+    for _ in range(500):
+        gamma = torch.rand(1, generator=generator)
+        loss = (model(u, y, gamma=gamma).flatten() - gamma * s.flatten()).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    for gamma in (0.2, 0.9):
+        with torch.no_grad():
+            found = model.instantiate(gamma=gamma)(unseen.u.float(), unseen.y.float()).flatten()
+        target = gamma * unseen.s.float().flatten()
+        error = (found - target).square().mean() / target.square().mean()
+        with torch.no_grad():
+            other = model(unseen.u.float(), unseen.y.float(), gamma=1.1 - gamma).flatten()
+        assert error < 0.2
+        assert (other - target).square().mean() / target.square().mean() > 2 * error, "of another gamma"
+
+
 DRAWN = [
     pytest.param(models.fixer3d, marks=pytest.mark.composes("circuit-diagrams", "3d-fixer")),
     pytest.param(models.af_kan, marks=pytest.mark.composes("circuit-diagrams", "af-kan")),
@@ -588,6 +640,7 @@ DRAWN = [
     pytest.param(models.epochwise_descent, marks=pytest.mark.composes("circuit-diagrams", "epochwise-descent")),
     pytest.param(models.kan_assessment, marks=pytest.mark.composes("circuit-diagrams", "kan-assessment")),
     pytest.param(models.mgno, marks=pytest.mark.composes("circuit-diagrams", "mgno")),
+    pytest.param(models.mip_hypernet, marks=pytest.mark.composes("circuit-diagrams", "mip-hypernet")),
     pytest.param(models.modular_addition, marks=pytest.mark.composes("circuit-diagrams", "modular-addition")),
     pytest.param(models.mt_deeponet, marks=pytest.mark.composes("circuit-diagrams", "mt-deeponet")),
     pytest.param(models.ncap_swimmer, marks=pytest.mark.composes("circuit-diagrams", "ncap-swimmer")),

@@ -6,7 +6,7 @@ from dataclasses import replace
 from statistics import fmean
 from typing import Any
 
-from separata import Run, experiment
+from separata import Run, Unmeasured, experiment
 
 from .drawing import draw_ablations, draw_magnitudes, draw_tasks, draw_trainings
 from .paper import FACTORS, TASKS
@@ -29,9 +29,10 @@ Result = dict[str, Any]
 
 FAILED = 10.0
 """Instead of a loss that is not finite."""
+NOT_YET = {"quick": Unmeasured("not measured yet")}
 
 
-@experiment("slow", "unstable", "stabilizes", **COMPARISONS)
+@experiment("slow", "unstable", "stabilizes", **(COMPARISONS | NOT_YET))
 def comparison(config: Comparison, run: Run) -> None:
     candidates = {name: config.candidates(name, run.seeds[0]) for name in METHODS}
     tuned = run.choose(run_trial, candidates, _score, "settings")
@@ -91,7 +92,7 @@ def comparison(config: Comparison, run: Run) -> None:
     )
 
 
-@experiment("proportional", **SLOPES)
+@experiment("proportional", **(SLOPES | NOT_YET))
 def slopes(config: Slopes, run: Run) -> None:
     found = run.over_seeds(run_slopes, config.trials(), "magnitudes")
     for default, mip in zip(found["default"], found["mip"], strict=True):
@@ -112,7 +113,7 @@ def slopes(config: Slopes, run: Run) -> None:
     )
 
 
-@experiment("tasks", **TASK_PRESETS)
+@experiment("tasks", **(TASK_PRESETS | NOT_YET))
 def tasks(config: Tasks, run: Run) -> None:
     candidates = config.candidates(run.seeds[0])
     tuned = run.choose(run_trial, candidates, _score, "settings")
@@ -130,7 +131,7 @@ def tasks(config: Tasks, run: Run) -> None:
     )
 
 
-@experiment("ablations", **ABLATIONS)
+@experiment("ablations", **(ABLATIONS | NOT_YET))
 def ablations(config: Ablations, run: Run) -> None:
     cells = config.cells()
     settings = {
@@ -167,7 +168,7 @@ def losses_of(losses: Mapping[tuple[str, str], Sequence[float]], name: str) -> d
     return {which: losses[name, which] for which in ("mip", "default")}
 
 
-@experiment("no-extra-cost", **COSTS)
+@experiment("no-extra-cost", **(COSTS | NOT_YET))
 def costs(config: Costs, run: Run) -> None:
     for seed in run.seeds:
         found = run.once(run_costs, replace(config.trial, seed=seed), str(run.device))
