@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from separata.testing import Commands, contents
 from udc_solver import cli
 from udc_solver.paper import PAPER
-from separata.testing import Commands, contents
 
 call = Commands(PAPER, [cli.fit])
 
