@@ -18,7 +18,7 @@ from .routes import check_routes, merge_routes, ranked_routes, routes_of, rows_o
 from .sequences import Windows, cut
 
 
-class CVRP(Problem):
+class CVRP(Problem[Routing]):
     """The shortest routes from a depot to all customers and back, whose demands the vehicles can carry.
 
     There are as many vehicles as a solution needs.
