@@ -1,0 +1,190 @@
+"""What a problem must tell, so that the one solver, the one trainer and the commands work for it.
+
+A solution is a tensor of integers: a sequence of nodes, with the depot, 0, between routes and behind the last one where
+there is a depot; or a Boolean mask of nodes, where nodes are selected. Solutions come in rows: with B instances and R
+rows, row r belongs to instance r // (R / B); R / B is the number of samples.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from ..conquerors.conqueror import Conqueror, SubProblems
+from ..graphs import Graph
+from ..instances import Instance
+
+Solutions = Int[Tensor, "rows length"] | Bool[Tensor, "rows nodes"]
+
+
+@dataclass
+class State:
+    """Partial solutions while they are built; the problem's `advance` changes it in place.
+
+    Attributes:
+        owner: Instance of each row.
+        first: Node that each row began with.
+        current: Node that each row is at.
+        taken: Nodes that must not be chosen any more.
+        sequence: What was chosen, step by step; 0 behind the end.
+        done: Rows that are complete; nothing more is chosen in them.
+        step: Choices so far, the first node among them.
+        held: Whatever else the problem keeps, by name: load, length, prize.
+    """
+
+    owner: Int[Tensor, " rows"]
+    first: Int[Tensor, " rows"]
+    current: Int[Tensor, " rows"]
+    taken: Bool[Tensor, "rows nodes"]
+    sequence: Int[Tensor, "rows length"]
+    done: Bool[Tensor, " rows"]
+    step: int = 1
+    held: dict[str, Tensor] = field(default_factory=dict)
+
+    def record(self, chosen: Int[Tensor, " rows"]) -> None:
+        """Write the choice down, and go there: what every `advance` begins with."""
+        self.sequence[:, self.step] = chosen
+        self.current = chosen
+        self.step += 1
+
+
+@dataclass(frozen=True)
+class Division:
+    """A solution, divided.
+
+    Args:
+        sub: All sub-problems of all rows, in one batch.
+        plan: Whatever the problem's `merge` needs to put answers back.
+    """
+
+    sub: SubProblems
+    plan: Any
+
+
+class Problem(Protocol):
+    """One combinatorial optimization problem.
+
+    Subclass this class, give the attributes values, write the methods, and `register_problem`: `UDC`, `Trainer` and
+    the commands then know the problem. README.md has an example.
+    """
+
+    name: str
+    """As the command line has it."""
+    title: str
+    """As people read it."""
+    instance_type: type[Instance]
+    n_node_features: int
+    n_edge_features: int
+    has_depot: bool = False
+    """Whether node 0 is a depot, which the divider then gets a context of."""
+    heat: Literal["edges", "nodes"] = "edges"
+    """What the divider predicts: which edge to follow, or which node to select."""
+    n_sampled: int = 0
+    """First choices that are drawn at random also where the others are greedy, so that samples differ."""
+    is_maximized: bool = False
+    """Whether people want a large objective; costs are then its negative."""
+    window: int = 100
+    """Nodes of a sub-problem in the paper."""
+    n_neighbors: int = 100
+    """Edges of each node in the paper's sparse graph."""
+    rounds: int = 2
+    """Conquering rounds in a training step of the paper: conquer and reunion."""
+
+    def generate(self, n_nodes: int, batch: int, generator: torch.Generator) -> Instance:
+        """Random instances from the paper's distribution.
+
+        Args:
+            n_nodes: Nodes, customers or items; a depot is not counted.
+            batch: Instances.
+            generator: On the CPU.
+        """
+        ...
+
+    def graph(self, instance: Instance, k: int) -> Graph:
+        """What the divider sees: nodes, edges and their features, in the divider's units."""
+        ...
+
+    def start(self, instance: Instance, samples: int, generator: torch.Generator) -> State:
+        """Partial solutions of one node, `samples` of each instance."""
+        ...
+
+    def feasible(
+        self, instance: Instance, state: State, candidates: Int[Tensor, "rows some"]
+    ) -> Bool[Tensor, "rows some"]:
+        """Which of the candidates each row may choose next. In every row that is not done, some node of all may be."""
+        ...
+
+    def remote(self, instance: Instance, state: State, rows: Int[Tensor, " some"]) -> Float[Tensor, "some nodes"]:
+        """Preferences over all nodes in rows none of whose neighbors is feasible: the feasible node with the largest is
+        chosen.
+        """
+        ...
+
+    def advance(self, instance: Instance, state: State, chosen: Int[Tensor, " rows"]) -> None:
+        """Add the chosen nodes, and mark the rows that are done; `chosen` is 0 in rows that already were."""
+        ...
+
+    def finish(self, instance: Instance, state: State) -> Solutions:
+        """The solutions of rows that are all done."""
+        ...
+
+    def split(
+        self, instance: Instance, solution: Solutions, window: int, roll: int, generator: torch.Generator
+    ) -> Division:
+        """Divide solutions into sub-problems of `window` nodes.
+
+        Args:
+            instance: The instances.
+            solution: Complete and feasible.
+            window: Nodes of each sub-problem; what is left over stays as it is in this round.
+            roll: By how many nodes the borders are shifted.
+            generator: For whatever else is drawn.
+        """
+        ...
+
+    def merge(self, instance: Instance, division: Division, answers: Tensor) -> Solutions:
+        """The solutions, with the parts that were sub-problems replaced by these answers."""
+        ...
+
+    def cost(self, instance: Instance, solution: Solutions) -> Float[Tensor, " rows"]:
+        """What is minimized, in the instance's own units."""
+        ...
+
+    def check(self, instance: Instance, solution: Solutions) -> None:
+        """Refuse solutions that are not feasible.
+
+        Raises:
+            ValueError: which constraint is violated, in one sentence.
+        """
+        ...
+
+    def make_conqueror(self, config: Any) -> Conqueror:  # noqa: ANN401 - ConquerorConfig, which imports nothing
+        """The network for its sub-problems, untrained."""
+        ...
+
+    def objective(self, cost: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
+        """What people call the value of a solution: the cost, or its negative where it is maximized."""
+        return -cost if self.is_maximized else cost
+
+
+PROBLEMS: dict[str, Callable[[], Problem]] = {}
+"""How to make each problem, by name."""
+
+
+def register_problem(name: str, factory: Callable[[], Problem]) -> None:
+    """Make a problem known under a name.
+
+    Raises:
+        ValueError: if the name is taken.
+    """
+    if name in PROBLEMS:
+        raise ValueError(f"there is already a problem {name}; choose another name")
+    PROBLEMS[name] = factory
+
+
+def owners(n_rows: int, batch: int, device: torch.device | str = "cpu") -> Int[Tensor, " rows"]:
+    """The instance of each row."""
+    return torch.arange(batch, device=device).repeat_interleave(n_rows // batch)
