@@ -1,4 +1,4 @@
-"""The first principal component, learned by a single linear neuron (Oja's rule)."""  # TODO: what the package is for.
+"""Neural divide-and-conquer for large routing and selection problems: one solver for ten problems."""
 
 import lazy_loader
 

@@ -1,6 +1,43 @@
+from .configs import ConquerorConfig as ConquerorConfig
+from .configs import DividerConfig as DividerConfig
+from .configs import SolverConfig as SolverConfig
 from .configs import TrainConfig as TrainConfig
-from .rules import hebb_step as hebb_step
-from .rules import oja_step as oja_step
-from .rules import train as train
+from .divider import Divider as Divider
+from .instances import Coordinates as Coordinates
+from .instances import Matrix as Matrix
+from .instances import Routing as Routing
+from .instances import Salesmen as Salesmen
+from .problems import get_problem as get_problem
+from .problems.problem import Division as Division
+from .problems.problem import Problem as Problem
+from .problems.problem import State as State
+from .problems.problem import register_problem as register_problem
+from .solver import UDC as UDC
+from .solver import Solution as Solution
+from .solver import load as load
+from .solver import make_solver as make_solver
+from .solver import save as save
+from .training import Trainer as Trainer
 
-__all__ = ["TrainConfig", "hebb_step", "oja_step", "train"]
+__all__ = [
+    "UDC",
+    "ConquerorConfig",
+    "Coordinates",
+    "Divider",
+    "DividerConfig",
+    "Division",
+    "Matrix",
+    "Problem",
+    "Routing",
+    "Salesmen",
+    "Solution",
+    "SolverConfig",
+    "State",
+    "TrainConfig",
+    "Trainer",
+    "get_problem",
+    "load",
+    "make_solver",
+    "register_problem",
+    "save",
+]
