@@ -29,14 +29,14 @@ def unmixed(mixed: Int[Tensor, "rows nodes"], is_visited: Bool[Tensor, "rows nod
     n_nodes = mixed.shape[1]
     depot = (mixed == 0).long().argmax(1, keepdim=True)
     behind = (torch.arange(n_nodes, device=mixed.device) - depot) % n_nodes
-    order = behind.masked_fill(~is_visited, n_nodes).argsort(1, stable=True)
+    order = behind.masked_fill(~is_visited, n_nodes).argsort(dim=1, stable=True)
     route = mixed.gather(1, order).masked_fill(~is_visited.gather(1, order), 0)
     return torch.nn.functional.pad(route, (0, 1))
 
 
 def listed(visited: Bool[Tensor, "subs size"]) -> Int[Tensor, "subs size"]:
     """The places that are visited, in order, and `LEFT_OUT` behind them."""
-    order = (~visited).long().argsort(1, stable=True)
+    order = (~visited).long().argsort(dim=1, stable=True)
     return order.masked_fill(~visited.gather(1, order), LEFT_OUT)
 
 

@@ -197,7 +197,7 @@ class PrizeProblem(Problem):
         rank = torch.full((len(answers), size + 1), size, device=answers.device)
         places = torch.arange(size, device=answers.device).expand_as(answers)
         rank.scatter_(1, answers.where(answers != LEFT_OUT, size), places)
-        order = rank[:, :-1].masked_fill(~listed, size).argsort(1, stable=True)
+        order = rank[:, :-1].masked_fill(~listed, size).argsort(dim=1, stable=True)
         nodes = parts[plan.active].gather(1, plan.order)
         parts[plan.active] = nodes.gather(1, order)
         visited[plan.active] = listed.gather(1, order)
