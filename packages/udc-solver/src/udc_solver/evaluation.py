@@ -15,6 +15,7 @@ TOLERANCE = 1e-5
 
 Distance = Callable[[int, int], float]
 """The length of the way from one place to another."""
+Numbers = Sequence[float] | Real[np.ndarray, " n"]
 
 
 class InfeasibleError(ValueError):
@@ -55,7 +56,7 @@ def routes_of(sequence: Iterable[int]) -> list[list[int]]:
 
 def routes_length(
     distance: Distance,
-    demands: Sequence[float],
+    demands: Numbers,
     capacity: float,
     routes: Sequence[Sequence[int]],
     *,
@@ -102,7 +103,7 @@ def longest_route(distance: Distance, n: int, n_agents: int, routes: Sequence[Se
     return max((_route_length(distance, route) for route in used), default=0.0)
 
 
-def collected_prize(distance: Distance, prizes: Sequence[float], limit: float, route: Sequence[int]) -> float:
+def collected_prize(distance: Distance, prizes: Numbers, limit: float, route: Sequence[int]) -> float:
     """Prize of a closed route from the depot, place 0, that is not longer than a limit (OP).
 
     Args:
@@ -123,8 +124,8 @@ def collected_prize(distance: Distance, prizes: Sequence[float], limit: float, r
 
 def prize_collecting_cost(
     distance: Distance,
-    prizes: Sequence[float],
-    penalties: Sequence[float],
+    prizes: Numbers,
+    penalties: Numbers,
     minimum: float,
     route: Sequence[int],
 ) -> float:
@@ -149,9 +150,7 @@ def prize_collecting_cost(
     return _route_length(distance, route) + missed
 
 
-def knapsack_value(
-    weights: Sequence[float], values: Sequence[float], capacity: float, chosen: Collection[int]
-) -> float:
+def knapsack_value(weights: Numbers, values: Numbers, capacity: float, chosen: Collection[int]) -> float:
     """Value of chosen items that fit into a knapsack (KP).
 
     Raises:

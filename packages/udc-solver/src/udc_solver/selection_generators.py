@@ -68,9 +68,7 @@ def items(n: int, batch: int, generator: torch.Generator) -> Items:
     return Items(weights, values, torch.full((batch,), capacity))
 
 
-def random_graphs(
-    n: int, batch: int, generator: torch.Generator, probability: float = EDGE_PROBABILITY
-) -> Networks:
+def random_graphs(n: int, batch: int, generator: torch.Generator, probability: float = EDGE_PROBABILITY) -> Networks:
     """Erdos-Renyi graphs: each pair of nodes is an edge with the same probability."""
     pairs = torch.triu_indices(n, n, 1).T
     edges = [pairs[torch.rand(len(pairs), generator=generator) < probability] for _ in range(batch)]

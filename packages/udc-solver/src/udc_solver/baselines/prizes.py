@@ -19,7 +19,7 @@ def orienteering_insertion(
     """
     route = _Insertion(points)
     while True:
-        detour, _ = route.detours()
+        detour = route.detours
         fits = route.is_left & (route.length + detour <= limit)
         if not fits.any():
             return route.stops[1:-1]
@@ -50,7 +50,7 @@ def prize_collecting_insertion(
     route = _Insertion(points)
     collected = 0.0
     while route.is_left.any():
-        detour, _ = route.detours()
+        detour = route.detours
         cost = np.where(route.is_left, detour - penalties, np.inf)
         if collected >= minimum and cost.min() >= 0:
             break
@@ -71,29 +71,25 @@ class _Insertion:
         self.is_left[0] = False
         self.stops = [0, 0]
         self.length = 0.0
-        self._best = np.full(len(points), np.inf)
+        self.detours = np.full(len(points), np.inf)
         self._leg = np.zeros((len(points), 2), dtype=np.int64)
         self._offer(0, 0)
-
-    def detours(self) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, "n 2"]]:
-        """The least detour to each place, and between which two stops it is."""
-        return self._best, self._leg
 
     def insert(self, place: int) -> None:
         """Put a place between the two stops where it adds least."""
         first, second = self._leg[place].tolist()
         at = next(i for i in range(len(self.stops) - 1) if (self.stops[i], self.stops[i + 1]) == (first, second))
-        self.length += float(self._best[place])
+        self.length += float(self.detours[place])
         self.stops.insert(at + 1, place)
         self.is_left[place] = False
         # Those whose best leg is no more look at all legs again; the others only at the two new ones.
         orphans = np.flatnonzero((self._leg == (first, second)).all(1) & self.is_left)
         if len(orphans):
-            self._best[orphans] = np.inf
+            self.detours[orphans] = np.inf
             stops = np.array(self.stops)
             added = self._between(orphans[:, None], stops[:-1], stops[1:])
             leg = added.argmin(1)
-            self._best[orphans] = added[np.arange(len(orphans)), leg]
+            self.detours[orphans] = added[np.arange(len(orphans)), leg]
             self._leg[orphans] = np.stack([stops[leg], stops[leg + 1]], axis=1)
         self._offer(first, place)
         self._offer(place, second)
@@ -101,13 +97,15 @@ class _Insertion:
     def _offer(self, first: int, second: int) -> None:
         places = np.arange(len(self.points))
         added = self._between(places, np.array(first), np.array(second))
-        is_better = added < self._best
-        self._best[is_better] = added[is_better]
+        is_better = added < self.detours
+        self.detours[is_better] = added[is_better]
         self._leg[is_better] = (first, second)
 
     def _between(self, places: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         p = self.points
         to, away, across = p[places] - p[first], p[places] - p[second], p[first] - p[second]
-        return np.hypot(to[..., 0], to[..., 1]) + np.hypot(away[..., 0], away[..., 1]) - np.hypot(
-            across[..., 0], across[..., 1]
+        return (
+            np.hypot(to[..., 0], to[..., 1])
+            + np.hypot(away[..., 0], away[..., 1])
+            - np.hypot(across[..., 0], across[..., 1])
         )

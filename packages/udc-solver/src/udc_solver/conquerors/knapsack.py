@@ -56,7 +56,9 @@ class GroupConqueror(DecodingConqueror):
 
     def encode(self, sub: Groups) -> _Encoded:
         """Embeddings of the items."""
-        weights, values = (part / (2 * part.mean(1, keepdim=True)).clamp(min=1e-9) for part in (sub.weights, sub.values))
+        weights, values = (
+            part / (2 * part.mean(1, keepdim=True)).clamp(min=1e-9) for part in (sub.weights, sub.values)
+        )
         both = [part[:, :, None] + part[:, None] for part in (weights, values)]
         # From 0 for the best pairs to 1 for worthless ones.
         costs = both[0] / (both[0] + both[1]).clamp(min=1e-9)
@@ -120,7 +122,9 @@ class GroupEpisode:
         """Put the chosen items in."""
         going = ~self.done
         self.begin = None
-        self.taken = self.taken.scatter(-1, chosen[..., None], self.taken.gather(-1, chosen[..., None]) | going[..., None])
+        self.taken = self.taken.scatter(
+            -1, chosen[..., None], self.taken.gather(-1, chosen[..., None]) | going[..., None]
+        )
         self.left = self.left - self.sub.weights.gather(1, chosen) * going
         self.fits = self._fits()
         self.done = self.done | ~self.fits.any(-1)

@@ -40,7 +40,9 @@ class GraphFile:
             ValueError: if it has too many nodes.
         """
         if self.n > MOST_IN_COMPLEMENT:
-            raise ValueError(f"{self.name} has {self.n:,} nodes; complements are made of at most {MOST_IN_COMPLEMENT:,}")
+            raise ValueError(
+                f"{self.name} has {self.n:,} nodes; complements are made of at most {MOST_IN_COMPLEMENT:,}"
+            )
         absent = np.triu(np.ones((self.n, self.n), dtype=bool), 1)
         absent[self.edges[:, 0], self.edges[:, 1]] = False
         return GraphFile(self.name, self.n, np.argwhere(absent), self.labels)

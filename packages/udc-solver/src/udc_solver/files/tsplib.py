@@ -9,7 +9,6 @@ import numpy as np
 from jaxtyping import Float
 
 from separata import files
-
 from udc_solver.evaluation import Distance
 
 from .text import numbers, read_text, whole

@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from ..configs import ConquerorConfig
-from ..conquerors.knapsack import Groups, GroupConqueror
+from ..conquerors.knapsack import GroupConqueror, Groups
 from ..graphs import NeighborGraph
 from ..selection_generators import items
 from ..selections import Items

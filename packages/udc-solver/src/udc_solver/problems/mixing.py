@@ -57,7 +57,9 @@ def halved(prizes: Float[Tensor, "batch nodes"]) -> Float[Tensor, "batch nodes"]
     return prizes / (2 * prizes.mean(1, keepdim=True)).clamp(min=torch.finfo(prizes.dtype).tiny)
 
 
-def route_length(points: Float[Tensor, "batch nodes 2"], solution: Int[Tensor, "rows length"]) -> Float[Tensor, " rows"]:
+def route_length(
+    points: Float[Tensor, "batch nodes 2"], solution: Int[Tensor, "rows length"]
+) -> Float[Tensor, " rows"]:
     """Length of routes, which begin and end at the depot."""
     ordered = gather_nodes(points, solution.view(len(points), -1)).view(*solution.shape, 2)
     return (ordered[:, 1:] - ordered[:, :-1]).norm(dim=-1).sum(1)

@@ -210,7 +210,9 @@ class PrizeProblem(Problem):
         short = -self.spare(instance, solution) - TOLERANCE * size
         if (short > 0).any():
             row = int(short.argmax())
-            raise ValueError(f"the route in row {row} breaks its {self.bound_name} of {size[row]:g} by {short[row]:.3g}")
+            raise ValueError(
+                f"the route in row {row} breaks its {self.bound_name} of {size[row]:g} by {short[row]:.3g}"
+            )
 
     def make_conqueror(self, config: ConquerorConfig) -> PrizeConqueror:
         """POMO for paths that collect prizes."""
@@ -345,9 +347,7 @@ class SPCTSP(PCTSP):
         """The expected prizes, unless the realized ones are seen."""
         return instance.realized if self.sees_realized else instance.prizes
 
-    def execute(
-        self, instance: StochasticPrizes, solution: Int[Tensor, "rows length"]
-    ) -> Int[Tensor, "rows length"]:
+    def execute(self, instance: StochasticPrizes, solution: Int[Tensor, "rows length"]) -> Int[Tensor, "rows length"]:
         """The routes that come of plans: while the prizes found are too few, on to the nearest point before the end."""
         owner = owners(len(solution), len(instance), solution.device)
         route, rows = solution.clone(), torch.arange(len(solution), device=solution.device)
