@@ -4,6 +4,7 @@ Nothing here is shared with the solver: neither its tensors, nor its distances, 
 was verified by code that has never seen how it was found.
 """
 
+import itertools
 import math
 from collections.abc import Callable, Collection, Iterable, Sequence
 
@@ -181,7 +182,7 @@ def _route_length(distance: Distance, route: Sequence[int], *, is_open: bool = F
     if not route:
         return 0.0
     stops = [0, *route] if is_open else [0, *route, 0]
-    return math.fsum(distance(a, b) for a, b in zip(stops, stops[1:], strict=False))
+    return math.fsum(distance(a, b) for a, b in itertools.pairwise(stops))
 
 
 def _check_visits(visits: Sequence[int], places: range, what: str) -> None:

@@ -1,5 +1,7 @@
 """Random instances of the problems that select, from the paper's distributions, drawn on the CPU."""
 
+import itertools
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -34,7 +36,7 @@ def orienteering(n: int, batch: int, generator: torch.Generator) -> Orienteering
 
 def route_length(n: int) -> float:
     """K_n, by which penalties are scaled: the published numbers, between them in proportion to the square root."""
-    for (low, short), (high, long) in zip(LENGTHS, LENGTHS[1:], strict=False):
+    for (low, short), (high, long) in itertools.pairwise(LENGTHS):
         if low <= n <= high:
             share = (n**0.5 - low**0.5) / (high**0.5 - low**0.5)
             return short + share * (long - short)

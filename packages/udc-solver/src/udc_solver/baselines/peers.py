@@ -6,8 +6,9 @@ from jaxtyping import Float
 from separata.extras import require
 
 EXTRA = "udc-solver[peers]"
-SCALE = 1_000_000
-"""PyVRP computes with whole numbers: lengths and prizes of the largest extent 1 are multiplied by this."""
+SCALE = 10_000
+"""PyVRP computes with whole numbers: lengths, whose unit is the extent of the points, are multiplied by this. With more,
+its penalties reach their bound before they make solutions feasible."""
 MOST_PLACES = 12_000
 """Places beyond which PyVRP's dense matrix of distances is refused."""
 

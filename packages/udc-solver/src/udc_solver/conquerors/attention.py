@@ -58,7 +58,7 @@ class AttentionLayer(nn.Module):
 
 
 class AttentionDecoder(nn.Module):
-    """Scores all nodes as the next one, by a glimpse at those that are allowed:
+    """Scores all nodes as the next one, by a glimpse at those that are allowed.
 
         score_j = combine(attention(query)) . h_j / sqrt(dim), logits = clip * tanh(score)
 

@@ -6,9 +6,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from ..configs import ConquerorConfig
-from ..graph_network import GraphNetwork
-from ..graphs import EdgeGraph
+from udc_solver.configs import ConquerorConfig
+from udc_solver.graph_network import GraphNetwork
+from udc_solver.graphs import EdgeGraph
+
 from .conqueror import SubProblems
 from .decoding import DecodingConqueror, Inputs
 
@@ -66,7 +67,9 @@ class SubgraphConqueror(DecodingConqueror):
         return SubgraphEpisode(sub, n_starts)
 
     def logits(
-        self, encoded: Float[Tensor, "subs nodes"], inputs: Inputs, allowed: Bool[Tensor, "subs some nodes"]
+        self,
+        encoded: Float[Tensor, "subs nodes"],
+        inputs: Inputs,  # noqa: ARG002 - there are none allowed: Bool[Tensor, "subs some nodes"]
     ) -> Float[Tensor, "subs some nodes"]:
         """The same at every step."""
         return encoded[:, None].expand(allowed.shape)

@@ -7,7 +7,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from ..configs import ConquerorConfig
+from udc_solver.configs import ConquerorConfig
+
 from .aft import AFTDecoder, AFTEncoder
 from .conqueror import SubProblems
 from .decoding import DecodingConqueror, Inputs

@@ -7,8 +7,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from ..configs import ConquerorConfig
-from ..graphs import gather_nodes
+from udc_solver.configs import ConquerorConfig
+from udc_solver.graphs import gather_nodes
+
 from .attention import AttentionDecoder, AttentionLayer
 from .conqueror import SubProblems
 from .decoding import DecodingConqueror, Inputs

@@ -1,16 +1,19 @@
 """The maximum independent set."""
 
+# ruff: noqa: ARG002 - methods have the arguments that `Problem` gives them
+
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from ..configs import ConquerorConfig
-from ..conquerors.independent_set import SubgraphConqueror, Subgraphs
-from ..graphs import EdgeGraph
-from ..selection_generators import random_graphs
-from ..selections import Networks
+from udc_solver.configs import ConquerorConfig
+from udc_solver.conquerors.independent_set import SubgraphConqueror, Subgraphs
+from udc_solver.graphs import EdgeGraph
+from udc_solver.selection_generators import random_graphs
+from udc_solver.selections import Networks
+
 from .problem import Division, Problem, State, owners
 
 

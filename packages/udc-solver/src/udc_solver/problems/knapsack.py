@@ -1,16 +1,19 @@
 """The knapsack problem."""
 
+# ruff: noqa: ARG002 - methods have the arguments that `Problem` gives them
+
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from ..configs import ConquerorConfig
-from ..conquerors.knapsack import GroupConqueror, Groups
-from ..graphs import NeighborGraph
-from ..selection_generators import items
-from ..selections import Items
+from udc_solver.configs import ConquerorConfig
+from udc_solver.conquerors.knapsack import GroupConqueror, Groups
+from udc_solver.graphs import NeighborGraph
+from udc_solver.selection_generators import items
+from udc_solver.selections import Items
+
 from .problem import Division, Problem, State, owners
 
 TOLERANCE = 1e-5

@@ -4,8 +4,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from ..conquerors.prizes import LEFT_OUT
-from ..graphs import gather_nodes
+from udc_solver.conquerors.prizes import LEFT_OUT
+from udc_solver.graphs import gather_nodes
 
 
 def mix(

@@ -1,4 +1,6 @@
-"""Routes that need not visit every point: orienteering, and the prize-collecting TSP with certain or uncertain prizes."""
+"""Routes that need not visit every point: orienteering, and prize-collecting TSPs with certain or uncertain prizes."""
+
+# ruff: noqa: ARG002 - methods have the arguments that `Problem` gives them
 
 from dataclasses import dataclass, replace
 
@@ -6,9 +8,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from ..configs import ConquerorConfig
-from ..conquerors.path import normalize_windows
-from ..conquerors.prizes import (
+from udc_solver.configs import ConquerorConfig
+from udc_solver.conquerors.path import normalize_windows
+from udc_solver.conquerors.prizes import (
     LEFT_OUT,
     CollectingEpisode,
     LimitedEpisode,
@@ -18,9 +20,10 @@ from ..conquerors.prizes import (
     is_listed,
     listed_length,
 )
-from ..graphs import NeighborGraph, nearest_points, normalized
-from ..selection_generators import orienteering, prize_collecting, stochastic_prizes
-from ..selections import Orienteering, PrizeCollecting, StochasticPrizes
+from udc_solver.graphs import NeighborGraph, nearest_points, normalized
+from udc_solver.selection_generators import orienteering, prize_collecting, stochastic_prizes
+from udc_solver.selections import Orienteering, PrizeCollecting, StochasticPrizes
+
 from .mixing import check_route, halved, listed, mix, route_length, unmixed, with_ends_outside
 from .problem import Division, Problem, State, owners
 from .sequences import Windows, cut
@@ -244,7 +247,7 @@ class OP(PrizeProblem):
     def feasible(
         self, instance: Orienteering, state: State, candidates: Int[Tensor, "rows some"]
     ) -> Bool[Tensor, "rows some"]:
-        """Points from which the depot is reached within the limit; the depot, where all points can be seen and none is."""
+        """Points from which the depot is within reach; the depot, where all points are candidates and none of them is."""
         owner = state.owner
         there = instance.points[owner[:, None], candidates]
         here, home = (instance.points[owner, node][:, None] for node in (state.current, torch.zeros_like(owner)))
@@ -273,7 +276,7 @@ class OP(PrizeProblem):
 
 
 class PCTSP(PrizeProblem):
-    """The shortest closed route that collects a minimum, with penalties for what it leaves out (prize-collecting TSP)."""
+    """The shortest closed route that collects a minimum, with penalties for what is left out (prize-collecting TSP)."""
 
     name = "pctsp"
     title = "Prize-collecting TSP"
