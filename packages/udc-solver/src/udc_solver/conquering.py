@@ -15,10 +15,14 @@ MAX_ELEMENTS = 2**25
 
 
 def roll_of(round_number: int, window: int, generator: torch.Generator) -> int:
-    """By how much the borders are shifted in a round, the first of which is 0: half a window in the first two, then at
-    random.
+    """By how much the borders are shifted in a round, from where the solution begins.
+
+    Half a window in the first round (number 0), and as much again in the second, whose windows thus have the borders of
+    the first in their middle; then at random.
     """
-    return window // 2 if round_number < 2 else int(torch.randint(1, window + 1, (), generator=generator))
+    if round_number < 2:
+        return (1 + round_number) * (window // 2)
+    return int(torch.randint(1, window + 1, (), generator=generator))
 
 
 def chunks(n_subs: int, n_elements: int) -> Iterator[slice]:
@@ -69,13 +73,11 @@ def merge_if_better(
     Sub-problems are compared in units of their own, and two of them may share a route: a row whose cost rises for these
     reasons stays as it was.
     """
-    kept = problem.merge(instance, division, division.sub.current)
     merged = problem.merge(instance, division, better_answers(division.sub, rollouts))
     new_cost = problem.cost(instance, merged)
-    rises = new_cost > cost
-    # The borders of the windows move also where nothing gets better.
-    result = torch.where(rises[:, None], kept, merged)
-    return result, torch.where(rises, cost, new_cost)
+    # Also where the cost is not a number.
+    rises = ~(new_cost <= cost)
+    return torch.where(rises[:, None], solution, merged), torch.where(rises, cost, new_cost)
 
 
 def conquer(

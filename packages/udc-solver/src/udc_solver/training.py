@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from separata.loop import Loop, Track, step_generator
 
 from .configs import TrainConfig
-from .conquering import chunks, merge_if_better, solve_sub_problems
+from .conquering import chunks, merge_if_better, roll_of, solve_sub_problems
 from .conquerors.conqueror import Rollout, SubProblems
 from .construction import construct
 from .solver import UDC
@@ -108,7 +108,9 @@ class Trainer:
         for number in range(config.rounds):
             if number and trains_conqueror:
                 self.conqueror_optimizer.step()
-            division = problem.split(instance, solution, self.window, self.window // 2, generator)
+            division = problem.split(
+                instance, solution, self.window, roll_of(number, self.window, generator), generator
+            )
             rollouts = solve_sub_problems(
                 self.solver.conqueror, division.sub, config.n_starts, generator, record=trains_conqueror
             )

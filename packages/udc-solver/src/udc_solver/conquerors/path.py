@@ -1,5 +1,6 @@
 """Shortest paths through all points of a window between its two ends: sub-problems of the traveling salesman problem."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -95,7 +96,7 @@ class PathConqueror(DecodingConqueror):
 
     def episode(self, sub: Paths, n_starts: int) -> "PathEpisode":
         """Paths of one point, from both ends."""
-        return PathEpisode(sub, n_starts)
+        return PathEpisode(sub, n_starts, lambda order: path_length(sub.points, order))
 
     def logits(
         self, encoded: _Encoded, inputs: Inputs, allowed: Bool[Tensor, "subs some nodes"]
@@ -107,13 +108,28 @@ class PathConqueror(DecodingConqueror):
 
 
 class PathEpisode:
-    """Paths that are built from their ends."""
+    """Paths that are built from their ends.
 
-    def __init__(self, sub: Paths, n_starts: int) -> None:
-        self.points = sub.points
-        n_subs, n_nodes, _ = sub.points.shape
-        device = sub.points.device
-        self.is_reversed = torch.arange(n_starts, device=device) >= (n_starts + 1) // 2
+    Args:
+        sub: Windows of tours.
+        n_starts: Paths for each.
+        length: Of paths from the first node to the last.
+        both_ways: Build the second half of the starts from the last node.
+    """
+
+    def __init__(
+        self,
+        sub: SubProblems,
+        n_starts: int,
+        length: Callable[[Int[Tensor, "subs starts nodes"]], Float[Tensor, "subs starts"]],
+        *,
+        both_ways: bool = True,
+    ) -> None:
+        self.length = length
+        n_subs, n_nodes = sub.current.shape
+        device = sub.current.device
+        n_forward = (n_starts + 1) // 2 if both_ways else n_starts
+        self.is_reversed = torch.arange(n_starts, device=device) >= n_forward
         last = n_nodes - 1
         self.end = torch.where(self.is_reversed, 0, last).expand(n_subs, n_starts)
         self.current = last - self.end
@@ -145,4 +161,4 @@ class PathEpisode:
     def finish(self) -> tuple[Tensor, Float[Tensor, "subs starts"]]:
         """The paths from the first point to the last, and their lengths."""
         order = torch.where(self.is_reversed[:, None], self.order.flip(-1), self.order)
-        return order, path_length(self.points, order)
+        return order, self.length(order)
