@@ -7,8 +7,9 @@ from separata.extras import require
 
 EXTRA = "udc-solver[peers]"
 SCALE = 10_000
-"""PyVRP computes with whole numbers: lengths, whose unit is the extent of the points, are multiplied by this. With more,
-its penalties reach their bound before they make solutions feasible."""
+"""PyVRP computes with whole numbers: lengths, whose unit is the extent of the points, are multiplied by this.
+
+With more, its penalties reach their bound before solutions are feasible."""
 MOST_PLACES = 12_000
 """Places beyond which PyVRP's dense matrix of distances is refused."""
 

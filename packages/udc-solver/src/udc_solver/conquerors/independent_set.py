@@ -69,7 +69,8 @@ class SubgraphConqueror(DecodingConqueror):
     def logits(
         self,
         encoded: Float[Tensor, "subs nodes"],
-        inputs: Inputs,  # noqa: ARG002 - there are none allowed: Bool[Tensor, "subs some nodes"]
+        inputs: Inputs,  # noqa: ARG002 - there are none
+        allowed: Bool[Tensor, "subs some nodes"]
     ) -> Float[Tensor, "subs some nodes"]:
         """The same at every step."""
         return encoded[:, None].expand(allowed.shape)

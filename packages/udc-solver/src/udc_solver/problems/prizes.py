@@ -42,13 +42,13 @@ class _Plan:
 
     Args:
         windows: Of the mixed sequence.
-        is_visited: Which of its places are visited, rolled as it is.
+        flags: Which places of the windows are visited.
         active: Windows that are sub-problems.
         order: Of these, the place in the window of each local point.
     """
 
     windows: Windows
-    is_visited: Bool[Tensor, "rows length"]
+    flags: Windows
     active: Bool[Tensor, " windows"]
     order: Int[Tensor, "subs size"]
 
@@ -166,8 +166,8 @@ class PrizeProblem(Problem):
         """
         owner = owners(len(solution), len(instance), solution.device)
         mixed, is_visited = mix(solution, instance.n_nodes, generator)
-        windows, flags = cut(mixed, window, roll), cut(is_visited.long(), window, roll)
-        visited = flags.parts.bool()
+        windows, flags = cut(mixed, window, roll), cut(is_visited, window, roll)
+        visited = flags.parts
         active = visited.sum(1) >= FEWEST
         order, visited = with_ends_outside(visited[active])
         nodes = windows.parts[active].gather(1, order)
@@ -186,14 +186,13 @@ class PrizeProblem(Problem):
         budget = self.budget(used, spare)
         sub = PrizePaths(current, budget, points, prizes / unit[:, None], penalties, budget, via)
         sub = replace(sub, cost=self.episode_type.value(sub, current[:, None])[:, 0])
-        return Division(sub, _Plan(windows, flags.rolled.bool(), active, order))
+        return Division(sub, _Plan(windows, flags, active, order))
 
     def merge(self, instance: Prizes, division: Division, answers: Tensor) -> Int[Tensor, "rows length"]:
         """The routes with the visited points of each window replaced."""
         plan: _Plan = division.plan
         parts = plan.windows.parts.clone()
-        flags = cut(plan.is_visited.long(), plan.windows.size, 0)
-        visited = flags.parts.bool()
+        visited = plan.flags.parts.clone()
         listed = is_listed(answers)
         # Those on the path in its order, then the others.
         size = answers.shape[1]
@@ -204,7 +203,7 @@ class PrizeProblem(Problem):
         nodes = parts[plan.active].gather(1, plan.order)
         parts[plan.active] = nodes.gather(1, order)
         visited[plan.active] = listed.gather(1, order)
-        return unmixed(plan.windows.replaced(parts), flags.replaced(visited.long()).bool())
+        return unmixed(plan.windows.replaced(parts), plan.flags.replaced(visited))
 
     def check(self, instance: Prizes, solution: Int[Tensor, "rows length"]) -> None:
         """Refuse what is no route, or breaks its budget."""
@@ -247,7 +246,7 @@ class OP(PrizeProblem):
     def feasible(
         self, instance: Orienteering, state: State, candidates: Int[Tensor, "rows some"]
     ) -> Bool[Tensor, "rows some"]:
-        """Points from which the depot is within reach; the depot, where all points are candidates and none of them is."""
+        """Points from which the depot is within reach; the depot, where all points are candidates and none is."""
         owner = state.owner
         there = instance.points[owner[:, None], candidates]
         here, home = (instance.points[owner, node][:, None] for node in (state.current, torch.zeros_like(owner)))
