@@ -96,7 +96,7 @@ class TrainConfig:
 
     Args:
         n_steps: Steps; each draws new instances.
-        sizes: Smallest and largest number of nodes of the instances, drawn anew at each step as multiples of the window.
+        sizes: Smallest and largest number of nodes of instances; multiples of the window between them are drawn.
         batch_size: Instances of a step.
         n_samples: Solutions that the divider builds for each instance.
         n_starts: Answers of the conqueror to each sub-problem.

@@ -1,4 +1,4 @@
-"""One conquering round: divide solutions, solve all sub-problems at once, and put the better answers in their places."""
+"""One conquering round: divide solutions, solve all sub-problems at once, and put better answers in their places."""
 
 from collections.abc import Iterator
 
@@ -51,7 +51,7 @@ def solve_sub_problems(
 
 
 def better_answers(sub: SubProblems, rollouts: list[tuple[slice, Rollout]]) -> Tensor:
-    """For each sub-problem the best answer, if it is better than the one that the solution holds, and that one if not."""
+    """For each sub-problem the best answer if it is better than what the solution holds, and that if not."""
     answers = sub.current.clone()
     for part, rollout in rollouts:
         best, costs = rollout.best()
@@ -86,6 +86,7 @@ def conquer(
     instance: Instance,
     solution: Solutions,
     cost: Float[Tensor, " rows"],
+    *,
     window: int,
     roll: int,
     generator: torch.Generator,

@@ -116,7 +116,7 @@ def construct(
 class _Recorder:
     """Collects the choices block by block."""
 
-    def __init__(self, active: bool) -> None:  # noqa: FBT001 - its only setting
+    def __init__(self, active: bool) -> None:
         self.active = active
         self._done: list[Block] = []
         self._state: State | None = None
@@ -126,9 +126,7 @@ class _Recorder:
         if self.active:
             self._close()
             sequence = state.sequence[:, : state.step].clone()
-            self._state = State(
-                state.owner, state.first, state.current, state.taken, sequence, state.done, state.step
-            )
+            self._state = State(state.owner, state.first, state.current, state.taken, sequence, state.done, state.step)
 
     def add(self, state: State, allowed: Tensor, slots: Tensor) -> None:
         if self.active:

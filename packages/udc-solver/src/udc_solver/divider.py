@@ -1,6 +1,7 @@
 """The network that divides: a graph neural network on a sparse graph, and the heat map that it predicts."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import torch
@@ -19,7 +20,7 @@ def head(units: int, depth: int, n_outputs: int | None = None) -> nn.Sequential:
     """A perceptron of `depth - 1` linear maps with SiLU between them."""
     widths = [units] * (depth - 1) + [n_outputs or units]
     layers: list[nn.Module] = []
-    for n_in, n_out in zip(widths, widths[1:], strict=False):
+    for n_in, n_out in pairwise(widths):
         layers += [nn.Linear(n_in, n_out), nn.SiLU()]
     return nn.Sequential(*layers[:-1])
 
@@ -61,7 +62,7 @@ class EdgeHeat:
     ) -> Float[Tensor, "rows steps k"]:
         """Logits of the edges of many nodes under the same queries, with gradients."""
         batch, n_nodes, k, units = self.keys.shape
-        n_rows, n_steps = current.shape
+        n_rows, _n_steps = current.shape
         all_logits = query.view(batch, -1, units) @ self.keys.view(batch, -1, units).mT
         at = current[..., None].expand(-1, -1, k)
         return all_logits.view(n_rows, n_nodes, k).gather(1, at)
@@ -81,7 +82,7 @@ class NodeHeat:
         """The logits of each row's instance."""
         return self.values.index_select(0, state.owner)
 
-    def look(self, query: Float[Tensor, "rows nodes"], state: "State") -> tuple[Tensor, Tensor]:
+    def look(self, query: Float[Tensor, "rows nodes"], state: "State") -> tuple[Tensor, Tensor]:  # noqa: ARG002 - as in all problems
         """Logits of all nodes, and their numbers."""
         n_rows, n_nodes = query.shape
         return query, torch.arange(n_nodes, device=query.device).expand(n_rows, n_nodes)

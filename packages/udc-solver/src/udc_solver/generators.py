@@ -16,16 +16,14 @@ TEST_CAPACITIES = {500: 100, 1000: 200, 2000: 300}
 """Capacity of the paper's test instances, from so many customers on."""
 
 
-def routing_instances(
-    n_customers: int, batch: int, generator: torch.Generator, capacity: int | None = None
-) -> Routing:
+def routing_instances(n_customers: int, batch: int, generator: torch.Generator, capacity: int | None = None) -> Routing:
     """Uniform points, whole demands from 1 to 9, and one capacity for all.
 
     Args:
         n_customers: The depot is not counted.
         batch: Instances.
         generator: On the CPU.
-        capacity: Drawn from 100 to 200 by default, as in the paper's training; `TEST_CAPACITIES` has those of its tests.
+        capacity: Drawn from 100 to 200 by default, as in the paper's training; its tests have `TEST_CAPACITIES`.
     """
     points = uniform_points(batch, n_customers + 1, generator)
     demands = torch.randint(1, 10, (batch, n_customers + 1), generator=generator).float()

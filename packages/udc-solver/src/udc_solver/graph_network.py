@@ -8,12 +8,12 @@ from .graphs import Graph
 
 
 class AnisotropicLayer(nn.Module):
-    """A gated graph convolution on features of nodes x and edges w:
+    """A gated graph convolution on features of nodes x and edges w.
+
+    With the old features on the right-hand sides,
 
         x_i <- x_i + silu(BN(U x_i + mean_{j in N(i)} sigmoid(w_ij) * V x_j))
-        w_ij <- w_ij + silu(BN(W w_ij + A x_i + B x_j))
-
-    where both use the old features.
+        w_ij <- w_ij + silu(BN(W w_ij + A x_i + B x_j)).
 
     Args:
         units: Width of both.

@@ -1,9 +1,9 @@
 """Instances of the problems: batches of tensors that are checked, sliced, and kept in .npz files."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
 import torch
@@ -11,7 +11,6 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from separata import arrays, files
-
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ class Batch:
         names = [name for name, value in vars(first).items() if isinstance(value, Tensor)]
         return replace(first, **{name: torch.cat([getattr(one, name) for one in batches]) for name in names})
 
-    def _map(self, function: Any) -> Self:  # noqa: ANN401 - from tensor to tensor
+    def _map(self, function: Callable[[Tensor], Tensor]) -> Self:
         tensors = {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
         return replace(self, **{name: function(value) for name, value in tensors.items()})
 

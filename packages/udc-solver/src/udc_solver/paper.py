@@ -6,10 +6,7 @@ from separata import Claim, Paper
 # written before the first run. The claims here are those of Oja (1982).
 PAPER = Paper(
     name="udc-solver",
-    title=(
-        "UDC: A Unified Neural Divide-and-Conquer Framework for Large-Scale Combinatorial Optimization "
-        "Problems"
-    ),
+    title=("UDC: A Unified Neural Divide-and-Conquer Framework for Large-Scale Combinatorial Optimization Problems"),
     year=2024,
     authors=("Given Family",),  # TODO
     venue="",  # TODO

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from separata.runs import RunFolder
 
-from .configs import ConquerorConfig, DividerConfig, SolverConfig
+from .configs import ConquerorConfig, SolverConfig
 from .conquering import conquer, roll_of
-from .construction import construct
 from .conquerors.conqueror import Conqueror
+from .construction import construct
 from .divider import Divider
 from .instances import Instance
 from .problems import get_problem
@@ -224,7 +224,14 @@ class UDC(nn.Module):
                 break
             roll = roll_of(number, self.window, generator)
             solution, cost = conquer(
-                self.problem, self.conqueror, group, solution, cost, self.window, roll, generator
+                self.problem,
+                self.conqueror,
+                group,
+                solution,
+                cost,
+                window=self.window,
+                roll=roll,
+                generator=generator,
             )
             trace.append(point(number + 1))
         costs, which = cost.view(len(group), -1).min(1)

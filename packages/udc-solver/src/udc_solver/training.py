@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from separata.loop import Loop, Track, step_generator
 
@@ -18,9 +18,7 @@ from .construction import construct
 from .solver import UDC
 
 
-def reinforce(
-    costs: Float[Tensor, "groups samples"], log_probs: Float[Tensor, "groups samples"]
-) -> Float[Tensor, ""]:
+def reinforce(costs: Float[Tensor, "groups samples"], log_probs: Float[Tensor, "groups samples"]) -> Float[Tensor, ""]:
     """The REINFORCE loss with the mean of each group as its baseline: mean((cost - mean cost) * log p)."""
     advantage = costs - costs.mean(1, keepdim=True)
     return (advantage.detach() * log_probs).mean()
@@ -31,7 +29,7 @@ class Trainer:
 
     In each step, the divider builds several solutions of a new instance. Two rounds follow, conquer and reunion, whose
     windows are shifted by half of their size; after each, the conqueror is updated by the costs of its answers. The
-    divider is updated by the costs of the solutions after both rounds, so that a bad border, which the reunion mends, is
+    divider is updated by the costs of the solutions after both rounds, so that a bad border that the reunion mends is
     not held against it.
 
     Args:
@@ -61,7 +59,7 @@ class Trainer:
         self.solver, self.config = solver, config
         self.problem, self.window = solver.problem, solver.window
         self.divider_optimizer = torch.optim.Adam(solver.divider.parameters(), lr=config.lr)
-        self.conqueror_optimizer = torch.optim.Adam(_parameters(solver.conqueror), lr=config.lr)
+        self.conqueror_optimizer = torch.optim.Adam(solver.conqueror.parameters(), lr=config.lr)
         self.loop = Loop(
             self,
             config.n_steps,
@@ -119,14 +117,12 @@ class Trainer:
             solution, cost = merge_if_better(problem, instance, division, rollouts, solution, cost)
             losses[f"round_{number + 1}"] = cost.mean()
         if trains_divider:
-            losses["divider_loss"] = loss = reinforce(cost.view(len(instance), -1), self._log_probs(built, instance))
+            losses["divider_loss"] = loss = reinforce(
+                *(one.view(len(instance), -1) for one in (cost, built.log_probs()))
+            )
             self.divider_optimizer.zero_grad()
             loss.backward()
         return {name: value.detach() for name, value in losses.items()}
-
-    def _log_probs(self, built: Any, instance: Any) -> Float[Tensor, "batch samples"]:  # noqa: ANN401 - any problem's
-        log_probs: Tensor = built.log_probs()
-        return log_probs.view(len(instance), -1)
 
     def _conqueror_gradients(self, sub: SubProblems, rollouts: list[tuple[slice, Rollout]]) -> Float[Tensor, ""]:
         """Leave the gradients of the mean loss over all sub-problems, a few of them at a time."""
@@ -174,7 +170,3 @@ class Trainer:
         self.solver.load_state_dict(state["solver"])
         self.divider_optimizer.load_state_dict(state["divider_optimizer"])
         self.conqueror_optimizer.load_state_dict(state["conqueror_optimizer"])
-
-
-def _parameters(conqueror: Any) -> list[nn.Parameter]:  # noqa: ANN401 - a protocol, which knows no parameters
-    return list(conqueror.parameters())

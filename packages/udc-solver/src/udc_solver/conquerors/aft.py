@@ -17,30 +17,38 @@ def adaptation(
     return (-math.log2(n_nodes)) * alpha * costs
 
 
+def weighted_values(
+    key: Float[Tensor, "batch nodes dim"], value: Float[Tensor, "batch nodes dim"]
+) -> Float[Tensor, "batch nodes 2*dim"]:
+    """The terms of the sums over nodes, but for the bias: exp(k) v and exp(k), side by side.
+
+    They are scaled by the largest key of each channel, which the quotient of the sums does not change with.
+    """
+    weights = torch.exp(key - key.amax(1, keepdim=True))
+    return torch.cat([weights * value, weights], -1)
+
+
 def aft(
     query: Float[Tensor, "batch rows dim"],
-    key: Float[Tensor, "batch nodes dim"],
-    value: Float[Tensor, "batch nodes dim"],
+    weighted: Float[Tensor, "batch nodes 2*dim"],
     bias: Float[Tensor, "batch rows nodes"],
     allowed: Bool[Tensor, "batch rows nodes"] | None = None,
 ) -> Float[Tensor, "batch rows dim"]:
-    """Attention without products of queries and keys:
+    """Attention without products of queries and keys.
 
-        out_i = sigmoid(q_i) * sum_j exp(bias_ij) exp(k_j) v_j / sum_j exp(bias_ij) exp(k_j)
+    In row i, it is sigmoid(q_i) * sum_j exp(bias_ij) exp(k_j) v_j / sum_j exp(bias_ij) exp(k_j).
 
     Args:
         query: Gates the output.
-        key: One weight for each channel.
-        value: What is averaged.
+        weighted: Of keys and values, by `weighted_values`.
         bias: By how much the weight of each node changes, for all channels alike.
         allowed: Which nodes count; all by default, and one at least in each row.
     """
-    # Numerator and denominator do not change with the largest key of a channel, nor with the largest bias of a row.
-    weights = torch.exp(key - key.amax(1, keepdim=True))
     if allowed is not None:
         bias = bias.masked_fill(~allowed, -torch.inf)
+    # The quotient does not change with the largest bias of a row, either.
     a = torch.exp(bias - bias.amax(-1, keepdim=True))
-    numerator, denominator = (a @ torch.cat([weights * value, weights], -1)).chunk(2, -1)
+    numerator, denominator = (a @ weighted).chunk(2, -1)
     return torch.sigmoid(query) * numerator / denominator.clamp(min=SMALLEST)
 
 
@@ -64,7 +72,7 @@ class AFTLayer(nn.Module):
     ) -> Float[Tensor, "batch nodes dim"]:
         """New embeddings of the nodes, whose costs of going from one to another are given."""
         query, key, value = self.qkv(h).chunk(3, -1)
-        mixed = aft(query, key, value, adaptation(costs, self.alpha, h.shape[1]))
+        mixed = aft(query, weighted_values(key, value), adaptation(costs, self.alpha, h.shape[1]))
         h = over_nodes(self.norms[0], h + mixed)
         return over_nodes(self.norms[1], h + self.feedforward(h))
 
@@ -98,9 +106,9 @@ class AFTEncoder(nn.Module):
 
 
 class AFTDecoder(nn.Module):
-    """Scores all nodes as the next one:
+    """Scores all nodes as the next one.
 
-        score_j = AFT(query)_j . h_j / sqrt(dim) - alpha' log2(n) costs_j, logits = clip * tanh(score)
+    The score of node j is AFT(query) . h_j / sqrt(dim) - alpha' log2(n) costs_j, and its logit clip * tanh(score).
 
     Args:
         dim: Width of the embeddings.
@@ -114,16 +122,20 @@ class AFTDecoder(nn.Module):
         self.score_alpha = nn.Parameter(torch.ones(()))
         self.clip = clip
 
+    def prepare(self, h: Float[Tensor, "batch nodes dim"]) -> Float[Tensor, "batch nodes 2*dim"]:
+        """What is the same for all steps."""
+        return weighted_values(*self.key_value(h).chunk(2, -1))
+
     def forward(
         self,
         query: Float[Tensor, "batch rows dim"],
         h: Float[Tensor, "batch nodes dim"],
+        prepared: Float[Tensor, "batch nodes 2*dim"],
         costs: Float[Tensor, "batch rows nodes"],
         allowed: Bool[Tensor, "batch rows nodes"],
     ) -> Float[Tensor, "batch rows nodes"]:
         """Logits of the nodes; costs are those of going there from where each row is."""
         n_nodes, dim = h.shape[1:]
-        key, value = self.key_value(h).chunk(2, -1)
-        out = aft(query, key, value, adaptation(costs, self.alpha, n_nodes), allowed)
+        out = aft(query, prepared, adaptation(costs, self.alpha, n_nodes), allowed)
         score = out @ h.mT / math.sqrt(dim) + adaptation(costs, self.score_alpha, n_nodes)
         return self.clip * torch.tanh(score)

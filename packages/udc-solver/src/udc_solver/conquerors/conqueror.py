@@ -1,13 +1,14 @@
 """What every network for sub-problems does."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
-from ..instances import Batch
+from udc_solver.instances import Batch
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,10 @@ class Conqueror(Protocol):
 
     default_starts: int
     """Answers to each sub-problem where they are greedy."""
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """As of every `nn.Module`."""
+        ...
 
     def rollout(
         self, sub: SubProblems, n_starts: int, generator: torch.Generator | None = None, *, record: bool = False

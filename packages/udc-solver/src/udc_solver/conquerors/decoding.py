@@ -1,7 +1,7 @@
 """Answers built node by node, all sub-problems and all their starts at once."""
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -9,7 +9,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from ..sampling import choose
+from udc_solver.sampling import choose
+
 from .conqueror import Rollout, SubProblems
 
 Inputs = Mapping[str, Tensor]
@@ -54,7 +55,7 @@ class DecodedRollout(Rollout):
     allowed: Bool[Tensor, "subs steps starts nodes"] | None = None
     chosen: Int[Tensor, "subs steps starts"] | None = None
 
-    def _map(self, function: Any) -> "DecodedRollout":  # noqa: ANN401 - from tensor to tensor
+    def _map(self, function: Callable[[Tensor], Tensor]) -> "DecodedRollout":
         inputs = {name: function(value) for name, value in self.inputs.items()}
         tensors = [getattr(self, name) for name in ("answers", "costs", "allowed", "chosen")]
         answers, costs, allowed, chosen = (None if one is None else function(one) for one in tensors)
@@ -76,7 +77,10 @@ class DecodingConqueror(nn.Module):
 
     @abstractmethod
     def logits(
-        self, encoded: Any, inputs: Inputs, allowed: Bool[Tensor, "subs some nodes"]  # noqa: ANN401 - as above
+        self,
+        encoded: Any,  # noqa: ANN401 - as above
+        inputs: Inputs,
+        allowed: Bool[Tensor, "subs some nodes"],
     ) -> Float[Tensor, "subs some nodes"]:
         """Logits of all nodes for some partial answers of each sub-problem; those that are not allowed do not count."""
 

@@ -8,8 +8,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from ..configs import ConquerorConfig
-from ..graphs import gather_nodes
+from udc_solver.configs import ConquerorConfig
+from udc_solver.graphs import gather_nodes
+
 from .aft import over_nodes
 from .conqueror import SubProblems
 from .decoding import DecodingConqueror, Inputs
@@ -39,11 +40,9 @@ def matrix_path_length(
 
 
 class MixedAttention(nn.Module):
-    """Attention of the nodes of one kind over those of the other, whose scores are mixed with costs:
+    """Attention of the nodes of one kind over those of the other, whose scores are mixed with costs.
 
-        score_h = f_h(q_h . k_h / sqrt(d), cost)
-
-    where f_h is a perceptron of its own for each head.
+    The score of head h is f_h(q_h . k_h / sqrt(d), cost), where f_h is a perceptron of its own.
 
     Args:
         dim: Width of the embeddings.
@@ -123,9 +122,7 @@ class MatrixConqueror(DecodingConqueror):
             nn.ModuleList(MixedAttention(dim, config.hidden, config.heads) for _ in range(config.layers))
             for _ in range(2)
         )
-        self.query_end, self.query_current, self.key, self.value = (
-            nn.Linear(dim, dim, bias=False) for _ in range(4)
-        )
+        self.query_end, self.query_current, self.key, self.value = (nn.Linear(dim, dim, bias=False) for _ in range(4))
         self.combine = nn.Linear(dim, dim)
 
     def encode(self, sub: MatrixPaths) -> _Encoded:
@@ -142,7 +139,9 @@ class MatrixConqueror(DecodingConqueror):
         rows, columns = _with_ends(self.embed_row_ends, rows), _with_ends(self.embed_column_ends, columns)
         for row_block, column_block in zip(self.row_blocks, self.column_blocks, strict=True):
             rows, columns = row_block(rows, columns, sub.costs), column_block(columns, rows, sub.costs.mT)
-        return _Encoded(rows, columns, by_heads(self.key(columns), self.heads), by_heads(self.value(columns), self.heads))
+        return _Encoded(
+            rows, columns, by_heads(self.key(columns), self.heads), by_heads(self.value(columns), self.heads)
+        )
 
     def episode(self, sub: MatrixPaths, n_starts: int) -> PathEpisode:
         """Paths of the first node."""

@@ -1,4 +1,4 @@
-"""Shortest paths through all points of a window between its two ends: sub-problems of the traveling salesman problem."""
+"""Shortest paths through all points of a window between its ends: sub-problems of the traveling salesman problem."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,8 +8,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from ..configs import ConquerorConfig
-from ..graphs import gather_nodes
+from udc_solver.configs import ConquerorConfig
+from udc_solver.graphs import gather_nodes
+
 from .aft import AFTDecoder, AFTEncoder
 from .conqueror import SubProblems
 from .decoding import DecodingConqueror, Inputs
@@ -56,6 +57,7 @@ def path_length(
 
 class _Encoded(NamedTuple):
     h: Float[Tensor, "subs nodes dim"]
+    prepared: Float[Tensor, "subs nodes 2*dim"]
     costs: Float[Tensor, "subs nodes nodes"]
     ends: Float[Tensor, "subs nodes dim"]
     """The part of the query that the end of the path makes."""
@@ -92,7 +94,7 @@ class PathConqueror(DecodingConqueror):
         h = torch.cat([self.embed_ends(h[:, :1]), h[:, 1:-1], self.embed_ends(h[:, -1:])], 1)
         costs = distance_matrix(sub.points)
         h = self.encoder(h, costs)
-        return _Encoded(h, costs, self.query_end(h), self.query_current(h))
+        return _Encoded(h, self.decoder.prepare(h), costs, self.query_end(h), self.query_current(h))
 
     def episode(self, sub: Paths, n_starts: int) -> "PathEpisode":
         """Paths of one point, from both ends."""
@@ -104,7 +106,7 @@ class PathConqueror(DecodingConqueror):
         """Logits of the next point, given the current one and the end."""
         current = inputs["current"]
         query = gather_nodes(encoded.places, current) + gather_nodes(encoded.ends, inputs["end"])
-        return self.decoder(query, encoded.h, gather_nodes(encoded.costs, current), allowed)
+        return self.decoder(query, encoded.h, encoded.prepared, gather_nodes(encoded.costs, current), allowed)
 
 
 class PathEpisode:

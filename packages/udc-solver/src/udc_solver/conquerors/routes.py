@@ -7,8 +7,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from ..configs import ConquerorConfig
-from ..graphs import gather_nodes
+from udc_solver.configs import ConquerorConfig
+from udc_solver.graphs import gather_nodes
+
 from .aft import AFTDecoder, AFTEncoder
 from .conqueror import SubProblems
 from .decoding import DecodingConqueror, Inputs
@@ -168,6 +169,7 @@ class EncodedRoutes(NamedTuple):
     """What the decoder needs of windows of routes."""
 
     h: Float[Tensor, "subs nodes dim"]
+    prepared: Float[Tensor, "subs nodes 2*dim"]
     costs: Float[Tensor, "subs nodes nodes"]
     fixed: Float[Tensor, "subs 1 dim"]
     """The part of the query that end and depot make."""
@@ -197,9 +199,7 @@ class RouteConqueror(DecodingConqueror):
         self.query_current = nn.Linear(dim + n_numbers, dim, bias=False)
         self.decoder = AFTDecoder(dim, config.clip)
 
-    def encode_windows(
-        self, sub: RouteWindows, features: Float[Tensor, "subs customers features"]
-    ) -> EncodedRoutes:
+    def encode_windows(self, sub: RouteWindows, features: Float[Tensor, "subs customers features"]) -> EncodedRoutes:
         """Embeddings of the depot and the customers."""
         depot, customers = self.embed_depot(sub.points[:, :1]), self.embed(features)
         h = torch.cat([depot, self.embed_first(customers[:, :1]), customers[:, 1:]], 1)
@@ -210,7 +210,7 @@ class RouteConqueror(DecodingConqueror):
         costs = distance_matrix(sub.points)
         h = self.encoder(h, costs)
         fixed = self.query_end(h.gather(1, at)) + self.query_depot(h[:, :1])
-        return EncodedRoutes(h, costs, fixed)
+        return EncodedRoutes(h, self.decoder.prepare(h), costs, fixed)
 
     def logits(
         self, encoded: EncodedRoutes, inputs: Inputs, allowed: Bool[Tensor, "subs some nodes"]
@@ -219,7 +219,7 @@ class RouteConqueror(DecodingConqueror):
         current = inputs["current"]
         here = torch.cat([gather_nodes(encoded.h, current), inputs["numbers"]], -1)
         query = encoded.fixed + self.query_current(here)
-        return self.decoder(query, encoded.h, gather_nodes(encoded.costs, current), allowed)
+        return self.decoder(query, encoded.h, encoded.prepared, gather_nodes(encoded.costs, current), allowed)
 
 
 class VehicleConqueror(RouteConqueror):

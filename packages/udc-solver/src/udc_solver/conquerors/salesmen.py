@@ -6,11 +6,12 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from ..configs import ConquerorConfig
-from ..graphs import gather_nodes
-from .routes import EncodedRoutes, RouteConqueror, RouteEpisode, RouteWindows
+from udc_solver.configs import ConquerorConfig
+from udc_solver.graphs import gather_nodes
+
 from .decoding import Inputs
 from .path import distance_matrix
+from .routes import EncodedRoutes, RouteConqueror, RouteEpisode, RouteWindows
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,10 @@ class SalesmanEpisode(RouteEpisode):
         self.n_depots = sub.n_depots[:, None].expand(-1, n_starts)
 
     def inputs(self) -> Inputs:
-        """Where each answer is; the length of its route, of the longest one before, and of what follows the window;
-        and the shares of salesmen and customers that are left.
+        """Where each answer is, and five numbers.
+
+        They are the lengths of its route, of the longest one before, and of what follows the window, and the shares of
+        salesmen and customers that are left.
         """
         salesmen = self.n_depots / (self.sub.n_depots[:, None] + 1)
         customers = 1 - self.count / self.n_customers

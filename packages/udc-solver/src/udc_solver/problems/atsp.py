@@ -4,11 +4,12 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from ..configs import ConquerorConfig
-from ..conquerors.matrix import MatrixConqueror, MatrixPaths, matrix_path_length
-from ..generators import asymmetric_matrices
-from ..graphs import NeighborGraph, nearest
-from ..instances import Matrix
+from udc_solver.configs import ConquerorConfig
+from udc_solver.conquerors.matrix import MatrixConqueror, MatrixPaths, matrix_path_length
+from udc_solver.generators import asymmetric_matrices
+from udc_solver.graphs import NeighborGraph, nearest
+from udc_solver.instances import Matrix
+
 from .problem import Division, Problem, State, owners
 from .sequences import cut, reordered
 from .tours import advance_tour, check_tours, feasible_in_tour, start_tours
@@ -32,9 +33,7 @@ class ATSP(Problem):
     def graph(self, instance: Matrix, k: int) -> NeighborGraph:
         """Nodes without features, and for the cheapest edges from each node their negative costs."""
         costs = instance.costs / _largest(instance.costs)
-        neighbors, values = nearest(
-            instance.n_nodes, k, lambda first, last: costs[:, first:last], len(instance)
-        )
+        neighbors, values = nearest(instance.n_nodes, k, lambda first, last: costs[:, first:last], len(instance))
         x = torch.ones(*costs.shape[:2], 2, device=costs.device)
         return NeighborGraph(x, neighbors, -torch.stack([values, values], -1))
 
@@ -43,7 +42,10 @@ class ATSP(Problem):
         return start_tours(len(instance), instance.n_nodes, samples, generator, instance.device)
 
     def feasible(
-        self, instance: Matrix, state: State, candidates: Int[Tensor, "rows some"]
+        self,
+        instance: Matrix,
+        state: State,
+        candidates: Int[Tensor, "rows some"],
     ) -> Bool[Tensor, "rows some"]:
         """Nodes that are not on the tour yet."""
         return feasible_in_tour(state, candidates)
@@ -52,11 +54,11 @@ class ATSP(Problem):
         """The cheaper, the better."""
         return -instance.costs[state.owner[rows], state.current[rows]]
 
-    def advance(self, instance: Matrix, state: State, chosen: Int[Tensor, " rows"]) -> None:
+    def advance(self, instance: Matrix, state: State, chosen: Int[Tensor, " rows"]) -> None:  # noqa: ARG002 - as in all problems
         """Go there."""
         advance_tour(state, chosen)
 
-    def finish(self, instance: Matrix, state: State) -> Int[Tensor, "rows nodes"]:
+    def finish(self, instance: Matrix, state: State) -> Int[Tensor, "rows nodes"]:  # noqa: ARG002 - as in all problems
         """The nodes in the order of the tour."""
         return state.sequence
 
@@ -78,7 +80,7 @@ class ATSP(Problem):
         current = torch.arange(windows.size, device=nodes.device).expand(len(nodes), -1)
         return Division(MatrixPaths(current, matrix_path_length(costs, current), costs, seeds), windows)
 
-    def merge(self, instance: Matrix, division: Division, answers: Tensor) -> Int[Tensor, "rows nodes"]:
+    def merge(self, instance: Matrix, division: Division, answers: Tensor) -> Int[Tensor, "rows nodes"]:  # noqa: ARG002 - as in all problems
         """The tours with each window in its new order."""
         return reordered(division.plan, answers)
 

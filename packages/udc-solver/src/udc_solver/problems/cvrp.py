@@ -6,12 +6,13 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from ..configs import ConquerorConfig
-from ..conquerors.path import normalize_windows
-from ..conquerors.routes import TOLERANCE, VehicleConqueror, VehicleWindows, route_legs
-from ..generators import routing_instances
-from ..graphs import NeighborGraph, nearest, normalized
-from ..instances import Routing
+from udc_solver.configs import ConquerorConfig
+from udc_solver.conquerors.path import normalize_windows
+from udc_solver.conquerors.routes import TOLERANCE, VehicleConqueror, VehicleWindows, route_legs
+from udc_solver.generators import routing_instances
+from udc_solver.graphs import NeighborGraph, nearest, normalized
+from udc_solver.instances import Routing
+
 from .problem import Division, Problem, State, owners
 from .routes import check_routes, merge_routes, ranked_routes, routes_of, rows_of, sequence_of, sums_at_borders
 from .sequences import Windows, cut
@@ -50,7 +51,7 @@ class CVRP(Problem):
         x = torch.stack([instance.demands / instance.capacity[:, None], distance, angle], -1)
         return NeighborGraph(x, neighbors, -torch.stack([negative, negative], -1))
 
-    def start(self, instance: Routing, samples: int, generator: torch.Generator) -> State:
+    def start(self, instance: Routing, samples: int, generator: torch.Generator) -> State:  # noqa: ARG002 - as in all problems
         """All routes begin at the depot."""
         batch, n_nodes = instance.demands.shape
         n_rows, device = batch * samples, instance.device
@@ -74,8 +75,9 @@ class CVRP(Problem):
     def feasible(
         self, instance: Routing, state: State, candidates: Int[Tensor, "rows some"]
     ) -> Bool[Tensor, "rows some"]:
-        """Customers whose demands fit. The depot, unless the vehicle is there, or would leave too much to the other
-        vehicles while some candidate fits.
+        """Customers whose demands fit, and the depot.
+
+        Not the depot, if the vehicle is there, or would leave too much to the other vehicles while some candidate fits.
         """
         capacity = instance.capacity[state.owner]
         room = state.held["load"] + TOLERANCE * capacity
@@ -116,7 +118,7 @@ class CVRP(Problem):
         solution: Int[Tensor, "rows length"],
         window: int,
         roll: int,
-        generator: torch.Generator,
+        generator: torch.Generator,  # noqa: ARG002 - as in all problems
     ) -> Division:
         """Windows of customers, with the routes sorted by angle.
 
@@ -146,7 +148,7 @@ class CVRP(Problem):
         )
         return Division(sub, (parts, flags))
 
-    def merge(self, instance: Routing, division: Division, answers: Tensor) -> Int[Tensor, "rows length"]:
+    def merge(self, instance: Routing, division: Division, answers: Tensor) -> Int[Tensor, "rows length"]:  # noqa: ARG002 - as in all problems
         """The routes with the customers of each window in their new order, and with its ends of routes."""
         return merge_routes(*division.plan, answers)
 
@@ -189,11 +191,11 @@ class OVRP(CVRP):
 def share_capacity(
     demands: Float[Tensor, "rows customers"], flags: Windows, capacity: Float[Tensor, " rows"]
 ) -> Float[Tensor, "rows segments"]:
-    """For the border behind each segment (the windows, and the rest if there is any), how much of a vehicle belongs to
-    the customers before it; 0 where no route is cut.
+    """How much of a vehicle belongs to the customers before the border behind each segment; 0 where no route is cut.
 
-    A half, unless one side holds more: then as much as that. Where a route runs through a whole segment, exactly what
-    is before the border.
+    Segments are the windows, and the rest if there is any. The share is a half,
+    unless one side holds more: then as much as that. Where a route runs through a whole segment, it is exactly what is
+    before the border.
     """
     n_rows, n_customers = demands.shape
     last = torch.arange(1, flags.n_windows + 1, device=demands.device) * flags.size - 1

@@ -6,12 +6,13 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from ..configs import ConquerorConfig
-from ..conquerors.path import normalize_windows
-from ..conquerors.salesmen import SalesmanConqueror, SalesmanWindows, longest_route
-from ..generators import salesmen_instances
-from ..graphs import NeighborGraph, nearest_points, normalized
-from ..instances import Salesmen
+from udc_solver.configs import ConquerorConfig
+from udc_solver.conquerors.path import normalize_windows
+from udc_solver.conquerors.salesmen import SalesmanConqueror, SalesmanWindows, longest_route
+from udc_solver.generators import salesmen_instances
+from udc_solver.graphs import NeighborGraph, nearest_points, normalized
+from udc_solver.instances import Salesmen
+
 from .problem import Division, Problem, State, owners
 from .routes import check_routes, merge_routes, ranked_routes, routes_of, rows_of, sequence_of, sums_at_borders
 from .sequences import cut
@@ -46,7 +47,7 @@ class MTSP(Problem):
         distances[..., -1] = torch.where(has_depot, distances[..., -1], to_depot)
         return NeighborGraph(points, neighbors, -torch.stack([distances, distances], -1))
 
-    def start(self, instance: Salesmen, samples: int, generator: torch.Generator) -> State:
+    def start(self, instance: Salesmen, samples: int, generator: torch.Generator) -> State:  # noqa: ARG002 - as in all problems
         """The first salesman is at the depot."""
         batch, n_nodes, _ = instance.points.shape
         n_rows, device = batch * samples, instance.device
@@ -64,7 +65,10 @@ class MTSP(Problem):
         )
 
     def feasible(
-        self, instance: Salesmen, state: State, candidates: Int[Tensor, "rows some"]
+        self,
+        instance: Salesmen,
+        state: State,
+        candidates: Int[Tensor, "rows some"],
     ) -> Bool[Tensor, "rows some"]:
         """Customers, unless all that are left are needed for one salesman each; the depot, if a salesman is left."""
         salesmen, customers = state.held["salesmen"], state.held["customers"]
@@ -79,7 +83,7 @@ class MTSP(Problem):
         here = points.gather(1, state.current[rows, None, None].expand(-1, -1, 2))
         return -(points - here).norm(dim=-1)
 
-    def advance(self, instance: Salesmen, state: State, chosen: Int[Tensor, " rows"]) -> None:
+    def advance(self, instance: Salesmen, state: State, chosen: Int[Tensor, " rows"]) -> None:  # noqa: ARG002 - as in all problems
         """Go there; at the depot, the next salesman begins."""
         state.record(chosen)
         state.taken.scatter_(1, chosen[:, None], value=True)
@@ -98,10 +102,11 @@ class MTSP(Problem):
         solution: Int[Tensor, "rows length"],
         window: int,
         roll: int,
-        generator: torch.Generator,
+        generator: torch.Generator,  # noqa: ARG002 - as in all problems
     ) -> Division:
-        """Windows of customers, with the tours sorted by angle; each knows how long the tours that its borders cut are
-        outside.
+        """Windows of customers, with the tours sorted by angle.
+
+        Each knows how long the tours that its borders cut are outside.
         """
         customers, ends = ranked_routes(instance, instance.points, solution)
         parts, flags = cut(customers, window, roll), cut(ends, window, roll)

@@ -13,9 +13,10 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from ..conquerors.conqueror import Conqueror, SubProblems
-from ..graphs import Graph
-from ..instances import Instance
+from udc_solver.configs import ConquerorConfig
+from udc_solver.conquerors.conqueror import Conqueror, SubProblems
+from udc_solver.graphs import Graph
+from udc_solver.instances import Instance
 
 Solutions = Int[Tensor, "rows length"] | Bool[Tensor, "rows nodes"]
 
@@ -118,9 +119,7 @@ class Problem(Protocol):
         ...
 
     def remote(self, instance: Instance, state: State, rows: Int[Tensor, " some"]) -> Float[Tensor, "some nodes"]:
-        """Preferences over all nodes in rows none of whose neighbors is feasible: the feasible node with the largest is
-        chosen.
-        """
+        """Preferences over all nodes, in rows none of whose neighbors is feasible: the best feasible node is chosen."""
         ...
 
     def advance(self, instance: Instance, state: State, chosen: Int[Tensor, " rows"]) -> None:
@@ -161,7 +160,7 @@ class Problem(Protocol):
         """
         ...
 
-    def make_conqueror(self, config: Any) -> Conqueror:  # noqa: ANN401 - ConquerorConfig, which imports nothing
+    def make_conqueror(self, config: ConquerorConfig) -> Conqueror:
         """The network for its sub-problems, untrained."""
         ...
 

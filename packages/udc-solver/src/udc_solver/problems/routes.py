@@ -9,8 +9,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from ..graphs import gather_nodes
-from ..instances import Instance
+from udc_solver.graphs import gather_nodes
+from udc_solver.instances import Instance
+
 from .sequences import Windows
 
 

@@ -7,9 +7,7 @@ from torch import Tensor
 from .problem import State, owners
 
 
-def start_tours(
-    batch: int, n_nodes: int, samples: int, generator: torch.Generator, device: torch.device
-) -> State:
+def start_tours(batch: int, n_nodes: int, samples: int, generator: torch.Generator, device: torch.device) -> State:
     """Tours that begin at random nodes."""
     n_rows = batch * samples
     first = torch.randint(n_nodes, (n_rows,), generator=generator).to(device)

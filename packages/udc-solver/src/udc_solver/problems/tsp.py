@@ -4,11 +4,12 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from ..configs import ConquerorConfig
-from ..conquerors.path import PathConqueror, Paths, normalize_windows, path_length
-from ..generators import uniform_points
-from ..graphs import NeighborGraph, gather_nodes, nearest_points, normalized
-from ..instances import Coordinates
+from udc_solver.configs import ConquerorConfig
+from udc_solver.conquerors.path import PathConqueror, Paths, normalize_windows, path_length
+from udc_solver.generators import uniform_points
+from udc_solver.graphs import NeighborGraph, gather_nodes, nearest_points, normalized
+from udc_solver.instances import Coordinates
+
 from .problem import Division, Problem, State
 from .sequences import cut, reordered
 from .tours import advance_tour, check_tours, feasible_in_tour, start_tours
@@ -38,7 +39,10 @@ class TSP(Problem):
         return start_tours(len(instance), instance.n_nodes, samples, generator, instance.device)
 
     def feasible(
-        self, instance: Coordinates, state: State, candidates: Int[Tensor, "rows some"]
+        self,
+        instance: Coordinates,
+        state: State,
+        candidates: Int[Tensor, "rows some"],
     ) -> Bool[Tensor, "rows some"]:
         """Points that are not on the tour yet."""
         return feasible_in_tour(state, candidates)
@@ -49,11 +53,11 @@ class TSP(Problem):
         here = points.gather(1, state.current[rows, None, None].expand(-1, -1, 2))
         return -(points - here).norm(dim=-1)
 
-    def advance(self, instance: Coordinates, state: State, chosen: Int[Tensor, " rows"]) -> None:
+    def advance(self, instance: Coordinates, state: State, chosen: Int[Tensor, " rows"]) -> None:  # noqa: ARG002 - as in all problems
         """Go there."""
         advance_tour(state, chosen)
 
-    def finish(self, instance: Coordinates, state: State) -> Int[Tensor, "rows nodes"]:
+    def finish(self, instance: Coordinates, state: State) -> Int[Tensor, "rows nodes"]:  # noqa: ARG002 - as in all problems
         """The points in the order of the tour."""
         return state.sequence
 
@@ -63,7 +67,7 @@ class TSP(Problem):
         solution: Int[Tensor, "rows nodes"],
         window: int,
         roll: int,
-        generator: torch.Generator,
+        generator: torch.Generator,  # noqa: ARG002 - as in all problems
     ) -> Division:
         """Windows of the tour; in each, the shortest path between its ends is sought."""
         windows = cut(solution, window, roll)
@@ -73,7 +77,7 @@ class TSP(Problem):
         current = torch.arange(windows.size, device=solution.device).expand(len(points), -1)
         return Division(Paths(current, path_length(points, current), points), windows)
 
-    def merge(self, instance: Coordinates, division: Division, answers: Tensor) -> Int[Tensor, "rows nodes"]:
+    def merge(self, instance: Coordinates, division: Division, answers: Tensor) -> Int[Tensor, "rows nodes"]:  # noqa: ARG002 - as in all problems
         """The tours with each window in its new order."""
         return reordered(division.plan, answers)
 
@@ -90,9 +94,7 @@ class TSP(Problem):
         """ICAM for open paths."""
         return PathConqueror(config)
 
-    def _ordered(
-        self, instance: Coordinates, sequence: Int[Tensor, "rows length"]
-    ) -> Float[Tensor, "rows length 2"]:
+    def _ordered(self, instance: Coordinates, sequence: Int[Tensor, "rows length"]) -> Float[Tensor, "rows length 2"]:
         """The points of a sequence."""
         batch = len(instance)
         return gather_nodes(instance.points, sequence.view(batch, -1)).view(*sequence.shape, 2)
