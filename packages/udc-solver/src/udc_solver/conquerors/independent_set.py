@@ -70,7 +70,7 @@ class SubgraphConqueror(DecodingConqueror):
         self,
         encoded: Float[Tensor, "subs nodes"],
         inputs: Inputs,  # noqa: ARG002 - there are none
-        allowed: Bool[Tensor, "subs some nodes"]
+        allowed: Bool[Tensor, "subs some nodes"],
     ) -> Float[Tensor, "subs some nodes"]:
         """The same at every step."""
         return encoded[:, None].expand(allowed.shape)
