@@ -56,14 +56,41 @@ class ConquerorConfig:
     clip: float | None = None
 
     def __post_init__(self) -> None:
-        given = _given(self)
-        check_positive(**given)
-        if "heads" in given and "dim" in given and self.dim % self.heads:  # type: ignore[operator] # both are given
-            raise ValueError(f"heads must divide dim, but {self.heads} does not divide {self.dim}")
+        check_positive(**_given(self))
 
-    def or_else(self, default: "ConquerorConfig") -> "ConquerorConfig":
-        """The same, with the default's values where none is given."""
-        return replace(default, **_given(self))
+    def sizes(self, default: "ConquerorSizes") -> "ConquerorSizes":
+        """The numbers that are given, and the default's where none is.
+
+        Raises:
+            ValueError: if heads do not divide dim.
+        """
+        return replace(default, **_given(self))  # type: ignore[arg-type] # of the same fields
+
+
+@dataclass(frozen=True)
+class ConquerorSizes:
+    """A `ConquerorConfig` in which every number is given.
+
+    Args:
+        dim: Width of the embeddings.
+        layers: Layers of the encoder.
+        hidden: Width of the feedforward layers.
+        clip: Bound of the logits.
+        heads: Attention heads.
+
+    Raises:
+        ValueError: if heads do not divide dim.
+    """
+
+    dim: int
+    layers: int
+    hidden: int
+    clip: float
+    heads: int = 1
+
+    def __post_init__(self) -> None:
+        if self.dim % self.heads:
+            raise ValueError(f"heads must divide dim, but {self.heads} does not divide {self.dim}")
 
 
 @dataclass(frozen=True)

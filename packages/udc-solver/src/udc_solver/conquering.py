@@ -8,7 +8,7 @@ from torch import Tensor
 
 from .conquerors.conqueror import Conqueror, Rollout, SubProblems
 from .instances import Instance
-from .problems.problem import Division, Problem, Solutions
+from .problems.problem import AnyProblem, Division, Solutions
 
 MAX_ELEMENTS = 2**25
 """Numbers that a batch of sub-problems may need at once while it is solved."""
@@ -61,7 +61,7 @@ def better_answers(sub: SubProblems, rollouts: list[tuple[slice, Rollout]]) -> T
 
 
 def merge_if_better(
-    problem: Problem,
+    problem: AnyProblem,
     instance: Instance,
     division: Division,
     rollouts: list[tuple[slice, Rollout]],
@@ -81,7 +81,7 @@ def merge_if_better(
 
 
 def conquer(
-    problem: Problem,
+    problem: AnyProblem,
     conqueror: Conqueror,
     instance: Instance,
     solution: Solutions,

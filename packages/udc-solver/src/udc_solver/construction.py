@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .divider import Divider, Heat
 from .instances import Instance
-from .problems.problem import Problem, Solutions, State
+from .problems.problem import AnyProblem, Solutions, State
 from .sampling import choose
 
 NOT_CHOSEN = -1
@@ -61,7 +61,7 @@ class Construction:
 
 
 def construct(
-    problem: Problem,
+    problem: AnyProblem,
     divider: Divider,
     instance: Instance,
     samples: int,

@@ -13,7 +13,7 @@ from .graph_network import GraphNetwork
 from .graphs import Graph, gather_nodes
 
 if TYPE_CHECKING:
-    from .problems.problem import Problem, State
+    from .problems.problem import AnyProblem, State
 
 
 def head(units: int, depth: int, n_outputs: int | None = None) -> nn.Sequential:
@@ -105,7 +105,7 @@ class Divider(nn.Module):
         config: Sizes.
     """
 
-    def __init__(self, problem: "Problem", config: DividerConfig | None = None) -> None:
+    def __init__(self, problem: "AnyProblem", config: DividerConfig | None = None) -> None:
         super().__init__()
         self.config = config = config or DividerConfig()
         self.n_neighbors = config.n_neighbors or problem.n_neighbors

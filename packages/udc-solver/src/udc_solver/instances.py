@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar, TypeVar
 
 import numpy as np
 import torch
@@ -11,6 +11,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from separata import arrays, files
+
+BatchT = TypeVar("BatchT", bound="Batch")
+InstanceT = TypeVar("InstanceT", bound="Instance")
 
 
 @dataclass(frozen=True)
@@ -20,10 +23,10 @@ class Batch:
     def __len__(self) -> int:
         return next(len(value) for value in vars(self).values() if isinstance(value, Tensor))
 
-    def __getitem__(self, index: slice | Tensor) -> Self:
+    def __getitem__(self: BatchT, index: slice | Tensor) -> BatchT:
         return self._map(lambda value: value[index])
 
-    def to(self, device: torch.device | str) -> Self:
+    def to(self: BatchT, device: torch.device | str) -> BatchT:
         """The same on a device."""
         return self._map(lambda value: value.to(device))
 
@@ -33,13 +36,13 @@ class Batch:
         return next(value.device for value in vars(self).values() if isinstance(value, Tensor))
 
     @classmethod
-    def cat(cls, batches: Sequence[Self]) -> Self:
+    def cat(cls: type[BatchT], batches: Sequence[BatchT]) -> BatchT:
         """One batch of several; fields that are no tensors are those of the first."""
         first = batches[0]
         names = [name for name, value in vars(first).items() if isinstance(value, Tensor)]
         return replace(first, **{name: torch.cat([getattr(one, name) for one in batches]) for name in names})
 
-    def _map(self, function: Callable[[Tensor], Tensor]) -> Self:
+    def _map(self: BatchT, function: Callable[[Tensor], Tensor]) -> BatchT:
         tensors = {name: value for name, value in vars(self).items() if isinstance(value, Tensor)}
         return replace(self, **{name: function(value) for name, value in tensors.items()})
 
@@ -84,7 +87,7 @@ class Instance(Batch):
             np.savez_compressed(file, **held)
 
     @classmethod
-    def load(cls, path: Path | str) -> Self:
+    def load(cls: type[InstanceT], path: Path | str) -> InstanceT:
         """Instances from an .npz file with an array for each field; the batch may be left out where it is one instance.
 
         Raises:
@@ -98,7 +101,7 @@ class Instance(Batch):
         return cls.from_arrays(held, str(path))
 
     @classmethod
-    def from_arrays(cls, held: dict[str, np.ndarray], where: str) -> Self:
+    def from_arrays(cls: type[InstanceT], held: dict[str, np.ndarray], where: str) -> InstanceT:
         """Instances from NumPy arrays.
 
         Args:

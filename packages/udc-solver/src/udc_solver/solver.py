@@ -18,13 +18,13 @@ from .construction import construct
 from .divider import Divider
 from .instances import Instance
 from .problems import get_problem
-from .problems.problem import Problem, Solutions
+from .problems.problem import AnyProblem, Solutions
 
 MAX_ELEMENTS = 2**26
 """Numbers that the heat maps of instances that are solved together may have."""
 
 Track = Callable[[Iterable[int], str], Iterable[int]]
-Start = Callable[[Problem, Instance, int, torch.Generator], Solutions]
+Start = Callable[[AnyProblem, Instance, int, torch.Generator], Solutions]
 """A divider that is no network: solutions of instances, so many samples of each."""
 
 
@@ -73,7 +73,7 @@ class UDC(nn.Module):
 
     def __init__(
         self,
-        problem: Problem,
+        problem: AnyProblem,
         divider: Divider | None = None,
         conqueror: Conqueror | None = None,
         window: int | None = None,

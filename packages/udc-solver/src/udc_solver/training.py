@@ -19,7 +19,12 @@ from .solver import UDC
 
 
 def reinforce(costs: Float[Tensor, "groups samples"], log_probs: Float[Tensor, "groups samples"]) -> Float[Tensor, ""]:
-    """The REINFORCE loss with the mean of each group as its baseline: mean((cost - mean cost) * log p)."""
+    """The REINFORCE loss with the mean of each group as its baseline: mean((cost - mean cost) * log p).
+
+    An infinite cost, of what is not feasible, counts as the largest finite one of its group.
+    """
+    finite = costs.masked_fill(~costs.isfinite(), -torch.inf).amax(1, keepdim=True)
+    costs = torch.where(costs.isfinite(), costs, torch.where(finite.isfinite(), finite, 0))
     advantage = costs - costs.mean(1, keepdim=True)
     return (advantage.detach() * log_probs).mean()
 

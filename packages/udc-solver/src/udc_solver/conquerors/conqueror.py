@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -42,6 +42,7 @@ class Rollout(Batch):
         return self.answers[torch.arange(len(which), device=which.device), which], costs
 
 
+@runtime_checkable
 class Conqueror(Protocol):
     """A network for sub-problems. It is an `nn.Module`, too."""
 

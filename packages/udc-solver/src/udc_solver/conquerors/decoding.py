@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -17,6 +17,7 @@ Inputs = Mapping[str, Tensor]
 """What a decoder sees of partial answers, by name: tensors of shape (subs, starts, ...)."""
 
 
+@runtime_checkable
 class Episode(Protocol):
     """Partial answers of all sub-problems while they are built."""
 
@@ -57,9 +58,8 @@ class DecodedRollout(Rollout):
 
     def _map(self, function: Callable[[Tensor], Tensor]) -> "DecodedRollout":
         inputs = {name: function(value) for name, value in self.inputs.items()}
-        tensors = [getattr(self, name) for name in ("answers", "costs", "allowed", "chosen")]
-        answers, costs, allowed, chosen = (None if one is None else function(one) for one in tensors)
-        return DecodedRollout(answers, costs, inputs, allowed, chosen)
+        allowed, chosen = (None if one is None else function(one) for one in (self.allowed, self.chosen))
+        return DecodedRollout(function(self.answers), function(self.costs), inputs, allowed, chosen)
 
 
 class DecodingConqueror(nn.Module):
@@ -104,8 +104,8 @@ class DecodingConqueror(nn.Module):
             return DecodedRollout(answers, costs)
         names = steps[0][0].keys()
         inputs = {name: torch.stack([one[0][name] for one in steps], 1) for name in names}
-        allowed, chosen = (torch.stack([one[i] for one in steps], 1) for i in (1, 2))
-        return DecodedRollout(answers, costs, inputs, allowed, chosen)
+        _, allowed, chosen = zip(*steps, strict=True)
+        return DecodedRollout(answers, costs, inputs, torch.stack(allowed, 1), torch.stack(chosen, 1))
 
     def log_probs(self, sub: SubProblems, rollout: Rollout) -> Float[Tensor, "subs starts"]:
         """The logarithm of the probability of each recorded answer: all steps at once, with gradients.

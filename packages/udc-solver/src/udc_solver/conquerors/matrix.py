@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from udc_solver.configs import ConquerorConfig
+from udc_solver.configs import ConquerorConfig, ConquerorSizes
 from udc_solver.graphs import gather_nodes
 
 from .aft import over_nodes
@@ -108,19 +108,18 @@ class MatrixConqueror(DecodingConqueror):
         config: Sizes.
     """
 
-    DEFAULTS = ConquerorConfig(dim=256, layers=5, hidden=512, heads=16, clip=10.0)
+    DEFAULTS = ConquerorSizes(dim=256, layers=5, hidden=512, heads=16, clip=10.0)
     default_starts = 1
 
     def __init__(self, config: ConquerorConfig | None = None) -> None:
         super().__init__()
-        self.config = config = (config or ConquerorConfig()).or_else(self.DEFAULTS)
-        dim, self.heads, self.clip = config.dim, config.heads, config.clip
-        if dim % self.heads:
-            raise ValueError(f"heads must divide dim, but {self.heads} does not divide {dim}")
+        self.config = config or ConquerorConfig()
+        sizes = self.config.sizes(self.DEFAULTS)
+        dim = self.dim = sizes.dim
+        self.heads, self.clip = sizes.heads, sizes.clip
         self.embed_row_ends, self.embed_column_ends = nn.Linear(dim, dim), nn.Linear(dim, dim)
         self.row_blocks, self.column_blocks = (
-            nn.ModuleList(MixedAttention(dim, config.hidden, config.heads) for _ in range(config.layers))
-            for _ in range(2)
+            nn.ModuleList(MixedAttention(dim, sizes.hidden, sizes.heads) for _ in range(sizes.layers)) for _ in range(2)
         )
         self.query_end, self.query_current, self.key, self.value = (nn.Linear(dim, dim, bias=False) for _ in range(4))
         self.combine = nn.Linear(dim, dim)
@@ -131,7 +130,7 @@ class MatrixConqueror(DecodingConqueror):
         Raises:
             ValueError: if windows have more nodes than embeddings have components.
         """
-        n_nodes, dim = sub.seeds.shape[1], self.config.dim
+        n_nodes, dim = sub.seeds.shape[1], self.dim
         if n_nodes > dim:
             raise ValueError(f"windows of {n_nodes} nodes need a dim of at least {n_nodes}, not {dim}")
         columns = nn.functional.one_hot(sub.seeds, dim).to(sub.costs)
@@ -154,7 +153,7 @@ class MatrixConqueror(DecodingConqueror):
         here, end = gather_nodes(encoded.rows, inputs["current"]), gather_nodes(encoded.rows, inputs["end"])
         query = by_heads(self.query_end(end) + self.query_current(here), self.heads)
         out = attention(query, encoded.key, encoded.value, allowed)
-        score = self.combine(out) @ encoded.columns.mT / math.sqrt(self.config.dim or 1)
+        score = self.combine(out) @ encoded.columns.mT / math.sqrt(self.dim)
         return self.clip * torch.tanh(score)
 
 

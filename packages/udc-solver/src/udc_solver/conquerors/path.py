@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from udc_solver.configs import ConquerorConfig
+from udc_solver.configs import ConquerorConfig, ConquerorSizes
 from udc_solver.graphs import gather_nodes
 
 from .aft import AFTDecoder, AFTEncoder
@@ -75,18 +75,19 @@ class PathConqueror(DecodingConqueror):
         config: Sizes.
     """
 
-    DEFAULTS = ConquerorConfig(dim=128, layers=6, hidden=512, clip=50.0)
+    DEFAULTS = ConquerorSizes(dim=128, layers=6, hidden=512, clip=50.0)
 
     def __init__(self, config: ConquerorConfig | None = None) -> None:
         super().__init__()
-        self.config = config = (config or ConquerorConfig()).or_else(self.DEFAULTS)
-        dim = config.dim
+        self.config = config or ConquerorConfig()
+        sizes = self.config.sizes(self.DEFAULTS)
+        dim = sizes.dim
         self.embed = nn.Linear(2, dim)
         self.embed_ends = nn.Linear(dim, dim)
-        self.encoder = AFTEncoder(dim, config.hidden, config.layers)
+        self.encoder = AFTEncoder(dim, sizes.hidden, sizes.layers)
         self.query_end = nn.Linear(dim, dim, bias=False)
         self.query_current = nn.Linear(dim, dim, bias=False)
-        self.decoder = AFTDecoder(dim, config.clip)
+        self.decoder = AFTDecoder(dim, sizes.clip)
 
     def encode(self, sub: Paths) -> _Encoded:
         """Embeddings of the points, and their distances."""

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from udc_solver.configs import ConquerorConfig
+from udc_solver.configs import ConquerorConfig, ConquerorSizes
 from udc_solver.graphs import gather_nodes
 
 from .aft import AFTDecoder, AFTEncoder
@@ -184,20 +184,21 @@ class RouteConqueror(DecodingConqueror):
         config: Sizes.
     """
 
-    DEFAULTS = ConquerorConfig(dim=128, layers=6, hidden=512, clip=50.0)
+    DEFAULTS = ConquerorSizes(dim=128, layers=6, hidden=512, clip=50.0)
     default_starts = 1
 
     def __init__(self, n_features: int, n_numbers: int, config: ConquerorConfig | None = None) -> None:
         super().__init__()
-        self.config = config = (config or ConquerorConfig()).or_else(self.DEFAULTS)
-        dim = config.dim
+        self.config = config or ConquerorConfig()
+        sizes = self.config.sizes(self.DEFAULTS)
+        dim = sizes.dim
         self.embed_depot = nn.Linear(2, dim)
         self.embed = nn.Linear(n_features, dim)
         self.embed_first, self.embed_end = nn.Linear(dim, dim), nn.Linear(dim, dim)
-        self.encoder = AFTEncoder(dim, config.hidden, config.layers)
+        self.encoder = AFTEncoder(dim, sizes.hidden, sizes.layers)
         self.query_end, self.query_depot = (nn.Linear(dim, dim, bias=False) for _ in range(2))
         self.query_current = nn.Linear(dim + n_numbers, dim, bias=False)
-        self.decoder = AFTDecoder(dim, config.clip)
+        self.decoder = AFTDecoder(dim, sizes.clip)
 
     def encode_windows(self, sub: RouteWindows, features: Float[Tensor, "subs customers features"]) -> EncodedRoutes:
         """Embeddings of the depot and the customers."""

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from udc_solver.configs import ConquerorConfig
+from udc_solver.configs import ConquerorConfig, ConquerorSizes
 from udc_solver.graphs import gather_nodes
 
 from .decoding import Inputs
@@ -104,7 +104,7 @@ class SalesmanConqueror(RouteConqueror):
         config: Sizes.
     """
 
-    DEFAULTS = ConquerorConfig(dim=128, layers=3, hidden=512, clip=50.0)
+    DEFAULTS = ConquerorSizes(dim=128, layers=3, hidden=512, clip=50.0)
 
     def __init__(self, config: ConquerorConfig | None = None) -> None:
         super().__init__(2, 5, config)

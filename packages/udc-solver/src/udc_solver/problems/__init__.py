@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-from .problem import PROBLEMS, Problem
+from .problem import PROBLEMS, AnyProblem
 
 SHIPPED = {
     "tsp": "tsp.TSP",
@@ -19,7 +19,7 @@ SHIPPED = {
 """Module and factory of each problem of the paper."""
 
 
-def get_problem(name: str) -> Problem:
+def get_problem(name: str) -> AnyProblem:
     """The problem of that name.
 
     Raises:
@@ -30,5 +30,5 @@ def get_problem(name: str) -> Problem:
     if name not in SHIPPED:
         raise ValueError(f"there is no problem '{name}'; the problems are {', '.join([*SHIPPED, *PROBLEMS])}")
     module, factory = SHIPPED[name].split(".")
-    problem: Problem = getattr(import_module(f".{module}", __name__), factory)()
+    problem: AnyProblem = getattr(import_module(f".{module}", __name__), factory)()
     return problem

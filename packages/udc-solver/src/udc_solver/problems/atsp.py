@@ -15,7 +15,7 @@ from .sequences import cut, reordered
 from .tours import advance_tour, check_tours, feasible_in_tour, start_tours
 
 
-class ATSP(Problem):
+class ATSP(Problem[Matrix]):
     """The cheapest closed tour through all nodes, where the way back may cost something else than the way there."""
 
     name = "atsp"
@@ -43,7 +43,7 @@ class ATSP(Problem):
 
     def feasible(
         self,
-        instance: Matrix,
+        instance: Matrix,  # noqa: ARG002 - as in all problems
         state: State,
         candidates: Int[Tensor, "rows some"],
     ) -> Bool[Tensor, "rows some"]:

@@ -18,7 +18,7 @@ from .routes import check_routes, merge_routes, ranked_routes, routes_of, rows_o
 from .sequences import Windows, cut
 
 
-class CVRP(Problem):
+class CVRP(Problem[Routing]):
     """The shortest routes from a depot to all customers and back, whose demands the vehicles can carry.
 
     There are as many vehicles as a solution needs.
@@ -150,7 +150,8 @@ class CVRP(Problem):
 
     def merge(self, instance: Routing, division: Division, answers: Tensor) -> Int[Tensor, "rows length"]:  # noqa: ARG002 - as in all problems
         """The routes with the customers of each window in their new order, and with its ends of routes."""
-        return merge_routes(*division.plan, answers)
+        parts, flags = division.plan
+        return merge_routes(parts, flags, answers)
 
     def cost(self, instance: Routing, solution: Int[Tensor, "rows length"]) -> Float[Tensor, " rows"]:
         """Length of all routes; of open ones, without the way back."""

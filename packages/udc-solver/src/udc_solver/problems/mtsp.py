@@ -18,7 +18,7 @@ from .routes import check_routes, merge_routes, ranked_routes, routes_of, rows_o
 from .sequences import cut
 
 
-class MTSP(Problem):
+class MTSP(Problem[Salesmen]):
     """Tours of several salesmen from a depot through all customers and back, the longest of them as short as can be."""
 
     name = "mtsp"
@@ -66,7 +66,7 @@ class MTSP(Problem):
 
     def feasible(
         self,
-        instance: Salesmen,
+        instance: Salesmen,  # noqa: ARG002 - as in all problems
         state: State,
         candidates: Int[Tensor, "rows some"],
     ) -> Bool[Tensor, "rows some"]:

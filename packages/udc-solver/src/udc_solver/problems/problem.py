@@ -7,7 +7,7 @@ rows, row r belongs to instance r // (R / B); R / B is the number of samples.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -18,6 +18,7 @@ from udc_solver.conquerors.conqueror import Conqueror, SubProblems
 from udc_solver.graphs import Graph
 from udc_solver.instances import Instance
 
+InstanceT = TypeVar("InstanceT", bound=Instance)
 Solutions = Int[Tensor, "rows length"] | Bool[Tensor, "rows nodes"]
 
 
@@ -65,7 +66,8 @@ class Division:
     plan: Any
 
 
-class Problem(Protocol):
+@runtime_checkable
+class Problem(Protocol[InstanceT]):
     """One combinatorial optimization problem.
 
     Subclass this class, give the attributes values, write the methods, and `register_problem`: `UDC`, `Trainer` and
@@ -76,7 +78,7 @@ class Problem(Protocol):
     """As the command line has it."""
     title: str
     """As people read it."""
-    instance_type: type[Instance]
+    instance_type: type[InstanceT]
     n_node_features: int
     n_edge_features: int
     has_depot: bool = False
@@ -94,7 +96,7 @@ class Problem(Protocol):
     rounds: int = 2
     """Conquering rounds in a training step of the paper: conquer and reunion."""
 
-    def generate(self, n_nodes: int, batch: int, generator: torch.Generator) -> Instance:
+    def generate(self, n_nodes: int, batch: int, generator: torch.Generator) -> InstanceT:
         """Random instances from the paper's distribution.
 
         Args:
@@ -104,34 +106,34 @@ class Problem(Protocol):
         """
         ...
 
-    def graph(self, instance: Instance, k: int) -> Graph:
+    def graph(self, instance: InstanceT, k: int) -> Graph:
         """What the divider sees: nodes, edges and their features, in the divider's units."""
         ...
 
-    def start(self, instance: Instance, samples: int, generator: torch.Generator) -> State:
+    def start(self, instance: InstanceT, samples: int, generator: torch.Generator) -> State:
         """Partial solutions of one node, `samples` of each instance."""
         ...
 
     def feasible(
-        self, instance: Instance, state: State, candidates: Int[Tensor, "rows some"]
+        self, instance: InstanceT, state: State, candidates: Int[Tensor, "rows some"]
     ) -> Bool[Tensor, "rows some"]:
         """Which of the candidates each row may choose next. In every row that is not done, some node of all may be."""
         ...
 
-    def remote(self, instance: Instance, state: State, rows: Int[Tensor, " some"]) -> Float[Tensor, "some nodes"]:
+    def remote(self, instance: InstanceT, state: State, rows: Int[Tensor, " some"]) -> Float[Tensor, "some nodes"]:
         """Preferences over all nodes, in rows none of whose neighbors is feasible: the best feasible node is chosen."""
         ...
 
-    def advance(self, instance: Instance, state: State, chosen: Int[Tensor, " rows"]) -> None:
+    def advance(self, instance: InstanceT, state: State, chosen: Int[Tensor, " rows"]) -> None:
         """Add the chosen nodes, and mark the rows that are done; `chosen` is 0 in rows that already were."""
         ...
 
-    def finish(self, instance: Instance, state: State) -> Solutions:
+    def finish(self, instance: InstanceT, state: State) -> Solutions:
         """The solutions of rows that are all done."""
         ...
 
     def split(
-        self, instance: Instance, solution: Solutions, window: int, roll: int, generator: torch.Generator
+        self, instance: InstanceT, solution: Solutions, window: int, roll: int, generator: torch.Generator
     ) -> Division:
         """Divide solutions into sub-problems of `window` nodes.
 
@@ -144,15 +146,15 @@ class Problem(Protocol):
         """
         ...
 
-    def merge(self, instance: Instance, division: Division, answers: Tensor) -> Solutions:
+    def merge(self, instance: InstanceT, division: Division, answers: Tensor) -> Solutions:
         """The solutions, with the parts that were sub-problems replaced by these answers."""
         ...
 
-    def cost(self, instance: Instance, solution: Solutions) -> Float[Tensor, " rows"]:
+    def cost(self, instance: InstanceT, solution: Solutions) -> Float[Tensor, " rows"]:
         """What is minimized, in the instance's own units."""
         ...
 
-    def check(self, instance: Instance, solution: Solutions) -> None:
+    def check(self, instance: InstanceT, solution: Solutions) -> None:
         """Refuse solutions that are not feasible.
 
         Raises:
@@ -169,11 +171,14 @@ class Problem(Protocol):
         return -cost if self.is_maximized else cost
 
 
-PROBLEMS: dict[str, Callable[[], Problem]] = {}
+AnyProblem = Problem[Any]
+"""A problem, whatever its instances are."""
+
+PROBLEMS: dict[str, Callable[[], AnyProblem]] = {}
 """How to make each problem, by name."""
 
 
-def register_problem(name: str, factory: Callable[[], Problem]) -> None:
+def register_problem(name: str, factory: Callable[[], AnyProblem]) -> None:
     """Make a problem known under a name.
 
     Raises:

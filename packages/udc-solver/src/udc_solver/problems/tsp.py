@@ -15,7 +15,7 @@ from .sequences import cut, reordered
 from .tours import advance_tour, check_tours, feasible_in_tour, start_tours
 
 
-class TSP(Problem):
+class TSP(Problem[Coordinates]):
     """The shortest closed tour through all points."""
 
     name = "tsp"
@@ -40,7 +40,7 @@ class TSP(Problem):
 
     def feasible(
         self,
-        instance: Coordinates,
+        instance: Coordinates,  # noqa: ARG002 - as in all problems
         state: State,
         candidates: Int[Tensor, "rows some"],
     ) -> Bool[Tensor, "rows some"]:
