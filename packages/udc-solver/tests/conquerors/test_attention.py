@@ -36,8 +36,10 @@ def test_decoder_is_clipped_and_looks_only_at_what_is_allowed():
     torch.manual_seed(0)
     decoder, h, query = AttentionDecoder(8, 2, clip=3.0), 100 * torch.randn(1, 5, 8), 100 * torch.randn(1, 1, 8)
     allowed = torch.tensor([[[True, True, False, False, True]]])
-    logits = decoder(query, h, allowed)
+    logits = decoder(query, h, decoder.prepare(h), allowed)
     assert logits.abs().max() <= 3
     other = h.clone()
     other[0, 2:4] = torch.randn(2, 8)
-    torch.testing.assert_close(decoder(query, other, allowed)[..., [0, 1, 4]], logits[..., [0, 1, 4]])
+    torch.testing.assert_close(
+        decoder(query, other, decoder.prepare(other), allowed)[..., [0, 1, 4]], logits[..., [0, 1, 4]]
+    )

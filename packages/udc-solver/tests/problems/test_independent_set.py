@@ -39,7 +39,9 @@ def test_feasible_after_each_step_and_never_worse(greedy):
     check(problem, instance, solution)
     first = cost = problem.cost(instance, solution)
     for _ in range(6):
-        solution, new = conquer(problem, solver.conqueror, instance, solution, cost, 12, 6, generator)
+        solution, new = conquer(
+            problem, solver.conqueror, instance, solution, cost, window=12, roll=6, generator=generator
+        )
         check(problem, instance, solution)
         assert (new <= cost).all()
         cost = new

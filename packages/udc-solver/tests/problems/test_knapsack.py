@@ -43,7 +43,9 @@ def test_feasible_after_each_step_and_never_worse(greedy):
     assert (solution | (instance.weights[owner] > left[:, None] - 1e-4)).all()
     first = cost = problem.cost(instance, solution)
     for _ in range(4):
-        solution, new = conquer(problem, solver.conqueror, instance, solution, cost, 10, 5, generator)
+        solution, new = conquer(
+            problem, solver.conqueror, instance, solution, cost, window=10, roll=5, generator=generator
+        )
         check(problem, instance, solution)
         assert (new <= cost).all()
         cost = new

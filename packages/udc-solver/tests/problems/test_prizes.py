@@ -52,7 +52,9 @@ def test_feasible_after_each_step_and_never_worse(name, greedy):
     check(problem, instance, solution)
     first = cost = problem.cost(instance, solution)
     for roll in (4, 4, 1, 7):
-        new, new_cost = conquer(problem, solver.conqueror, instance, solution, cost, 8, roll, generator)
+        new, new_cost = conquer(
+            problem, solver.conqueror, instance, solution, cost, window=8, roll=roll, generator=generator
+        )
         check(problem, instance, new)
         assert (new_cost <= cost).all()
         torch.testing.assert_close(new_cost, problem.cost(instance, new), rtol=1e-5, atol=1e-5)

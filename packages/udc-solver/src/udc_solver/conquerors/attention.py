@@ -75,13 +75,19 @@ class AttentionDecoder(nn.Module):
         self.combine = nn.Linear(dim, dim)
         self.clip = clip
 
+    def prepare(self, h: Float[Tensor, "batch nodes dim"]) -> Float[Tensor, "batch nodes 2*dim"]:
+        """What is the same for all steps."""
+        both: Tensor = self.key_value(h)
+        return both
+
     def forward(
         self,
         query: Float[Tensor, "batch rows dim"],
         h: Float[Tensor, "batch nodes dim"],
+        prepared: Float[Tensor, "batch nodes 2*dim"],
         allowed: Bool[Tensor, "batch rows nodes"],
     ) -> Float[Tensor, "batch rows nodes"]:
         """Logits of the nodes."""
-        key, value = self.key_value(h).chunk(2, -1)
+        key, value = prepared.chunk(2, -1)
         out = self.combine(attend(query, key, value, self.heads, allowed))
         return self.clip * torch.tanh(out @ h.mT / math.sqrt(h.shape[-1]))

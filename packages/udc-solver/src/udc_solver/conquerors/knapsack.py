@@ -31,6 +31,7 @@ class Groups(SubProblems):
 
 class _Encoded(NamedTuple):
     h: Float[Tensor, "subs items dim"]
+    prepared: Float[Tensor, "subs items 2*dim"]
     mean: Float[Tensor, "subs 1 dim"]
     costs: Float[Tensor, "subs 1 items"]
 
@@ -65,7 +66,7 @@ class GroupConqueror(DecodingConqueror):
         costs = both[0] / (both[0] + both[1]).clamp(min=1e-9)
         own = (weights / (weights + values).clamp(min=1e-9))[:, None]
         h = self.encoder(self.embed(torch.stack([weights, values], -1)), costs)
-        return _Encoded(h, h.mean(1, keepdim=True), own)
+        return _Encoded(h, self.decoder.prepare(h), h.mean(1, keepdim=True), own)
 
     def episode(self, sub: Groups, n_starts: int) -> "GroupEpisode":
         """Empty groups."""
@@ -78,7 +79,8 @@ class GroupConqueror(DecodingConqueror):
         left = inputs["left"][..., None]
         n_rows = left.shape[1]
         query = self.query(torch.cat([encoded.mean.expand(-1, n_rows, -1), left], -1))
-        return self.decoder(query, encoded.h, encoded.costs.expand(-1, n_rows, -1), allowed)
+        costs = encoded.costs.expand(-1, n_rows, -1)
+        return self.decoder(query, encoded.h, encoded.prepared, costs, allowed)
 
 
 class GroupEpisode:

@@ -214,6 +214,7 @@ class CollectingEpisode(PrizeEpisode):
 
 class _Encoded(NamedTuple):
     h: Float[Tensor, "subs nodes dim"]
+    prepared: Float[Tensor, "subs nodes 2*dim"]
     places: Float[Tensor, "subs nodes dim"]
     ends: Float[Tensor, "subs nodes dim"]
 
@@ -249,7 +250,7 @@ class PrizeConqueror(DecodingConqueror):
         h = self.embed(features)
         h = torch.cat([self.embed_ends(h[:, :1]), h[:, 1:-1], self.embed_ends(h[:, -1:])], 1)
         h = self.encoder(h)
-        return _Encoded(h, self.query_current(h), self.query_end(h))
+        return _Encoded(h, self.decoder.prepare(h), self.query_current(h), self.query_end(h))
 
     def episode(self, sub: PrizePaths, n_starts: int) -> PrizeEpisode:
         """Paths of one point, from both ends."""
@@ -260,4 +261,5 @@ class PrizeConqueror(DecodingConqueror):
     ) -> Float[Tensor, "subs some nodes"]:
         """Logits of the next point, given the current one, the end and the budget."""
         query = gather_nodes(encoded.places, inputs["current"]) + gather_nodes(encoded.ends, inputs["end"])
-        return self.decoder(query + self.query_progress(inputs["progress"]), encoded.h, allowed)
+        query = query + self.query_progress(inputs["progress"])
+        return self.decoder(query, encoded.h, encoded.prepared, allowed)
