@@ -26,7 +26,7 @@ class _Plan:
     members: Int[Tensor, "rows groups size"]
 
 
-class KP(Problem):
+class KP(Problem[Items]):
     """The most valuable items that a knapsack holds.
 
     Node 0 of the divider's graph is a dummy that choices begin with; item i is node i + 1.
