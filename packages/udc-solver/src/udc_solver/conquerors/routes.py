@@ -15,7 +15,7 @@ from .conqueror import SubProblems
 from .decoding import DecodingConqueror, Inputs
 from .path import distance_matrix
 
-TOLERANCE = 1e-5
+TOLERANCE = 3e-6
 """By what part of a capacity it may be exceeded through rounding; sums of whole numbers are exact."""
 
 

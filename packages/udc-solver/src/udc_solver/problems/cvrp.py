@@ -170,7 +170,7 @@ class CVRP(Problem[Routing]):
         route = (solution == 0).long().cumsum(1)
         loads = torch.zeros_like(demands).scatter_add(1, route.clamp(max=solution.shape[1] - 1), demands)
         capacity = instance.capacity[owners(len(solution), len(instance), instance.device)].double()
-        if (over := loads > capacity[:, None] * (1 + 2 * TOLERANCE)).any():
+        if (over := loads > capacity[:, None] * (1 + 3 * TOLERANCE)).any():
             row, number = over.nonzero()[0].tolist()
             raise ValueError(
                 f"a route holds {loads[row, number]:g}, which is above the capacity {capacity[row]:g} of a vehicle"
