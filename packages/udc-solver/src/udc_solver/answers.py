@@ -1,6 +1,7 @@
 """Solutions as people have them, from and to the solver's rows, and what the independent evaluators say of them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,9 +11,9 @@ from torch import Tensor
 from . import evaluation
 from .evaluation import Distance
 from .files.solutions import Answer
-from .instances import Coordinates, Instance, Matrix, Routing, Salesmen
+from .instances import Instance, Routing, Salesmen
 from .problems.problem import AnyProblem
-from .selections import ABSENT, Items, Networks, Orienteering, PrizeCollecting
+from .selections import ABSENT, Items, Networks
 
 
 def answer_of(problem: AnyProblem, row: Shaped[Tensor, " length"]) -> Answer:
@@ -60,11 +61,59 @@ def row_of(problem: AnyProblem, instance: Instance, answer: Answer) -> Shaped[Te
     return torch.tensor(flat + [0] * (length - len(flat)))
 
 
+Held = Mapping[str, np.ndarray]
+"""The fields of an instance, in double precision."""
+Judge = Callable[[Held, Distance, Any], float]
+"""What an answer to an instance is worth."""
+
+
+def _distance(held: Held) -> Distance:
+    """Distances between the points, or the costs of the matrix; of neither, nothing that is ever asked."""
+    if "costs" in held:
+        return evaluation.entries(held["costs"])
+    return evaluation.straight(held.get("points", np.zeros((0, 2))))
+
+
+def _independent_set(held: Held, _: Distance, chosen: list[int]) -> float:
+    edges = held["edges"].astype(np.int64)
+    return evaluation.independent_set_size(int(held["size"]), edges[edges[:, 0] != ABSENT], chosen)
+
+
+def _collecting(held: Held, distance: Distance, route: list[int]) -> float:
+    minimum = float(held["minimum"])
+    return evaluation.prize_collecting_cost(distance, held["prizes"], held["penalties"], minimum, route)
+
+
+JUDGES: dict[str, Judge] = {
+    "tsp": lambda held, distance, tour: evaluation.tour_length(distance, len(held["points"]), tour),
+    "atsp": lambda held, distance, tour: evaluation.tour_length(distance, len(held["costs"]), tour),
+    "cvrp": lambda held, distance, routes: evaluation.routes_length(
+        distance, held["demands"], float(held["capacity"]), routes
+    ),
+    "ovrp": lambda held, distance, routes: evaluation.routes_length(
+        distance, held["demands"], float(held["capacity"]), routes, is_open=True
+    ),
+    "mtsp": lambda held, distance, routes: evaluation.longest_route(
+        distance, len(held["points"]), int(held["n_salesmen"]), routes
+    ),
+    "op": lambda held, distance, route: evaluation.collected_prize(
+        distance, held["prizes"], float(held["limit"]), route
+    ),
+    "pctsp": _collecting,
+    "spctsp": _collecting,
+    "kp": lambda held, _, chosen: evaluation.knapsack_value(
+        held["weights"], held["values"], float(held["capacity"]), chosen
+    ),
+    "mis": _independent_set,
+}
+"""The independent evaluator of each problem; of the SPCTSP that of the plan."""
+
+
 def judge(problem: AnyProblem, instance: Instance, answer: Answer, distance: Distance | None = None) -> float:
     """What a solution is worth, as people read it, by the independent evaluators.
 
     Args:
-        problem: The problem.
+        problem: The problem; one of the user's own says itself what a solution is worth.
         instance: An instance of one.
         answer: The solution.
         distance: Distances of the instance's file; those between its points by default.
@@ -73,52 +122,13 @@ def judge(problem: AnyProblem, instance: Instance, answer: Answer, distance: Dis
         InfeasibleError: if it is not feasible.
         ValueError: if it is not of the problem's form.
     """
-    held = arrays_of(instance)
-    if distance is None and "points" in held:
-        distance = evaluation.straight(held["points"])
-    found = _judged(problem, instance, held, answer, distance)
-    if found is None:
-        # A problem of the user's own: what it says itself.
-        row = row_of(problem, instance, answer)[None]
-        problem.check(instance, row)
-        return float(problem.objective(problem.cost(instance, row)))
-    return found
-
-
-def _judged(
-    problem: AnyProblem,
-    instance: Instance,
-    held: Mapping[str, np.ndarray],
-    answer: Answer,
-    distance: Distance | None,
-) -> float | None:
     # The form first: an evaluator of routes cannot read a tour.
-    row_of(problem, instance, answer)
-    flat = [one for one in answer if isinstance(one, int)]
-    routes = [one for one in answer if isinstance(one, list)]
-    n = instance.n_nodes
-    if isinstance(instance, Matrix):
-        return evaluation.tour_length(distance or evaluation.entries(held["costs"]), n, flat)
-    if isinstance(instance, Items):
-        return evaluation.knapsack_value(held["weights"], held["values"], float(held["capacity"]), flat)
-    if isinstance(instance, Networks):
-        edges = held["edges"].astype(np.int64)
-        return evaluation.independent_set_size(n, edges[edges[:, 0] != ABSENT], flat)
-    if distance is None:
-        return None
-    if isinstance(instance, Coordinates):
-        return evaluation.tour_length(distance, n, flat)
-    if isinstance(instance, Routing):
-        is_open = not getattr(problem, "returns", True)
-        return evaluation.routes_length(distance, held["demands"], float(held["capacity"]), routes, is_open=is_open)
-    if isinstance(instance, Salesmen):
-        return evaluation.longest_route(distance, n, int(held["n_salesmen"]), routes)
-    if isinstance(instance, Orienteering):
-        return evaluation.collected_prize(distance, held["prizes"], float(held["limit"]), flat)
-    if isinstance(instance, PrizeCollecting):
-        minimum = float(held["minimum"])
-        return evaluation.prize_collecting_cost(distance, held["prizes"], held["penalties"], minimum, flat)
-    return None
+    row = row_of(problem, instance, answer)[None]
+    if problem.name in JUDGES:
+        held = arrays_of(instance)
+        return float(JUDGES[problem.name](held, distance or _distance(held), answer))
+    problem.check(instance, row)
+    return float(problem.objective(problem.cost(instance, row)))
 
 
 def judge_executed(instance: Instance, answer: Answer) -> float:
@@ -128,10 +138,7 @@ def judge_executed(instance: Instance, answer: Answer) -> float:
         InfeasibleError: if too little was found.
     """
     held = arrays_of(instance)
-    flat = [one for one in answer if isinstance(one, int)]
-    distance = evaluation.straight(held["points"])
-    minimum = float(held["minimum"])
-    return evaluation.prize_collecting_cost(distance, held["realized"], held["penalties"], minimum, flat)
+    return JUDGES["pctsp"]({**held, "prizes": held["realized"]}, _distance(held), answer)
 
 
 def arrays_of(instance: Instance) -> dict[str, np.ndarray]:

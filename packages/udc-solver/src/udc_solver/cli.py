@@ -46,16 +46,15 @@ def solve(
         json: Print as JSON.
     """
     from . import commands
+    from .sources import FileOptions
 
     commands.solve(
         problem,
-        input,
+        FileOptions(input, salesmen, complement),
         checkpoint=checkpoint,
         samples=samples,
         rounds=rounds,
         time_limit=time_limit,
-        salesmen=salesmen,
-        complement=complement,
         seed=seed,
         out=out,
         plot=plot,
@@ -98,16 +97,15 @@ def improve(
         json: Print as JSON.
     """
     from . import commands
+    from .sources import FileOptions
 
     commands.improve(
         problem,
-        input,
+        FileOptions(input, salesmen, complement),
         solution,
         checkpoint=checkpoint,
         rounds=rounds,
         time_limit=time_limit,
-        salesmen=salesmen,
-        complement=complement,
         seed=seed,
         out=out,
         plot=plot,
@@ -149,9 +147,7 @@ def train(
     commands.train(solver, config, out=out, device=device, resume=resume, n_test=n_test).show(as_json=json)
 
 
-def generate(
-    problem: Name, /, *, out: Path, n_nodes: int = 500, n: int = 1, seed: int = 0, json: bool = False
-) -> None:
+def generate(problem: Name, /, *, out: Path, n_nodes: int = 500, n: int = 1, seed: int = 0, json: bool = False) -> None:
     """Generate random instances of the paper's distributions.
 
     Args:
@@ -206,10 +202,11 @@ def evaluate(
         json: Print as JSON.
     """
     from . import commands
+    from .sources import FileOptions
 
     commands.evaluate(
         problem,
-        input,
+        None if input is None else FileOptions(input, salesmen, complement),
         n_nodes=n_nodes,
         n=n,
         checkpoint=checkpoint,
@@ -217,8 +214,6 @@ def evaluate(
         samples=samples,
         rounds=rounds,
         seconds=seconds,
-        salesmen=salesmen,
-        complement=complement,
         seed=seed,
         plot=plot,
         device=device,
@@ -246,8 +241,9 @@ def check(
         json: Print as JSON.
     """
     from . import commands
+    from .sources import FileOptions
 
-    commands.check(input, solution, problem, salesmen=salesmen, complement=complement).show(as_json=json)
+    commands.check(FileOptions(input, salesmen, complement), solution, problem).show(as_json=json)
 
 
 def main() -> None:

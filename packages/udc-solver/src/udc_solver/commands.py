@@ -26,7 +26,7 @@ from .problems.problem import AnyProblem
 from .selections import ABSENT, Items, Networks
 from .solver import UDC, Solution, make_solver
 from .solver import load as load_solver
-from .sources import Source, load_source
+from .sources import FileOptions, Source, load_source
 from .training import Trainer
 
 MOST_SHOWN = 20
@@ -39,14 +39,12 @@ SAMPLES, ROUNDS = 8, 10
 
 def solve(
     name: str,
-    path: Path,
+    file: FileOptions,
     *,
     checkpoint: str | None,
     samples: int,
     rounds: int,
     time_limit: float | None,
-    salesmen: int | None,
-    complement: bool,
     seed: int,
     out: Path | None,
     plot: Path | None,
@@ -60,7 +58,7 @@ def solve(
     """
     reporter = Reporter()
     problem = get_problem(name)
-    source = load_source(problem, path, n_salesmen=salesmen, complement=complement)
+    source = load_source(problem, file)
     _check_out(problem, source.instance, out, plot)
     solver = _solver(name, checkpoint, device, reporter)
     begin = time.perf_counter()
@@ -77,14 +75,12 @@ def solve(
 
 def improve(
     name: str,
-    path: Path,
+    file: FileOptions,
     solution: Path,
     *,
     checkpoint: str | None,
     rounds: int,
     time_limit: float | None,
-    salesmen: int | None,
-    complement: bool,
     seed: int,
     out: Path | None,
     plot: Path | None,
@@ -98,7 +94,7 @@ def improve(
     """
     reporter = Reporter()
     problem = get_problem(name)
-    source = load_source(problem, path, n_salesmen=salesmen, complement=complement)
+    source = load_source(problem, file)
     _check_out(problem, source.instance, out, plot)
     _, answers = load_answers(solution, name)
     before = _judged(problem, source, answers, solution)
@@ -246,7 +242,7 @@ def _judged(problem: AnyProblem, source: Source, answers: list[Answer], path: Pa
     return values
 
 
-def check(path: Path, solution: Path, name: str | None, *, salesmen: int | None, complement: bool) -> Output:
+def check(file: FileOptions, solution: Path, name: str | None) -> Output:
     """Verify solutions by the independent evaluators.
 
     Raises:
@@ -254,11 +250,11 @@ def check(path: Path, solution: Path, name: str | None, *, salesmen: int | None,
         ValueError: if a file is wrong, or a solution is not feasible.
     """
     named, answers = load_answers(solution, name)
-    name = name or named or {".tsp": "tsp", ".atsp": "atsp", ".vrp": "cvrp"}.get(path.suffix)
+    name = name or named or {".tsp": "tsp", ".atsp": "atsp", ".vrp": "cvrp"}.get(file.path.suffix)
     if name is None:
-        raise ValueError(f"neither {path.name} nor {solution.name} tells the problem; give --problem")
+        raise ValueError(f"neither {file.path.name} nor {solution.name} tells the problem; give --problem")
     problem = get_problem(name)
-    source = load_source(problem, path, n_salesmen=salesmen, complement=complement)
+    source = load_source(problem, file)
     values = _judged(problem, source, answers, solution)
     rows = [{"instance": i, "objective": value} for i, value in enumerate(values)]
     return Output(
@@ -305,7 +301,7 @@ def _save_instance(problem: AnyProblem, instance: Instance, out: Path) -> None:
 
 def evaluate(
     name: str,
-    path: Path | None,
+    file: FileOptions | None,
     *,
     n_nodes: int,
     n: int,
@@ -314,8 +310,6 @@ def evaluate(
     samples: int,
     rounds: str,
     seconds: float,
-    salesmen: int | None,
-    complement: bool,
     seed: int,
     plot: Path | None,
     device: str,
@@ -335,8 +329,8 @@ def evaluate(
         raise ValueError(f"--rounds takes whole numbers with commas, such as 0,10, not {rounds}") from None
     if min(numbers) < 0 or seconds <= 0:
         raise ValueError(f"rounds must not be negative and seconds positive, not {rounds} and {seconds:g}")
-    if path is not None:
-        source = load_source(problem, path, n_salesmen=salesmen, complement=complement)
+    if file is not None:
+        source = load_source(problem, file)
     elif n < 1 or n_nodes < 1:
         raise ValueError(f"there must be at least one instance of one node, not {n} of {n_nodes}")
     else:

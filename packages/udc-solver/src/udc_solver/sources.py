@@ -22,6 +22,21 @@ GRAPHS = (".col", ".clq", ".mis", ".edges", ".edgelist", ".txt", ".csv")
 
 
 @dataclass(frozen=True)
+class FileOptions:
+    """A file, and how it is read.
+
+    Args:
+        path: The file.
+        n_salesmen: Of an mTSP from points alone.
+        complement: Take the edges that a graph does not have.
+    """
+
+    path: Path
+    n_salesmen: int | None = None
+    complement: bool = False
+
+
+@dataclass(frozen=True)
 class Source:
     """Instances that were read.
 
@@ -43,26 +58,25 @@ class Source:
         return None if self.tsplib is None else self.tsplib.distance()
 
 
-def load_source(problem: AnyProblem, path: Path, *, n_salesmen: int | None = None, complement: bool = False) -> Source:
+def load_source(problem: AnyProblem, file: FileOptions) -> Source:
     """Read instances of a problem.
 
     Args:
         problem: Whose instances they are.
-        path: `.npz` with an array for each field of its instances; `.npy` with points or a matrix; `.tsp`, `.atsp`,
+        file: `.npz` with an array for each field of its instances; `.npy` with points or a matrix; `.tsp`, `.atsp`,
             `.vrp`; or a graph.
-        n_salesmen: Of an mTSP from points alone.
-        complement: Take the edges that a graph does not have.
 
     Raises:
         FileNotFoundError: if there is no such file.
         ValueError: if it is of another format, or makes no instance; one sentence.
     """
+    path, n_salesmen = file.path, file.n_salesmen
     kind, suffix = problem.instance_type, path.suffix.lower()
     if suffix == ".npz":
         return Source(kind.load(path), path.stem)
     if kind is Networks and suffix in GRAPHS:
         graph = load_graph(path)
-        graph = graph.complement() if complement else graph
+        graph = graph.complement() if file.complement else graph
         return Source(_checked(path, network_from_edges(graph.n, graph.edges)), graph.name, labels=graph.labels)
     if suffix == ".npy" and kind in {Coordinates, Matrix, Salesmen}:
         return Source(_from_array(kind, path, arrays.load_npy(path), n_salesmen), path.stem)

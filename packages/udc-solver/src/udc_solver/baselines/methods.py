@@ -38,9 +38,7 @@ def _two_opt(held: Held, seconds: float, _: int) -> Answer:
 
 
 def _insertion(held: Held, _: float, __: int) -> Answer:
-    return prizes.prize_collecting_insertion(
-        held["points"], held["prizes"], held["penalties"], float(held["minimum"])
-    )
+    return prizes.prize_collecting_insertion(held["points"], held["prizes"], held["penalties"], float(held["minimum"]))
 
 
 def _greedy_set(rule: Callable[[int, np.ndarray, int], np.ndarray]) -> Method:
