@@ -7,8 +7,9 @@ import pytest
 
 from udc_solver.baselines.nearest import nearest_neighbor_routes
 from udc_solver.baselines.prizes import orienteering_insertion, prize_collecting_insertion
+from udc_solver.baselines.salesmen import split_tour_routes
 from udc_solver.baselines.savings import savings_routes
-from udc_solver.evaluation import collected_prize, prize_collecting_cost, routes_length, straight
+from udc_solver.evaluation import collected_prize, longest_route, prize_collecting_cost, routes_length, straight
 
 
 def customers(seed, n):
@@ -78,3 +79,18 @@ def test_prize_collecting_insertion(seed):
     everything = prize_collecting_cost(straight(p), prizes.tolist(), penalties.tolist(), 1.0, list(range(1, 50)))
     assert cost < 0.7 * everything
     assert prize_collecting_insertion(p, prizes, 0 * penalties, 0.0) == []
+
+
+def test_split_of_a_tour():
+    rng = np.random.default_rng(0)
+    p = rng.random((40, 2))
+    distance = straight(p)
+    lengths = [longest_route(distance, 40, m, split_tour_routes(p, m)) for m in (1, 3, 8)]
+    assert lengths[0] > lengths[1] > lengths[2]
+    # Nobody can be faster than there and back to the farthest place.
+    assert lengths[2] >= 2 * max(distance(0, place) for place in range(40))
+    # The split is the best one of its tour: of two salesmen, all cuts can be tried.
+    tour = split_tour_routes(p, 1)[0]
+    found = longest_route(distance, 40, 2, split_tour_routes(p, 2))
+    best = min(longest_route(distance, 40, 2, [tour[:at], tour[at:]]) for at in range(1, 39))
+    assert found == pytest.approx(best)

@@ -29,8 +29,10 @@ def test_bad_tours(tmp_path, text, words):
 
 
 def test_json(tmp_path):
-    save_json(tmp_path / "out.json", "cvrp", [[1, 2], [3]], 4.5)
-    assert load_json(tmp_path / "out.json", "cvrp") == [[1, 2], [3]]
+    save_json(tmp_path / "out.json", "cvrp", [[[1, 2], [3]]], [4.5])
+    assert load_json(tmp_path / "out.json", "cvrp") == ("cvrp", [[[1, 2], [3]]])
+    (tmp_path / "one.json").write_text('{"solution": [2, 0, 1]}')
+    assert load_json(tmp_path / "one.json", "tsp") == (None, [[2, 0, 1]])
     with pytest.raises(ValueError, match="of the problem cvrp, not tsp"):
         load_json(tmp_path / "out.json", "tsp")
 

@@ -15,19 +15,15 @@ def nearest_neighbor_tour(points: Float[np.ndarray, "n 2"], start: int = 0) -> I
     x, y = np.ascontiguousarray(points.T, dtype=np.float64)
     left = np.arange(n)
     tour = np.empty(n, dtype=np.int64)
-    here, n_left = start, n
+    where, n_left = start, n
     for step in range(n):
-        tour[step] = here
-        # What was visited is overwritten by the last that is left, so that each step looks only at what is left.
-        where = int(np.flatnonzero(left[:n_left] == here)[0]) if step == 0 else where
+        tour[step] = left[where]
+        # What was visited changes places with the last that is left, so that each step looks only at what is left.
         n_left -= 1
-        left[where] = left[n_left]
-        x[where], x[n_left] = x[n_left], x[where]
-        y[where], y[n_left] = y[n_left], y[where]
+        for values in (left, x, y):
+            values[where], values[n_left] = values[n_left], values[where]
         if n_left:
-            at_x, at_y = x[n_left], y[n_left]
-            where = int(np.argmin((x[:n_left] - at_x) ** 2 + (y[:n_left] - at_y) ** 2))
-            here = int(left[where])
+            where = int(np.argmin((x[:n_left] - x[n_left]) ** 2 + (y[:n_left] - y[n_left]) ** 2))
     return tour
 
 

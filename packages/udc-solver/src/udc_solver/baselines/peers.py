@@ -10,6 +10,8 @@ SCALE = 10_000
 """PyVRP computes with whole numbers: lengths, whose unit is the extent of the points, are multiplied by this.
 
 With more, its penalties reach their bound before solutions are feasible."""
+UNLIMITED = 2**63 - 1
+"""PyVRP's own number for a route that may be as long as it is."""
 MOST_PLACES = 12_000
 """Places beyond which PyVRP's dense matrix of distances is refused."""
 
@@ -132,7 +134,7 @@ def _solve(
         # Lengths are rounded up, so that a route within the limit is within it exactly.
         matrix = np.ceil(lengths * SCALE).astype(np.int64)
     load = [] if capacity is None else [int(capacity)]
-    vehicles: dict[str, int] = {} if limit is None else {"max_distance": int(limit * SCALE)}
+    longest = UNLIMITED if limit is None else int(limit * SCALE)
     clients = [
         pyvrp.Client(
             place,
@@ -146,7 +148,7 @@ def _solve(
         [pyvrp.Location(0, 0) for _ in range(n)],
         clients,
         [pyvrp.Depot(0)],
-        [pyvrp.VehicleType(n_vehicles, load, **vehicles)],
+        [pyvrp.VehicleType(n_vehicles, load, max_distance=longest)],
         [matrix],
         [np.zeros_like(matrix)],
     )

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from udc_solver.configs import ConquerorConfig
+from udc_solver.configs import ConquerorConfig, ConquerorSizes
 from udc_solver.graph_network import GraphNetwork
 from udc_solver.graphs import EdgeGraph
 
@@ -39,18 +39,19 @@ class SubgraphConqueror(DecodingConqueror):
         config: Sizes; `dim` is the width, and `layers` the graph convolutions.
     """
 
-    DEFAULTS = ConquerorConfig(dim=256, layers=12)
+    DEFAULTS = ConquerorSizes(dim=256, layers=12, hidden=256, clip=10.0)
     default_starts = 8
 
     def __init__(self, config: ConquerorConfig | None = None) -> None:
         super().__init__()
-        self.config = config = (config or ConquerorConfig()).or_else(self.DEFAULTS)
-        self.network = GraphNetwork(1, 1, config.dim, config.layers)
-        self.head = nn.Linear(config.dim, 1)
+        self.config = config or ConquerorConfig()
+        sizes = self.config.sizes(self.DEFAULTS)
+        self.network = GraphNetwork(1, 1, sizes.dim, sizes.layers)
+        self.head = nn.Linear(sizes.dim, 1)
 
     def encode(self, sub: Subgraphs) -> Float[Tensor, "subs nodes"]:
         """A logit for each node."""
-        most = int(sub.adjacency.sum((1, 2)).max()) * self.config.dim
+        most = int(sub.adjacency.sum((1, 2)).max()) * self.head.in_features
         size = max(1, MAX_ELEMENTS // max(most, 1))
         return torch.cat([self._encode(sub[first : first + size]) for first in range(0, len(sub), size)])
 

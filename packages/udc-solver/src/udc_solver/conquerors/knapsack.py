@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from udc_solver.configs import ConquerorConfig
+from udc_solver.configs import ConquerorConfig, ConquerorSizes
 
 from .aft import AFTDecoder, AFTEncoder
 from .conqueror import SubProblems
@@ -45,16 +45,17 @@ class GroupConqueror(DecodingConqueror):
         config: Sizes.
     """
 
-    DEFAULTS = ConquerorConfig(dim=128, layers=6, hidden=512, clip=10.0)
+    DEFAULTS = ConquerorSizes(dim=128, layers=6, hidden=512, clip=10.0)
     default_starts = 8
 
     def __init__(self, config: ConquerorConfig | None = None) -> None:
         super().__init__()
-        self.config = config = (config or ConquerorConfig()).or_else(self.DEFAULTS)
-        self.embed = nn.Linear(2, config.dim)
-        self.encoder = AFTEncoder(config.dim, config.hidden, config.layers)
-        self.query = nn.Linear(config.dim + 1, config.dim, bias=False)
-        self.decoder = AFTDecoder(config.dim, config.clip)
+        self.config = config or ConquerorConfig()
+        sizes = self.config.sizes(self.DEFAULTS)
+        self.embed = nn.Linear(2, sizes.dim)
+        self.encoder = AFTEncoder(sizes.dim, sizes.hidden, sizes.layers)
+        self.query = nn.Linear(sizes.dim + 1, sizes.dim, bias=False)
+        self.decoder = AFTDecoder(sizes.dim, sizes.clip)
 
     def encode(self, sub: Groups) -> _Encoded:
         """Embeddings of the items."""

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from udc_solver.configs import ConquerorConfig
+from udc_solver.configs import ConquerorConfig, ConquerorSizes
 from udc_solver.graphs import gather_nodes
 
 from .attention import AttentionDecoder, AttentionLayer
@@ -227,21 +227,22 @@ class PrizeConqueror(DecodingConqueror):
         config: Sizes.
     """
 
-    DEFAULTS = ConquerorConfig(dim=128, layers=6, hidden=512, heads=8, clip=10.0)
+    DEFAULTS = ConquerorSizes(dim=128, layers=6, hidden=512, heads=8, clip=10.0)
 
     def __init__(self, episode_type: type[PrizeEpisode], config: ConquerorConfig | None = None) -> None:
         super().__init__()
         self.episode_type = episode_type
-        self.config = config = (config or ConquerorConfig()).or_else(self.DEFAULTS)
-        dim = config.dim
+        self.config = config or ConquerorConfig()
+        sizes = self.config.sizes(self.DEFAULTS)
+        dim = sizes.dim
         # Coordinates, prize, penalty, and whether the path must go there.
         self.embed = nn.Linear(5, dim)
         self.embed_ends = nn.Linear(dim, dim)
-        self.encoder = nn.Sequential(*(AttentionLayer(dim, config.hidden, config.heads) for _ in range(config.layers)))
+        self.encoder = nn.Sequential(*(AttentionLayer(dim, sizes.hidden, sizes.heads) for _ in range(sizes.layers)))
         self.query_current = nn.Linear(dim, dim, bias=False)
         self.query_end = nn.Linear(dim, dim, bias=False)
         self.query_progress = nn.Linear(2, dim)
-        self.decoder = AttentionDecoder(dim, config.heads, config.clip)
+        self.decoder = AttentionDecoder(dim, sizes.heads, sizes.clip)
 
     def encode(self, sub: PrizePaths) -> _Encoded:
         """Embeddings of the points."""

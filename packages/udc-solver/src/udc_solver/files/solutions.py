@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from separata import files
 
 from .text import read_text, whole
+
+Answer = list[int] | list[list[int]]
+"""A solution as people have it: places in order, routes of places, or numbers of what is chosen."""
 
 
 def save_tour(path: Path, tour: Sequence[int], name: str, length: float) -> None:
@@ -40,38 +42,43 @@ def load_tour(path: Path) -> list[int]:
     return tour
 
 
-def save_json(path: Path, problem: str, solution: Sequence[Sequence[int]] | Sequence[int], objective: float) -> None:
-    """Write a solution of any problem.
+def save_json(path: Path, problem: str, solutions: Sequence[Answer], objectives: Sequence[float]) -> None:
+    """Write solutions of any problem.
 
     Args:
         path: The file.
         problem: Name of the problem.
-        solution: Places in order, counted from 0; routes of places; or the numbers of what is chosen.
-        objective: What it is worth, as people read it.
+        solutions: One for each instance: places in order, counted from 0; routes of places; or the numbers of what is
+            chosen.
+        objectives: What each is worth, as people read it.
     """
-    plain = [[int(one) for one in item] if isinstance(item, Sequence) else int(item) for item in solution]
-    files.write_json(path, {"problem": problem, "objective": float(objective), "solution": plain})
+    files.write_json(path, {"problem": problem, "objectives": list(objectives), "solutions": list(solutions)})
 
 
-def load_json(path: Path, problem: str) -> list[Any]:
-    """Read a solution that `save_json` wrote.
+def load_json(path: Path, problem: str | None = None) -> tuple[str | None, list[Answer]]:
+    """Read solutions that `save_json` wrote, or an object with one `solution`.
+
+    Args:
+        path: The file.
+        problem: Name that the file must have, if it has one.
 
     Returns:
-        Numbers, or lists of numbers.
+        The name of the problem in the file, and the solutions.
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it is no solution, or one of another problem.
+        ValueError: if it holds no solutions, or those of another problem.
     """
     held = files.read_json(path)
-    if not isinstance(held, Mapping) or not isinstance(held.get("solution"), list):
-        raise ValueError(f'{path} is not a solution: it must be an object with a list "solution"')
-    named = held.get("problem", problem)
-    if named != problem:
-        raise ValueError(f"{path} is a solution of the problem {named}, not {problem}")
-    solution: list[Any] = held["solution"]
-    for item in solution:
-        for one in item if isinstance(item, list) else [item]:
-            if not isinstance(one, int) or isinstance(one, bool):
-                raise ValueError(f"{path}: a solution is of whole numbers, or lists of them, but has {one!r}")
-    return solution
+    found = held.get("solutions", [held.get("solution")]) if isinstance(held, Mapping) else None
+    if not isinstance(found, list) or not found or not all(isinstance(one, list) for one in found):
+        raise ValueError(f'{path} holds no solutions: it must be an object with a list "solution" or "solutions"')
+    named = held.get("problem")
+    if problem is not None and named is not None and named != problem:
+        raise ValueError(f"{path} holds solutions of the problem {named}, not {problem}")
+    for solution in found:
+        for item in solution:
+            for one in item if isinstance(item, list) else [item]:
+                if not isinstance(one, int) or isinstance(one, bool):
+                    raise ValueError(f"{path}: a solution is of whole numbers, or lists of them, but has {one!r}")
+    return named, found

@@ -23,7 +23,7 @@ class _Plan:
     members: Int[Tensor, "rows size"]
 
 
-class MIS(Problem):
+class MIS(Problem[Networks]):
     """The most nodes of a graph no two of which are adjacent."""
 
     name = "mis"

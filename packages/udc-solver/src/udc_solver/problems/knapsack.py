@@ -26,7 +26,7 @@ class _Plan:
     members: Int[Tensor, "rows groups size"]
 
 
-class KP(Problem):
+class KP(Problem[Items]):
     """The most valuable items that a knapsack holds.
 
     Node 0 of the divider's graph is a dummy that choices begin with; item i is node i + 1.
@@ -59,12 +59,11 @@ class KP(Problem):
         first = (rank - k // 2).clamp(0, n_nodes - k)
         near = first[..., None] + torch.arange(k, device=worth.device)
         neighbors = ranked.gather(1, near.flatten(1)).view(*near.shape)
+        # The dummy comes first and is nobody's neighbor: the best item takes its place.
+        neighbors = torch.where(neighbors == 0, ranked[:, 1:2, None], neighbors)
         there = [part.gather(1, neighbors.flatten(1)).view(*neighbors.shape) for part in (weights, values, worth)]
         pair = (values[..., None] + there[1]) / (weights[..., None] + there[0])
         edges = torch.stack([_squashed(pair), _squashed(there[2]) - _squashed(worth)[..., None]], -1)
-        # The dummy is nobody's neighbor: another item takes its place, the one that comes first.
-        is_dummy = neighbors == 0
-        neighbors = torch.where(is_dummy, ranked.gather(1, rank[:, :1].clamp(max=0) + 1)[..., None], neighbors)
         return NeighborGraph(torch.stack([weights, values], -1), neighbors, edges)
 
     def start(self, instance: Items, samples: int, generator: torch.Generator) -> State:
@@ -167,7 +166,7 @@ def _with_dummy(instance: Items) -> tuple[Float[Tensor, "batch nodes"], Float[Te
     )
     weights = weights.clamp(min=tiny)
     best = (values / weights).amax(1, keepdim=True)
-    return torch.cat([torch.ones_like(best), weights], 1), torch.cat([best * (1 + tiny), values], 1)
+    return torch.cat([torch.ones_like(best), weights], 1), torch.cat([2 * best + 1, values], 1)
 
 
 def _squashed(worth: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:

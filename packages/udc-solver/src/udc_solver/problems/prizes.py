@@ -3,6 +3,7 @@
 # ruff: noqa: ARG002 - methods have the arguments that `Problem` gives them
 
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -33,7 +34,8 @@ FEWEST = 4
 TOLERANCE = 1e-5
 """By how much a route may exceed a limit, relative to it: sums are in single precision."""
 
-Prizes = Orienteering | PrizeCollecting
+Prizes = TypeVar("Prizes", bound=Orienteering | PrizeCollecting)
+Collecting = TypeVar("Collecting", bound=PrizeCollecting)
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class _Used:
     prize_unit: Float[Tensor, " subs"]
 
 
-class PrizeProblem(Problem):
+class PrizeProblem(Problem[Prizes]):
     """What the problems share: a closed route from the depot, 0, as a sequence that begins and is filled up with zeros.
 
     A subclass says when a route may end, what it costs, and how much of a budget each window gets.
@@ -228,7 +230,7 @@ class PrizeProblem(Problem):
         return prizes[owners(len(solution), len(instance), solution.device)].gather(1, solution).sum(1)
 
 
-class OP(PrizeProblem):
+class OP(PrizeProblem[Orienteering]):
     """The most prize on a closed route of limited length (orienteering)."""
 
     name = "op"
@@ -274,7 +276,7 @@ class OP(PrizeProblem):
         return used.length + spare / used.length_unit
 
 
-class PCTSP(PrizeProblem):
+class PCTSP(PrizeProblem[Collecting]):
     """The shortest closed route that collects a minimum, with penalties for what is left out (prize-collecting TSP)."""
 
     name = "pctsp"
@@ -288,33 +290,33 @@ class PCTSP(PrizeProblem):
         """Uniform points, prizes and penalties."""
         return prize_collecting(n_nodes, batch, generator)
 
-    def penalties(self, instance: PrizeCollecting) -> Float[Tensor, "batch nodes"]:
+    def penalties(self, instance: Collecting) -> Float[Tensor, "batch nodes"]:
         """What it costs to leave points out."""
         return instance.penalties
 
-    def features(self, instance: PrizeCollecting) -> Float[Tensor, "batch nodes features"]:
+    def features(self, instance: Collecting) -> Float[Tensor, "batch nodes features"]:
         """Prizes and penalties, both of a mean of about one half."""
         return torch.stack([halved(self.worth(instance)), halved(instance.penalties)], -1)
 
     def feasible(
-        self, instance: PrizeCollecting, state: State, candidates: Int[Tensor, "rows some"]
+        self, instance: Collecting, state: State, candidates: Int[Tensor, "rows some"]
     ) -> Bool[Tensor, "rows some"]:
         """Points that are not visited; the depot, with enough collected or with all visited."""
         is_enough = state.held["prize"] >= instance.minimum[state.owner]
         may_end = is_enough | (state.step == instance.n_nodes)
         return (~state.taken.gather(1, candidates) & (candidates != 0)) | ((candidates == 0) & may_end[:, None])
 
-    def cost(self, instance: PrizeCollecting, solution: Int[Tensor, "rows length"]) -> Float[Tensor, " rows"]:
+    def cost(self, instance: Collecting, solution: Int[Tensor, "rows length"]) -> Float[Tensor, " rows"]:
         """The length, and the penalties of what is left out."""
         owner = owners(len(solution), len(instance), solution.device)
         paid = instance.penalties[owner].scatter(1, solution, 0.0)
         return route_length(instance.points, solution) + paid.sum(1)
 
-    def bound(self, instance: PrizeCollecting) -> Float[Tensor, " batch"]:
+    def bound(self, instance: Collecting) -> Float[Tensor, " batch"]:
         """The minimum to be collected: no more than all that there is to plan with."""
         return torch.minimum(instance.minimum, self.worth(instance).sum(1))
 
-    def spare(self, instance: PrizeCollecting, solution: Int[Tensor, "rows length"]) -> Float[Tensor, " rows"]:
+    def spare(self, instance: Collecting, solution: Int[Tensor, "rows length"]) -> Float[Tensor, " rows"]:
         """By how much routes collect more than they must."""
         owner = owners(len(solution), len(instance), solution.device)
         return self.collected(instance, solution) - self.bound(instance)[owner]
@@ -324,7 +326,7 @@ class PCTSP(PrizeProblem):
         return ((used.prize - spare) / used.prize_unit).clamp(min=0)
 
 
-class SPCTSP(PCTSP):
+class SPCTSP(PCTSP[StochasticPrizes]):
     """The PCTSP whose prizes are known only on the spot (stochastic PCTSP).
 
     A plan is made with the expected prizes, and meets the minimum with them. `execute` follows it, finds the prizes
