@@ -49,7 +49,7 @@ def test_batches_are_sliced_and_joined_along_their_first_dimension():
         ({"demands": np.array(["a", "b", "c", "d"])}, "real numbers"),
         ({"demands": np.array([0, 1, 2, 3j])}, "real numbers"),
         ({"points": np.zeros((2, 4, 2))}, "different numbers of instances"),
-        ({"points": np.zeros((2, 2, 4, 2))}, "3 dimensions"),
+        ({"points": np.zeros((2, 2, 4, 2))}, "2 dimensions, or 3 with a batch, not 4"),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_one_sentence(changes, message):

@@ -12,7 +12,6 @@ from .configs import ConquerorConfig, DividerConfig, SolverConfig, TrainConfig
 from .paper import PROBLEMS
 from .trials import (
     FeasibilityTrial,
-    RuleTrial,
     ScalingTrial,
     Trial,
     run_feasibility,
@@ -79,9 +78,7 @@ def trained(config: TrainedConfig, run: Run) -> None:
         "mis_untrained": replace(config.mis, training="none"),
     }
     found = run.over_seeds(run_trial, settings, "trainings")
-    rules = run.over_seeds(
-        run_rules, {name: RuleTrial(getattr(config, name)) for name in ("tsp", "kp", "mis")}, "simple rules"
-    )
+    rules = run.over_seeds(run_rules, {name: getattr(config, name) for name in ("tsp", "kp", "mis")}, "simple rules")
     for number, seed in enumerate(run.seeds):
         of_seed = {name: results[number] for name, results in found.items()}
         simple = {name: results[number] for name, results in rules.items()}

@@ -116,6 +116,9 @@ class Instance(Batch):
             array = np.asarray(held[name])
             if not (np.issubdtype(array.dtype, np.number) or array.dtype == bool) or np.iscomplexobj(array):
                 raise ValueError(f"{where}: {name} must be real numbers, not {array.dtype}")
+            if array.ndim not in {n_dimensions - 1, n_dimensions}:
+                expected = f"{n_dimensions - 1} dimensions, or {n_dimensions} with a batch"
+                raise ValueError(f"{where}: {name} must have {expected}, not {array.ndim}")
             is_whole = name in cls._integers()
             if is_whole and (array != np.round(array)).any():
                 raise ValueError(f"{where}: {name} must be whole numbers")
@@ -145,7 +148,7 @@ class Coordinates(Instance):
         points: Of any scale.
     """
 
-    points: Float[Tensor, "batch nodes 2"]
+    points: Float[Tensor, "batch nodes _"]
 
     DIMENSIONS: ClassVar[dict[str, int]] = {"points": 3}
 
@@ -199,8 +202,8 @@ class Routing(Instance):
         capacity: Of each vehicle.
     """
 
-    points: Float[Tensor, "batch nodes 2"]
-    demands: Float[Tensor, "batch nodes"]
+    points: Float[Tensor, "batch nodes _"]
+    demands: Float[Tensor, "batch _"]
     capacity: Float[Tensor, " batch"]
 
     DIMENSIONS: ClassVar[dict[str, int]] = {"points": 3, "demands": 2, "capacity": 1}
@@ -238,7 +241,7 @@ class Salesmen(Instance):
         n_salesmen: Each leaves the depot at most once.
     """
 
-    points: Float[Tensor, "batch nodes 2"]
+    points: Float[Tensor, "batch nodes _"]
     n_salesmen: Int[Tensor, " batch"]
 
     DIMENSIONS: ClassVar[dict[str, int]] = {"points": 3, "n_salesmen": 1}

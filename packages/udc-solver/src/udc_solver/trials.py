@@ -118,20 +118,8 @@ def _insertion_start(problem: AnyProblem, instance: Any, samples: int, generator
     return torch.as_tensor(np.stack(tours)).to(instance.device)
 
 
-@dataclass(frozen=True)
-class RuleTrial:
-    """Simple rules on the test instances of a trial.
-
-    Args:
-        trial: Its problem, seed, and how often each rule starts.
-    """
-
-    trial: Trial
-
-
-def run_rules(setting: RuleTrial, device: str) -> dict[str, float]:  # noqa: ARG001 - rules have no device
-    """Mean objectives of the problem's rules: the best of as many starts as the solver has samples."""
-    trial = setting.trial
+def run_rules(trial: Trial, device: str) -> dict[str, float]:  # noqa: ARG001 - rules have no device
+    """Mean objectives of simple rules on the test instances: the best of as many starts as the solver has samples."""
     problem = get_problem(trial.solver.problem)
     instances = problem.generate(trial.n_nodes, trial.n_test, torch.Generator().manual_seed(TEST + trial.seed))
     seeds = range(trial.seed, trial.seed + trial.n_samples)

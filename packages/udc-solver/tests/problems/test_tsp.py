@@ -53,9 +53,10 @@ def test_an_answer_changes_the_tour_by_as_much_as_the_path():
     answers[1] = torch.tensor([0, 4, 2, 1, 6, 5, 3, 7])
     before, after = TSP.cost(instance, tours), TSP.cost(instance, TSP.merge(instance, division, answers))
     path = tours[0].roll(-3)[8:16]
-    open_length = lambda order: (
-        length(instance.points[0], order) - math.dist(*instance.points[0][[order[0], order[-1]]].tolist())
-    )
+
+    def open_length(order):
+        return length(instance.points[0], order) - math.dist(*instance.points[0][[order[0], order[-1]]].tolist())
+
     change = open_length(path[answers[1]].tolist()) - open_length(path.tolist())
     assert (after - before).item() == pytest.approx(change, abs=1e-5)
 
