@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from separata.run import Compute
 from separata.runs import RunFolder
 
 from .configs import ConquerorConfig, SolverConfig
@@ -272,8 +273,16 @@ def load(path: Path | str, device: str = "auto") -> UDC:
     folder = RunFolder.open(path)
     solver = make_solver(folder.config(SolverConfig, "solver"))
     folder.load_weights(solver)
-    is_cuda = device == "cuda" or (device == "auto" and torch.cuda.is_available())
-    return solver.to("cuda" if is_cuda else "cpu").eval()
+    return solver.to(device_of(device)).eval()
+
+
+def device_of(name: str) -> torch.device:
+    """The device of this name; `auto` is a GPU if there is one.
+
+    Raises:
+        ValueError: if it is not `auto`, `cpu` or `cuda`, or there is no GPU where one is asked for.
+    """
+    return Compute(device=name).torch_device
 
 
 def _padded(solutions: list[Tensor]) -> list[Tensor]:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .assessment import assess
+from .answers import answer_of, judge
 from .baselines.independent_set import minimum_degree_greedy, random_order_greedy
 from .baselines.insertion import random_insertion_tour
 from .baselines.knapsack import knapsack_milp, ratio_greedy
@@ -89,6 +89,15 @@ def run_trial(trial: Trial, device: str) -> dict[str, Any]:
     return results
 
 
+def assess(problem: AnyProblem, instances: Instance, solution: Tensor) -> list[float]:
+    """The objective of a solution of each instance, by the independent evaluator.
+
+    Raises:
+        InfeasibleError: if one is not feasible.
+    """
+    return [judge(problem, instances[i : i + 1], answer_of(problem, row)) for i, row in enumerate(solution)]
+
+
 def stages(trial: Trial) -> list[TrainConfig]:
     """The trainings of a trial, one after the other."""
     config = replace(trial.train, seed=trial.seed)
@@ -106,7 +115,7 @@ def _test(solver: UDC, instances: Instance, trial: Trial, **settings: Any) -> tu
     """The mean objective by the independent evaluator, and its course by the solver itself."""
     generator = torch.Generator().manual_seed(trial.seed)
     solution = solver.solve(instances, trial.n_samples, trial.rounds, generator, **settings)
-    objectives = assess(solver.problem.name, instances, solution.solution)
+    objectives = assess(solver.problem, instances, solution.solution)
     sign = -1 if solver.problem.is_maximized else 1
     return float(np.mean(objectives)), [sign * point.cost for point in solution.trace]
 
@@ -128,7 +137,7 @@ def run_rules(trial: Trial, device: str) -> dict[str, float]:  # noqa: ARG001 - 
     means = {}
     for name, rule in rules.items():
         scores = [
-            [assess(problem.name, instances[i : i + 1], torch.as_tensor(rule(i, seed))[None])[0] for seed in seeds]
+            [assess(problem, instances[i : i + 1], torch.as_tensor(rule(i, seed))[None])[0] for seed in seeds]
             for i in range(trial.n_test)
         ]
         means[name] = float(np.mean([best(some) for some in scores]))
@@ -205,16 +214,16 @@ def run_feasibility(trial: FeasibilityTrial, device: str) -> dict[str, float]:
         trial.n_nodes, trial.n_instances, torch.Generator().manual_seed(TEST + trial.seed)
     )
     solution = solver.solve(instances, 2, trial.rounds, torch.Generator().manual_seed(trial.seed)).solution
-    name, rows = solver.problem.name, range(trial.n_instances)
+    problem, rows = solver.problem, range(trial.n_instances)
     return {
-        "feasible": float(np.mean([_passes(name, instances[i : i + 1], solution[i : i + 1]) for i in rows])),
-        "damaged": float(np.mean([_passes(name, instances[i : i + 1], _damaged(solution[i])[None]) for i in rows])),
+        "feasible": float(np.mean([_passes(problem, instances[i : i + 1], solution[i : i + 1]) for i in rows])),
+        "damaged": float(np.mean([_passes(problem, instances[i : i + 1], _damaged(solution[i])[None]) for i in rows])),
     }
 
 
-def _passes(name: str, instance: Instance, solution: Tensor) -> bool:
+def _passes(problem: AnyProblem, instance: Instance, solution: Tensor) -> bool:
     try:
-        assess(name, instance, solution)
+        assess(problem, instance, solution)
     except InfeasibleError:
         return False
     return True

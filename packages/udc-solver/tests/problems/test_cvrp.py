@@ -7,12 +7,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from udc_solver import ConquerorConfig, DividerConfig, Routing, SolverConfig, get_problem, make_solver
-from udc_solver.assessment import assess
+from udc_solver.answers import answer_of, judge
 from udc_solver.conquering import conquer
 from udc_solver.construction import construct
 from udc_solver.problems.routes import routes_of, sequence_of, sort_by_angle, sums_at_borders
 
 SIZES = {"divider": DividerConfig(8, 1, 2, 6), "conqueror": ConquerorConfig(dim=16, layers=1, hidden=16, clip=2.0)}
+
+
+def assess(name, instance, solution):
+    """The objectives of all rows by the independent evaluators."""
+    problem, each = get_problem(name), len(solution) // len(instance)
+    return [
+        judge(problem, instance[r // each : r // each + 1], answer_of(problem, row)) for r, row in enumerate(solution)
+    ]
 
 
 def solver(name="cvrp", window=8):
