@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from .divider import Divider, Heat
+from .divider import DividingPolicy, Heat
 from .instances import Instance
 from .problems.problem import AnyProblem, Solutions, State
 from .sampling import choose
@@ -62,7 +62,7 @@ class Construction:
 
 def construct(
     problem: AnyProblem,
-    divider: Divider,
+    divider: DividingPolicy,
     instance: Instance,
     samples: int,
     window: int,

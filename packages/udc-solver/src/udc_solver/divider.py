@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -94,7 +94,34 @@ class NodeHeat:
         return query[:, None].expand(-1, current.shape[1], -1)
 
 
-Heat = EdgeHeat | NodeHeat
+@runtime_checkable
+class Heat(Protocol):
+    """A heat map, asked row by row while solutions are built."""
+
+    def query(self, state: "State") -> Tensor:
+        """What the heat map must know of partial solutions, for as long as it is not asked anew."""
+        ...
+
+    def look(self, query: Tensor, state: "State") -> tuple[Tensor, Tensor]:
+        """Logits (rows, candidates) of the next choices, and the nodes that they lead to."""
+        ...
+
+    def logits(self, query: Tensor, current: Int[Tensor, "rows steps"]) -> Tensor:
+        """Logits (rows, steps, candidates) of many choices under the same queries, with gradients."""
+        ...
+
+
+@runtime_checkable
+class DividingPolicy(Protocol):
+    """Whatever predicts heat maps: a `Divider`, a rule, or an `nn.Module` of your own."""
+
+    config: DividerConfig
+    n_neighbors: int
+    """Edges of each node that it asks the problem's graph for."""
+
+    def __call__(self, graph: Graph) -> Heat:
+        """The heat map of the instances."""
+        ...
 
 
 class Divider(nn.Module):

@@ -132,8 +132,8 @@ def _tell(config: TrainedConfig, run: Run, found: Mapping[str, Sequence[Mapping[
         )
     run.note(
         "superior",
-        f"{tsp.n_test} instances of each problem, {tsp.n_nodes} nodes or items, {tsp.n_samples} samples. CPU "
-        f"seconds of a training: {seconds['joint']:.0f} for TSP, {seconds['kp']:.0f} for KP, {seconds['mis']:.0f} for MIS.",
+        f"{tsp.n_test} instances of each problem, {tsp.n_nodes} nodes or items, {tsp.n_samples} samples. CPU seconds "
+        f"of a training: {seconds['joint']:.0f} (TSP), {seconds['kp']:.0f} (KP), {seconds['mis']:.0f} (MIS).",
     )
 
 

@@ -116,8 +116,10 @@ class Instance(Batch):
             array = np.asarray(held[name])
             if not (np.issubdtype(array.dtype, np.number) or array.dtype == bool) or np.iscomplexobj(array):
                 raise ValueError(f"{where}: {name} must be real numbers, not {array.dtype}")
-            whole = np.issubdtype(array.dtype, np.integer) and name in cls._integers()
-            tensor = torch.as_tensor(np.ascontiguousarray(array, dtype=np.int64 if whole else np.float32))
+            is_whole = name in cls._integers()
+            if is_whole and (array != np.round(array)).any():
+                raise ValueError(f"{where}: {name} must be whole numbers")
+            tensor = torch.as_tensor(np.ascontiguousarray(array, dtype=np.int64 if is_whole else np.float32))
             tensors[name] = tensor[None] if tensor.ndim == n_dimensions - 1 else tensor
         lengths = {len(value) for value in tensors.values()}
         if len(lengths) > 1:
@@ -166,7 +168,7 @@ class Matrix(Instance):
         costs: From a node (row) to a node (column); the diagonal does not count.
     """
 
-    costs: Float[Tensor, "batch nodes nodes"]
+    costs: Float[Tensor, "batch rows columns"]
 
     DIMENSIONS: ClassVar[dict[str, int]] = {"costs": 3}
 
@@ -250,8 +252,6 @@ class Salesmen(Instance):
         """Refuse instances without salesmen, and numbers of salesmen that differ within a batch."""
         super().check()
         check_points(self.points, at_least=2)
-        if self.n_salesmen.is_floating_point():
-            raise ValueError("the number of salesmen must be a whole number")
         if (self.n_salesmen < 1).any():
             raise ValueError("there must be at least one salesman")
         if (self.n_salesmen != self.n_salesmen[0]).any():

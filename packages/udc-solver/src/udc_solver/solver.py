@@ -15,7 +15,7 @@ from .configs import ConquerorConfig, SolverConfig
 from .conquering import conquer, roll_of
 from .conquerors.conqueror import Conqueror
 from .construction import construct
-from .divider import Divider
+from .divider import Divider, DividingPolicy
 from .instances import Instance
 from .problems import get_problem
 from .problems.problem import AnyProblem, Solutions
@@ -74,14 +74,14 @@ class UDC(nn.Module):
     def __init__(
         self,
         problem: AnyProblem,
-        divider: Divider | None = None,
+        divider: DividingPolicy | None = None,
         conqueror: Conqueror | None = None,
         window: int | None = None,
     ) -> None:
         super().__init__()
         self.problem = problem
         self.window = window or problem.window
-        self.divider = divider or Divider(problem)
+        self.divider: DividingPolicy = divider or Divider(problem)
         self.conqueror: Conqueror = conqueror or problem.make_conqueror(ConquerorConfig())
 
     @property
@@ -165,7 +165,7 @@ class UDC(nn.Module):
             raise ValueError(f"{len(solution)} solutions cannot be those of {len(instances)} instances")
         self.problem.check(instances, solution)
         generator = generator or torch.Generator().manual_seed(0)
-        given = iter(solution.view(len(instances), -1, solution.shape[1]))
+        given = iter(solution.reshape(len(instances), -1, solution.shape[1]))
 
         def build(group: Instance) -> Solutions:
             return torch.cat([next(given) for _ in range(len(group))]).to(group.device)
@@ -235,7 +235,7 @@ class UDC(nn.Module):
             )
             trace.append(point(number + 1))
         costs, which = cost.view(len(group), -1).min(1)
-        rows = solution.view(len(group), -1, solution.shape[1])
+        rows = solution.reshape(len(group), -1, solution.shape[1])
         return Solution(rows[torch.arange(len(group)), which], costs, tuple(trace))
 
 

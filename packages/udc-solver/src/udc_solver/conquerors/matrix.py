@@ -67,8 +67,8 @@ class MixedAttention(nn.Module):
     def forward(
         self,
         own: Float[Tensor, "subs nodes dim"],
-        other: Float[Tensor, "subs nodes dim"],
-        costs: Float[Tensor, "subs nodes nodes"],
+        other: Float[Tensor, "subs others dim"],
+        costs: Float[Tensor, "subs nodes others"],
     ) -> Float[Tensor, "subs nodes dim"]:
         """New embeddings of `own`; costs are from its nodes (rows) to those of `other` (columns)."""
         query = by_heads(self.query(own), self.heads)
@@ -80,8 +80,8 @@ class MixedAttention(nn.Module):
         return over_nodes(self.norms[1], h + self.feedforward(h))
 
     def _mix(
-        self, scores: Float[Tensor, "subs heads nodes nodes"], costs: Float[Tensor, "subs nodes nodes"]
-    ) -> Float[Tensor, "subs heads nodes nodes"]:
+        self, scores: Float[Tensor, "subs heads nodes others"], costs: Float[Tensor, "subs nodes others"]
+    ) -> Float[Tensor, "subs heads nodes others"]:
         pairs = torch.stack([scores, costs[:, None].expand_as(scores)], -1)
         shape = pairs.shape[:-1]
         flat = pairs.flatten(2, 3)

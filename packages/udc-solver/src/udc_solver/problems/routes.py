@@ -74,7 +74,7 @@ def rows_of(
 ) -> Float[Tensor, "rows length *features"]:
     """What each instance holds of the nodes in the sequences of its rows."""
     batch, n_nodes = values.shape[:2]
-    found = gather_nodes(values.reshape(batch, n_nodes, -1), sequence.view(batch, -1))
+    found = gather_nodes(values.reshape(batch, n_nodes, -1), sequence.reshape(batch, -1))
     return found.view(*sequence.shape, *values.shape[2:])
 
 

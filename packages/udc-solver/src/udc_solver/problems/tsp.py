@@ -97,4 +97,4 @@ class TSP(Problem[Coordinates]):
     def _ordered(self, instance: Coordinates, sequence: Int[Tensor, "rows length"]) -> Float[Tensor, "rows length 2"]:
         """The points of a sequence."""
         batch = len(instance)
-        return gather_nodes(instance.points, sequence.view(batch, -1)).view(*sequence.shape, 2)
+        return gather_nodes(instance.points, sequence.reshape(batch, -1)).view(*sequence.shape, 2)
