@@ -22,7 +22,7 @@ from .instances import Coordinates, Instance, Matrix, Routing, Salesmen
 from .problems import get_problem
 from .problems.prizes import SPCTSP
 from .problems.problem import AnyProblem
-from .selections import ABSENT, Items, Networks
+from .selections import ABSENT, Items, Networks, StochasticPrizes
 from .solver import UDC, Solution, device_of, make_solver
 from .solver import load as load_solver
 from .sources import FileOptions, Source, load_source
@@ -162,7 +162,7 @@ def _told(
     rows: list[dict[str, Any]] = [{"instance": i, "objective": value} for i, value in enumerate(objectives)]
     for row, value in zip(rows, before or [], strict=False):
         row["before"] = value
-    if isinstance(problem, SPCTSP):
+    if isinstance(problem, SPCTSP) and isinstance(source.instance, StochasticPrizes):
         executed = problem.execute(source.instance, found.solution)
         for i, row in enumerate(rows):
             row["executed"] = judge_executed(source.instance[i : i + 1], answer_of(problem, executed[i]))
@@ -174,7 +174,7 @@ def _told(
     if len(rows) > MOST_SHOWN:
         shown += f"\n... {len(rows) - MOST_SHOWN:,} more, mean {sum(objectives) / len(objectives):.4f}"
     written = "".join(f", {file}" for file in (out, plot) if file is not None)
-    value = {
+    told = {
         "problem": problem.name,
         "name": source.name,
         "seconds": seconds,
@@ -184,7 +184,7 @@ def _told(
         "instances": rows,
         "solutions": answers,
     }
-    return Output(value, f"{shown}\n{found.trace[-1].rounds} rounds in {seconds:.1f} s{written}")
+    return Output(told, f"{shown}\n{found.trace[-1].rounds} rounds in {seconds:.1f} s{written}")
 
 
 def _save(out: Path, problem: AnyProblem, source: Source, answers: list[Answer], objectives: list[float]) -> None:
