@@ -280,7 +280,7 @@ class PCTSP(PrizeProblem[PrizeCollecting]):
 
     name = "pctsp"
     title = "Prize-collecting TSP"
-    instance_type = PrizeCollecting
+    instance_type: type[PrizeCollecting] = PrizeCollecting
     n_node_features = 2
     episode_type = CollectingEpisode
     bound_name = "minimum"
