@@ -6,15 +6,14 @@ from typing import Any
 
 import torch
 
-from separata import files, plots
+from separata import files
 from separata.output import Output, table
 from separata.progress import Reporter
-from separata.runs import RunFolder
+from separata.runs import MODEL, RunFolder
 
 from .answers import answer_of, arrays_of, judge, judge_executed, row_of
-from .comparison import compare, methods_of
+from .checkpoints import from_pretrained, pretrained, unpack
 from .configs import SolverConfig, TrainConfig
-from .drawing import draw_graph, draw_items, draw_quality, draw_routes, draw_tour
 from .files.dimacs import save_graph
 from .files.solutions import Answer, load_json, load_tour, save_json, save_tour
 from .files.tsplib import save_tsp
@@ -23,8 +22,8 @@ from .instances import Coordinates, Instance, Matrix, Routing, Salesmen
 from .problems import get_problem
 from .problems.prizes import SPCTSP
 from .problems.problem import AnyProblem
-from .selections import ABSENT, Items, Networks
-from .solver import UDC, Solution, make_solver
+from .selections import ABSENT, Items, Networks, StochasticPrizes
+from .solver import UDC, Solution, device_of, make_solver
 from .solver import load as load_solver
 from .sources import FileOptions, Source, load_source
 from .training import Trainer
@@ -115,12 +114,12 @@ def improve(
 def _solver(name: str, checkpoint: str | None, device: str, reporter: Reporter) -> UDC:
     """The solver of a checkpoint, of the weights that come with the package, or an untrained one."""
     if checkpoint is not None:
-        solver = load_solver(checkpoint, device)
+        path = Path(checkpoint)
+        is_packed = path.is_file() and path.name != MODEL
+        solver = unpack(path, device) if is_packed else load_solver(path, device)
         if solver.problem.name != name:
             raise ValueError(f"{checkpoint} is a solver of {solver.problem.name}, not of {name}")
         return solver
-    from .checkpoints import from_pretrained, pretrained
-
     if name in pretrained():
         return from_pretrained(name, device)
     reporter.say(
@@ -163,19 +162,19 @@ def _told(
     rows: list[dict[str, Any]] = [{"instance": i, "objective": value} for i, value in enumerate(objectives)]
     for row, value in zip(rows, before or [], strict=False):
         row["before"] = value
-    if isinstance(problem, SPCTSP):
+    if isinstance(problem, SPCTSP) and isinstance(source.instance, StochasticPrizes):
         executed = problem.execute(source.instance, found.solution)
         for i, row in enumerate(rows):
             row["executed"] = judge_executed(source.instance[i : i + 1], answer_of(problem, executed[i]))
     if out is not None:
         _save(out, problem, source, answers, objectives)
     if plot is not None:
-        plots.save(_drawn(problem, source, answers[0], objectives[0]), plot)
+        _draw(plot, problem, source, answers[0], objectives[0])
     shown = table(rows[:MOST_SHOWN]).text
     if len(rows) > MOST_SHOWN:
         shown += f"\n... {len(rows) - MOST_SHOWN:,} more, mean {sum(objectives) / len(objectives):.4f}"
     written = "".join(f", {file}" for file in (out, plot) if file is not None)
-    value = {
+    told = {
         "problem": problem.name,
         "name": source.name,
         "seconds": seconds,
@@ -185,7 +184,7 @@ def _told(
         "instances": rows,
         "solutions": answers,
     }
-    return Output(value, f"{shown}\n{found.trace[-1].rounds} rounds in {seconds:.1f} s{written}")
+    return Output(told, f"{shown}\n{found.trace[-1].rounds} rounds in {seconds:.1f} s{written}")
 
 
 def _save(out: Path, problem: AnyProblem, source: Source, answers: list[Answer], objectives: list[float]) -> None:
@@ -197,20 +196,26 @@ def _save(out: Path, problem: AnyProblem, source: Source, answers: list[Answer],
         save_json(out, problem.name, answers, objectives)
 
 
-def _drawn(problem: AnyProblem, source: Source, answer: Answer, objective: float) -> Any:  # noqa: ANN401 - a figure
+def _draw(plot: Path, problem: AnyProblem, source: Source, answer: Answer, objective: float) -> None:
+    from separata import plots
+
+    from .drawing import draw_graph, draw_items, draw_routes, draw_tour
+
     instance = source.instance[:1]
     held = arrays_of(instance)
     title = f"{source.name}: {objective:.6g}"
     flat = [one for one in answer if isinstance(one, int)]
     if isinstance(instance, Items):
-        return draw_items(held["weights"], held["values"], flat, title)
-    if isinstance(instance, Networks):
+        figure = draw_items(held["weights"], held["values"], flat, title)
+    elif isinstance(instance, Networks):
         edges = held["edges"].astype(int)
-        return draw_graph(instance.n_nodes, edges[edges[:, 0] != ABSENT], flat, title)
-    if isinstance(instance, Coordinates):
-        return draw_tour(held["points"], flat, title)
-    routes = [one for one in answer if isinstance(one, list)] or [flat]
-    return draw_routes(held["points"], routes, title, is_open=not getattr(problem, "returns", True))
+        figure = draw_graph(instance.n_nodes, edges[edges[:, 0] != ABSENT], flat, title)
+    elif isinstance(instance, Coordinates):
+        figure = draw_tour(held["points"], flat, title)
+    else:
+        routes = [one for one in answer if isinstance(one, list)] or [flat]
+        figure = draw_routes(held["points"], routes, title, is_open=not getattr(problem, "returns", True))
+    plots.save(figure, plot)
 
 
 def load_answers(path: Path, problem: str | None) -> tuple[str | None, list[Answer]]:
@@ -320,6 +325,8 @@ def evaluate(
         FileNotFoundError: if there is no such file.
         ValueError: if a setting or an instance is wrong, or there is no such baseline.
     """
+    from .comparison import compare, methods_of
+
     reporter = Reporter()
     problem = get_problem(name)
     files.check_figure(plot)
@@ -354,6 +361,10 @@ def evaluate(
         for one in reports
     ]
     if plot is not None:
+        from separata import plots
+
+        from .drawing import draw_quality
+
         curve = [{**row, "method": row["method"].split(" (")[0]} for row in rows]
         plots.save(draw_quality(curve, "objective", f"{problem.title}, {source.name}"), plot)
     return table(rows, {"instances": len(source.instance)})
@@ -371,8 +382,7 @@ def train(
         raise ValueError(f"--n-test must be at least 1, not {n_test}")
     reporter = Reporter()
     folder = RunFolder.begin(out, {"solver": config, "train": train_config}, resume=resume)
-    is_cuda = device == "cuda" or (device == "auto" and torch.cuda.is_available())
-    solver = make_solver(config, train_config.seed).to("cuda" if is_cuda else "cpu")
+    solver = make_solver(config, train_config.seed).to(device_of(device))
     trainer = Trainer(
         solver, train_config, checkpoint=folder.checkpoint, track=reporter.track, log=folder.log(reporter)
     )

@@ -23,9 +23,9 @@ def attend(
         heads: Into how many parts the channels are divided.
         allowed: Which nodes each row looks at; all by default, and one at least.
     """
-    parts = [part.unflatten(-1, (heads, -1)).transpose(1, 2) for part in (query, key, value)]
+    q, k, v = (part.unflatten(-1, (heads, -1)).transpose(1, 2) for part in (query, key, value))
     mask = None if allowed is None else allowed[:, None]
-    out: Tensor = nn.functional.scaled_dot_product_attention(*parts, attn_mask=mask)
+    out: Tensor = nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
     return out.transpose(1, 2).flatten(2)
 
 

@@ -77,6 +77,9 @@ class PrizeEpisode:
         self.current = last - self.end
         self.via = sub.via[:, None].expand(-1, n_starts)
         self.is_via_left = self.via != last
+        # How far it is from each point to the end, straight and over the point that must be visited.
+        self.to_end = self._row(self.end)
+        self.over_via = self._row(self.via) + self.to_end.gather(-1, self.via[..., None])
         self.order = torch.full((n_subs, n_starts, n_nodes), LEFT_OUT, device=device)
         self.order[..., 0] = self.current
         self.open = torch.ones(n_subs, n_starts, n_nodes, dtype=torch.bool, device=device)
@@ -118,8 +121,7 @@ class PrizeEpisode:
 
     def allowed(self) -> Bool[Tensor, "subs starts nodes"]:
         """Points that the budget allows, the end where the path may end, and always something."""
-        via, end = self._row(self.via), self._row(self.end)
-        onward = torch.where(self.is_via_left[..., None], via + end.gather(-1, self.via[..., None]), end)
+        onward = torch.where(self.is_via_left[..., None], self.over_via, self.to_end)
         ahead = self.length[..., None] + self._row(self.current) + onward
         allowed = self.open & self.within(ahead) & ~self.done[..., None]
         ends = (self.may_end(allowed) & ~self.is_via_left) | self.done

@@ -35,7 +35,6 @@ TOLERANCE = 1e-5
 """By how much a route may exceed a limit, relative to it: sums are in single precision."""
 
 Prizes = TypeVar("Prizes", bound=Orienteering | PrizeCollecting)
-Collecting = TypeVar("Collecting", bound=PrizeCollecting)
 
 
 @dataclass(frozen=True)
@@ -276,12 +275,12 @@ class OP(PrizeProblem[Orienteering]):
         return used.length + spare / used.length_unit
 
 
-class PCTSP(PrizeProblem[Collecting]):
+class PCTSP(PrizeProblem[PrizeCollecting]):
     """The shortest closed route that collects a minimum, with penalties for what is left out (prize-collecting TSP)."""
 
     name = "pctsp"
     title = "Prize-collecting TSP"
-    instance_type = PrizeCollecting
+    instance_type: type[PrizeCollecting] = PrizeCollecting
     n_node_features = 2
     episode_type = CollectingEpisode
     bound_name = "minimum"
@@ -290,33 +289,33 @@ class PCTSP(PrizeProblem[Collecting]):
         """Uniform points, prizes and penalties."""
         return prize_collecting(n_nodes, batch, generator)
 
-    def penalties(self, instance: Collecting) -> Float[Tensor, "batch nodes"]:
+    def penalties(self, instance: PrizeCollecting) -> Float[Tensor, "batch nodes"]:
         """What it costs to leave points out."""
         return instance.penalties
 
-    def features(self, instance: Collecting) -> Float[Tensor, "batch nodes features"]:
+    def features(self, instance: PrizeCollecting) -> Float[Tensor, "batch nodes features"]:
         """Prizes and penalties, both of a mean of about one half."""
         return torch.stack([halved(self.worth(instance)), halved(instance.penalties)], -1)
 
     def feasible(
-        self, instance: Collecting, state: State, candidates: Int[Tensor, "rows some"]
+        self, instance: PrizeCollecting, state: State, candidates: Int[Tensor, "rows some"]
     ) -> Bool[Tensor, "rows some"]:
         """Points that are not visited; the depot, with enough collected or with all visited."""
         is_enough = state.held["prize"] >= instance.minimum[state.owner]
         may_end = is_enough | (state.step == instance.n_nodes)
         return (~state.taken.gather(1, candidates) & (candidates != 0)) | ((candidates == 0) & may_end[:, None])
 
-    def cost(self, instance: Collecting, solution: Int[Tensor, "rows length"]) -> Float[Tensor, " rows"]:
+    def cost(self, instance: PrizeCollecting, solution: Int[Tensor, "rows length"]) -> Float[Tensor, " rows"]:
         """The length, and the penalties of what is left out."""
         owner = owners(len(solution), len(instance), solution.device)
         paid = instance.penalties[owner].scatter(1, solution, 0.0)
         return route_length(instance.points, solution) + paid.sum(1)
 
-    def bound(self, instance: Collecting) -> Float[Tensor, " batch"]:
+    def bound(self, instance: PrizeCollecting) -> Float[Tensor, " batch"]:
         """The minimum to be collected: no more than all that there is to plan with."""
         return torch.minimum(instance.minimum, self.worth(instance).sum(1))
 
-    def spare(self, instance: Collecting, solution: Int[Tensor, "rows length"]) -> Float[Tensor, " rows"]:
+    def spare(self, instance: PrizeCollecting, solution: Int[Tensor, "rows length"]) -> Float[Tensor, " rows"]:
         """By how much routes collect more than they must."""
         owner = owners(len(solution), len(instance), solution.device)
         return self.collected(instance, solution) - self.bound(instance)[owner]
@@ -326,7 +325,7 @@ class PCTSP(PrizeProblem[Collecting]):
         return ((used.prize - spare) / used.prize_unit).clamp(min=0)
 
 
-class SPCTSP(PCTSP[StochasticPrizes]):
+class SPCTSP(PCTSP):
     """The PCTSP whose prizes are known only on the spot (stochastic PCTSP).
 
     A plan is made with the expected prizes, and meets the minimum with them. `execute` follows it, finds the prizes
@@ -347,9 +346,11 @@ class SPCTSP(PCTSP[StochasticPrizes]):
         """As of the PCTSP; realized prizes are uniform between 0 and twice the expected ones."""
         return stochastic_prizes(n_nodes, batch, generator)
 
-    def worth(self, instance: StochasticPrizes) -> Float[Tensor, "batch nodes"]:
+    def worth(self, instance: PrizeCollecting) -> Float[Tensor, "batch nodes"]:
         """The expected prizes, unless the realized ones are seen."""
-        return instance.realized if self.sees_realized else instance.prizes
+        if self.sees_realized and isinstance(instance, StochasticPrizes):
+            return instance.realized
+        return instance.prizes
 
     def execute(self, instance: StochasticPrizes, solution: Int[Tensor, "rows length"]) -> Int[Tensor, "rows length"]:
         """The routes that come of plans: while the prizes found are too few, on to the nearest point before the end."""
