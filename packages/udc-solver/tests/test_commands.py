@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from udc_solver.checkpoints import pack
 from udc_solver.cli import main
 from udc_solver.configs import ConquerorConfig, DividerConfig, SolverConfig
 from udc_solver.evaluation import straight, tour_length
@@ -148,6 +149,27 @@ def test_evaluate(name, run, checkpoints, tmp_path):
     assert min(row["gap_percent"] for row in found["rows"]) == 0
     assert all(row["seconds"] > 0 for row in found["rows"])
     assert plot.exists()
+
+
+def test_evaluate_without_pyvrp(run, checkpoints, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyvrp", None)
+    words = ("--n-nodes", 20, "--n", 1, "--samples", 1, "--rounds", "0", "--baselines", "pyvrp,2-opt", "--json")
+    found = json.loads(run("evaluate", "tsp", *words, "--checkpoint", checkpoints("tsp")))
+    assert [row["method"] for row in found["rows"]] == ["udc (1, 0)", "2-opt"]
+
+
+def test_packed_solvers(run, refused, tmp_path):
+    words = ("train", "kp", "--sizes", 16, 16, "--n-steps", 1, "--n-samples", 2, "--n-starts", 2, "--window", 8)
+    words += ("--units", 8, "--depth", 1, "--n-neighbors", 6, "--dim", 16, "--layers", 1, "--hidden", 16)
+    run(*words, "--n-test", 1, "--out", tmp_path / "run")
+    pack(tmp_path / "run", tmp_path / "kp.safetensors")
+    run("generate", "kp", "--n-nodes", 20, "--out", tmp_path / "a.npz")
+    common = ("--input", tmp_path / "a.npz", "--samples", 2, "--rounds", 2, "--json")
+    found = json.loads(run("solve", "kp", *common, "--checkpoint", tmp_path / "kp.safetensors"))
+    assert found["problem"] == "kp"
+    np.save(tmp_path / "a.npy", np.random.default_rng(0).random((9, 2)))
+    common = ("--input", tmp_path / "a.npy", "--checkpoint", tmp_path / "kp.safetensors")
+    assert "of kp, not of tsp" in refused("solve", "tsp", *common)
 
 
 def test_train_and_resume(run, refused, tmp_path):
