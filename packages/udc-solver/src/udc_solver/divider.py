@@ -1,8 +1,9 @@
 """The network that divides: a graph neural network on a sparse graph, and the heat map that it predicts."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -121,6 +122,14 @@ class DividingPolicy(Protocol):
 
     def __call__(self, graph: Graph) -> Heat:
         """The heat map of the instances."""
+        ...
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """As of every `nn.Module`."""
+        ...
+
+    def train(self, mode: bool = True) -> Any:  # noqa: ANN401 - as of every `nn.Module`
+        """As of every `nn.Module`."""
         ...
 
 

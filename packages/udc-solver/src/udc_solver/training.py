@@ -139,7 +139,9 @@ class Trainer:
                 some, answered = part[inner], rollout[inner]
                 share = len(some) / len(sub)
                 loss = share * reinforce(answered.costs, conqueror.log_probs(some, answered))
-                loss.backward()
+                # Where there was nothing to choose, nothing depends on the weights.
+                if loss.requires_grad:
+                    loss.backward()
                 total += loss.detach()
         return total
 

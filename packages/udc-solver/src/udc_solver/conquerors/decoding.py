@@ -100,12 +100,15 @@ class DecodingConqueror(nn.Module):
                     steps.append((inputs, allowed, chosen))
                 episode.advance(chosen)
             answers, costs = episode.finish()
-        if not steps:
+        if not record:
             return DecodedRollout(answers, costs)
-        names = steps[0][0].keys()
-        inputs = {name: torch.stack([one[0][name] for one in steps], 1) for name in names}
-        _, allowed, chosen = zip(*steps, strict=True)
-        return DecodedRollout(answers, costs, inputs, torch.stack(allowed, 1), torch.stack(chosen, 1))
+        if not steps:
+            none = costs.new_zeros(len(costs), 0, costs.shape[1], dtype=torch.long)
+            return DecodedRollout(answers, costs, {}, none[..., None].bool(), none)
+        inputs = {name: torch.stack([one[0][name] for one in steps], 1) for name in steps[0][0]}
+        allowed = torch.stack([one[1] for one in steps], 1)
+        chosen = torch.stack([one[2] for one in steps], 1)
+        return DecodedRollout(answers, costs, inputs, allowed, chosen)
 
     def log_probs(self, sub: SubProblems, rollout: Rollout) -> Float[Tensor, "subs starts"]:
         """The logarithm of the probability of each recorded answer: all steps at once, with gradients.
@@ -115,6 +118,8 @@ class DecodingConqueror(nn.Module):
         """
         if not isinstance(rollout, DecodedRollout) or rollout.allowed is None or rollout.chosen is None:
             raise ValueError("the rollout was not recorded; give record=True")
+        if not rollout.chosen.shape[1]:
+            return torch.zeros_like(rollout.costs)
         inputs = {name: value.flatten(1, 2) for name, value in rollout.inputs.items()}
         allowed = rollout.allowed.flatten(1, 2)
         logits = self.logits(self.encode(sub), inputs, allowed).masked_fill(~allowed, -torch.inf)

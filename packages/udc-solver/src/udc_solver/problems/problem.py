@@ -5,9 +5,10 @@ there is a depot; or a Boolean mask of nodes, where nodes are selected. Solution
 rows, row r belongs to instance r // (R / B); R / B is the number of samples.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
+from typing import Any, Generic, Literal, TypeVar
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -66,8 +67,7 @@ class Division:
     plan: Any
 
 
-@runtime_checkable
-class Problem(Protocol[InstanceT]):
+class Problem(ABC, Generic[InstanceT]):
     """One combinatorial optimization problem.
 
     Subclass this class, give the attributes values, write the methods, and `register_problem`: `UDC`, `Trainer` and
@@ -96,6 +96,7 @@ class Problem(Protocol[InstanceT]):
     rounds: int = 2
     """Conquering rounds in a training step of the paper: conquer and reunion."""
 
+    @abstractmethod
     def generate(self, n_nodes: int, batch: int, generator: torch.Generator) -> InstanceT:
         """Random instances from the paper's distribution.
 
@@ -104,34 +105,34 @@ class Problem(Protocol[InstanceT]):
             batch: Instances.
             generator: On the CPU.
         """
-        ...
 
+    @abstractmethod
     def graph(self, instance: InstanceT, k: int) -> Graph:
         """What the divider sees: nodes, edges and their features, in the divider's units."""
-        ...
 
+    @abstractmethod
     def start(self, instance: InstanceT, samples: int, generator: torch.Generator) -> State:
         """Partial solutions of one node, `samples` of each instance."""
-        ...
 
+    @abstractmethod
     def feasible(
         self, instance: InstanceT, state: State, candidates: Int[Tensor, "rows some"]
     ) -> Bool[Tensor, "rows some"]:
         """Which of the candidates each row may choose next. In every row that is not done, some node of all may be."""
-        ...
 
+    @abstractmethod
     def remote(self, instance: InstanceT, state: State, rows: Int[Tensor, " some"]) -> Float[Tensor, "some nodes"]:
         """Preferences over all nodes, in rows none of whose neighbors is feasible: the best feasible node is chosen."""
-        ...
 
+    @abstractmethod
     def advance(self, instance: InstanceT, state: State, chosen: Int[Tensor, " rows"]) -> None:
         """Add the chosen nodes, and mark the rows that are done; `chosen` is 0 in rows that already were."""
-        ...
 
+    @abstractmethod
     def finish(self, instance: InstanceT, state: State) -> Solutions:
         """The solutions of rows that are all done."""
-        ...
 
+    @abstractmethod
     def split(
         self, instance: InstanceT, solution: Solutions, window: int, roll: int, generator: torch.Generator
     ) -> Division:
@@ -144,27 +145,26 @@ class Problem(Protocol[InstanceT]):
             roll: By how many nodes the borders are shifted.
             generator: For whatever else is drawn.
         """
-        ...
 
+    @abstractmethod
     def merge(self, instance: InstanceT, division: Division, answers: Tensor) -> Solutions:
         """The solutions, with the parts that were sub-problems replaced by these answers."""
-        ...
 
+    @abstractmethod
     def cost(self, instance: InstanceT, solution: Solutions) -> Float[Tensor, " rows"]:
         """What is minimized, in the instance's own units."""
-        ...
 
+    @abstractmethod
     def check(self, instance: InstanceT, solution: Solutions) -> None:
         """Refuse solutions that are not feasible.
 
         Raises:
             ValueError: which constraint is violated, in one sentence.
         """
-        ...
 
+    @abstractmethod
     def make_conqueror(self, config: ConquerorConfig) -> Conqueror:
         """The network for its sub-problems, untrained."""
-        ...
 
     def objective(self, cost: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
         """What people call the value of a solution: the cost, or its negative where it is maximized."""
