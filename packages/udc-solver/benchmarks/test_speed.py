@@ -25,7 +25,7 @@ def points(n):
     return torch.rand(1, n, 2, generator=torch.Generator().manual_seed(0))
 
 
-@pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize("n", SIZES[:2])
 def test_divide(benchmark, solver, n):
     instance = Coordinates(points(n))
 
