@@ -6,7 +6,7 @@ from udc_solver.paper import PAPER, PROBLEMS
 
 GOOD = {
     "general": dict.fromkeys(PROBLEMS, 1.0) | {"damaged": 0.0},
-    "reunion": {"dcr": 8.0, "no_reunion": 8.1, "untrained": 9.2},
+    "reunion": {"dcr": 8.0, "no_reunion": 8.1, "no_reunion_steps": 8.2, "untrained": 9.2},
     "unified": {"joint": 8.0, "separate": 8.2, "nearest": 8.3, "insertion": 8.2},
     "efficient": {"conquer": 1.0, "divide": 1.1, "heat_map": 1.0, "dense": 2.0},
     "superior": {

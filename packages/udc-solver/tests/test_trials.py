@@ -31,6 +31,7 @@ def test_the_parts_of_a_training_get_as_many_updates_of_the_conqueror():
     joint, alone, apart = (stages(replace(TRIAL, training=name)) for name in ("joint", "no-reunion", "separate"))
     assert [one.n_steps * one.rounds for one in joint] == [4]
     assert [one.n_steps * one.rounds for one in alone] == [4]
+    assert [one.n_steps for one in stages(replace(TRIAL, training="no-reunion-steps"))] == [2]
     assert [(one.freeze, one.n_steps) for one in apart] == [("divider", 2), ("conqueror", 2)]
     assert stages(replace(TRIAL, training="none")) == []
     assert {one.seed for one in stages(replace(TRIAL, seed=5))} == {5}

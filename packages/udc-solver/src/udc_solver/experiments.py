@@ -71,6 +71,7 @@ def trained(config: TrainedConfig, run: Run) -> None:
     settings = {
         "joint": config.tsp,
         "no_reunion": replace(config.tsp, training="no-reunion"),
+        "no_reunion_steps": replace(config.tsp, training="no-reunion-steps"),
         "separate": replace(config.tsp, training="separate"),
         "untrained": replace(config.tsp, training="none"),
         "kp": config.kp,
@@ -95,7 +96,8 @@ def trained(config: TrainedConfig, run: Run) -> None:
 
 def _measure(run: Run, found: Mapping[str, Mapping[str, Any]], rules: Mapping[str, Mapping[str, float]]) -> None:
     joint = found["joint"]
-    run.measure("reunion", dcr=joint["udc"], no_reunion=found["no_reunion"]["udc"], untrained=found["untrained"]["udc"])
+    others = {name: found[name]["udc"] for name in ("no_reunion", "no_reunion_steps", "untrained")}
+    run.measure("reunion", dcr=joint["udc"], **others)
     run.measure(
         "unified",
         joint=joint["udc"],

@@ -27,7 +27,7 @@ from .problems.problem import AnyProblem
 from .solver import UDC, make_solver
 from .training import Trainer
 
-Training = Literal["joint", "no-reunion", "separate", "none"]
+Training = Literal["joint", "no-reunion", "no-reunion-steps", "separate", "none"]
 TEST = 1_000_003
 """Offset of the seeds of test instances from those of trainings."""
 
@@ -39,7 +39,8 @@ class Trial:
     Args:
         solver: What is trained.
         train: The joint training; its seed does not count.
-        training: How its parts are used: `joint`, `no-reunion` with twice as many steps of one round, `separate` with
+        training: How its parts are used: `joint`, `no-reunion` with twice as many steps of one round,
+            `no-reunion-steps` with as many, `separate` with
             the conqueror first and then the divider, or `none`.
         n_nodes: Of the test instances.
         n_test: Test instances.
@@ -106,6 +107,8 @@ def stages(trial: Trial) -> list[TrainConfig]:
             return [config]
         case "no-reunion":
             return [replace(config, n_steps=2 * config.n_steps, rounds=1)]
+        case "no-reunion-steps":
+            return [replace(config, rounds=1)]
         case "separate":
             return [replace(config, freeze="divider"), replace(config, freeze="conqueror")]
     return []
