@@ -112,12 +112,14 @@ def test_instances_and_solutions_that_make_no_sense_are_refused():
         SolverConfig(window=3)
 
 
-def test_a_rule_in_place_of_the_network_divides():
+def test_a_rule_in_place_of_the_network_divides(tmp_path):
     instances = draw()
     solver = UDC(TSP(), RuleDivider(TSP(), config=SMALL.divider), make_solver(SMALL).conqueror, 8)
     found = solver.solve(instances, 4, 3)
     solver.problem.check(instances, found.solution)
     assert found.trace[-1].cost < found.trace[0].cost
+    with pytest.raises(ValueError, match="whose divider is a network"):
+        udc_solver.save(solver, tmp_path / "it")
 
 
 class CityBlock(TSP):

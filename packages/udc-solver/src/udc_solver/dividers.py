@@ -46,8 +46,8 @@ class RuleDivider(nn.Module):
 
     Args:
         problem: Gives the number of neighbors.
-        rule: `nearest` follows the edges in the order of the graph, which for all problems of the paper is from the
-            nearest on; `random` in a random order of each node.
+        rule: `nearest` follows the edges in the order of the graph, which for tours is from the nearest on; `random` in
+            a random order of each node.
         config: Of which only the number of neighbors counts.
         seed: Of the random order.
 

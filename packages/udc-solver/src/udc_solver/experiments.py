@@ -179,7 +179,7 @@ class EfficientConfig:
 @experiment(
     "efficient",
     smoke=EfficientConfig(_solver("tsp"), (100, 200)),
-    quick=EfficientConfig(_solver("tsp", window=50), (200, 500, 1000, 2000, 5000)),
+    quick=EfficientConfig(_solver("tsp", window=50), (200, 500, 1000, 2000, 5000, 10_000)),
     gpu=EfficientConfig(SolverConfig("tsp"), (500, 1000, 2000, 5000, 10_000)),
 )
 def efficient(config: EfficientConfig, run: Run) -> None:

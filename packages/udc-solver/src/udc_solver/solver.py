@@ -257,9 +257,11 @@ def save(solver: UDC, path: Path | str) -> None:
     """Write a solver as a folder: its settings, and its weights.
 
     Raises:
-        ValueError: if the folder already holds one.
+        ValueError: if the folder already holds one, or the divider is none of this package's networks.
         PermissionError: if it cannot be written to.
     """
+    if not isinstance(solver.divider, Divider):
+        raise ValueError(f"only a solver whose divider is a network can be saved, not one with {solver.divider}")
     RunFolder.save(path, {"solver": solver.config}, solver)
 
 

@@ -94,6 +94,7 @@ class Trainer:
         config, problem = self.config, self.problem
         trains_divider, trains_conqueror = config.freeze != "divider", config.freeze != "conqueror"
         self.solver.divider.train(trains_divider)
+        self.solver.conqueror.train(trains_conqueror)
         instance = problem.generate(self._size(generator), config.batch_size, generator).to(self.solver.device)
         with torch.set_grad_enabled(trains_divider):
             built = construct(

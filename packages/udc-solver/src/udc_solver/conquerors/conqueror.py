@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -50,6 +50,10 @@ class Conqueror(Protocol):
     """Answers to each sub-problem where they are greedy."""
 
     def parameters(self) -> Iterator[nn.Parameter]:
+        """As of every `nn.Module`."""
+        ...
+
+    def train(self, mode: bool = True) -> Any:  # noqa: ANN401 - as of every `nn.Module`
         """As of every `nn.Module`."""
         ...
 
