@@ -21,6 +21,7 @@ ONES = torch.tensor([[0, 1.0, 1]])
         (PrizeCollecting(POINTS, ONES, ONES, torch.tensor([3.0])), "add up to 2, but 3 must be collected"),
         (PrizeCollecting(POINTS, ONES, -ONES, torch.tensor([1.0])), "penalties must not be negative"),
         (Items(torch.tensor([[1.0, 6]]), torch.ones(1, 2), torch.tensor([5.0])), "item 1 weighs 6"),
+        (Items(torch.ones(1, 1), torch.ones(1, 1), torch.ones(1)), "at least 2 items, not 1"),
         (Items(torch.ones(1, 2), -torch.ones(1, 2), torch.ones(1)), "must not be negative"),
         (Networks(torch.tensor([[[1, 1]]]), torch.tensor([2])), "its own neighbor"),
         (Networks(torch.tensor([[[0, 2]]]), torch.tensor([2])), "not 0 to 1"),
@@ -58,7 +59,7 @@ def test_orienteering():
     assert instance.limit.tolist() == [4] * 4
     away = (instance.points - instance.points[:, :1]).norm(dim=-1)
     for row in range(4):
-        expected = (1 + np.floor(99 * away[row, 1:] / away[row].max())) / 100
+        expected = (1 + (99 * away[row, 1:] / away[row].max()).floor()) / 100
         torch.testing.assert_close(instance.prizes[row, 1:], expected)
     instance.check()
 

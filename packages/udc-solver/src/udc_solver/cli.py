@@ -34,8 +34,7 @@ def solve(
         problem: tsp, atsp, cvrp, ovrp, mtsp, op, pctsp, spctsp, kp or mis.
         input: Instances: .npz, .npy, .tsp, .atsp, .vrp, .col, .clq, or a list of edges.
         out: File for the solution: .json; of tours .tour, and of routes .sol, too.
-        checkpoint: Folder that train wrote, or a packed .safetensors file; the networks that come with the package if
-            not given.
+        checkpoint: Folder that train wrote, or a packed .safetensors file; those of the package if not given.
         samples: Solutions that are built of each instance, of which the best is kept.
         rounds: Conquering rounds.
         time_limit: Seconds after which no further round begins.
@@ -87,8 +86,7 @@ def improve(
         input: Instances, as of solve.
         solution: Solution of each instance: .json, .tour or .sol.
         out: File for the better solution: .json, .tour or .sol.
-        checkpoint: Folder that train wrote, or a packed .safetensors file; the networks that come with the package if
-            not given.
+        checkpoint: Folder that train wrote, or a packed .safetensors file; those of the package if not given.
         rounds: Conquering rounds.
         time_limit: Seconds after which no further round begins.
         salesmen: Number of salesmen of an mTSP, if the file does not say it.
@@ -191,8 +189,7 @@ def evaluate(
         input: Instances, as of solve; random ones if not given.
         n_nodes: Nodes of random instances.
         n: Number of random instances.
-        checkpoint: Folder that train wrote, or a packed .safetensors file; the networks that come with the package if
-            not given.
+        checkpoint: Folder that train wrote, or a packed .safetensors file; those of the package if not given.
         baselines: Their names with commas; all if not given, an empty text for none.
         samples: Solutions that the solver builds of each instance.
         rounds: Numbers of conquering rounds with commas, each a run of its own.

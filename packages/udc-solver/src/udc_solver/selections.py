@@ -123,8 +123,8 @@ class Items(Instance):
     def check(self) -> None:
         """Refuse negative numbers, and items that are heavier than the capacity."""
         super().check()
-        if not self.weights.shape[1]:
-            raise ValueError("an instance needs at least 1 item")
+        if self.weights.shape[1] < 2:
+            raise ValueError(f"an instance needs at least 2 items, not {self.weights.shape[1]}")
         if self.values.shape != self.weights.shape:
             raise ValueError(f"there are {self.weights.shape[1]} weights, but {self.values.shape[1]} values")
         if (self.weights < 0).any() or (self.values < 0).any():

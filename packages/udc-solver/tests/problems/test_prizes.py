@@ -193,3 +193,22 @@ def test_a_route_that_collects_too_little():
     get_problem("pctsp").check(instance, torch.tensor([[0, 1, 3, 0, 0]]))
     with pytest.raises(ValueError, match="breaks its minimum of 2 by 1"):
         get_problem("pctsp").check(instance, torch.tensor([[0, 1, 0, 0, 0]]))
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_fewer_points_than_a_window(name, n):
+    solver = solver_of(name)
+    instance = solver.problem.generate(n, 3, torch.Generator().manual_seed(1))
+    found = solver.solve(instance, samples=2, rounds=3)
+    check(solver.problem, instance, found.solution)
+
+
+def test_points_that_are_all_the_same():
+    points, ones = torch.full((1, 12, 2), 0.3), torch.ones(1, 12)
+    ones[:, 0] = 0
+    found = solver_of("op").solve(Orienteering(points, ones, torch.ones(1)), samples=2, rounds=2)
+    assert found.cost.tolist() == [-11]
+    # Ways cost nothing, and it is worth to go everywhere.
+    found = solver_of("pctsp").solve(PrizeCollecting(points, ones, ones, torch.tensor([5.0])), samples=2, rounds=20)
+    assert found.cost.tolist() == [0]

@@ -29,7 +29,7 @@ from .mixing import check_route, halved, listed, mix, route_length, unmixed, wit
 from .problem import Division, Problem, State, owners
 from .sequences import Windows, cut
 
-FEWEST = 4
+FEWEST = 2
 """Visited points that a window must have to be a sub-problem."""
 TOLERANCE = 1e-5
 """By how much a route may exceed a limit, relative to it: sums are in single precision."""
@@ -181,8 +181,10 @@ class PrizeProblem(Problem[Prizes]):
         n_active = torch.zeros_like(self.spare(instance, solution)).index_add(0, row, torch.ones_like(scale))
         spare = (self.spare(instance, solution) / n_active.clamp(min=1))[row]
         used = _Used(listed_length(points, current), scale, (prizes * visited).sum(1), unit)
-        is_inside = nodes[:, 1:-1] == 0
-        via = torch.where(is_inside.any(1), 1 + is_inside.long().argmax(1), nodes.shape[1] - 1)
+        is_depot, last = nodes == 0, nodes.shape[1] - 1
+        # A depot at an end is visited anyway.
+        is_depot[:, 0] = is_depot[:, last] = False
+        via = torch.where(is_depot.any(1), is_depot.long().argmax(1), last)
         penalties = self.penalties(instance)[at, nodes] / scale[:, None]
         budget = self.budget(used, spare)
         sub = PrizePaths(current, budget, points, prizes / unit[:, None], penalties, budget, via)
