@@ -1,0 +1,1 @@
+"""What a learned solver is compared with: rules, local search, exact methods and public solvers."""

@@ -1,0 +1,1 @@
+"""Files of the field: TSPLIB, CVRPLIB, DIMACS and edge lists, and the formats of solutions."""
