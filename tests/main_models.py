@@ -3,6 +3,8 @@
 A function imports its package only when it is called: tests of other packages run without it.
 """
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor, nn
 
@@ -179,3 +181,20 @@ def stochastic_neurons() -> Example:
     model = make_network(ModelConfig(experts=20, gater_hidden=8), (12,), 3)
     model.conditional.gater.neuron.inference = "threshold"
     return model, (torch.randn(5, 12),)
+
+
+def udc_solver() -> Example:
+    from udc_solver import Divider, DividerConfig, get_problem
+
+    problem = get_problem("tsp")
+    graph = problem.graph(problem.generate(12, 2, torch.Generator().manual_seed(0)), 4)
+
+    class OfFeatures(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = Divider(problem, DividerConfig(units=8, depth=2)).network
+
+        def forward(self, x: Tensor, edges: Tensor) -> Tensor:
+            return self.network(replace(graph, x=x, edges=edges))[0]
+
+    return OfFeatures(), (graph.x, graph.edges)

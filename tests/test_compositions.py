@@ -652,6 +652,7 @@ DRAWN = [
     pytest.param(models.s_kan, marks=pytest.mark.composes("circuit-diagrams", "s-kan")),
     pytest.param(models.snn_continual, marks=pytest.mark.composes("circuit-diagrams", "snn-continual")),
     pytest.param(models.stochastic_neurons, marks=pytest.mark.composes("circuit-diagrams", "stochastic-neurons")),
+    pytest.param(models.udc_solver, marks=pytest.mark.composes("circuit-diagrams", "udc-solver")),
 ]
 
 

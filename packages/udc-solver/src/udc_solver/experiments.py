@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from separata import Run, experiment, plots
+from separata import Run, Unmeasured, experiment, plots
 
 from .configs import ConquerorConfig, DividerConfig, SolverConfig, TrainConfig
 from .paper import PROBLEMS
@@ -20,6 +20,7 @@ from .trials import (
     run_trial,
 )
 
+NOT_YET = Unmeasured("not measured yet")
 SMALL_DIVIDER = DividerConfig(units=32, depth=3, n_neighbors=20)
 SMALL_CONQUEROR = ConquerorConfig(dim=64, layers=2, hidden=128, heads=4)
 
@@ -60,7 +61,7 @@ class TrainedConfig:
     "unified",
     "superior",
     smoke=TrainedConfig(_smoke("tsp"), _smoke("kp"), _smoke("mis")),
-    quick=TrainedConfig(QUICK_TSP, QUICK_KP, QUICK_MIS),
+    quick=NOT_YET,
     paper=TrainedConfig(
         _paper("tsp", 500_000),
         _paper("kp", 120_000, n_samples=50, n_starts=100, rounds=1),
@@ -158,7 +159,7 @@ def _general(**settings: Any) -> GeneralConfig:  # noqa: ANN401 - fields of the 
 @experiment(
     "general",
     smoke=_general(n_instances=2, n_nodes=30, rounds=1),
-    quick=_general(),
+    quick=NOT_YET,
     paper=GeneralConfig(tuple(FeasibilityTrial(SolverConfig(name), n_nodes=500) for name in PROBLEMS)),
 )
 def general(config: GeneralConfig, run: Run) -> None:
@@ -181,7 +182,7 @@ class EfficientConfig:
 @experiment(
     "efficient",
     smoke=EfficientConfig(_solver("tsp"), (100, 200)),
-    quick=EfficientConfig(_solver("tsp", window=50), (200, 500, 1000, 2000, 5000, 10_000)),
+    quick=NOT_YET,
     gpu=EfficientConfig(SolverConfig("tsp"), (500, 1000, 2000, 5000, 10_000)),
 )
 def efficient(config: EfficientConfig, run: Run) -> None:
