@@ -38,8 +38,8 @@ def _smoke(problem: str) -> Trial:
 
 QUICK_TRAINING = TrainConfig(n_steps=400, sizes=(100, 100), n_samples=8, n_starts=10, lr=1e-3)
 QUICK_TSP = Trial(_solver("tsp"), QUICK_TRAINING)
-QUICK_KP = Trial(_solver("kp"), replace(QUICK_TRAINING, n_steps=150, rounds=1), rounds=10)
-QUICK_MIS = Trial(_solver("mis", window=30), replace(QUICK_TRAINING, n_steps=150), rounds=10)
+QUICK_KP = Trial(_solver("kp"), replace(QUICK_TRAINING, n_steps=600, rounds=1), rounds=10)
+QUICK_MIS = Trial(_solver("mis", window=30), replace(QUICK_TRAINING, n_steps=1000), rounds=10)
 
 
 def _paper(problem: str, n_steps: int, **settings: Any) -> Trial:  # noqa: ANN401 - fields of the training
