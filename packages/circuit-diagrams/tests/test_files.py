@@ -5,8 +5,10 @@ import pickle
 import shutil
 import subprocess
 import sys
+import tempfile
 import warnings
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -107,9 +109,12 @@ def test_weights_that_are_part_of_another_tensor_are_read_from_their_place(tmp_p
     torch.testing.assert_close(diagram(x), x @ module.first + module.second)
 
 
+EXPLODED = Path(tempfile.gettempdir()) / "circuit-diagrams-was-here"
+
+
 class Bomb:
     def __reduce__(self):
-        return (open, ("/tmp/circuit-diagrams-was-here", "w"))
+        return (open, (str(EXPLODED), "w"))
 
 
 def rewritten(path, out, change):
@@ -147,8 +152,6 @@ CONFIG = "data/weights/model_weights_config.json"
     ],
 )
 def test_a_program_that_is_broken_or_would_run_code_is_refused(change, message, tmp_path):
-    from pathlib import Path
-
     path = exported(nn.Linear(4, 3), (torch.randn(2, 4),), tmp_path / "net.pt2")
 
     def kept(name, content):
@@ -158,7 +161,7 @@ def test_a_program_that_is_broken_or_would_run_code_is_refused(change, message, 
 
     with pytest.raises(ValueError, match=message):
         trace(rewritten(path, tmp_path / "bad.pt2", kept))
-    assert not Path("/tmp/circuit-diagrams-was-here").exists()
+    assert not EXPLODED.exists()
 
 
 def test_what_is_no_model_file_is_refused(tmp_path):

@@ -17,7 +17,8 @@ POINT = 0.01
 
 def _stabilizes(m: Mapping[str, float]) -> bool:
     others = [m["conventional"], *(m[key] for key in ALTERNATIVES)]
-    return m["relinear"] <= min(others) and m["relinear"] <= m["random"] - 0.25 and m["accuracy_relinear"] > 0.8
+    is_lowest = all(m["relinear"] <= other for other in others)
+    return is_lowest and m["relinear"] <= m["random"] - 0.25 and m["accuracy_relinear"] > 0.8
 
 
 def _has_inner_optimum(m: Mapping[str, float]) -> bool:
