@@ -35,7 +35,7 @@ NOT_YET = {"quick": Unmeasured("not measured yet")}
 @experiment("slow", "unstable", "stabilizes", **(COMPARISONS | NOT_YET))
 def comparison(config: Comparison, run: Run) -> None:
     candidates = {name: config.candidates(name, run.seeds[0]) for name in METHODS}
-    tuned = run.choose(run_trial, candidates, _score, "settings")
+    tuned = run.choose(run_trial, candidates, _score, "settings", every_seed=True)
     wanted: dict[str, Trial] = {f"tuned {name}": trial for name, trial in tuned.items()}
     for name in ("plain", "default"):
         wanted |= {f"{name} {i}": trial for i, trial in enumerate(candidates[name])}
@@ -146,11 +146,11 @@ def ablations(config: Ablations, run: Run) -> None:
     }
     for i, _ in enumerate(run.seeds):
         shares = {factor: fmean(gains[name][i] > 0 for name in config.names_of(factor)) for factor in FACTORS}
-        own = [gain[i] for gain in gains.values()]
+        own = [gains[name][i] for name in config.distinct()]
         run.measure("ablations", share=fmean(gain > 0 for gain in own), **shares, gain=fmean(own))
     run.note(
         "ablations",
-        f"{len(cells)} settings, each for {config.steps} steps with Adam at 1e-3, or SGD at 1e-2; losses are means "
+        f"{len(config.distinct())} settings, each for {config.steps} steps with Adam at 1e-3, or SGD at 1e-2; losses are means "
         f"over the last 100.",
     )
     losses = {(name, which): [_last(one) for one in results] for (name, which), results in found.items()}

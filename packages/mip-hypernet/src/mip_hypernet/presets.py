@@ -169,7 +169,7 @@ class Ablations:
     )
 
     def cells(self) -> dict[str, Cell]:
-        """All settings by name, each once."""
+        """All settings by name."""
         cells = {name: cell for factor in FACTORS for name, cell in self._of(factor).items()}
         for values in product(*self.grid.values()):
             cell: Cell = {}
@@ -177,6 +177,13 @@ class Ablations:
                 cell |= change(factor, value)
             cells[" / ".join(values)] = cell
         return cells
+
+    def distinct(self) -> list[str]:
+        """Names of settings that differ from each other: the usual one, under the name of every factor, counts once."""
+        names: dict[Trial, str] = {}
+        for name, cell in self.cells().items():
+            names.setdefault(self.trial(cell, "mip"), name)
+        return list(names.values())
 
     def names_of(self, factor: str) -> list[str]:
         """Names of the settings in which a factor alone is changed."""
