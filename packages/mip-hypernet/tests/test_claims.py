@@ -22,8 +22,11 @@ WITH = {
         "encoded_adam": 0.12,
         "default_sgd": 2.3,
         "encoded_sgd": 1.0,
+        "sliced_adam": 0.9,
+        "sliced_sgd": 2.3,
         "failed_default": 0.6,
         "failed_encoded": 0.0,
+        "failed_sliced": 0.5,
     },
     "stabilizes": {
         "mip_adam": 0.04,

@@ -224,9 +224,11 @@ def test_inputs_by_name():
         ({"a": torch.rand(3, 1), "b": torch.rand(4, 2)}, "3 and 4"),
         ({"a": 1.5, "b": [0.1, 0.2]}, "InputScaler"),
         ({"a": math.nan, "b": [0.1, 0.2]}, "NaN"),
+        ({"a": "half", "b": [0.1, 0.2]}, "a must be numbers or a tensor, not 'half'"),
+        ({"a": None, "b": [0.1, 0.2]}, "a must be numbers or a tensor, not None"),
     ],
 )
-def test_wrong_inputs(inputs, word):
+def test_wrong_inputs(inputs, word, unchecked):
     net = HyperNetwork({"a": (1,), "b": (2,)}, SHAPES, (4,))
     with pytest.raises(ValueError, match=word):
         net(**inputs)
@@ -247,6 +249,8 @@ def test_wrong_inputs(inputs, word):
         ({"output_shapes": {}}, "one output or more"),
         ({"output_shapes": {"w": (0, 3)}}, "without a number"),
         ({"base": {"w": torch.ones(2)}}, "do not fit"),
+        ({"delta": math.nan}, "delta must be a finite number"),
+        ({"delta": -1.0}, "delta must be a finite number"),
     ],
 )
 def test_wrong_settings(settings, word, unchecked):

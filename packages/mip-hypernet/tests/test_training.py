@@ -60,10 +60,10 @@ def test_steps_are_those_of_a_loop_by_hand(task, optimizer):
     torch.testing.assert_close(weights(model), weights(own), rtol=1e-5, atol=1e-6)
 
 
-def test_mip_learns_where_the_default_does_not():
+def test_mip_learns_where_its_initialization_alone_does_not():
     task, losses = load_task("bayes", TaskConfig(width=4, n_train=300)), {}
     for name in ("mip", "default"):
-        model = make_model(task, HyperConfig(name))
+        model = make_model(task, HyperConfig(name, initialization="slices"))
         Trainer(model, task, TrainConfig(150, 0.01, "sgd", batch_size=16)).fit()
         losses[name] = evaluate(model, task, (0.0, 0.5, 1.0), "train").mean()
     assert losses["mip"] < 1
