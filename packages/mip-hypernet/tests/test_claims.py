@@ -22,8 +22,11 @@ WITH = {
         "encoded_adam": 0.12,
         "default_sgd": 2.3,
         "encoded_sgd": 1.0,
+        "sliced_adam": 0.9,
+        "sliced_sgd": 2.3,
         "failed_default": 0.6,
         "failed_encoded": 0.0,
+        "failed_sliced": 0.5,
     },
     "stabilizes": {
         "mip_adam": 0.04,
@@ -126,6 +129,11 @@ def test_the_grid_has_every_combination_and_every_factor():
     config = Ablations()
     cells = config.cells()
     assert len(cells) == sum(map(len, config.values.values())) + 3 * 2 * 2 * 2
+    # The usual setting has five names, and four of the grid change one factor or two of these at most.
+    usual = {"activation: leaky_relu", "normalization: none", "dimension: 1", "architecture: 16,128", "optimizer: adam"}
+    assert len(usual & set(config.distinct())) == 1
+    trials = [config.trial(cells[name], "mip") for name in config.distinct()]
+    assert len(set(trials)) == len(trials) == len({config.trial(cell, "mip") for cell in cells.values()})
     assert change("architecture", "16,8 low-rank") == {"hidden": "16,8", "heads": "low-rank"}
     assert change("normalization", "primary batch") == {"norm": "batch"}
     assert change("dimension", "4") == {"dim": 4}

@@ -91,12 +91,22 @@ def test_rows_of_the_last_layer():
     assert float(rows[2].detach().std()) == pytest.approx(math.sqrt(2 / 2560), rel=0.05)
 
 
-def test_hidden_layers_begin_with_the_variance_of_their_fan_out():
-    net = HyperNetwork(ONE, SHAPES, (400, 100))
+@pytest.mark.parametrize("settings", [{}, DEFAULT])
+def test_hidden_layers_begin_with_the_variance_of_their_fan_out(settings):
+    net = HyperNetwork(ONE, SHAPES, (400, 100), **settings)
     assert float(net.hidden[2].weight.detach().std()) == pytest.approx(math.sqrt(2 / 100), rel=0.05)
     assert not net.hidden[2].bias.any()
-    fan_in = HyperNetwork(ONE, SHAPES, (400, 100), **DEFAULT)
-    assert float(fan_in.hidden[2].weight.detach().std()) == pytest.approx(math.sqrt(2 / 400), rel=0.05)
+
+
+def test_a_step_changes_weights_as_much_with_mip_as_without():
+    """With SGD, Δθ is -lr ‖z‖² times the gradient of θ: MIP's hidden layers must be no smaller than the default's."""
+    gamma = torch.tensor([1.0])
+    norms = {}
+    for name, settings in (("mip", {}), ("default", DEFAULT)):
+        encoded = gamma if settings else encode(gamma)
+        nets = [HyperNetwork(ONE, {"v": (3,)}, (16, 128), **settings) for _ in range(60)]
+        norms[name] = sum(float(net.hidden(encoded).detach().square().sum()) for net in nets) / 60
+    assert norms["default"] == pytest.approx(norms["mip"], rel=0.35)
 
 
 @pytest.mark.parametrize("d", [1, 9])
@@ -214,9 +224,11 @@ def test_inputs_by_name():
         ({"a": torch.rand(3, 1), "b": torch.rand(4, 2)}, "3 and 4"),
         ({"a": 1.5, "b": [0.1, 0.2]}, "InputScaler"),
         ({"a": math.nan, "b": [0.1, 0.2]}, "NaN"),
+        ({"a": "half", "b": [0.1, 0.2]}, "a must be numbers or a tensor, not 'half'"),
+        ({"a": None, "b": [0.1, 0.2]}, "a must be numbers or a tensor, not None"),
     ],
 )
-def test_wrong_inputs(inputs, word):
+def test_wrong_inputs(inputs, word, unchecked):
     net = HyperNetwork({"a": (1,), "b": (2,)}, SHAPES, (4,))
     with pytest.raises(ValueError, match=word):
         net(**inputs)
@@ -237,6 +249,8 @@ def test_wrong_inputs(inputs, word):
         ({"output_shapes": {}}, "one output or more"),
         ({"output_shapes": {"w": (0, 3)}}, "without a number"),
         ({"base": {"w": torch.ones(2)}}, "do not fit"),
+        ({"delta": math.nan}, "delta must be a finite number"),
+        ({"delta": -1.0}, "delta must be a finite number"),
     ],
 )
 def test_wrong_settings(settings, word, unchecked):

@@ -328,6 +328,8 @@ def test_wrong_conversions(unchecked):
         hypernetize(net, parametrization="magic")
     with pytest.raises(ValueError, match=re.escape("near are layers.0.weight")):
         hypernetize(net, "layers.0.wheight")
+    with pytest.raises(ValueError, match="needs one input or more"):
+        hypernetize(net, inputs={})
     with pytest.raises(ValueError, match="the network itself takes x"):
         hypernetize(net, inputs={"x": (1,)})
     net.cache = net.layers[0].weight * 2

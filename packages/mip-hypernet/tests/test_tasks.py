@@ -86,7 +86,7 @@ def test_gamma_weighs_similarity_and_smoothness():
 def test_registration_finds_the_displacement():
     task = load_task("registration", TaskConfig(width=4, n_train=200))
     model = make_model(task, HyperConfig(hidden="8,16"))
-    Trainer(model, task, TrainConfig(120, 3e-3, batch_size=16)).fit()
+    Trainer(model, task, TrainConfig(240, 3e-3, batch_size=16)).fit()
     report = evaluate(model, task, (0.1, 0.9))
     _, flows = task.samples("test")
     assert report.rows[0]["mse"] < 0.6 * task.identity * 2 * 0.01
@@ -204,6 +204,25 @@ def test_initial_weights_are_those_of_he_et_al():
     second = network.features[2]
     assert float(second.weight.detach().std()) == pytest.approx(math.sqrt(2 / (64 * 9)), rel=0.05)
     assert not second.bias.any()
+
+
+@pytest.mark.parametrize("parametrization", ["mip", "default", "encoding", "residual"])
+def test_registration_begins_near_no_displacement_whatever_predicts_the_weights(parametrization):
+    task = load_task("registration", TaskConfig(width=8, n_train=40))
+    model = make_model(task, HyperConfig(parametrization))
+    for gamma in (0.0, 0.5, 1.0):
+        with torch.no_grad():
+            flow = model(task.samples("test")[0], gamma=gamma)
+        assert float(flow.square().mean().sqrt()) < 0.3 * float(task.samples("test")[1].square().mean().sqrt())
+
+
+@pytest.mark.parametrize("width", [0, 300])
+def test_perceptrons_begin_as_those_of_he_et_al(width, blobs):
+    network = Regularization(blobs, TaskConfig(width=width)).make_network()
+    first = network.layers[0]
+    if width:
+        assert float(first.weight.detach().std()) == pytest.approx(math.sqrt(2 / 4), rel=0.1)
+    assert not first.bias.any()
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from mip_hypernet import (
     Trainer,
     compare,
     evaluate,
+    experiments,
     load,
     load_task,
     make_model,
@@ -60,10 +61,10 @@ def test_steps_are_those_of_a_loop_by_hand(task, optimizer):
     torch.testing.assert_close(weights(model), weights(own), rtol=1e-5, atol=1e-6)
 
 
-def test_mip_learns_where_the_default_does_not():
+def test_mip_learns_where_its_initialization_alone_does_not():
     task, losses = load_task("bayes", TaskConfig(width=4, n_train=300)), {}
     for name in ("mip", "default"):
-        model = make_model(task, HyperConfig(name))
+        model = make_model(task, HyperConfig(name, initialization="slices"))
         Trainer(model, task, TrainConfig(150, 0.01, "sgd", batch_size=16)).fit()
         losses[name] = evaluate(model, task, (0.0, 0.5, 1.0), "train").mean()
     assert losses["mip"] < 1
@@ -89,11 +90,12 @@ def test_a_single_gamma_is_trained_for():
 
 def test_evaluation_is_of_plain_networks(task):
     model = make_model(task, HYPER)
-    report = evaluate(model, task, (0.0, 0.3))
-    x, y = task.samples("test")
-    with torch.no_grad():
-        expected = float(torch.nn.functional.cross_entropy(model(x, gamma=0.3), y))
-    assert report.rows[1]["loss"] == pytest.approx(expected, rel=1e-5)
+    for part in ("train", "validation", "test"):
+        report = evaluate(model, task, (0.0, 0.3), part)
+        x, y = task.samples(part)
+        with torch.no_grad():
+            expected = float(torch.nn.functional.cross_entropy(model(x, gamma=0.3), y))
+        assert report.rows[1]["loss"] == pytest.approx(expected, rel=1e-5)
     assert report.mean() == pytest.approx((report.rows[0]["loss"] + expected) / 2, rel=1e-5)
     assert report.output().value["rows"][1]["gamma"] == 0.3
     with pytest.raises(ValueError, match="one γ or more"):
@@ -135,13 +137,41 @@ def test_what_is_told_of_a_trial():
     losses = dict(found["curve"])
     assert found["last"] == pytest.approx(sum(losses[step] for step in range(30, 121, 10)) / 10)
     assert found["failed"] == int(min(losses.values()) >= 2.2)
-    assert found["validation"] > 0
+    task = load_task("bayes", TINY)
+    model = make_model(task, HYPER)
+    Trainer(model, task, train_config).fit()
+    # Midpoints, since the mean over uniform inputs gives their ends no weight.
+    middles = [0.05, 0.15, 0.25, 0.35, 0.45, 0.55, 0.65, 0.75, 0.85, 0.95]
+    assert found["validation"] == pytest.approx(evaluate(model, task, middles, "validation").mean(), rel=1e-5)
+    assert found["test"]["loss"] == pytest.approx(evaluate(model, task, middles, "test").mean(), rel=1e-5)
     assert 0 <= found["test"]["accuracy"] <= 1
     failed = run_trial(Trial("bayes", TINY, HYPER, TrainConfig(60, 1e30, "sgd")), "cpu")
     assert (failed["failed"], failed["last"], failed["steps"]) == (1, None, 60)
     nothing = run_trial(Trial("bayes", TINY, HYPER, TrainConfig(40, 1e-9)), "cpu")
     assert nothing["failed"] == 1
     assert nothing["steps"] == 40
+
+
+def test_inputs_are_drawn_each_by_itself_and_anew():
+    task = load_task("bayes", TaskConfig(dim=3, width=2, n_train=50))
+    model, seen = make_model(task, HYPER), []
+    model.hypernet.hidden.register_forward_pre_hook(lambda module, args: seen.append(args[0].detach()))
+    Trainer(model, task, TrainConfig(60, 1e-9, batch_size=2)).fit()
+    # The encoding is cos and sin of pi / 2 times the inputs.
+    gammas = torch.stack([torch.atan2(one[3:], one[:3]) * 2 / torch.pi for one in seen])
+    assert gammas.shape == (60, 3)
+    correlations = torch.corrcoef(gammas.T)
+    assert float((correlations - torch.eye(3)).abs().max()) < 0.5
+    assert gammas.mean(0).tolist() == pytest.approx([0.5] * 3, abs=0.15)
+    assert 0 <= float(gammas.min()) < 0.1
+    assert 0.9 < float(gammas.max()) <= 1
+
+
+def test_the_lowest_held_out_loss_is_chosen_and_a_failure_never():
+    results = {name: {"validation": loss} for name, loss in (("a", 0.5), ("b", 0.1), ("c", None))}
+    scores = {name: experiments._score(result) for name, result in results.items()}
+    assert scores["b"] > scores["a"]
+    assert math.isnan(scores["c"])
 
 
 def test_steps_to_a_target():

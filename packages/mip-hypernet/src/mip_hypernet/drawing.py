@@ -21,6 +21,7 @@ COLORS = {
     "biased": PALETTE[4],
     "encoding": PALETTE[2],
     "residual": PALETTE[5],
+    "sliced": "#888888",
     "l1": PALETTE[3],
     "plain": PALETTE[6],
 }
@@ -31,6 +32,7 @@ NAMES = {
     "biased": "output bias",
     "encoding": "encoding alone",
     "residual": "residual alone",
+    "sliced": "MIP's initialization alone",
     "l1": "MIP with L1 encoding",
     "plain": "no hypernetwork",
 }
@@ -98,8 +100,8 @@ def draw_magnitudes(found: Mapping[str, Mapping[str, Any]]) -> Figure:
 def draw_trainings(found: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
     """Training losses with the shared rates of Adam and SGD, and with each method's best setting."""
     panels = {
-        "Adam at 0.001": {name: f"{name} adam" for name in ("default", "encoding", "residual", "mip")},
-        "SGD at 0.01": {name: f"{name} sgd" for name in ("default", "encoding", "residual", "mip")},
+        "Adam at 0.001": {name: f"{name} adam" for name in ("default", "sliced", "encoding", "residual", "mip")},
+        "SGD at 0.01": {name: f"{name} sgd" for name in ("default", "sliced", "encoding", "residual", "mip")},
         "Tuned": {name: f"tuned {name}" for name in ("default", "torch", "biased", "mip", "plain")},
     }
     figure = Figure(figsize=(10.4, 4.0))

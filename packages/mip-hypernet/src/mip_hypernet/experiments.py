@@ -15,6 +15,7 @@ from .presets import (
     COMPARISONS,
     COSTS,
     METHODS,
+    PARTS,
     SLOPES,
     TASK_PRESETS,
     Ablations,
@@ -35,11 +36,12 @@ NOT_YET = {"quick": Unmeasured("not measured yet")}
 @experiment("slow", "unstable", "stabilizes", **(COMPARISONS | NOT_YET))
 def comparison(config: Comparison, run: Run) -> None:
     candidates = {name: config.candidates(name, run.seeds[0]) for name in METHODS}
-    tuned = run.choose(run_trial, candidates, _score, "settings")
+    tuned = run.choose(run_trial, candidates, _score, "settings", every_seed=True)
     wanted: dict[str, Trial] = {f"tuned {name}": trial for name, trial in tuned.items()}
     for name in ("plain", "default"):
         wanted |= {f"{name} {i}": trial for i, trial in enumerate(candidates[name])}
-    for name in ("mip", "default", "encoding", "residual"):
+    fixed = ("mip", "default", *PARTS)
+    for name in fixed:
         wanted |= {f"{name} {optimizer}": config.fixed(name, optimizer) for optimizer in ("adam", "sgd")}
     found = run.over_seeds(run_trial, wanted, "trainings")
     for i, _ in enumerate(run.seeds):
@@ -54,14 +56,9 @@ def comparison(config: Comparison, run: Run) -> None:
             **{f"spread_{name}": max(steps) / min(steps) for name, steps in spreads.items()},
         )
         losses = {
-            f"{name}_{optimizer}": _last(own[f"{name} {optimizer}"])
-            for name in ("mip", "default", "encoding", "residual")
-            for optimizer in ("adam", "sgd")
+            f"{name}_{optimizer}": _last(own[f"{name} {optimizer}"]) for name in fixed for optimizer in ("adam", "sgd")
         }
-        failed = {
-            name: fmean(own[f"{name} {optimizer}"]["failed"] for optimizer in ("adam", "sgd"))
-            for name in ("mip", "default", "encoding")
-        }
+        failed = {name: fmean(own[f"{name} {optimizer}"]["failed"] for optimizer in ("adam", "sgd")) for name in fixed}
         run.measure(
             "unstable",
             default_adam=losses["default_adam"],
@@ -69,7 +66,10 @@ def comparison(config: Comparison, run: Run) -> None:
             default_sgd=losses["default_sgd"],
             encoded_sgd=losses["encoding_sgd"],
             failed_default=failed["default"],
+            sliced_adam=losses.pop("sliced_adam"),
+            sliced_sgd=losses.pop("sliced_sgd"),
             failed_encoded=failed["encoding"],
+            failed_sliced=failed["sliced"],
         )
         del losses["encoding_adam"], losses["encoding_sgd"]
         run.measure(
@@ -146,11 +146,12 @@ def ablations(config: Ablations, run: Run) -> None:
     }
     for i, _ in enumerate(run.seeds):
         shares = {factor: fmean(gains[name][i] > 0 for name in config.names_of(factor)) for factor in FACTORS}
-        own = [gain[i] for gain in gains.values()]
+        own = [gains[name][i] for name in config.distinct()]
         run.measure("ablations", share=fmean(gain > 0 for gain in own), **shares, gain=fmean(own))
+    n_distinct = len(config.distinct())
     run.note(
         "ablations",
-        f"{len(cells)} settings, each for {config.steps} steps with Adam at 1e-3, or SGD at 1e-2; losses are means "
+        f"{n_distinct} settings, each for {config.steps} steps with Adam at 1e-3, or SGD at 1e-2; losses are means "
         f"over the last 100.",
     )
     losses = {(name, which): [_last(one) for one in results] for (name, which), results in found.items()}

@@ -88,6 +88,8 @@ class HyperNetwork(nn.Module):
         super().__init__()
         initialization = initialization or ("slices" if residual else "hyperfan")
         _check_settings(hidden_sizes, activation, normalization, dropout, initialization)
+        if not 0 <= delta < math.inf:
+            raise ValueError(f"delta must be a finite number from 0 on, not {delta}")
         self.input_shapes = {name: tuple(input_shapes[name]) for name in sorted(input_shapes)}
         self.output_shapes = {name: tuple(shape) for name, shape in output_shapes.items()}
         _check_shapes(self.input_shapes, "input")
@@ -178,7 +180,7 @@ class HyperNetwork(nn.Module):
         first = next(self.hidden.parameters())
         parts, batches = [], []
         for name, shape in known.items():
-            value = torch.as_tensor(inputs[name]).to(first)
+            value = _number(name, inputs[name]).to(first)
             if value.shape == () and math.prod(shape) == 1:
                 value = value.reshape(shape)
             if value.shape == shape:
@@ -288,6 +290,15 @@ def _check_settings(
             raise ValueError(f"the {name} must be one of {', '.join(map(str, known))}, not {value!r}")
     if not 0 <= dropout < 1:
         raise ValueError(f"dropout must be at least 0 and below 1, not {dropout}")
+
+
+def _number(name: str, value: Input) -> Tensor:
+    if isinstance(value, Tensor):
+        return value
+    try:
+        return torch.as_tensor(value)
+    except (TypeError, ValueError, RuntimeError):
+        raise ValueError(f"the input {name} must be numbers or a tensor, not {value!r}") from None
 
 
 def _check_shapes(shapes: Shapes, kind: str) -> None:

@@ -17,8 +17,9 @@ def initialize_hidden(
 ) -> None:
     """Draw the weights of the hidden layers; biases begin at 0, except with `default`.
 
-    - `slices`: normal with variance 2 / fan-out, since layers widen towards the enormous last one.
-    - `hyperfan`: normal with variance 2 / fan-in, which keeps the mean square of the units.
+    - `slices` and `hyperfan`: normal with variance 2 / fan-out, which keeps the norm of the input while layers widen
+      towards the enormous last one. A step of the optimizer changes θ in proportion to the norm of the last hidden
+      layer (of its square with SGD), so that the two differ in nothing there.
     - `default`: as PyTorch, uniform weights and biases.
     """
     for layer in layers:
@@ -27,8 +28,7 @@ def initialize_hidden(
             nn.init.uniform_(layer.weight, -bound, bound, generator=generator)
             nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
             continue
-        mode: Literal["fan_in", "fan_out"] = "fan_out" if initialization == "slices" else "fan_in"
-        nn.init.kaiming_normal_(layer.weight, mode=mode, nonlinearity="leaky_relu", generator=generator)
+        nn.init.kaiming_normal_(layer.weight, mode="fan_out", nonlinearity="leaky_relu", generator=generator)
         nn.init.zeros_(layer.bias)
 
 

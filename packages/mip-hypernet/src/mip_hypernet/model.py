@@ -200,7 +200,12 @@ def hypernetize(
     shapes = {name: tuple(value.shape) for name, value in found.items()}
     base = {name: value.detach() for name, value in found.items()}
     hypernet = HyperNetwork(
-        inputs or {"gamma": (1,)}, shapes, encoding=encoding, residual=residual, base=base, **settings
+        {"gamma": (1,)} if inputs is None else inputs,
+        shapes,
+        encoding=encoding,
+        residual=residual,
+        base=base,
+        **settings,
     )
     first = next(iter(found.values()))
     # At least single precision, whatever the network's: the weights of half a precision are too coarse to be trained.

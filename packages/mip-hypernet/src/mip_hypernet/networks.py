@@ -39,7 +39,7 @@ class ConvNet(nn.Module):
             size = (-(-size[0] // 2), -(-size[1] // 2))
         self.features = nn.Sequential(*layers)
         self.classifier = nn.Linear(widths[-1] * size[0] * size[1], n_classes)
-        _initialize(self)
+        initialize_he(self)
 
     def forward(self, x: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch classes"]:
         """The logits."""
@@ -58,7 +58,7 @@ class UNet(nn.Module):
         out_channels: Channels of the output.
         width: Channels w at full resolution; 2w at the lower one.
         norm: After each convolution, as of `ConvNet`.
-        last: Factor of the last layer's initial weights: with a small one, the output is near 0 to begin with.
+        scale: Factor of the output: with a small one, it is near 0 to begin with, wherever the weights come from.
 
     Attributes:
         factor: The lower resolution by the full one.
@@ -68,7 +68,7 @@ class UNet(nn.Module):
     """
 
     def __init__(
-        self, in_channels: int, out_channels: int, width: int = 8, norm: Primary = "none", last: float = 1.0
+        self, in_channels: int, out_channels: int, width: int = 8, norm: Primary = "none", scale: float = 1.0
     ) -> None:
         super().__init__()
         _check((LEAST_PIXELS, LEAST_PIXELS), width)
@@ -77,9 +77,8 @@ class UNet(nn.Module):
         self.leave = _block(3 * width, width, norm)
         self.last = nn.Conv2d(width, out_channels, 3, padding=1)
         self.factor = 0.5
-        _initialize(self)
-        with torch.no_grad():
-            self.last.weight.mul_(last)
+        self.scale = scale
+        initialize_he(self)
 
     def forward(
         self, x: Float[Tensor, "batch n_in height width"], factor: float | None = None
@@ -96,11 +95,11 @@ class UNet(nn.Module):
         low = (max(2, round(scale * height)), max(2, round(scale * width)))
         small = self.bottom(functional.interpolate(full, low, mode="bilinear", antialias=False))
         again = functional.interpolate(small, (height, width), mode="bilinear")
-        return self.last(self.leave(torch.cat([full, again], dim=1)))
+        return self.scale * self.last(self.leave(torch.cat([full, again], dim=1)))
 
 
-def _initialize(network: nn.Module) -> None:
-    """Weights for ReLUs (He et al. 2015): normal with variance 2 / fan-in; biases are 0."""
+def initialize_he(network: nn.Module) -> None:
+    """Draw weights for ReLUs (He et al. 2015): normal with variance 2 / fan-in; biases are 0."""
     for module in network.modules():
         if isinstance(module, (nn.Conv2d, nn.Linear)):
             nn.init.kaiming_normal_(module.weight, nonlinearity="relu")

@@ -26,8 +26,12 @@ METHODS = {
     "biased": Method("output bias", replace(DEFAULT, output_bias=True)),
     "plain": Method("no hypernetwork", None),
 }
-HALVES = {"encoding": HyperConfig("encoding", initialization="hyperfan"), "residual": HyperConfig("residual")}
-"""One of MIP's two changes each."""
+PARTS = {
+    "encoding": HyperConfig("encoding", initialization="hyperfan"),
+    "residual": HyperConfig("residual"),
+    "sliced": HyperConfig("default", initialization="slices"),
+}
+"""One of MIP's two changes each, and neither of them with MIP's initialization, as hyperlight has it without MIP."""
 
 ADAM, SGD = (3e-4, 1e-3, 3e-3), (1e-3, 1e-2, 1e-1)
 FIXED: dict[Optimizer, float] = {"adam": 1e-3, "sgd": 1e-2}
@@ -64,7 +68,7 @@ class Comparison:
 
     def fixed(self, name: str, optimizer: Optimizer) -> Trial:
         """The setting with the learning rate that all share."""
-        hyper = HALVES[name] if name in HALVES else METHODS[name].hyper
+        hyper = PARTS[name] if name in PARTS else METHODS[name].hyper
         return self._trial(hyper, optimizer, FIXED[optimizer])
 
     def _trial(self, hyper: HyperConfig | None, optimizer: Optimizer, rate: float) -> Trial:
@@ -169,7 +173,7 @@ class Ablations:
     )
 
     def cells(self) -> dict[str, Cell]:
-        """All settings by name, each once."""
+        """All settings by name."""
         cells = {name: cell for factor in FACTORS for name, cell in self._of(factor).items()}
         for values in product(*self.grid.values()):
             cell: Cell = {}
@@ -177,6 +181,13 @@ class Ablations:
                 cell |= change(factor, value)
             cells[" / ".join(values)] = cell
         return cells
+
+    def distinct(self) -> list[str]:
+        """Names of settings that differ from each other: the usual one, under the name of every factor, counts once."""
+        names: dict[Trial, str] = {}
+        for name, cell in self.cells().items():
+            names.setdefault(self.trial(cell, "mip"), name)
+        return list(names.values())
 
     def names_of(self, factor: str) -> list[str]:
         """Names of the settings in which a factor alone is changed."""

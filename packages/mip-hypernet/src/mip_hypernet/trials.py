@@ -25,8 +25,8 @@ WINDOW = 10
 """Steps over which losses are averaged."""
 LAST = 100
 """Steps at the end whose loss counts."""
-GRID = tuple(i / 10 for i in range(11))
-"""Values of γ at which a trained network is evaluated."""
+GRID = tuple((i + 0.5) / 10 for i in range(10))
+"""Values of γ at which a trained network is evaluated: the midpoints of tenths, whose mean is that of uniform γ."""
 
 
 @dataclass(frozen=True)

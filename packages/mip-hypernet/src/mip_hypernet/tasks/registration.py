@@ -102,7 +102,7 @@ class Registration:
 
     def make_network(self) -> nn.Module:
         """A U-Net, which begins with displacements near 0."""
-        return UNet(2, 2, self.config.width, self.config.norm, last=0.1)
+        return UNet(2, 2, self.config.width, self.config.norm, scale=0.1)
 
     def bind(self, network: nn.Module, gamma: Float[Tensor, "d"]) -> nn.Module:  # noqa: ARG002 - of every task
         """The network as it is."""

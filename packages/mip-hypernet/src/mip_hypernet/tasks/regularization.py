@@ -13,6 +13,7 @@ from torch.nn.functional import cross_entropy
 from mip_hypernet.configs import TaskConfig
 from mip_hypernet.encoding import InputScaler
 from mip_hypernet.initialization import is_bias
+from mip_hypernet.networks import initialize_he
 from separata.labeled import Splits
 from separata.models import MLP
 
@@ -69,7 +70,9 @@ class Regularization:
     def make_network(self) -> nn.Module:
         """A perceptron."""
         hidden = [self.config.width] if self.config.width else []
-        return MLP((math.prod(self.sample_shape), *hidden, self.splits.train.n_classes))
+        network = MLP((math.prod(self.sample_shape), *hidden, self.splits.train.n_classes))
+        initialize_he(network)
+        return network
 
     def bind(self, network: nn.Module, gamma: Float[Tensor, "d"]) -> nn.Module:  # noqa: ARG002 - of every task
         """The network as it is."""
