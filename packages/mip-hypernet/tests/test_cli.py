@@ -5,11 +5,13 @@ import json
 import numpy as np
 import pytest
 import torch
-from mip_shell import call
 from safetensors.torch import load_file
 
-from mip_hypernet import ConvNet, load
-from separata.testing import contents, interrupted_after, write_bomb
+from mip_hypernet import ConvNet, cli, load
+from mip_hypernet.paper import PAPER
+from separata.testing import Commands, contents, interrupted_after, write_bomb
+
+call = Commands(PAPER, [cli.diagnose, cli.train, cli.compare, cli.instantiate, cli.evaluate])
 
 TINY = ("--width", "2", "--hidden", "4,8", "--steps", "12", "--batch-size", "8", "--device", "cpu")
 
